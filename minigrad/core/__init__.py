@@ -1,0 +1,1 @@
+"""The heart of the engine: devices, random streams, the tape and the tensor."""

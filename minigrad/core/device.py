@@ -1,0 +1,208 @@
+"""Devices and array modules: the one place that knows which array belongs where, and the only one that imports CuPy.
+
+Nothing is probed at import. The array decides where an op runs: ``array_module(x)`` is NumPy for a NumPy array
+and CuPy for a CuPy array, and every op and kernel is written against that module.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import os
+import re
+import threading
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from minigrad.errors import ArgumentError, DeviceError
+
+Array = Any  # numpy.ndarray or cupy.ndarray: what lies under a Tensor
+
+_MODULES: dict[type, ModuleType] = {np.ndarray: np}
+
+
+def array_module(array: Array) -> Any:
+    """The module that computes with this array: ``numpy``, or ``cupy`` for arrays on a GPU."""
+    return _MODULES[type(array)]
+
+
+def quiet() -> np.errstate:
+    """No NumPy warnings for inf and nan inside the block: an op gives them as silently as IEEE 754 does."""
+    return np.errstate(all="ignore")
+
+
+class device:  # noqa: N801 - PyTorch's name
+    """Where a tensor lives: ``device("cpu")``, ``device("cuda")``, ``device("cuda:1")``, ``device("cuda", 1)``.
+
+    Args:
+        type: ``"cpu"`` or ``"cuda"``, with ``:index`` if wanted, or another device.
+        index: which GPU, counted from 0.
+
+    Raises:
+        ArgumentError: the text names no device. (Whether the device is there is asked on its first use.)
+
+    Example:
+        >>> device("cuda:1").index
+        1
+        >>> device("cpu") == "cpu"
+        True
+    """
+
+    __slots__ = ("index", "type")
+    type: str
+    index: int | None
+
+    def __init__(self, type: str | device, index: int | None = None) -> None:
+        if isinstance(type, device):
+            type, index = type.type, type.index if index is None else index
+        match = re.fullmatch(r"(cpu|cuda)(?::(\d+))?", type) if isinstance(type, str) else None
+        if match is None or (match[2] is not None and index is not None) or (index is not None and index < 0):
+            got = repr(type) if index is None else f"{type!r}, index {index}"
+            raise ArgumentError("device", "type", "'cpu', 'cuda' or 'cuda:INDEX'", got)
+        self.type = match[1]
+        self.index = int(match[2]) if match[2] is not None else index
+        if self.type == "cpu" and self.index not in (None, 0):
+            raise ArgumentError("device", "index", "none for 'cpu', which is one device", str(self.index))
+
+    def _key(self) -> tuple[str, int]:
+        return self.type, self.index or 0
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, str):
+            try:
+                other = device(other)
+            except ArgumentError:
+                return False
+        return isinstance(other, device) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def __str__(self) -> str:
+        return self.type if self.index is None else f"{self.type}:{self.index}"
+
+    def __repr__(self) -> str:
+        return f"device(type={self.type!r})" if self.index is None else f"device(type={self.type!r}, index={self.index})"
+
+
+CPU = device("cpu")
+
+
+def device_of(array: Array) -> device:
+    """The device on which an array lies."""
+    return CPU if type(array) is np.ndarray else device("cuda", array.device.id)
+
+
+def module_for(where: device) -> Any:
+    """The array module of a device.
+
+    Raises:
+        DeviceError: ``cuda`` is asked for where it cannot run; the message says what is missing and how to get it.
+    """
+    return np if where.type == "cpu" else _cupy(where)
+
+
+def move(array: Array, where: device) -> Array:
+    """The same numbers on another device; the array itself if it lies there already."""
+    if device_of(array) == where:
+        return array
+    if where.type == "cpu":
+        return array.get()
+    cupy = _cupy(where)
+    with cupy.cuda.Device(where.index or 0):
+        return cupy.asarray(array)
+
+
+def _cupy(where: device) -> Any:
+    """CuPy, if it is installed once, loads, sees a driver and a GPU of that index. All else is told apart here."""
+    asked = f"a GPU for {str(where)!r}"
+    wheels = {
+        name: dist.version
+        for dist in importlib.metadata.distributions()
+        if (name := (dist.metadata["Name"] or "").lower()) in ("cupy", "cupy-cuda11x", "cupy-cuda12x", "cupy-cuda13x")
+    }
+    if not wheels:
+        raise DeviceError(
+            "device", "cuda", asked, "no CuPy in this Python",
+            "Install it for the driver's CUDA: pip install 'minigrad-engine[cuda12]' or '[cuda13]'; nvidia-smi names the version",
+        )  # fmt: skip
+    if len(wheels) > 1:
+        raise DeviceError(
+            "device", "cuda", asked, f"{len(wheels)} CuPy packages that overwrite each other: {', '.join(sorted(wheels))}",
+            f"pip uninstall {' '.join(sorted(wheels))}, then install the one for the driver's CUDA",
+        )  # fmt: skip
+    name = next(iter(wheels))
+    try:
+        import cupy
+    except Exception as error:
+        raise DeviceError("device", "cuda", asked, f"{name} {wheels[name]} that does not load ({error})", "Reinstall it") from error
+    try:
+        count = cupy.cuda.runtime.getDeviceCount()
+    except Exception as error:
+        raise _driver_error(cupy, asked, name, error) from error
+    if (where.index or 0) >= count:
+        raise DeviceError("device", "cuda", f"an index below {count}, the number of GPUs here", str(where), "Choose another index")
+    _MODULES[cupy.ndarray] = cupy
+    return cupy
+
+
+def _driver_error(cupy: Any, asked: str, wheel: str, error: Exception) -> DeviceError:
+    """Tell 'no driver' from 'a driver too old for this CuPy' from 'no GPU'."""
+    needs = cupy.cuda.runtime.runtimeGetVersion()
+    try:
+        has = cupy.cuda.runtime.driverGetVersion()
+    except Exception:
+        has = 0
+
+    def version(number: int) -> str:
+        return f"{number // 1000}.{number % 1000 // 10}"
+
+    if has == 0:
+        return DeviceError("device", "cuda", asked, "no NVIDIA driver", "Install the driver, or use device='cpu'")
+    if has // 1000 < needs // 1000:
+        return DeviceError(
+            "device", "cuda", asked, f"a driver for CUDA {version(has)} under {wheel}, which was built for CUDA {version(needs)}",
+            f"Update the driver, or install cupy-cuda{has // 1000}x in place of {wheel}",
+        )  # fmt: skip
+    return DeviceError("device", "cuda", asked, f"none that the driver shows ({error})", "See what nvidia-smi says, or use device='cpu'")
+
+
+class _Default(threading.local):
+    device: device | None = None
+
+
+_default = _Default()
+
+
+def get_default_device() -> device:
+    """The device on which new tensors are made: ``set_default_device``, else ``MINIGRAD_DEVICE``, else the CPU."""
+    if _default.device is not None:
+        return _default.device
+    name = os.environ.get("MINIGRAD_DEVICE")
+    return device(name) if name else CPU
+
+
+def set_default_device(where: str | device | None) -> None:
+    """Make new tensors of this thread on ``where``; ``None`` goes back to ``MINIGRAD_DEVICE`` or the CPU.
+
+    Raises:
+        DeviceError: the device is not there.
+    """
+    chosen = None if where is None else device(where)
+    if chosen is not None:
+        module_for(chosen)
+    _default.device = chosen
+
+
+@contextlib.contextmanager
+def default_device(where: str | device) -> Iterator[None]:
+    """Make new tensors on ``where`` inside a ``with`` block."""
+    before = _default.device
+    set_default_device(where)
+    try:
+        yield
+    finally:
+        _default.device = before

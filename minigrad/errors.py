@@ -1,0 +1,78 @@
+"""Every exception that a user can meet. Each says what was expected, what came and what to do."""
+
+from __future__ import annotations
+
+
+class MinigradError(RuntimeError):
+    """The root of all errors of minigrad.
+
+    Args:
+        where: the op, layer or command that refuses, by the name under which the user called it.
+        argument: the argument or thing that is wrong.
+        expected: what would have been accepted.
+        got: what came.
+        remedy: what to do, as a sentence without its full stop. May be empty where ``expected`` says it all.
+
+    The five parts stay readable as attributes, and the text is made from them in one way::
+
+        where: argument: expected EXPECTED, got GOT. REMEDY.
+
+    Example:
+        >>> print(ShapeError("mm", "mat2", "3 rows, as mat1 has 3 columns", "shape (4, 5)", "Transpose one of them"))
+        mm: mat2: expected 3 rows, as mat1 has 3 columns, got shape (4, 5). Transpose one of them.
+    """
+
+    def __init__(self, where: str, argument: str, expected: str, got: str, remedy: str = "") -> None:
+        self.where, self.argument, self.expected, self.got, self.remedy = where, argument, expected, got, remedy
+        super().__init__(where, argument, expected, got, remedy)  # all parts, so that the error pickles
+
+    def __str__(self) -> str:
+        head = ": ".join(part for part in (self.where, self.argument) if part)
+        tail = f" {self.remedy}." if self.remedy else ""
+        return f"{head}: expected {self.expected}, got {self.got}.{tail}"
+
+
+class ShapeError(MinigradError, ValueError):
+    """Sizes or numbers of dimensions that do not fit together."""
+
+
+class DTypeError(MinigradError, TypeError):
+    """A dtype that an op does not take, or a Python type where a tensor or number belongs."""
+
+
+class DeviceError(MinigradError):
+    """A device that is missing, or tensors of two devices in one op."""
+
+
+class ArgumentError(MinigradError, ValueError):
+    """An argument outside its range, or a combination that has no meaning."""
+
+
+class IndexingError(MinigradError, IndexError):
+    """An index, dimension or class number out of range."""
+
+
+class GradError(MinigradError):
+    """A backward pass that cannot be made: freed, changed in place, or nothing requires grad."""
+
+
+class AnomalyError(MinigradError):
+    """The first NaN or Inf, with the op and the user's line that bore it."""
+
+
+class KernelError(MinigradError):
+    """A kernel that does not exist, does not run here, or breaks its contract."""
+
+
+class StateError(MinigradError, KeyError):
+    """A state that does not fit the object it is loaded into: missing, unexpected or misshapen keys."""
+
+    __str__ = MinigradError.__str__  # KeyError would print the repr
+
+
+class FileFormatError(MinigradError, ValueError):
+    """A file that is missing, cut short, of another format, or hostile."""
+
+
+class DataError(MinigradError):
+    """A data set that cannot be had or does not hold what it should."""
