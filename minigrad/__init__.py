@@ -1,0 +1,3 @@
+"""minigrad: a neural-net engine written by hand on NumPy and CuPy."""
+
+__version__ = "0.1.0"
