@@ -1,0 +1,33 @@
+"""Kernels: plain arrays in, plain arrays out. A folder is a family, its ``__init__.py`` the contract, its files the ladder.
+
+``use`` chooses among a family's implementations, ``register`` adds one from a file of your own, ``checking`` runs each beside
+its reference. See :mod:`minigrad.kernels.registry`.
+"""
+
+from __future__ import annotations
+
+from minigrad.kernels.registry import (
+    Implementation,
+    available,
+    checking,
+    families,
+    find,
+    implementations,
+    reason_not_available,
+    register,
+    unregister,
+    use,
+)
+
+__all__ = [
+    "Implementation",
+    "available",
+    "checking",
+    "families",
+    "find",
+    "implementations",
+    "reason_not_available",
+    "register",
+    "unregister",
+    "use",
+]

@@ -1,0 +1,93 @@
+"""What every contract asks of its arrays before a kernel is launched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from operator import index
+from typing import Any
+
+import numpy as np
+
+from minigrad.core.device import Array, array_module, device_of
+from minigrad.errors import ArgumentError, DeviceError, DTypeError, ShapeError
+
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+def check_arrays(where: str, named: tuple[tuple[str, Array], ...], dtypes: tuple[np.dtype, ...] = FLOATS) -> str:
+    """See that all are arrays of one dtype, among ``dtypes``, on one device; the device's type comes back.
+
+    Raises:
+        DTypeError: something that is no array, a dtype the kernel does not take, or two dtypes.
+        DeviceError: arrays on two devices.
+    """
+    first_name, first = named[0]
+    if type(first) is np.ndarray and first.dtype in dtypes:
+        for _, array in named:
+            if type(array) is not np.ndarray or array.dtype is not first.dtype:
+                break
+        else:
+            return "cpu"
+    for name, array in named:
+        try:
+            array_module(array)
+        except KeyError:
+            raise DTypeError(where, name, "an array of NumPy or CuPy", f"a {type(array).__name__}") from None
+    return _check_slowly(where, first_name, first, named, dtypes)
+
+
+def _check_slowly(
+    where: str, first_name: str, first: Array, named: tuple[tuple[str, Array], ...], dtypes: tuple[np.dtype, ...]
+) -> str:
+    if first.dtype not in dtypes:
+        names = " or ".join(dtype.name for dtype in dtypes)
+        remedy = f"Convert it to {dtypes[0].name}" + (": float16 is for storage" if first.dtype == np.float16 else "")
+        raise DTypeError(where, first_name, names, first.dtype.name, remedy)
+    for name, array in named:
+        if device_of(array) != device_of(first):
+            got, there = device_of(array), device_of(first)
+            expected, remedy = f"an array on {there}, as {first_name} is", f"Move it there: .to('{there}')"
+            raise DeviceError(where, name, expected, f"one on {got}", remedy)
+        if array.dtype != first.dtype:
+            expected, remedy = f"{first.dtype}, as {first_name} has", f"Convert it to {first.dtype}"
+            raise DTypeError(where, name, expected, str(array.dtype), remedy)
+    return device_of(first).type
+
+
+def check_rank(where: str, name: str, array: Array, axes: str) -> None:
+    """See that an array has one dimension for each word of ``axes``, as in ``"N, C, H, W"``.
+
+    Raises:
+        ShapeError: another number of dimensions.
+    """
+    rank = axes.count(",") + 1
+    if array.ndim != rank:
+        remedy = "Add the batch dimension: x[None]" if array.ndim == rank - 1 and axes.startswith("N,") else ""
+        raise ShapeError(where, name, f"{rank} dimensions ({axes})", f"shape {array.shape}", remedy)
+
+
+def integers(where: str, name: str, values: Iterable[Any], expected: str, least: int) -> tuple[int, ...]:
+    """The values as Python ints, each at least ``least``.
+
+    Raises:
+        ArgumentError: something that is no whole number, or too small.
+    """
+    try:
+        numbers = tuple(map(index, values))
+    except TypeError:
+        numbers = ()
+    if not numbers or min(numbers) < least:
+        raise ArgumentError(where, name, expected, str(values))
+    return numbers
+
+
+def pair(where: str, name: str, value: Any, least: int) -> tuple[int, int]:
+    """``value`` as (vertical, horizontal) ints.
+
+    Raises:
+        ArgumentError: no pair of whole numbers that are at least ``least``.
+    """
+    expected = f"two whole numbers (vertical, horizontal), {least} or more"
+    if type(value) is not tuple or len(value) != 2:
+        raise ArgumentError(where, name, expected, repr(value))
+    return integers(where, name, value, expected, least)  # type: ignore[return-value]

@@ -1,0 +1,397 @@
+"""Which implementation of a kernel family runs: the table, the user's choice, and the check beside the reference.
+
+A family is a folder (``conv2d``) whose ``__init__.py`` is the contract: it checks the arguments and calls the functions of one
+implementation. An implementation is anything with the functions that the contract lists in ``FUNCTIONS``: a module of the
+family's folder, or functions that a user registers from a file of their own. Nothing is imported before its first use.
+
+The first of a family's implementations that runs on the arrays' device is the default. Others are chosen by name::
+
+    with kernels.use(conv2d="reference"):
+        ...
+    MINIGRAD_KERNELS=conv2d=reference,pool2d=reference python train.py
+
+A name that is unknown or cannot run here is an error that says why; nothing is put in its place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.util
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from minigrad.core.device import CPU, Array, array_module, device, module_for, move, quiet
+from minigrad.errors import DeviceError, KernelError
+
+ENVIRONMENT = "MINIGRAD_KERNELS"
+ENVIRONMENT_CHECK = "MINIGRAD_CHECK"
+
+
+@dataclass(frozen=True)
+class Implementation:
+    """One way to do what a family's contract asks.
+
+    Attributes:
+        module: where its functions are, or ``""`` for one that a user registered.
+        device: ``"cpu"``, ``"cuda"``, or ``"any"`` for code written against the arrays' module.
+        needs: packages that must be importable.
+        functions: what a user registered.
+        base: the implementation that gives the functions which the user did not.
+    """
+
+    module: str
+    device: str = "cpu"
+    needs: tuple[str, ...] = ()
+    functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    base: str | None = None
+
+    def runs_on(self, device_type: str) -> bool:
+        """Whether arrays of this kind of device can be given to it."""
+        return self.device in ("any", device_type)
+
+
+# Families and their implementations, the default first. Every family has a reference.
+TABLE: dict[str, dict[str, Implementation]] = {
+    "conv2d": {
+        "im2col": Implementation("minigrad.kernels.conv2d.im2col", "any"),
+        "reference": Implementation("minigrad.kernels.conv2d.reference"),
+    },
+    "pool2d": {
+        "vectorised": Implementation("minigrad.kernels.pool2d.vectorised", "any"),
+        "reference": Implementation("minigrad.kernels.pool2d.reference"),
+    },
+    "random": {
+        "numpy": Implementation("minigrad.kernels.random.numpy_engine"),
+        "vectorised": Implementation("minigrad.kernels.random.vectorised", "any"),
+        "reference": Implementation("minigrad.kernels.random.reference"),
+    },
+}
+
+_lock = threading.Lock()  # guards _registered and the emptying of _ready
+_registered: dict[str, dict[str, Implementation]] = {}
+_ready: dict[tuple[str, str | None, str, bool], Any] = {}  # (family, chosen name, device, checked) -> its functions
+
+
+def _parse(text: str) -> dict[str, str]:
+    names = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        family, equals, name = (piece.strip() for piece in part.partition("="))
+        if not (family and equals and name):
+            raise KernelError("kernels", ENVIRONMENT, "FAMILY=NAME[,FAMILY=NAME...], as in conv2d=reference", repr(text))
+        _contract_name(family)
+        names[family] = name
+    return names
+
+
+class _Choice(threading.local):
+    """What this thread has chosen; each thread starts from the environment."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, str] = _parse(os.environ.get(ENVIRONMENT, ""))
+        self.check = os.environ.get(ENVIRONMENT_CHECK, "") not in ("", "0")
+
+
+_choice = _Choice()
+
+
+def find(family: str, device_type: str = "cpu") -> Any:
+    """The functions of the implementation that runs ``family`` on a device now, in this thread.
+
+    Raises:
+        KernelError: the chosen implementation is unknown or cannot run.
+
+    Example:
+        >>> find("conv2d").__name__
+        'minigrad.kernels.conv2d.im2col'
+    """
+    key = (family, _choice.names.get(family), device_type, _choice.check)
+    functions = _ready.get(key)
+    return _prepare(*key) if functions is None else functions
+
+
+@contextlib.contextmanager
+def use(**names: str) -> Iterator[None]:
+    """Choose implementations by family inside a ``with`` block, in this thread only. Blocks nest.
+
+    Raises:
+        KernelError: a family or name that does not exist, or an implementation that cannot run here, with the reason.
+
+    Example:
+        >>> with use(conv2d="reference"):
+        ...     find("conv2d").__name__
+        'minigrad.kernels.conv2d.reference'
+    """
+    for family, name in names.items():
+        reason = _reason(_named(family, name))
+        if reason:
+            raise _unavailable(family, name, reason)
+    before = _choice.names
+    _choice.names = {**before, **names}
+    try:
+        yield
+    finally:
+        _choice.names = before
+
+
+@contextlib.contextmanager
+def checking(on: bool = True) -> Iterator[None]:
+    """Run each kernel beside its reference inside a ``with`` block, as ``MINIGRAD_CHECK=1`` does for a whole program.
+
+    Raises:
+        KernelError: from the first kernel that differs by more than its contract allows, or that writes into an argument. It
+            names the family, the function, the index, both values and the error.
+
+    Example:
+        >>> import numpy as np
+        >>> from minigrad.kernels import conv2d
+        >>> with checking():
+        ...     y = conv2d.forward(np.ones((1, 1, 3, 3)), np.ones((1, 1, 3, 3)))
+        >>> y.item()
+        9.0
+    """
+    before = _choice.check
+    _choice.check = on
+    try:
+        yield
+    finally:
+        _choice.check = before
+
+
+def register(family: str, name: str, *, device: str = "cpu", base: str | None = None, **functions: Callable[..., Any]) -> None:
+    """Add an implementation from a file of your own; choose it with :func:`use`.
+
+    Args:
+        family: ``"conv2d"`` and so on: see :func:`families`.
+        name: a name that the family does not have yet.
+        device: ``"cpu"``, ``"cuda"`` or ``"any"``: the arrays that your functions take.
+        base: the implementation that gives the functions you do not; by default the family's default for that device.
+        functions: functions of the family's contract, with the contract's arguments.
+
+    Raises:
+        KernelError: an unknown family, base or function, or a name that is taken.
+
+    Example:
+        >>> def forward(x, w, bias=None, **geometry):
+        ...     raise NotImplementedError("to be written")
+        >>> register("conv2d", "mine", forward=forward)
+        >>> available("conv2d")
+        ['im2col', 'reference', 'mine']
+        >>> unregister("conv2d", "mine")
+    """
+    contract = _contract(family)
+    if device not in ("cpu", "cuda", "any"):
+        raise KernelError("kernels.register", "device", "'cpu', 'cuda' or 'any'", repr(device))
+    unknown = sorted(set(functions) - set(contract.FUNCTIONS))
+    if unknown or not functions:
+        known, got = ", ".join(contract.FUNCTIONS), ", ".join(unknown) or "none"
+        raise KernelError("kernels.register", "functions", f"some of {known}", got)
+    if base is not None:
+        _named(family, base)
+    with _lock:
+        if name in _all(family):
+            expected = f"one that {family} does not have yet"
+            raise KernelError("kernels.register", "name", expected, repr(name), "Unregister it first")
+        _registered.setdefault(family, {})[name] = Implementation("", device, (), dict(functions), base)
+        _ready.clear()
+
+
+def unregister(family: str, name: str) -> None:
+    """Take away an implementation that :func:`register` added.
+
+    Raises:
+        KernelError: nothing was registered under that name.
+    """
+    with _lock:
+        if name not in _registered.get(family, {}):
+            there = ", ".join(_registered.get(family, {})) or "none"
+            raise KernelError("kernels.unregister", "name", f"one registered for {family} ({there})", repr(name))
+        del _registered[family][name]
+        _ready.clear()
+
+
+def families() -> list[str]:
+    """The names of all kernel families.
+
+    Example:
+        >>> "conv2d" in families()
+        True
+    """
+    return list(TABLE)
+
+
+def implementations(family: str) -> dict[str, Implementation]:
+    """All implementations of a family by name, whether they can run here or not; defaults first.
+
+    Raises:
+        KernelError: an unknown family.
+    """
+    _contract_name(family)
+    return _all(family)
+
+
+def available(family: str, device_type: str | None = None) -> list[str]:
+    """The names of a family's implementations that can run here, on one kind of device if it is named.
+
+    Raises:
+        KernelError: an unknown family.
+
+    Example:
+        >>> available("conv2d", "cpu")
+        ['im2col', 'reference']
+    """
+    return [
+        name
+        for name, one in implementations(family).items()
+        if (device_type is None or one.runs_on(device_type)) and not _reason(one)
+    ]
+
+
+def reason_not_available(family: str, name: str) -> str:
+    """Why an implementation cannot run here, or ``""`` where it can.
+
+    Raises:
+        KernelError: an unknown family or name.
+    """
+    return _reason(_named(family, name))
+
+
+def _contract_name(family: str) -> str:
+    if family not in TABLE:
+        raise KernelError("kernels", "family", f"one of {', '.join(TABLE)}", repr(family))
+    return f"{__package__}.{family}"
+
+
+def _contract(family: str) -> Any:
+    return importlib.import_module(_contract_name(family))
+
+
+def _all(family: str) -> dict[str, Implementation]:
+    return {**TABLE[family], **_registered.get(family, {})}
+
+
+def _named(family: str, name: str) -> Implementation:
+    one = implementations(family).get(name)
+    if one is None:
+        raise KernelError("kernels", family, f"one of {', '.join(available(family))}", repr(name))
+    return one
+
+
+def _reason(one: Implementation) -> str:
+    missing = [name for name in one.needs if importlib.util.find_spec(name) is None]
+    if missing:
+        return f"it needs {', '.join(missing)}, which this Python does not have"
+    if one.device == "cuda":
+        try:
+            module_for(device("cuda"))
+        except DeviceError as error:
+            return f"it runs on a GPU, and {error.got} was found"
+    return ""
+
+
+def _unavailable(family: str, name: str, reason: str, device_type: str | None = None) -> KernelError:
+    return KernelError(
+        "kernels", family, f"one that runs here ({', '.join(available(family, device_type)) or 'there is none'})",
+        f"{name!r}, which does not: {reason}",
+    )  # fmt: skip
+
+
+def _prepare(family: str, chosen: str | None, device_type: str, check: bool) -> Any:
+    """The slow way of :func:`find`: import, look whether it runs, remember."""
+    contract = _contract(family)
+    name = chosen or _default(family, device_type)
+    one = _named(family, name)
+    if not one.runs_on(device_type):
+        raise _unavailable(family, name, f"it takes arrays on {one.device}, and these are on {device_type}", device_type)
+    reason = _reason(one)
+    if reason:
+        raise _unavailable(family, name, reason, device_type)
+    functions = _load(family, one, device_type, contract)
+    if check and name != "reference":
+        reference = _load(family, TABLE[family]["reference"], "cpu", contract)
+        functions = SimpleNamespace(
+            __name__=f"{name} of {family}, checked",
+            **{each: _checked(family, name, each, functions, reference, contract) for each in contract.FUNCTIONS},
+        )
+    with _lock:
+        _ready[family, chosen, device_type, check] = functions
+    return functions
+
+
+def _default(family: str, device_type: str) -> str:
+    for name, one in TABLE[family].items():
+        if one.runs_on(device_type):
+            return name
+    raise KernelError("kernels", family, f"an implementation for {device_type}", "none", "Move the arrays to another device")
+
+
+def _load(family: str, one: Implementation, device_type: str, contract: Any) -> Any:
+    if one.module:
+        return importlib.import_module(one.module)
+    base_name = one.base or _default(family, device_type)
+    base = _named(family, base_name)
+    if not base.runs_on(device_type) or _reason(base):
+        reason = _reason(base) or f"it takes arrays on {base.device}, and these are on {device_type}"
+        raise _unavailable(family, base_name, reason, device_type)
+    rest = _load(family, base, device_type, contract)
+    merged = {name: one.functions.get(name) or getattr(rest, name) for name in contract.FUNCTIONS}
+    return SimpleNamespace(__name__=f"registered for {family}", **merged)
+
+
+def _checked(family: str, name: str, function: str, fast: Any, reference: Any, contract: Any) -> Callable[..., Any]:
+    """A function of an implementation that compares each of its results with the reference's."""
+    run, oracle = getattr(fast, function), getattr(reference, function)
+    where = f"{name} of {family}"
+
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        copies = [_on_cpu(each) for each in args]
+        copied = {key: _on_cpu(each) for key, each in kwargs.items()}
+        got = run(*args, **kwargs)
+        for position, (copy, given) in enumerate(zip([*copies, *copied.values()], [*args, *kwargs.values()], strict=True)):
+            if isinstance(copy, np.ndarray) and not np.array_equal(copy, move(given, CPU), equal_nan=copy.dtype.kind == "f"):
+                raise KernelError(where, function, "arguments left as they were", f"a changed argument {position}")
+        want = oracle(*copies, **copied)
+        with quiet():
+            allowed = contract.tolerance(function, *copies, **copied)
+        single = not isinstance(want, tuple)
+        for number, (g, e, a) in enumerate(zip((got,) if single else got, (want,) if single else want, allowed, strict=True)):
+            _compare(where, function if single else f"{function}, result {number}", g, e, a)
+        return got
+
+    return checked
+
+
+def _on_cpu(value: Any) -> Any:
+    """A copy of an array on the CPU, with the array's strides order; anything else as it is."""
+    if not hasattr(value, "__array_interface__") and not hasattr(value, "__cuda_array_interface__"):
+        return value
+    if isinstance(value, np.generic):
+        return value
+    return move(value, CPU).copy(order="K") if array_module(value) is np else move(value, CPU)
+
+
+def _compare(where: str, function: str, got: Array, want: Array, allowed: Any) -> None:
+    """Stop at the value whose error is furthest beyond what the contract allows."""
+    if got.shape != want.shape or got.dtype != want.dtype:
+        expected = f"shape {want.shape} of {want.dtype}, as the reference gives"
+        raise KernelError(where, function, expected, f"{got.shape} of {got.dtype}")
+    got = move(got, CPU)
+    with quiet():
+        same = (got == want) | ((got != got) & (want != want))
+        error = np.abs(np.subtract(got, want, dtype=np.float64))
+        wrong = ~same & ~(error <= allowed)
+    if not wrong.any():
+        return
+    index = tuple(int(each) for each in np.argwhere(wrong)[0])
+    limit = np.broadcast_to(allowed, want.shape)[index]
+    raise KernelError(
+        where, f"{function} at index {index}", f"{want[index]!s} within {limit:.3g}, as the reference gives",
+        f"{got[index]!s}, off by {error[index]:.3g}; {int(wrong.sum())} of {wrong.size} values differ",
+        f"The kernel is wrong, or its contract's tolerance; kernels.use({where.split(' of ')[1]}='reference') does without it",
+    )  # fmt: skip
