@@ -1,3 +1,53 @@
 """minigrad: a neural-net engine written by hand on NumPy and CuPy."""
 
+from minigrad import autograd
+from minigrad.core.device import default_device, device, get_default_device, set_default_device
+from minigrad.core.dtypes import (
+    bool,
+    double,
+    float,
+    float16,
+    float32,
+    float64,
+    get_default_dtype,
+    half,
+    int,
+    int32,
+    int64,
+    long,
+    promote_types,
+    set_default_dtype,
+    uint8,
+)
+from minigrad.core.modes import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
+from minigrad.core.tensor import Size, Tensor
+from minigrad.ops.activation import *
+from minigrad.ops.arithmetic import *
+from minigrad.ops.attention import *
+from minigrad.ops.comparison import *
+from minigrad.ops.conversion import *
+from minigrad.ops.convolution import *
+from minigrad.ops.creation import *
+from minigrad.ops.dropout import *
+from minigrad.ops.elementwise import *
+from minigrad.ops.embedding import *
+from minigrad.ops.indexing import *
+from minigrad.ops.inplace import *
+from minigrad.ops.linalg import *
+from minigrad.ops.loss import *
+from minigrad.ops.normalization import *
+from minigrad.ops.pooling import *
+from minigrad.ops.reduction import *
+from minigrad.ops.resize import *
+from minigrad.ops.sampling import *
+from minigrad.ops.shape import *
+from minigrad.ops.sorting import *
+
 __version__ = "0.1.0"

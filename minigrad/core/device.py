@@ -126,25 +126,35 @@ def _cupy(where: device) -> Any:
     }
     if not wheels:
         raise DeviceError(
-            "device", "cuda", asked, "no CuPy in this Python",
+            "device",
+            "cuda",
+            asked,
+            "no CuPy in this Python",
             "Install it for the driver's CUDA: pip install 'minigrad-engine[cuda12]' or '[cuda13]'; nvidia-smi names the version",
-        )  # fmt: skip
+        )
     if len(wheels) > 1:
         raise DeviceError(
-            "device", "cuda", asked, f"{len(wheels)} CuPy packages that overwrite each other: {', '.join(sorted(wheels))}",
+            "device",
+            "cuda",
+            asked,
+            f"{len(wheels)} CuPy packages that overwrite each other: {', '.join(sorted(wheels))}",
             f"pip uninstall {' '.join(sorted(wheels))}, then install the one for the driver's CUDA",
-        )  # fmt: skip
+        )
     name = next(iter(wheels))
     try:
         import cupy
     except Exception as error:
-        raise DeviceError("device", "cuda", asked, f"{name} {wheels[name]} that does not load ({error})", "Reinstall it") from error
+        raise DeviceError(
+            "device", "cuda", asked, f"{name} {wheels[name]} that does not load ({error})", "Reinstall it"
+        ) from error
     try:
         count = cupy.cuda.runtime.getDeviceCount()
     except Exception as error:
         raise _driver_error(cupy, asked, name, error) from error
     if (where.index or 0) >= count:
-        raise DeviceError("device", "cuda", f"an index below {count}, the number of GPUs here", str(where), "Choose another index")
+        raise DeviceError(
+            "device", "cuda", f"an index below {count}, the number of GPUs here", str(where), "Choose another index"
+        )
     _MODULES[cupy.ndarray] = cupy
     return cupy
 
@@ -164,10 +174,15 @@ def _driver_error(cupy: Any, asked: str, wheel: str, error: Exception) -> Device
         return DeviceError("device", "cuda", asked, "no NVIDIA driver", "Install the driver, or use device='cpu'")
     if has // 1000 < needs // 1000:
         return DeviceError(
-            "device", "cuda", asked, f"a driver for CUDA {version(has)} under {wheel}, which was built for CUDA {version(needs)}",
+            "device",
+            "cuda",
+            asked,
+            f"a driver for CUDA {version(has)} under {wheel}, which was built for CUDA {version(needs)}",
             f"Update the driver, or install cupy-cuda{has // 1000}x in place of {wheel}",
-        )  # fmt: skip
-    return DeviceError("device", "cuda", asked, f"none that the driver shows ({error})", "See what nvidia-smi says, or use device='cpu'")
+        )
+    return DeviceError(
+        "device", "cuda", asked, f"none that the driver shows ({error})", "See what nvidia-smi says, or use device='cpu'"
+    )
 
 
 class _Default(threading.local):

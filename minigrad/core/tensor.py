@@ -1,0 +1,468 @@
+"""The Tensor: an array, its gradient, and the node that made it. READ FIRST.
+
+    x = minigrad.tensor([1.0, 2.0], requires_grad=True)     a leaf: the user made it
+    y = (x * x).sum()                                        y.grad_fn is the node of sum, whose edge leads to that of mul
+    y.backward()                                             the walk goes back along the edges; x.grad is [2., 4.]
+
+A Tensor computes nothing itself. Every op lives in ``minigrad.ops``, value and derivative side by side, and
+``minigrad/ops/__init__.py`` lists which of them are methods and operators here. How the way back is remembered and walked is in
+``minigrad/core/tape.py``.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from minigrad.core import tape
+from minigrad.core.device import Array, device, device_of, move
+from minigrad.core.dtypes import DType
+from minigrad.errors import DeviceError, DTypeError, GradError, ShapeError
+
+
+class Size(tuple):
+    """The sizes of a tensor's dimensions: a tuple that prints and counts as PyTorch's does.
+
+    Example:
+        >>> Size((2, 3)).numel()
+        6
+    """
+
+    __slots__ = ()
+
+    def numel(self) -> int:
+        """The number of elements: the product of the sizes."""
+        count = 1
+        for size in self:
+            count *= size
+        return count
+
+    def __repr__(self) -> str:
+        return f"minigrad.Size({list(self)})"
+
+
+class Tensor:
+    """An array of one dtype on one device, with a place in the graph of ops.
+
+    Make one with ``minigrad.tensor(data)``, ``minigrad.zeros(...)`` and their like; ``Tensor(data)`` itself, as in PyTorch,
+    always gives the default float dtype.
+
+    Attributes:
+        array: the numbers, a NumPy or CuPy array. Writing to it is invisible to the tape.
+        grad: the gradient accumulated here by ``backward``: ``None``, or a Tensor of the same shape and dtype.
+        grad_fn: the node that made this tensor; ``None`` for a leaf.
+        output_nr: which of the node's outputs this is.
+
+    Example:
+        >>> import minigrad
+        >>> x = minigrad.tensor([1.0, 2.0], requires_grad=True)
+        >>> (x * x).sum().backward()
+        >>> x.grad
+        tensor([2., 4.])
+    """
+
+    array: Array
+    grad: Tensor | None = None
+    grad_fn: tape.Function | None = None
+    output_nr: int = 0
+    _requires_grad: bool = False
+    _counter: Any = None  # [version]: counts in-place changes of the memory, and is shared with its views
+    _base: Tensor | None = None  # of a view: the tensor that owns the memory
+    _seen: int = 0  # of a view: the version at which grad_fn was right
+    _hooks: dict[int, Callable] | None = None
+    _post_hooks: dict[int, Callable] | None = None
+
+    __array_priority__ = 1000  # NumPy leaves `array * tensor` to us
+    __hash__ = object.__hash__
+
+    def __init__(self, data: Any = (), *, requires_grad: bool = False) -> None:
+        from minigrad.core.dtypes import get_default_dtype
+        from minigrad.ops.creation import as_array
+
+        self.array = as_array("Tensor", data, get_default_dtype(), None, copy=True)
+        self._counter = [0]
+        if requires_grad:
+            self.requires_grad = True
+
+    if TYPE_CHECKING:  # the methods that minigrad.ops gives: see METHODS and OPERATORS there
+
+        def __getattr__(self, name: str) -> Any: ...
+        def __add__(self, other: Any) -> Tensor: ...
+        def __mul__(self, other: Any) -> Tensor: ...
+        def __getitem__(self, index: Any) -> Tensor: ...
+
+    # ------------------------------------------------------------------ made by ops
+
+    @classmethod
+    def _wrap(cls, array: Array) -> Tensor:
+        """A Tensor around an array, as it is. NumPy's scalars, which its ufuncs give for 0 dimensions, become arrays."""
+        tensor = _new(Tensor)
+        tensor.array = array if isinstance(array, np.ndarray) or not isinstance(array, np.generic) else np.asarray(array)
+        tensor._counter = None if tape.mode.inference else [0]
+        return tensor
+
+    @staticmethod
+    def _zeros(kind: type, shape: tuple, dtype: DType) -> Tensor:
+        """Zeros for an output that got no gradient."""
+        from minigrad.core.device import _MODULES
+
+        return Tensor._wrap(_MODULES[kind].zeros(shape, dtype))
+
+    def _share(self, source: Tensor) -> None:
+        """Say that this tensor may lie in the memory of ``source``: one version counter counts for both."""
+        if self.array is source.array or self.array.base is not None:
+            self._counter = source._counter
+            if tape.mode.grad and self._counter is not None:
+                self._base = source._base if source._base is not None else source
+                self._seen = self._counter[0]
+
+    # ------------------------------------------------------------------ what it is
+
+    @property
+    def shape(self) -> Size:
+        """The size of each dimension."""
+        return Size(self.array.shape)
+
+    @property
+    def dtype(self) -> DType:
+        """The dtype of its elements."""
+        return self.array.dtype
+
+    @property
+    def device(self) -> device:
+        """Where it lies."""
+        return device_of(self.array)
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return self.array.ndim
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one element."""
+        return self.array.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all its elements."""
+        return self.array.nbytes
+
+    def size(self, dim: int | None = None) -> Any:
+        """The sizes, or that of dimension ``dim``.
+
+        Raises:
+            IndexingError: there is no such dimension.
+        """
+        if dim is None:
+            return self.shape
+        from minigrad.ops.dims import one_dim
+
+        return self.array.shape[one_dim("size", dim, self.array.ndim)]
+
+    def dim(self) -> int:
+        """The number of dimensions."""
+        return self.array.ndim
+
+    def numel(self) -> int:
+        """The number of elements."""
+        return self.array.size
+
+    nelement = numel
+    ndimension = dim
+
+    def element_size(self) -> int:
+        """Bytes of one element."""
+        return self.array.dtype.itemsize
+
+    def stride(self, dim: int | None = None) -> Any:
+        """How many elements of memory lie between neighbours along each dimension, or along ``dim``."""
+        steps = tuple(step // self.array.dtype.itemsize for step in self.array.strides)
+        return steps if dim is None else steps[dim]
+
+    def data_ptr(self) -> int:
+        """The address of the first element."""
+        return self.array.ctypes.data if device_of(self.array).type == "cpu" else self.array.data.ptr
+
+    def is_contiguous(self) -> bool:
+        """Whether memory holds the elements in the order of the indices, the last running fastest."""
+        return bool(self.array.flags.c_contiguous)
+
+    def is_floating_point(self) -> bool:
+        """Whether the dtype is a float dtype."""
+        return self.array.dtype.kind == "f"
+
+    def is_inference(self) -> bool:
+        """Whether it was made in ``inference_mode`` and can be no part of a graph."""
+        return self._counter is None
+
+    # ------------------------------------------------------------------ its place in the graph
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether ops on it are remembered."""
+        if self._base is not None and self._seen != self._counter[0]:
+            self._refresh()
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        self.requires_grad_(value)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Say whether ops on this leaf shall be remembered.
+
+        Raises:
+            DTypeError: gradients are asked of integers or truth values.
+            GradError: the tensor is the result of an op that requires grad.
+        """
+        if requires_grad and self.array.dtype.kind != "f":
+            raise DTypeError("requires_grad_", "tensor", "a float dtype", str(self.array.dtype), "Convert it with .float()")
+        if not requires_grad and self.grad_fn is not None:
+            raise GradError("requires_grad_", "tensor", "a leaf", f"the result of {self.grad_fn!r}", "Use .detach()")
+        self._requires_grad = bool(requires_grad)
+        return self
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no recorded op made it."""
+        return self.grad_fn is None
+
+    @property
+    def _version(self) -> int:
+        return self._counter[0] if self._counter is not None else 0
+
+    @property
+    def data(self) -> Tensor:
+        """The same memory outside the graph. Changes through it are not noticed; ``detach`` is safer."""
+        return Tensor._wrap(self.array)
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        if not isinstance(value, Tensor):
+            raise DTypeError("data", "value", "a Tensor", type(value).__name__)
+        self.array = value.array
+
+    def detach(self) -> Tensor:
+        """The same memory outside the graph. In-place changes of either count for both."""
+        tensor = Tensor._wrap(self.array)
+        tensor._counter = self._counter
+        return tensor
+
+    def detach_(self) -> Tensor:
+        """Cut this tensor from the graph that made it."""
+        self.grad_fn, self.output_nr, self._requires_grad, self._base = None, 0, False, None
+        return self
+
+    def backward(
+        self,
+        gradient: Tensor | None = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: Sequence[Tensor] | Tensor | None = None,
+    ) -> None:
+        """Add the derivative of this tensor to ``.grad`` of every leaf it was made from, or of ``inputs`` only.
+
+        Args:
+            gradient: the derivative of what follows to this tensor, of its shape; 1 if it has one element.
+            retain_graph: keep what the graph saved, for another backward (default: as ``create_graph``).
+            create_graph: record the backward pass too, for derivatives of higher order.
+            inputs: leaves or tensors whose ``.grad`` is wanted; no other is touched.
+
+        Raises:
+            GradError: nothing requires grad, or more than one element and no ``gradient``, or the graph was freed.
+            ShapeError: ``gradient`` has another shape.
+        """
+        tape.backward(self, gradient, retain_graph, create_graph, inputs)
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
+        """Call ``hook(grad)`` when the gradient of this tensor is complete; a Tensor it returns takes its place.
+
+        Raises:
+            GradError: the tensor does not require grad.
+        """
+        if not self.requires_grad:
+            raise GradError(
+                "register_hook", "tensor", "one that requires grad", "one that does not", "Call requires_grad_() first"
+            )
+        if self.grad_fn is None:
+            self._hooks = self._hooks or {}
+            return RemovableHandle(self._hooks, hook)
+        self.grad_fn._hooks = self.grad_fn._hooks or {}
+        return RemovableHandle(self.grad_fn._hooks.setdefault(self.output_nr, {}), hook)
+
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> RemovableHandle:
+        """Call ``hook(tensor)`` after ``backward`` has added to the ``.grad`` of this leaf.
+
+        Raises:
+            GradError: the tensor is no leaf that requires grad.
+        """
+        if not self.requires_grad or self.grad_fn is not None:
+            raise GradError("register_post_accumulate_grad_hook", "tensor", "a leaf that requires grad", repr(self.grad_fn))
+        self._post_hooks = self._post_hooks or {}
+        return RemovableHandle(self._post_hooks, hook)
+
+    def retain_grad(self) -> None:
+        """Keep ``.grad`` of this result too, as a leaf does.
+
+        Raises:
+            GradError: the tensor does not require grad.
+        """
+        if not self.requires_grad:
+            raise GradError(
+                "retain_grad", "tensor", "one that requires grad", "one that does not", "Call requires_grad_() first"
+            )
+        if self.grad_fn is not None:
+            self.grad_fn._retained = self.grad_fn._retained or {}
+            self.grad_fn._retained[self.output_nr] = weakref.ref(self)
+
+    @property
+    def retains_grad(self) -> bool:
+        """Whether ``retain_grad`` was called on this result of an op."""
+        return self.grad_fn is not None and self.output_nr in (self.grad_fn._retained or {})
+
+    # ------------------------------------------------------------------ out into Python and NumPy
+
+    def item(self) -> Any:
+        """The one element, as a Python number.
+
+        Raises:
+            ShapeError: there is not exactly one.
+        """
+        if self.array.size != 1:
+            raise ShapeError("item", "tensor", "one element", f"shape {tuple(self.array.shape)}", "Use .tolist()")
+        return self.array.item()
+
+    def tolist(self) -> Any:
+        """The elements as nested lists of Python numbers."""
+        return move(self.array, device("cpu")).tolist()
+
+    def numpy(self, *, force: bool = False) -> np.ndarray:
+        """The NumPy array of a CPU tensor, sharing its memory. ``force`` detaches and copies to the CPU where needed.
+
+        Raises:
+            GradError: the tensor requires grad.
+            DeviceError: the tensor lies on a GPU.
+        """
+        if force:
+            return move(self.array, device("cpu"))
+        if self.requires_grad:
+            raise GradError("numpy", "tensor", "one outside the graph", "one that requires grad", "Use .detach().numpy()")
+        if device_of(self.array).type != "cpu":
+            raise DeviceError("numpy", "tensor", "one on the CPU", f"one on {self.device}", "Use .cpu().numpy()")
+        return self.array
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    def __len__(self) -> int:
+        if self.array.ndim == 0:
+            raise ShapeError("len", "tensor", "at least one dimension", "none", "Use .item() for the one element")
+        return len(self.array)
+
+    def __bool__(self) -> bool:
+        if self.array.size != 1:
+            raise ShapeError("bool", "tensor", "one element", f"shape {tuple(self.array.shape)}", "Use .any() or .all()")
+        return bool(self.array.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self.array.dtype.kind == "f":
+            raise DTypeError("index", "tensor", "an integer", str(self.array.dtype), "Convert it with .long()")
+        return int(self.item())
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if self.array.ndim == 0 else object.__format__(self, spec)
+
+    def __contains__(self, element: Any) -> bool:
+        return bool((self.array == (element.array if isinstance(element, Tensor) else element)).any())
+
+    def __repr__(self) -> str:
+        array = move(self.array, device("cpu"))
+        text = np.array2string(
+            array, separator=", ", precision=4, prefix="tensor(", floatmode="maxprec_equal" if array.size else "fixed"
+        )
+        notes = []
+        if array.dtype not in _PLAIN or not array.size:
+            notes.append(f"dtype={array.dtype}")
+        if array.size == 0 and array.shape != (0,):
+            notes.insert(0, f"size={tuple(array.shape)}")
+        if device_of(self.array).type != "cpu":
+            notes.append(f"device='{self.device}'")
+        if self.grad_fn is not None:
+            notes.append(f"grad_fn={self.grad_fn!r}")
+        elif self._requires_grad:
+            notes.append("requires_grad=True")
+        return f"tensor({', '.join([text, *notes])})"
+
+    # ------------------------------------------------------------------ copies
+
+    def __deepcopy__(self, memo: dict) -> Tensor:
+        if self.grad_fn is not None:
+            raise GradError("deepcopy", "tensor", "a leaf", f"the result of {self.grad_fn!r}", "Use .detach().clone()")
+        twin = _new(type(self))
+        memo[id(self)] = twin
+        twin.__dict__.update({name: value for name, value in self.__dict__.items() if name not in _OWN})
+        twin.array = self.array.copy(order="K")
+        twin._counter = [0]
+        if self.grad is not None:
+            twin.grad = Tensor._wrap(self.grad.array.copy(order="K"))
+        return twin
+
+    def __reduce__(self) -> tuple:
+        if self.grad_fn is not None:
+            raise GradError("pickle", "tensor", "a leaf", f"the result of {self.grad_fn!r}", "Use .detach()")
+        return _rebuild, (type(self), self.array, self._requires_grad)
+
+
+_new = object.__new__
+_PLAIN = (np.dtype(np.float32), np.dtype(np.int64), np.dtype(np.bool_))
+_OWN = {"array", "grad", "_counter", "_base", "_seen", "_hooks", "_post_hooks"}
+
+
+def _rebuild(kind: type, array: Array, requires_grad: bool) -> Tensor:
+    tensor = _new(kind)
+    tensor.array, tensor._counter, tensor._requires_grad = array, [0], requires_grad
+    return tensor
+
+
+class RemovableHandle:
+    """What registering a hook gives back: ``remove()`` takes the hook away. Usable in a ``with`` block."""
+
+    def __init__(self, hooks: dict[int, Callable], hook: Callable) -> None:
+        self._hooks = hooks
+        self.id = max(hooks, default=-1) + 1
+        hooks[self.id] = hook
+
+    def remove(self) -> None:
+        """Take the hook away; twice does no harm."""
+        self._hooks.pop(self.id, None)
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.remove()
+
+
+def check_tensor(where: str, argument: str, value: Any) -> Tensor:
+    """``value``, if it is a Tensor.
+
+    Raises:
+        DTypeError: it is not.
+    """
+    if not isinstance(value, Tensor):
+        raise DTypeError(where, argument, "a Tensor", type(value).__name__, "Make one with minigrad.tensor()")
+    return value
+
+
+tape.Tensor = Tensor
+__all__ = ["RemovableHandle", "Size", "Tensor", "check_tensor"]

@@ -1,0 +1,67 @@
+"""All calculus: one file a family of ops, value and derivative side by side.
+
+Each file ends with literal tables: ``__all__``, its functions in ``minigrad``; ``FUNCTIONAL``, those in
+``minigrad.nn.functional``; ``METHODS``, those that are methods of Tensor; and ``OPERATORS``. The last two are bound here.
+"""
+
+from __future__ import annotations
+
+from minigrad.core.tensor import Tensor
+from minigrad.ops import (
+    activation,
+    arithmetic,
+    attention,
+    comparison,
+    conversion,
+    convolution,
+    creation,
+    dropout,
+    elementwise,
+    embedding,
+    indexing,
+    inplace,
+    linalg,
+    loss,
+    normalization,
+    pooling,
+    reduction,
+    resize,
+    sampling,
+    shape,
+    sorting,
+)
+
+FAMILIES = (
+    activation,
+    arithmetic,
+    attention,
+    comparison,
+    conversion,
+    convolution,
+    creation,
+    dropout,
+    elementwise,
+    embedding,
+    indexing,
+    inplace,
+    linalg,
+    loss,
+    normalization,
+    pooling,
+    reduction,
+    resize,
+    sampling,
+    shape,
+    sorting,
+)
+
+
+def _bind() -> None:
+    for family in FAMILIES:
+        for name in family.METHODS:
+            setattr(Tensor, name, getattr(family, name))
+        for name, function in getattr(family, "OPERATORS", {}).items():
+            setattr(Tensor, name, function)
+
+
+_bind()

@@ -1,0 +1,63 @@
+"""Dimensions as the user writes them (negative, one or several, none for all) turned into what NumPy takes."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+from minigrad.errors import ArgumentError, DTypeError, IndexingError
+
+
+def one_dim(where: str, dim: Any, ndim: int, argument: str = "dim") -> int:
+    """``dim`` counted from 0.
+
+    Raises:
+        IndexingError: it lies outside ``-ndim .. ndim - 1``. (A tensor without dimensions takes 0 and -1.)
+        DTypeError: it is no integer.
+    """
+    try:
+        dim = operator.index(dim)
+    except TypeError as error:
+        raise DTypeError(where, argument, "an integer", repr(dim)) from error
+    bound = max(ndim, 1)
+    if not -bound <= dim < bound:
+        raise IndexingError(
+            where, argument, f"a number from {-bound} to {bound - 1}", str(dim), f"The tensor has {ndim} dimensions"
+        )
+    return dim % bound
+
+
+def many_dims(where: str, dim: Any, ndim: int, argument: str = "dim") -> tuple[int, ...]:
+    """``dim`` (one, several, or ``None`` for all) as a sorted tuple counted from 0.
+
+    Raises:
+        IndexingError: one of them does not exist.
+        ArgumentError: one is named twice.
+    """
+    if dim is None or (isinstance(dim, (tuple, list)) and not dim):
+        return tuple(range(ndim))
+    if not isinstance(dim, (tuple, list)):
+        return (one_dim(where, dim, ndim, argument),) if ndim else _none(where, dim, argument)
+    dims = [one_dim(where, d, ndim, argument) for d in dim]
+    if len(set(dims)) < len(dims):
+        raise ArgumentError(where, argument, "each dimension once", str(tuple(dim)))
+    return tuple(sorted(dims)) if ndim else ()
+
+
+def _none(where: str, dim: Any, argument: str) -> tuple[int, ...]:
+    one_dim(where, dim, 0, argument)
+    return ()
+
+
+def sizes(where: str, args: tuple, argument: str = "size") -> tuple[int, ...]:
+    """Sizes written one by one or as one sequence: ``f(2, 3)`` and ``f((2, 3))``.
+
+    Raises:
+        DTypeError: one of them is no integer.
+    """
+    if len(args) == 1 and isinstance(args[0], (tuple, list)):
+        args = tuple(args[0])
+    try:
+        return tuple([operator.index(size) for size in args])
+    except TypeError as error:
+        raise DTypeError(where, argument, "integers", repr(args)) from error

@@ -1,0 +1,6 @@
+"""Dropout: elements zeroed at random while training."""
+
+from __future__ import annotations
+
+__all__: list[str] = []
+METHODS = ()
