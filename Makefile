@@ -1,0 +1,55 @@
+# Each target sets itself up: a virtual environment in $(VENV), made with the first fit Python (or PYTHON=...), and in it
+# minigrad with the extra that the target needs. A second call finds all in place and asks no network.
+
+VENV ?= .venv
+PYTHON ?=
+ARGS ?=
+
+RUN := $(VENV)/bin/python
+STAMPS := $(VENV)/minigrad-setup
+# pytest runs one process for each core: BLAS keeps to one thread in each.
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 VECLIB_MAXIMUM_THREADS=1
+PYTEST := $(ONE_THREAD) $(RUN) -m pytest -n auto -p no:cacheprovider
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# An environment that no longer runs, or belongs to a checkout elsewhere, is set up anew.
+ifneq ($(shell $(RUN) -c '' 2>/dev/null && cat $(STAMPS)/checkout),$(CURDIR))
+STALE := stale
+endif
+
+.PHONY: help demo test peer lint bench clean stale
+.NOTPARALLEL:
+
+help:
+	@echo "make demo    train a convolutional network on handwritten digits"
+	@echo "make test    all tests but those that need PyTorch or a GPU   (ARGS='-k name' chooses)"
+	@echo "make peer    the tests that compare with PyTorch"
+	@echo "make lint    style and types"
+	@echo "make bench   what the tape costs, beside PyTorch"
+	@echo "make clean   remove the environment and all that was built"
+
+demo: $(STAMPS)/core
+	$(RUN) -m minigrad.models.digits $(ARGS)
+
+test: $(STAMPS)/test
+	$(PYTEST) $(ARGS)
+
+peer: $(STAMPS)/test $(STAMPS)/peer
+	$(PYTEST) -m peer $(ARGS)
+
+lint: $(STAMPS)/lint
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) .ci/typecheck.py
+
+bench: $(STAMPS)/peer
+	$(RUN) benchmarks/tape.py $(ARGS)
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find minigrad kernels models tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+$(STAMPS)/%: setup.py pyproject.toml $(STALE)
+	@PYTHON='$(PYTHON)' sh .ci/venv '$(VENV)'
+	$(RUN) -m pip install --quiet --editable '.$(if $(filter-out core,$*),[$*])'
+	@mkdir -p $(STAMPS) && printf '%s' '$(CURDIR)' > $(STAMPS)/checkout && touch $@
