@@ -6,6 +6,8 @@ A matrix product with one channel in it would have KH·KW terms: its rows would 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from minigrad.core.device import Array, array_module
@@ -92,7 +94,7 @@ def _pad(x: Array, padding: Padding) -> Array:
     return array_module(x).pad(x, ((0, 0), *padding, (0, 0))) if any(map(any, padding)) else x
 
 
-def _blocks(xp: object, x: Array) -> list[slice]:
+def _blocks(xp: Any, x: Array) -> list[slice]:
     """The batch in parts that stay in the cache over all taps."""
     block = max(1, IMAGE_BYTES["cpu" if xp is np else "cuda"] // max(1, x[:1].nbytes))
     return [slice(start, start + block) for start in range(0, x.shape[0], block)]

@@ -13,6 +13,7 @@ Convolutions with one channel a group multiply too little for a product: see ``d
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -128,7 +129,7 @@ def _columns(
         yield slice(start * out_h * out_w, (start + count) * out_h * out_w), here
 
 
-def _images(xp: object, n: int, bytes_each: int) -> int:
+def _images(xp: Any, n: int, bytes_each: int) -> int:
     """How many images to take at a time."""
     return max(1, min(n, COLUMN_BYTES["cpu" if xp is np else "cuda"] // bytes_each))
 
