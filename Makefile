@@ -13,7 +13,7 @@ PYTEST := $(ONE_THREAD) $(RUN) -m pytest -n auto -p no:cacheprovider
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 # An environment that no longer runs, or belongs to a checkout elsewhere, is set up anew.
-ifneq ($(shell $(RUN) -c '' 2>/dev/null && cat $(STAMPS)/checkout),$(CURDIR))
+ifneq ($(shell $(RUN) -c '' 2>/dev/null && cat $(STAMPS)/checkout 2>/dev/null),$(CURDIR))
 STALE := stale
 endif
 
