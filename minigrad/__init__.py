@@ -1,6 +1,7 @@
 """minigrad: a neural-net engine written by hand on NumPy and CuPy."""
 
 from minigrad import autograd
+from minigrad.core import random
 from minigrad.core.device import default_device, device, get_default_device, set_default_device
 from minigrad.core.dtypes import (
     bool,
@@ -27,6 +28,7 @@ from minigrad.core.modes import (
     no_grad,
     set_grad_enabled,
 )
+from minigrad.core.random import Generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
 from minigrad.core.tensor import Size, Tensor
 from minigrad.ops.activation import *
 from minigrad.ops.arithmetic import *
