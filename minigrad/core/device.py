@@ -7,6 +7,7 @@ and CuPy for a CuPy array, and every op and kernel is written against that modul
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import importlib.metadata
 import os
 import re
@@ -29,9 +30,30 @@ def array_module(array: Array) -> Any:
     return _MODULES[type(array)]
 
 
-def quiet() -> np.errstate:
-    """No NumPy warnings for inf and nan inside the block: an op gives them as silently as IEEE 754 does."""
-    return np.errstate(all="ignore")
+class quiet:  # noqa: N801 - it stands where np.errstate would
+    """No NumPy warnings for inf and nan inside the block: an op gives them as silently as IEEE 754 does.
+
+    What ``np.errstate(all="ignore")`` does, at a third of its cost: NumPy keeps the setting in a context variable, and the
+    variable with its quiet value is looked up once. Elementwise ops pay this every time.
+    """
+
+    __slots__ = ("_token",)
+
+    def __enter__(self) -> None:
+        self._token = _ERRORS.set(_IGNORED)
+
+    def __exit__(self, *_: Any) -> None:
+        _ERRORS.reset(self._token)
+
+
+def _error_state() -> tuple[contextvars.ContextVar, Any]:
+    """The context variable in which NumPy keeps its error handling, and the value that ignores all."""
+    with np.errstate(all="ignore"):
+        inside = contextvars.copy_context()
+    return next((variable, value) for variable, value in inside.items() if variable.name == "numpy.ufunc.extobj")
+
+
+_ERRORS, _IGNORED = _error_state()
 
 
 class device:  # noqa: N801 - PyTorch's name

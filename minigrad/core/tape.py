@@ -133,6 +133,8 @@ class Function:
                 output.grad_fn = node
                 output._requires_grad = True
                 if node._saved:
+                    if output.array is not result:  # a NumPy scalar became an array: what was saved is that output
+                        node._saved = tuple([output.array if kept is result else kept for kept in node._saved])
                     node._keep(args, (output,))
             if cls.is_view:
                 output._share(args[0])
