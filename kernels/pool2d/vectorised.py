@@ -34,7 +34,7 @@ def max_forward(
         best[...] = -np.inf
         for _, out, seen in taps:
             part = best[out]
-            xp.maximum(part, image[seen], part)
+            xp.maximum(part, image[seen], out=part)
         found = xp.zeros(best.shape, bool)
         tap_of = xp.zeros(best.shape, np.uint8 if len(taps) < 256 else np.int32)
         for _, out, seen in taps:
@@ -174,7 +174,7 @@ def _sizes(
 def _taps(
     size: tuple[int, ...], out_size: tuple[int, ...], kernel_size: Pair, stride: Pair, padding: Pair, dilation: Pair
 ) -> Iterator[tuple[int, tuple[slice, ...], tuple[slice, ...]]]:
-    """The number of each tap that meets the image, the (N, OH, OW, C) outputs whose tap lies in the image, and the (N, H, W, C) pixels it meets there."""
+    """Each tap that meets the image: its number, the (N, OH, OW) for which it does, and the (N, H, W) pixels it meets."""
 
     def meet(axis: int, tap: int) -> tuple[slice, slice]:
         shift, step = tap * dilation[axis] - padding[axis], stride[axis]
