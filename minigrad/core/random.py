@@ -58,18 +58,18 @@ class Generator:
 
     # ------------------------------------------------------------------ for those who draw
 
-    def reserve(self, blocks: int) -> tuple[int, int]:
+    def reserve(self, blocks: int) -> tuple[tuple[int, int], int]:
         """The key and the number of the first of ``blocks`` blocks that from now on belong to the caller.
 
         Example:
             >>> g = Generator().manual_seed(7)
             >>> g.reserve(10), g.reserve(1)
-            ((7, 0), (7, 10))
+            (((7, 0), 0), ((7, 0), 10))
         """
         with self._lock:
             first = self._block
             self._block = (first + blocks) % _WORD
-            return self._seed, first
+            return (self._seed, 0), first
 
     # ------------------------------------------------------------------ PyTorch's
 
@@ -105,7 +105,7 @@ class Generator:
         return self._seed
 
     def get_state(self) -> np.ndarray:
-        """Stream and place as 24 bytes (uint8): a mark, the seed, and the number of the next block, each 8, the lowest first."""
+        """Stream and place as 24 bytes (uint8): a mark, the seed and the number of the next block, 8 each, lowest first."""
         with self._lock:
             words = (_MAGIC, self._seed, self._block)
         return np.frombuffer(b"".join(word.to_bytes(8, "little") for word in words), dtype=np.uint8).copy()

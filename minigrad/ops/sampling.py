@@ -1,6 +1,575 @@
-"""Random tensors, from the streams of the generators."""
+"""Random tensors, from the streams of the generators.
+
+The words come from ``minigrad.kernels.random``, the same on every device. What is drawn depends only on the seed, on what
+was drawn before, and on shape and dtype; memory layout plays no part.
+
+The functions on arrays (``uniform_array``, ``normal_array``, ``exponential_array``, ``integer_array``, ``bernoulli_array``,
+``keep_mask``) stand behind ``Tensor.uniform_``, ``normal_``, ``exponential_``, ``random_``, ``bernoulli_`` and behind dropout:
+``tensor.array[...] = uniform_array("uniform_", shape, dtype, xp, low, high, generator)``. Nothing drawn has a derivative.
+"""
 
 from __future__ import annotations
 
-__all__: list[str] = []
-METHODS = ()
+import math
+import operator
+from typing import Any
+
+import numpy as np
+
+from minigrad.core.device import Array, array_module, get_default_device, module_for, quiet
+from minigrad.core.device import device as _device
+from minigrad.core.dtypes import DType, as_dtype, get_default_dtype
+from minigrad.core.random import Generator, generator_or_default
+from minigrad.core.tensor import Tensor, check_tensor
+from minigrad.errors import ArgumentError, DTypeError, ShapeError
+from minigrad.kernels import random as streams
+from minigrad.ops.dims import sizes
+
+_HALF, _SINGLE, _DOUBLE = np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.float64)
+_LONG = np.dtype(np.int64)
+_MANTISSA = {_HALF: 11, _SINGLE: 24, _DOUBLE: 53}  # a float dtype holds every integer up to 2 to the power of this
+
+# ---------------------------------------------------------------------- arrays
+
+
+def _uniform(shape: tuple[int, ...], dtype: DType, xp: Any, generator: Generator) -> Array:
+    """Numbers in [0, 1) of a float dtype. float16 ones are multiples of 2**-11: rounding would give 1."""
+    kind = _DOUBLE if dtype == _DOUBLE else _SINGLE
+    key, block = generator.reserve(streams.blocks_used("uniform", math.prod(shape), kind))
+    drawn = streams.uniform(key, block, shape, kind, xp)
+    return drawn if dtype == kind else (xp.floor(drawn * 2.0**11) * 2.0**-11).astype(dtype)
+
+
+def _normal(shape: tuple[int, ...], dtype: DType, xp: Any, generator: Generator) -> Array:
+    kind = _DOUBLE if dtype == _DOUBLE else _SINGLE
+    key, block = generator.reserve(streams.blocks_used("normal", math.prod(shape), kind))
+    drawn = streams.normal(key, block, shape, kind, xp)
+    return drawn if dtype == kind else drawn.astype(dtype)
+
+
+def _check_float(where: str, dtype: DType) -> None:
+    if dtype.kind != "f":
+        raise DTypeError(where, "dtype", "float16, float32 or float64", str(dtype), "Draw floats and convert them with .to()")
+
+
+def uniform_array(
+    where: str,
+    shape: tuple[int, ...],
+    dtype: DType,
+    xp: Any,
+    low: float = 0.0,
+    high: float = 1.0,
+    generator: Generator | None = None,
+) -> Array:
+    """Numbers spread evenly over [low, high). ``high`` itself never comes, also where rounding would give it.
+
+    Raises:
+        ArgumentError: ``low`` lies above ``high``, or one is not finite.
+        DTypeError: no float dtype.
+    """
+    _check_float(where, dtype)
+    low, high = float(low), float(high)
+    if not (math.isfinite(low) and math.isfinite(high) and low <= high):
+        raise ArgumentError(where, "from, to", "finite numbers, the first not above the second", f"{low}, {high}")
+    drawn = _uniform(shape, dtype, xp, generator_or_default(where, generator))
+    if (low, high) == (0.0, 1.0):
+        return drawn
+    with quiet():
+        drawn *= high - low
+        drawn += low
+        if low < high:
+            top = xp.nextafter(xp.asarray(high, dtype=dtype), xp.asarray(low, dtype=dtype))
+            xp.minimum(drawn, top, out=drawn)
+    return drawn
+
+
+def normal_array(
+    where: str,
+    shape: tuple[int, ...],
+    dtype: DType,
+    xp: Any,
+    mean: float = 0.0,
+    std: float = 1.0,
+    generator: Generator | None = None,
+) -> Array:
+    """Numbers of the normal distribution with this mean and standard deviation.
+
+    Raises:
+        ArgumentError: ``std`` is negative.
+        DTypeError: no float dtype.
+    """
+    _check_float(where, dtype)
+    mean, std = float(mean), float(std)
+    if not std >= 0:
+        raise ArgumentError(where, "std", "0 or more", str(std))
+    drawn = _normal(shape, dtype, xp, generator_or_default(where, generator))
+    if std != 1:
+        drawn *= std
+    if mean != 0:
+        drawn += mean
+    return drawn
+
+
+def exponential_array(
+    where: str, shape: tuple[int, ...], dtype: DType, xp: Any, lambd: float = 1.0, generator: Generator | None = None
+) -> Array:
+    """Waiting times, all above 0, of events that come ``lambd`` to a unit of time: -log(1 - u) / lambd.
+
+    Raises:
+        ArgumentError: ``lambd`` is not above 0.
+        DTypeError: no float dtype.
+    """
+    _check_float(where, dtype)
+    if not lambd > 0:
+        raise ArgumentError(where, "lambd", "above 0", str(lambd))
+    drawn = _uniform(shape, _DOUBLE if dtype == _DOUBLE else _SINGLE, xp, generator_or_default(where, generator))
+    with quiet():
+        drawn = (-xp.log1p(-drawn) / float(lambd)).astype(dtype, copy=False)
+    smallest = xp.asarray(float(np.finfo(dtype).tiny), dtype=dtype)
+    return xp.maximum(drawn, smallest, out=drawn if drawn.ndim else None)
+
+
+def integer_array(
+    where: str,
+    shape: tuple[int, ...],
+    dtype: DType,
+    xp: Any,
+    low: int = 0,
+    high: int | None = None,
+    generator: Generator | None = None,
+) -> Array:
+    """Whole numbers from ``low`` to ``high - 1``, each as likely; without ``high`` up to the largest of the dtype.
+
+    Raises:
+        ArgumentError: there is no number in the range, one that the dtype cannot hold, or more than 2**63 of them.
+        DTypeError: a bound is no integer.
+    """
+    most = 1 if dtype.kind == "b" else 2 ** _MANTISSA[dtype] if dtype.kind == "f" else int(np.iinfo(dtype).max)
+    least = 0 if dtype.kind == "b" else -most if dtype.kind == "f" else int(np.iinfo(dtype).min)
+    try:
+        low = operator.index(low)
+        high = most + 1 if high is None else operator.index(high)
+    except TypeError:
+        raise DTypeError(where, "low, high", "integers", f"{low!r}, {high!r}") from None
+    if low >= high:
+        raise ArgumentError(where, "low, high", "low below high", f"{low}, {high}")
+    if low < least or high - 1 > most or high - low > 1 << 63:
+        reason = f"from {least} to {most} of {dtype}, at most 2**63 of them"
+        raise ArgumentError(where, "low, high", reason, f"{low} to {high - 1}")
+    owner = generator_or_default(where, generator)
+    key, block = owner.reserve(streams.blocks_used("integers", math.prod(shape)))
+    return streams.integers(key, block, shape, low, high, xp).astype(dtype, copy=False)
+
+
+def bernoulli_array(
+    where: str, shape: tuple[int, ...], dtype: DType, xp: Any, p: Any, generator: Generator | None = None
+) -> Array:
+    """1 with probability ``p`` (a number, or an array that broadcasts to ``shape``), else 0.
+
+    Raises:
+        ArgumentError: a probability below 0, above 1, or NaN.
+        ShapeError: the array does not broadcast to ``shape``.
+    """
+    owner = generator_or_default(where, generator)
+    if isinstance(p, (int, float)):
+        if not 0 <= p <= 1:
+            raise ArgumentError(where, "p", "a probability from 0 to 1", str(p))
+        return (_uniform(shape, _SINGLE, xp, owner) < p).astype(dtype, copy=False)
+    if not bool(((p >= 0) & (p <= 1)).all()):
+        raise ArgumentError(where, "p", "probabilities from 0 to 1", f"numbers from {p.min()} to {p.max()}")
+    try:
+        wide = xp.broadcast_to(p, shape)
+    except ValueError:
+        raise ShapeError(where, "p", f"a shape that broadcasts to {shape}", str(tuple(p.shape))) from None
+    return (_uniform(shape, _DOUBLE if p.dtype == _DOUBLE else _SINGLE, xp, owner) < wide).astype(dtype, copy=False)
+
+
+def keep_mask(where: str, shape: tuple[int, ...], keep: float, xp: Any, generator: Generator | None = None) -> Array:
+    """Truth values, each true with probability ``keep``: what dropout leaves standing.
+
+    Raises:
+        ArgumentError: ``keep`` is no probability.
+    """
+    return bernoulli_array(where, shape, np.dtype(np.bool_), xp, keep, generator)
+
+
+# ---------------------------------------------------------------------- tensors
+
+
+def _place(where: str, size: tuple, named: Any, dtype: Any, device: Any, otherwise: DType | None = None) -> tuple:
+    """Shape, dtype and array module of a new tensor."""
+    if named is not None:
+        size = (named,)
+    shape = sizes(where, size)
+    if any(count < 0 for count in shape):
+        raise ShapeError(where, "size", "sizes of at least 0", str(shape))
+    kind = as_dtype(where, dtype) if dtype is not None else otherwise or get_default_dtype()
+    return shape, kind, module_for(get_default_device() if device is None else _device(device))
+
+
+def _like(where: str, input: Any, dtype: Any, device: Any) -> tuple:
+    check_tensor(where, "input", input)
+    kind = input.array.dtype if dtype is None else as_dtype(where, dtype)
+    return tuple(input.array.shape), kind, array_module(input.array) if device is None else module_for(_device(device))
+
+
+def _leaf(array: Array, requires_grad: bool) -> Tensor:
+    made = Tensor._wrap(array)
+    if requires_grad:
+        made.requires_grad_()
+    return made
+
+
+def rand(
+    *shape: Any,
+    size: Any = None,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Numbers spread evenly over [0, 1).
+
+    Args:
+        shape, size: the size of each dimension, one by one or as one sequence.
+        generator: default: that of the process, which ``manual_seed`` seeds.
+        dtype: a float dtype; default: the default one.
+        device: default: ``get_default_device()``.
+        requires_grad: record ops on it.
+
+    Raises:
+        ShapeError: a negative size.
+        DTypeError: no float dtype, or no generator.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.rand(2, 3, generator=minigrad.Generator().manual_seed(0)).shape
+        minigrad.Size([2, 3])
+    """
+    where, kind, xp = _place("rand", shape, size, dtype, device)
+    return _leaf(uniform_array("rand", where, kind, xp, generator=generator), requires_grad)
+
+
+def randn(
+    *shape: Any,
+    size: Any = None,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Numbers of the standard normal distribution. See ``rand``.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.randn(2, 3).shape
+        minigrad.Size([2, 3])
+    """
+    where, kind, xp = _place("randn", shape, size, dtype, device)
+    return _leaf(normal_array("randn", where, kind, xp, generator=generator), requires_grad)
+
+
+def randint(
+    *bounds: Any,
+    low: Any = None,
+    high: Any = None,
+    size: Any = None,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Whole numbers from ``low`` to ``high - 1``, each as likely: ``randint(high, size)`` or ``randint(low, high, size)``.
+
+    Args:
+        bounds: ``high``, or ``low`` and ``high``, and the size if it is not named.
+        low: default 0.
+        high: one above the largest.
+        size: the sizes, as a sequence.
+        generator: default: that of the process.
+        dtype: default int64.
+        device: default: ``get_default_device()``.
+        requires_grad: record ops on it (float dtypes).
+
+    Raises:
+        ArgumentError: an argument twice or not at all, or no number in the range.
+        ShapeError: a negative size.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.randint(3, 4, (2,))
+        tensor([3, 3])
+    """
+    given = list(bounds)
+    if given and isinstance(given[-1], (tuple, list)):
+        if size is not None:
+            raise _unclear(bounds, low, high, size)
+        size = given.pop()
+    if len(given) == 2 and low is None and high is None:
+        low, high = given
+    elif len(given) == 1 and high is None and low is None:
+        high = given[0]
+    elif len(given) == 1 and low is None:
+        low = given[0]
+    elif len(given) == 1 and high is None:
+        high = given[0]
+    elif given:
+        raise _unclear(bounds, low, high, size)
+    if high is None or size is None:
+        raise _unclear(bounds, low, high, size)
+    shape, kind, xp = _place("randint", (), size, dtype, device, _LONG)
+    return _leaf(integer_array("randint", shape, kind, xp, 0 if low is None else low, high, generator), requires_grad)
+
+
+def _unclear(bounds: tuple, low: Any, high: Any, size: Any) -> ArgumentError:
+    named = [f"{name}={value!r}" for name, value in (("low", low), ("high", high), ("size", size)) if value is not None]
+    got = f"({', '.join([*map(repr, bounds), *named])})"
+    return ArgumentError("randint", "arguments", "(high, size) or (low, high, size), the size as a sequence", got)
+
+
+def randperm(
+    n: int, *, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """The numbers from 0 to ``n - 1`` in random order, int64 unless ``dtype`` says otherwise.
+
+    Raises:
+        ArgumentError: ``n`` is negative, or more than the dtype can tell apart.
+
+    Example:
+        >>> import minigrad
+        >>> sorted(minigrad.randperm(4).tolist())
+        [0, 1, 2, 3]
+    """
+    try:
+        n = operator.index(n)
+    except TypeError:
+        raise DTypeError("randperm", "n", "an integer", repr(n)) from None
+    if n < 0:
+        raise ArgumentError("randperm", "n", "0 or more", str(n))
+    _, kind, xp = _place("randperm", (n,), None, dtype, device, _LONG)
+    most = 1 if kind.kind == "b" else 2 ** _MANTISSA[kind] if kind.kind == "f" else int(np.iinfo(kind).max)
+    if n - 1 > most:
+        raise ArgumentError("randperm", "n", f"at most {most + 1}, what {kind} tells apart", str(n))
+    key, block = generator_or_default("randperm", generator).reserve(streams.blocks_used("permutation", n))
+    return _leaf(streams.permutation(key, block, n, xp).astype(kind, copy=False), requires_grad)
+
+
+def rand_like(
+    input: Tensor, *, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """As ``rand``, with the shape, dtype and device of ``input``.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.rand_like(minigrad.zeros(2, 3)).shape
+        minigrad.Size([2, 3])
+    """
+    shape, kind, xp = _like("rand_like", input, dtype, device)
+    return _leaf(uniform_array("rand_like", shape, kind, xp, generator=generator), requires_grad)
+
+
+def randn_like(
+    input: Tensor, *, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """As ``randn``, with the shape, dtype and device of ``input``.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.randn_like(minigrad.zeros(2, 3)).shape
+        minigrad.Size([2, 3])
+    """
+    shape, kind, xp = _like("randn_like", input, dtype, device)
+    return _leaf(normal_array("randn_like", shape, kind, xp, generator=generator), requires_grad)
+
+
+def randint_like(
+    input: Tensor,
+    low: int = 0,
+    high: int | None = None,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """As ``randint``, with the shape, dtype and device of ``input``: ``(input, high)`` or ``(input, low, high)``.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.randint_like(minigrad.zeros(2), 5, 6)
+        tensor([5., 5.])
+    """
+    if high is None:
+        low, high = 0, low
+    shape, kind, xp = _like("randint_like", input, dtype, device)
+    return _leaf(integer_array("randint_like", shape, kind, xp, low, high, generator), requires_grad)
+
+
+def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | None = None) -> Tensor:
+    """1 with the probability that stands at the place in ``input``, else 0; of its shape and dtype.
+
+    A draw has no derivative, and the result is outside the graph. (PyTorch's is inside it and hands back zeros.)
+
+    Args:
+        input: probabilities; a float Tensor.
+        p: one probability for all places; only the shape of ``input`` counts then.
+        generator: default: that of the process.
+
+    Raises:
+        ArgumentError: a probability below 0 or above 1.
+        DTypeError: ``input`` holds no floats, and there is no ``p``.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.bernoulli(minigrad.tensor([0.0, 1.0]))
+        tensor([0., 1.])
+    """
+    array = check_tensor("bernoulli", "input", input).array
+    if p is None:
+        _check_float("bernoulli", array.dtype)
+    chance = array if p is None else p
+    drawn = bernoulli_array("bernoulli", tuple(array.shape), array.dtype, array_module(array), chance, generator)
+    return Tensor._wrap(drawn)
+
+
+def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None) -> Tensor:
+    """The indices of ``num_samples`` categories, drawn with the weights in ``input``.
+
+    With replacement by the inverse of the distribution function; without, as the categories whose exponential waiting
+    times are the shortest (Efraimidis and Spirakis 2006), so that the first drawn comes first.
+
+    Args:
+        input: weights of shape (categories,) or (rows, categories), 0 or more, not all 0 in a row; they need not sum to 1.
+        num_samples: how many in each row.
+        replacement: whether a category may come again.
+        generator: default: that of the process.
+
+    Returns:
+        Indices, int64, of shape (num_samples,) or (rows, num_samples).
+
+    Raises:
+        ShapeError: another number of dimensions.
+        DTypeError: no float dtype.
+        ArgumentError: a weight that is negative or not finite, a row of zeros, or more samples without replacement than
+            categories with a weight above 0.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.multinomial(minigrad.tensor([0.0, 1.0, 0.0]), 3, replacement=True)
+        tensor([1, 1, 1])
+    """
+    array = check_tensor("multinomial", "input", input).array
+    xp = array_module(array)
+    _check_float("multinomial", array.dtype)
+    if array.ndim not in (1, 2):
+        raise ShapeError("multinomial", "input", "(categories,) or (rows, categories)", f"shape {tuple(array.shape)}")
+    try:
+        count = operator.index(num_samples)
+    except TypeError:
+        raise DTypeError("multinomial", "num_samples", "an integer", repr(num_samples)) from None
+    if count < 1:
+        raise ArgumentError("multinomial", "num_samples", "1 or more", str(count))
+    weights = array.astype(_DOUBLE, copy=False)
+    weights = weights if array.ndim == 2 else weights[None]
+    if not bool(((weights >= 0) & (weights < math.inf)).all()):
+        raise ArgumentError("multinomial", "input", "weights of 0 or more", "one that is negative, infinite or NaN")
+    fewest = int((weights > 0).sum(axis=1).min()) if weights.shape[0] else count
+    if fewest < (1 if replacement else count):
+        raise ArgumentError(
+            "multinomial",
+            "num_samples" if fewest else "input",
+            f"at most {fewest}, the categories with a weight above 0" if fewest else "a weight above 0 in each row",
+            str(count) if fewest else "a row of zeros",
+            "Pass replacement=True to draw a category more than once" if fewest else "",
+        )
+    owner = generator_or_default("multinomial", generator)
+    with quiet():
+        found = _with_replacement(weights, count, xp, owner) if replacement else _without(weights, count, xp, owner)
+    return Tensor._wrap(found if array.ndim == 2 else found[0])
+
+
+def _with_replacement(weights: Array, count: int, xp: Any, owner: Generator) -> Array:
+    """The first category at which the sum of weights passes a drawn share of the total."""
+    sums = xp.cumsum(weights / weights.max(axis=1, keepdims=True), axis=1)
+    total = sums[:, -1:]
+    drawn = _uniform((weights.shape[0], count), _DOUBLE, xp, owner) * total
+    drawn = xp.minimum(drawn, xp.nextafter(total, xp.zeros_like(total)))  # the product may round up to the total
+    found = xp.empty(drawn.shape, _LONG)
+    for row in range(len(sums)):
+        found[row] = xp.searchsorted(sums[row], drawn[row], side="right")
+    return found
+
+
+def _without(weights: Array, count: int, xp: Any, owner: Generator) -> Array:
+    times = -xp.log1p(-_uniform(tuple(weights.shape), _DOUBLE, xp, owner)) / weights
+    times = xp.where(weights > 0, times, math.inf)
+    return xp.argsort(times, axis=1, kind="stable")[:, :count].astype(_LONG, copy=False)
+
+
+def normal(
+    mean: Any = 0.0,
+    std: Any = 1.0,
+    size: Any = None,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Numbers of normal distributions: each place with its own mean and standard deviation, or one pair and a size.
+
+    Args:
+        mean: a float Tensor, or a number.
+        std: a float Tensor that broadcasts with ``mean``, or a number; 0 or more.
+        size: the sizes, where both are numbers.
+        generator: default: that of the process.
+        dtype, device, requires_grad: of the result, where both are numbers.
+
+    Raises:
+        ArgumentError: a negative ``std``, or two numbers without ``size``.
+        ShapeError: the shapes do not broadcast.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.normal(minigrad.tensor([1.0, 2.0]), 0.0)
+        tensor([1., 2.])
+    """
+    if not isinstance(mean, Tensor) and not isinstance(std, Tensor):
+        if size is None:
+            raise ArgumentError("normal", "size", "the sizes, as mean and std are numbers", "none")
+        shape, kind, xp = _place("normal", (), size, dtype, device)
+        return _leaf(normal_array("normal", shape, kind, xp, mean, std, generator), requires_grad)
+    if size is not None:
+        raise ArgumentError("normal", "size", "none beside a Tensor, whose shape counts", repr(size))
+    parts = [part.array if isinstance(part, Tensor) else part for part in (mean, std)]
+    arrays = [part for part in parts if not isinstance(part, (int, float))]
+    for array in arrays:
+        _check_float("normal", array.dtype)
+    if isinstance(std, Tensor) and not bool((parts[1] >= 0).all()):
+        raise ArgumentError("normal", "std", "0 or more", f"numbers from {float(parts[1].min())}")
+    if not isinstance(std, Tensor) and not std >= 0:
+        raise ArgumentError("normal", "std", "0 or more", str(std))
+    xp = array_module(arrays[0])
+    try:
+        shape = np.broadcast_shapes(*[tuple(array.shape) for array in arrays])
+    except ValueError:
+        shapes = " and ".join(str(tuple(array.shape)) for array in arrays)
+        raise ShapeError("normal", "mean, std", "shapes that broadcast", shapes) from None
+    kind = np.result_type(*[array.dtype for array in arrays])
+    drawn = _normal(shape, kind, xp, generator_or_default("normal", generator))
+    return Tensor._wrap(drawn * parts[1] + parts[0])
+
+
+__all__ = [
+    "bernoulli",
+    "multinomial",
+    "normal",
+    "rand",
+    "rand_like",
+    "randint",
+    "randint_like",
+    "randn",
+    "randn_like",
+    "randperm",
+]
+METHODS = ("bernoulli", "multinomial")
