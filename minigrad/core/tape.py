@@ -223,7 +223,7 @@ class Function:
                     "a saved tensor" + (f" (op called at {self.line})" if self.line else ""),
                     f"version {version} of the tensor of shape {shape} that it needs",
                     f"version {counter[0]}: an in-place op changed it",
-                    "Clone the tensor before the change; anomaly mode (minigrad.autograd.detect_anomaly) names the line of the op",
+                    "Clone it before the change; anomaly mode (minigrad.autograd.detect_anomaly) names the line of the op",
                 )
             if nr >= 0:
                 tensor = Tensor._wrap(kept)
@@ -273,6 +273,13 @@ class Function:
     def _free(self) -> None:
         if self._saved:
             self._saved = None
+
+
+def hang(node: Function, *inputs: Any) -> Function:
+    """Make a node without running its ``forward``: its edges lead to ``inputs``, Tensors or ``None``."""
+    node.edges = tuple([Edge(x) if x is not None and x._requires_grad else None for x in inputs])
+    node.sequence = next(_sequence)
+    return node
 
 
 def _explain(op: str, args: tuple, error: Exception) -> None:

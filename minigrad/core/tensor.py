@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad.core import tape
-from minigrad.core.device import Array, device, device_of, move
+from minigrad.core.device import Array, array_module, device, device_of, move
 from minigrad.core.dtypes import DType
 from minigrad.errors import DeviceError, DTypeError, GradError, ShapeError
 
@@ -72,6 +72,7 @@ class Tensor:
     _counter: Any = None  # [version]: counts in-place changes of the memory, and is shared with its views
     _base: Tensor | None = None  # of a view: the tensor that owns the memory
     _seen: int = 0  # of a view: the version at which grad_fn was right
+    _hidden_view: bool = False  # made inside no_grad, of a tensor that requires grad
     _hooks: dict[int, Callable] | None = None
     _post_hooks: dict[int, Callable] | None = None
 
@@ -113,11 +114,35 @@ class Tensor:
 
     def _share(self, source: Tensor) -> None:
         """Say that this tensor may lie in the memory of ``source``: one version counter counts for both."""
-        if self.array is source.array or self.array.base is not None:
+        mine, theirs = self.array, source.array
+        if (
+            mine is theirs
+            or mine.base is theirs
+            or (mine.base is not None and mine.base is theirs.base)
+            or array_module(mine).may_share_memory(mine, theirs)
+        ):
             self._counter = source._counter
-            if tape.mode.grad and self._counter is not None:
+            if self._counter is None:
+                pass
+            elif tape.mode.grad:
                 self._base = source._base if source._base is not None else source
                 self._seen = self._counter[0]
+            elif source._requires_grad or source._hidden_view:
+                self._hidden_view = True
+
+    def _adopt(self, node: tape.Function, nr: int) -> None:
+        """Go on as output ``nr`` of ``node``: the memory was changed in place. A retained gradient moves along."""
+        before = self.grad_fn
+        if before is not None and before._retained and self.output_nr in before._retained:
+            node._retained = node._retained or {}
+            node._retained[nr] = before._retained.pop(self.output_nr)
+        self.grad_fn, self.output_nr, self._requires_grad = node, nr, True
+
+    def _refresh(self) -> None:
+        """Give a view whose memory was changed in place since it was made the history that it has now."""
+        from minigrad.ops.regions import refresh
+
+        refresh(self)
 
     # ------------------------------------------------------------------ what it is
 
@@ -425,7 +450,7 @@ class Tensor:
 
 _new = object.__new__
 _PLAIN = (np.dtype(np.float32), np.dtype(np.int64), np.dtype(np.bool_))
-_OWN = {"array", "grad", "_counter", "_base", "_seen", "_hooks", "_post_hooks"}
+_OWN = {"array", "grad", "_counter", "_base", "_seen", "_hidden_view", "_hooks", "_post_hooks"}
 
 
 def _rebuild(kind: type, array: Array, requires_grad: bool) -> Tensor:
