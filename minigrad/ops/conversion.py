@@ -113,35 +113,43 @@ def cuda(input: Tensor, device: Any = None) -> Tensor:
     return to(input, _device("cuda", device) if isinstance(device, int) else device or "cuda")
 
 
-def half(input: Tensor) -> Tensor:
+def to_half(input: Tensor) -> Tensor:
     """The tensor as float16."""
     return cast(input, dtypes.float16)
 
 
-def float(input: Tensor) -> Tensor:
+def to_float(input: Tensor) -> Tensor:
     """The tensor as float32."""
     return cast(input, dtypes.float32)
 
 
-def double(input: Tensor) -> Tensor:
+def to_double(input: Tensor) -> Tensor:
     """The tensor as float64."""
     return cast(input, dtypes.float64)
 
 
-def int(input: Tensor) -> Tensor:
+def to_int(input: Tensor) -> Tensor:
     """The tensor as int32."""
     return cast(input, dtypes.int32)
 
 
-def long(input: Tensor) -> Tensor:
+def to_long(input: Tensor) -> Tensor:
     """The tensor as int64."""
     return cast(input, dtypes.int64)
 
 
-def bool(input: Tensor) -> Tensor:
+def to_bool(input: Tensor) -> Tensor:
     """The tensor as truth values."""
     return cast(input, dtypes.bool)
 
 
 __all__ = ["clone"]
-METHODS = ("bool", "clone", "contiguous", "cpu", "cuda", "double", "float", "half", "int", "long", "to", "type_as")
+METHODS = ("clone", "contiguous", "cpu", "cuda", "to", "type_as")
+OPERATORS = {  # methods named like Python's types, whose names a module had better leave alone
+    "bool": to_bool,
+    "double": to_double,
+    "float": to_float,
+    "half": to_half,
+    "int": to_int,
+    "long": to_long,
+}
