@@ -50,6 +50,8 @@ from minigrad.ops.reduction import *
 from minigrad.ops.resize import *
 from minigrad.ops.sampling import *
 from minigrad.ops.shape import *
+from minigrad.ops.smooth import *
+from minigrad.ops.softmax import *
 from minigrad.ops.sorting import *
 
 __version__ = "0.1.0"

@@ -1,1 +1,42 @@
 """The functions behind the layers, under PyTorch's names. Each is defined once, in ``minigrad.ops``."""
+
+from __future__ import annotations
+
+from minigrad.ops.activation import (
+    hardshrink,
+    hardsigmoid,
+    hardswish,
+    hardtanh,
+    hardtanh_,
+    leaky_relu,
+    leaky_relu_,
+    prelu,
+    relu,
+    relu6,
+    relu_,
+    rrelu,
+    rrelu_,
+    softshrink,
+    threshold,
+    threshold_,
+)
+from minigrad.ops.convolution import conv1d, conv2d, conv_transpose1d, conv_transpose2d, linear
+from minigrad.ops.smooth import (
+    celu,
+    celu_,
+    elu,
+    elu_,
+    gelu,
+    glu,
+    logsigmoid,
+    mish,
+    selu,
+    selu_,
+    sigmoid,
+    silu,
+    softplus,
+    softsign,
+    tanh,
+    tanhshrink,
+)
+from minigrad.ops.softmax import gumbel_softmax, log_softmax, softmax, softmin

@@ -28,6 +28,8 @@ from minigrad.ops import (
     resize,
     sampling,
     shape,
+    smooth,
+    softmax,
     sorting,
 )
 
@@ -52,6 +54,8 @@ FAMILIES = (
     resize,
     sampling,
     shape,
+    smooth,
+    softmax,
     sorting,
 )
 

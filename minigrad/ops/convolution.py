@@ -1,6 +1,479 @@
-"""Convolution as three linear maps: forward, gradient to input, gradient to weight."""
+"""Linear maps with weights: the dense layer, and convolution, which is three maps that are each other's derivatives.
+
+With y = conv(x, w), x the input, w the weight, and dy, dx, dw of the shapes of y, x, w::
+
+    Conv2d       y  = conv(x, w)              its derivatives are ConvInput  and ConvWeight
+    ConvInput    dx = conv to the input       its derivatives are Conv2d     and ConvWeight
+    ConvWeight   dw = conv to the weight      its derivatives are Conv2d     and ConvInput
+
+so that three kernels (``minigrad.kernels.conv2d`` has the formulas) give every order of derivative, and the transposed
+convolution is ``ConvInput``. One-dimensional convolution is two-dimensional with a height of 1.
+"""
 
 from __future__ import annotations
 
-__all__: list[str] = []
+import math
+import operator
+from typing import Any
+
+from minigrad.core.device import Array, array_module
+from minigrad.core.tape import Function
+from minigrad.core.tensor import Tensor, check_tensor
+from minigrad.errors import ArgumentError, DTypeError, ShapeError
+from minigrad.kernels import conv2d as kernel
+from minigrad.ops.channels import ChannelSum, sum_rows
+
+# ---------------------------------------------------------------------- the dense layer
+
+
+class Linear(Function):
+    """y = x wᵀ + b;  dx = dy w, dw = dyᵀ x, db = Σ dy, over all rows."""
+
+    def forward(ctx, x: Array, w: Array, b: Array | None) -> Array:
+        need_x, need_w, _ = ctx.edges
+        ctx.save_for_backward(x if need_w else None, w if need_x else None)
+        y = array_module(x).matmul(_rows(x), w.T)
+        if b is not None:
+            y += b
+        return y if x.ndim == 2 else y.reshape(*x.shape[:-1], w.shape[0])
+
+    def backward(ctx, dy: Tensor) -> Any:
+        x, w = ctx.saved_tensors
+        need_x, need_w, need_b = ctx.needs_input_grad
+        dx = dw = db = None
+        if need_x:
+            dx = LinearInput.apply(dy, w)
+        if need_w:
+            dw = LinearWeight.apply(x, dy)
+        if need_b:
+            db = SumRows.apply(dy)
+        return dx, dw, db
+
+
+class LinearInput(Function):
+    """dx = dy w;  with g the gradient of dx: ddy = g wᵀ, dw = dyᵀ g."""
+
+    def forward(ctx, dy: Array, w: Array) -> Array:
+        need_dy, need_w = ctx.edges
+        ctx.save_for_backward(dy if need_w else None, w if need_dy else None)
+        dx = array_module(dy).matmul(_rows(dy), w)
+        return dx if dy.ndim == 2 else dx.reshape(*dy.shape[:-1], w.shape[1])
+
+    def backward(ctx, g: Tensor) -> Any:
+        dy, w = ctx.saved_tensors
+        need_dy, need_w = ctx.needs_input_grad
+        return Linear.apply(g, w, None) if need_dy else None, LinearWeight.apply(g, dy) if need_w else None
+
+
+class LinearWeight(Function):
+    """dw = dyᵀ x, over all rows;  with g the gradient of dw: dx = dy g, ddy = x gᵀ."""
+
+    def forward(ctx, x: Array, dy: Array) -> Array:
+        need_x, need_dy = ctx.edges
+        ctx.save_for_backward(x if need_dy else None, dy if need_x else None)
+        return array_module(x).matmul(_rows(dy).T, _rows(x))
+
+    def backward(ctx, g: Tensor) -> Any:
+        x, dy = ctx.saved_tensors
+        need_x, need_dy = ctx.needs_input_grad
+        return LinearInput.apply(dy, g) if need_x else None, Linear.apply(x, g, None) if need_dy else None
+
+
+class SumRows(Function):
+    """y[f] = Σ x[..., f];  dx[..., f] = dy[f]."""
+
+    def forward(ctx, x: Array) -> Array:
+        ctx.shape = x.shape
+        return sum_rows(_rows(x))
+
+    def backward(ctx, dy: Tensor) -> Any:
+        return dy.expand(ctx.shape)
+
+
+def _rows(x: Array) -> Array:
+    """(..., D) as (rows, D)."""
+    return x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+
+
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """``input @ weight.T + bias``: each output is a weighted sum of the features.
+
+    Args:
+        input: (..., in_features).
+        weight: (out_features, in_features).
+        bias: (out_features,).
+
+    Raises:
+        ShapeError: the numbers of features differ, or ``weight`` is no matrix.
+        DTypeError: the operands are of several dtypes, or integers.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.nn.functional.linear(minigrad.ones(2, 3), minigrad.ones(1, 3), minigrad.tensor([0.5]))
+        tensor([[3.5000],
+                [3.5000]])
+    """
+    _check_operands("linear", input, weight, bias)
+    w_shape = weight.array.shape
+    if len(w_shape) != 2:
+        raise ShapeError("linear", "weight", "2 dimensions (out_features, in_features)", f"shape {w_shape}")
+    if input.array.ndim == 0 or input.array.shape[-1] != w_shape[1]:
+        raise ShapeError(
+            "linear",
+            "input",
+            f"{w_shape[1]} features in the last dimension, as weight has shape {w_shape}",
+            f"shape {input.array.shape}",
+        )
+    if bias is not None and bias.array.shape != (w_shape[0],):
+        raise ShapeError("linear", "bias", f"shape ({w_shape[0]},), one value for each output", f"shape {bias.array.shape}")
+    return Linear.apply(input, weight, bias)
+
+
+# ---------------------------------------------------------------------- convolution
+
+
+class Conv2d(Function):
+    """y = conv(x, w) + b;  dx = ConvInput(dy, w), dw = ConvWeight(x, dy), db = Σ dy over all but the channels."""
+
+    def forward(ctx, x: Array, w: Array, b: Array | None, geometry: dict[str, Any]) -> Array:
+        need_x, need_w, _, _ = ctx.edges
+        ctx.save_for_backward(x if need_w else None, w if need_x else None)
+        ctx.geometry, ctx.input_size, ctx.kernel_size = geometry, x.shape[2:], w.shape[2:]
+        return kernel.forward(x, w, b, **geometry)
+
+    def backward(ctx, dy: Tensor) -> Any:
+        x, w = ctx.saved_tensors
+        need_x, need_w, need_b, _ = ctx.needs_input_grad
+        return (
+            ConvInput.apply(dy, w, None, ctx.input_size, ctx.geometry) if need_x else None,
+            ConvWeight.apply(x, dy, ctx.kernel_size, ctx.geometry) if need_w else None,
+            ChannelSum.apply(dy) if need_b else None,
+            None,
+        )
+
+
+class ConvInput(Function):
+    """dx = convᵀ(dy, w) + b;  with g the gradient of dx: ddy = conv(g, w), dw = ConvWeight(g, dy), db = Σ g."""
+
+    def forward(ctx, dy: Array, w: Array, b: Array | None, size: tuple[int, int], geometry: dict[str, Any]) -> Array:
+        need_dy, need_w, *_ = ctx.edges
+        ctx.save_for_backward(dy if need_w else None, w if need_dy else None)
+        ctx.geometry, ctx.kernel_size = geometry, w.shape[2:]
+        dx = kernel.grad_input(dy, w, size, **geometry)
+        if b is not None:
+            dx += b[:, None, None]
+        return dx
+
+    def backward(ctx, g: Tensor) -> Any:
+        dy, w = ctx.saved_tensors
+        need_dy, need_w, need_b, *_ = ctx.needs_input_grad
+        return (
+            Conv2d.apply(g, w, None, ctx.geometry) if need_dy else None,
+            ConvWeight.apply(g, dy, ctx.kernel_size, ctx.geometry) if need_w else None,
+            ChannelSum.apply(g) if need_b else None,
+            None,
+            None,
+        )
+
+
+class ConvWeight(Function):
+    """dw = Σ x ⊗ dy;  with g the gradient of dw: dx = ConvInput(dy, g), ddy = conv(x, g)."""
+
+    def forward(ctx, x: Array, dy: Array, kernel_size: tuple[int, int], geometry: dict[str, Any]) -> Array:
+        need_x, need_dy, *_ = ctx.edges
+        ctx.save_for_backward(x if need_dy else None, dy if need_x else None)
+        ctx.geometry, ctx.input_size = geometry, x.shape[2:]
+        return kernel.grad_weight(x, dy, kernel_size, **geometry)
+
+    def backward(ctx, g: Tensor) -> Any:
+        x, dy = ctx.saved_tensors
+        need_x, need_dy, *_ = ctx.needs_input_grad
+        return (
+            ConvInput.apply(dy, g, None, ctx.input_size, ctx.geometry) if need_x else None,
+            Conv2d.apply(x, g, None, ctx.geometry) if need_dy else None,
+            None,
+            None,
+        )
+
+
+def conv2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Tensor:
+    """Slide the kernels of ``weight`` over images; each output value is a weighted sum of what one of them covers.
+
+    Args:
+        input: (N, C, H, W), or (C, H, W) for one image.
+        weight: (F, C/groups, KH, KW), F kernels.
+        bias: (F,).
+        stride: step of the window, an int or (vertical, horizontal).
+        padding: zeros around the image, an int or (vertical, horizontal); ``"same"`` for an output as large as the
+            input (stride 1 only), ``"valid"`` for none.
+        dilation: distance of the kernel's taps, an int or (vertical, horizontal).
+        groups: channels are split into so many groups that do not see each other.
+
+    Raises:
+        ShapeError: ranks, channels or sizes that do not fit, or an image smaller than the kernel.
+        ArgumentError: stride, padding, dilation or groups outside their range.
+        DTypeError: other than float32 or float64, or two dtypes.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.conv2d(minigrad.ones(1, 1, 2, 3), minigrad.ones(1, 1, 2, 2), padding=(0, 1))
+        tensor([[[[2., 4., 4., 2.]]]])
+    """
+    return _conv("conv2d", 2, input, weight, bias, stride, padding, dilation, groups)
+
+
+def conv1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Tensor:
+    """Slide the kernels of ``weight`` along sequences. See ``conv2d``.
+
+    Args:
+        input: (N, C, L), or (C, L) for one sequence.
+        weight: (F, C/groups, K).
+        bias: (F,).
+        stride, padding, dilation: ints, or tuples of one.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.conv1d(minigrad.tensor([[[1.0, 2.0, 4.0]]]), minigrad.tensor([[[-1.0, 1.0]]]))
+        tensor([[[1., 2.]]])
+    """
+    return _conv("conv1d", 1, input, weight, bias, stride, padding, dilation, groups)
+
+
+def _conv(
+    where: str, spatial: int, x: Tensor, w: Tensor, b: Tensor | None, stride: Any, padding: Any, dilation: Any, groups: int
+) -> Tensor:
+    batched = _check_ranks(where, spatial, x, w, b)
+    kernel_size = w.array.shape[2:]
+    steps = _numbers(where, "stride", stride, spatial, 1)
+    spread = _numbers(where, "dilation", dilation, spatial, 1)
+    if padding == "valid":
+        pads = ((0, 0),) * spatial
+    elif padding == "same":
+        if any(step != 1 for step in steps):
+            raise ArgumentError(where, "padding", "a number where stride is not 1", "'same'", "Give the padding in numbers")
+        reach = [d * (k - 1) for d, k in zip(spread, kernel_size, strict=True)]
+        pads = tuple((r // 2, r - r // 2) for r in reach)
+    elif isinstance(padding, str):
+        raise ArgumentError(where, "padding", "a number, a tuple, 'same' or 'valid'", repr(padding))
+    else:
+        pads = tuple((p, p) for p in _numbers(where, "padding", padding, spatial, 0))
+    _check_groups(where, "weight", "output channels", w.array.shape, groups)
+    shape = x.array.shape
+    channels = shape[-spatial - 1]
+    if channels != w.array.shape[1] * groups:
+        raise ShapeError(
+            where,
+            "input",
+            f"{w.array.shape[1] * groups} channels, as weight has shape {w.array.shape} and groups={groups}",
+            f"{channels} channels in shape {shape}",
+        )
+    if b is not None and b.array.shape != w.array.shape[:1]:
+        expected = f"shape ({w.array.shape[0]},), one value for each output channel"
+        raise ShapeError(where, "bias", expected, f"shape {b.array.shape}")
+    spans = tuple(d * (k - 1) + 1 for d, k in zip(spread, kernel_size, strict=True))
+    padded = tuple(s + p[0] + p[1] for s, p in zip(shape[-spatial:], pads, strict=True))
+    if any(size < span for size, span in zip(padded, spans, strict=True)):
+        raise ShapeError(
+            where,
+            "input",
+            f"at least {spans} with its padding, for the kernel to fit in",
+            f"{padded}, from shape {shape} and padding {pads}",
+            "Use a smaller kernel or more padding",
+        )
+    if spatial == 1:
+        geometry = _geometry((1, *steps), ((0, 0), *pads), (1, *spread), groups)
+        y = Conv2d.apply((x if batched else x.unsqueeze(0)).unsqueeze(2), w.unsqueeze(2), b, geometry).squeeze(2)
+    else:
+        y = Conv2d.apply(x if batched else x.unsqueeze(0), w, b, _geometry(steps, pads, spread, groups))
+    return y if batched else y.squeeze(0)
+
+
+def _geometry(stride: Any, padding: Any, dilation: Any, groups: int) -> dict[str, Any]:
+    return {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+
+
+def conv_transpose2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: int = 1,
+    dilation: Any = 1,
+) -> Tensor:
+    """The transposed convolution: what ``conv2d`` of the same arguments does to a gradient on its way back. It enlarges.
+
+    The output is of size ``(H - 1) stride - 2 padding + dilation (KH - 1) + output_padding + 1``.
+
+    Args:
+        input: (N, C, H, W), or (C, H, W).
+        weight: (C, F/groups, KH, KW).
+        bias: (F,).
+        stride, dilation: as in ``conv2d``.
+        padding: how much is cut off at each side of the output.
+        output_padding: how much is added below and to the right; smaller than stride or dilation.
+        groups: channels are split into so many groups that do not see each other.
+
+    Raises:
+        ShapeError: ranks, channels or sizes that do not fit.
+        ArgumentError: stride, padding, output_padding, dilation or groups outside their range.
+        DTypeError: other than float32 or float64, or two dtypes.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.conv_transpose2d(minigrad.ones(1, 1, 1, 2), minigrad.ones(1, 1, 1, 2))
+        tensor([[[[1., 2., 1.]]]])
+    """
+    return _conv_transpose("conv_transpose2d", 2, input, weight, bias, stride, padding, output_padding, groups, dilation)
+
+
+def conv_transpose1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: int = 1,
+    dilation: Any = 1,
+) -> Tensor:
+    """The transposed convolution of sequences. See ``conv_transpose2d``.
+
+    Args:
+        input: (N, C, L), or (C, L).
+        weight: (C, F/groups, K).
+        bias: (F,).
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.conv_transpose1d(minigrad.ones(1, 1, 2), minigrad.ones(1, 1, 2), stride=2)
+        tensor([[[1., 1., 1., 1.]]])
+    """
+    return _conv_transpose("conv_transpose1d", 1, input, weight, bias, stride, padding, output_padding, groups, dilation)
+
+
+def _conv_transpose(
+    where: str,
+    spatial: int,
+    x: Tensor,
+    w: Tensor,
+    b: Tensor | None,
+    stride: Any,
+    padding: Any,
+    output_padding: Any,
+    groups: int,
+    dilation: Any,
+) -> Tensor:
+    batched = _check_ranks(where, spatial, x, w, b)
+    shape, w_shape = x.array.shape, w.array.shape
+    steps = _numbers(where, "stride", stride, spatial, 1)
+    pads = _numbers(where, "padding", padding, spatial, 0)
+    extra = _numbers(where, "output_padding", output_padding, spatial, 0)
+    spread = _numbers(where, "dilation", dilation, spatial, 1)
+    _check_groups(where, "weight", "input channels", w_shape, groups)
+    if shape[-spatial - 1] != w_shape[0]:
+        expected = f"{w_shape[0]} channels, as weight has shape {w_shape}"
+        raise ShapeError(where, "input", expected, f"{shape[-spatial - 1]} channels in shape {shape}")
+    if b is not None and b.array.shape != (w_shape[1] * groups,):
+        expected = f"shape ({w_shape[1] * groups},), one value for each output channel"
+        raise ShapeError(where, "bias", expected, f"shape {b.array.shape}")
+    if any(e >= max(s, d) for e, s, d in zip(extra, steps, spread, strict=True)):
+        raise ArgumentError(where, "output_padding", f"less than stride {steps} or dilation {spread}", str(extra))
+    # The kernel's padding at the end is cut by what output_padding adds; what exceeds it makes the output larger.
+    full = [(n - 1) * s + d * (k - 1) + 1 for n, s, d, k in zip(shape[-spatial:], steps, spread, w_shape[2:], strict=True)]
+    ends = [(p, max(p - e, 0)) for p, e in zip(pads, extra, strict=True)]
+    beyond = [max(e - p, 0) for p, e in zip(pads, extra, strict=True)]
+    size = [f - p[0] - p[1] + e for f, p, e in zip(full, ends, beyond, strict=True)]
+    if any(each < 1 for each in size):
+        raise ShapeError(
+            where, "input", "an output of at least 1", f"size {tuple(size)} from shape {shape}, padding {pads}", "Pad less"
+        )
+    blank = [e if e >= s else 0 for e, s in zip(beyond, steps, strict=True)]  # rows that no window reaches
+    size = [each - e for each, e in zip(size, blank, strict=True)]
+    bias = None if any(blank) else b
+    if spatial == 1:
+        geometry = _geometry((1, *steps), ((0, 0), *ends), (1, *spread), groups)
+        lines = (x if batched else x.unsqueeze(0)).unsqueeze(2)
+        y = ConvInput.apply(lines, w.unsqueeze(2), bias, (1, *size), geometry).squeeze(2)
+    else:
+        geometry = _geometry(steps, tuple(ends), spread, groups)
+        y = ConvInput.apply(x if batched else x.unsqueeze(0), w, bias, tuple(size), geometry)
+    if any(blank):
+        from minigrad.ops.resize import pad
+
+        y = pad(y, [end for e in reversed(blank) for end in (0, e)])
+        if b is not None:
+            y = y + b.reshape(-1, *[1] * spatial)
+    return y if batched else y.squeeze(0)
+
+
+# ---------------------------------------------------------------------- arguments
+
+
+def _numbers(where: str, argument: str, value: Any, count: int, least: int) -> tuple[int, ...]:
+    """An int or a tuple of them as ``count`` ints, each at least ``least``."""
+    items = tuple(value) if isinstance(value, (tuple, list)) else (value,)
+    if len(items) == 1:
+        items *= count
+    try:
+        numbers = tuple([operator.index(item) for item in items])
+    except TypeError:
+        numbers = ()
+    if len(numbers) != count or min(numbers) < least:
+        many = f"or {count} of them" if count > 1 else "or a tuple of one"
+        raise ArgumentError(where, argument, f"a whole number of at least {least}, {many}", repr(value))
+    return numbers
+
+
+def _check_operands(where: str, x: Tensor, w: Tensor, b: Tensor | None) -> None:
+    dtype = check_tensor(where, "input", x).array.dtype
+    operands = (("weight", w),) if b is None else (("weight", w), ("bias", b))
+    for name, operand in operands:
+        if check_tensor(where, name, operand).array.dtype != dtype:
+            got, remedy = str(operand.array.dtype), "Convert one of them with .to()"
+            raise DTypeError(where, name, f"{dtype}, as input has", got, remedy)
+    if dtype.kind != "f":
+        raise DTypeError(where, "input", "a float dtype", str(dtype), "Convert it with .float()")
+
+
+def _check_ranks(where: str, spatial: int, x: Tensor, w: Tensor, b: Tensor | None) -> bool:
+    """Whether there is a batch dimension; all else about ranks and dtypes is refused."""
+    _check_operands(where, x, w, b)
+    if x.array.dtype.itemsize < 4:
+        raise DTypeError(where, "input", "float32 or float64", "float16, which is for storage", "Convert it with .float()")
+    axes = "C, H, W" if spatial == 2 else "C, L"
+    if w.array.ndim != spatial + 2:
+        raise ShapeError(where, "weight", f"{spatial + 2} dimensions", f"shape {w.array.shape}")
+    if x.array.ndim not in (spatial + 1, spatial + 2):
+        got = f"shape {x.array.shape}"
+        raise ShapeError(where, "input", f"{spatial + 2} dimensions (N, {axes}), or {spatial + 1} ({axes})", got)
+    return x.array.ndim == spatial + 2
+
+
+def _check_groups(where: str, name: str, channels: str, shape: tuple[int, ...], groups: Any) -> None:
+    if not isinstance(groups, int) or groups < 1:
+        raise ArgumentError(where, "groups", "a whole number of at least 1", repr(groups))
+    if shape[0] % groups:
+        raise ShapeError(where, name, f"a number of {channels} that groups={groups} divides", f"shape {shape}")
+
+
+__all__ = ["conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d"]
+FUNCTIONAL = ("conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d", "linear")
 METHODS = ()
