@@ -1,6 +1,576 @@
-"""The same elements in another shape or order: views, joins, splits, turns."""
+"""The same elements in another shape: views, which share the memory of what they look at."""
 
 from __future__ import annotations
 
-__all__: list[str] = []
-METHODS = ()
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from minigrad.core.device import Array, array_module
+from minigrad.core.tape import Function
+from minigrad.core.tensor import Size, Tensor, check_tensor
+from minigrad.errors import ArgumentError, ShapeError
+from minigrad.ops.dims import many_dims, one_dim, sizes
+
+
+class Reshape(Function):
+    """y = x in another shape, in the same memory where the strides of x allow it;  dx = dy in the shape of x."""
+
+    is_view = True
+
+    def forward(ctx, x: Array, shape: tuple[int, ...]) -> Array:
+        ctx.shape = x.shape
+        if x.flags.c_contiguous or can_view(x.shape, x.strides, shape):
+            return x.reshape(shape)
+        y = array_module(x).empty(shape, x.dtype)  # owns its memory, so that nobody takes it for a view
+        y.reshape(x.shape)[...] = x
+        return y
+
+    def backward(ctx, dy: Tensor) -> Any:
+        return Reshape.apply(dy, ctx.shape), None
+
+
+class Permute(Function):
+    """y = x with its axes in another order;  dx = dy with them put back."""
+
+    is_view = True
+
+    def forward(ctx, x: Array, order: tuple[int, ...]) -> Array:
+        ctx.order = order
+        return x.transpose(order)
+
+    def backward(ctx, dy: Tensor) -> Any:
+        back = [0] * len(ctx.order)
+        for new, old in enumerate(ctx.order):
+            back[old] = new
+        return Permute.apply(dy, tuple(back)), None
+
+
+class Expand(Function):
+    """y = x, repeated to ``shape`` without copying;  dx = dy, which the walk sums back to the shape of x."""
+
+    is_view = True
+
+    def forward(ctx, x: Array, shape: tuple[int, ...]) -> Array:
+        return array_module(x).broadcast_to(x, shape)
+
+    def backward(ctx, dy: Tensor) -> Any:
+        return dy, None
+
+
+# ---------------------------------------------------------------------- on shapes and strides
+
+
+def can_view(shape: Sequence[int], strides: Sequence[int], new: Sequence[int]) -> bool:
+    """Whether an array of ``shape`` and ``strides`` can be read in the shape ``new`` (of as many elements) without a copy.
+
+    Neighbouring axes that lie in memory as one axis would are joined to blocks; each block may then be cut anew, but no new
+    axis may reach over two of them.
+    """
+    blocks: list[tuple[int, int]] = []
+    for size, stride in zip(shape, strides):
+        if size == 0:
+            return True
+        if size != 1:
+            joined = bool(blocks) and blocks[-1][1] == size * stride
+            blocks.append((blocks.pop()[0] * size if joined else size, stride))
+    cuts = iter([size for size in new if size != 1])
+    for block, _ in blocks:
+        while block > 1:
+            size = next(cuts)
+            if block % size:
+                return False
+            block //= size
+    return True
+
+
+def infer_shape(where: str, argument: str, shape: tuple[int, ...], count: int) -> tuple[int, ...]:
+    """``shape`` with the size that stands for -1 put in, so that it holds ``count`` elements.
+
+    Raises:
+        ShapeError: it holds another number of elements, has a negative size other than one -1, or leaves -1 open.
+    """
+    known = math.prod(shape)
+    if known == count and (not shape or min(shape) >= 0):
+        return shape
+    if shape.count(-1) == 1 and min(shape) == -1 and known and count % known == 0:
+        return tuple([-(count // known) if size == -1 else size for size in shape])
+    if known == 0 == count and -1 in shape:
+        raise ShapeError(where, argument, "a size in place of -1, which for 0 elements may be any", str(shape))
+    raise ShapeError(where, argument, f"a shape of {count} elements, with at most one -1", str(shape))
+
+
+def dim_order(where: str, argument: str, dims: tuple, ndim: int) -> tuple[int, ...]:
+    """``dims`` counted from 0, in their order.
+
+    Raises:
+        IndexingError: one of them does not exist.
+        ArgumentError: one is named twice.
+    """
+    order = tuple([one_dim(where, dim, ndim, argument) for dim in dims])
+    if len(set(order)) < len(order):
+        raise ArgumentError(where, argument, "each dimension once", str(tuple(dims)))
+    return order
+
+
+# ---------------------------------------------------------------------- another shape
+
+
+def reshape(input: Tensor, *shape: Any) -> Tensor:
+    """The elements in another shape: a view where the memory allows it, else a copy.
+
+    Args:
+        input: Tensor.
+        shape: sizes, one by one or as one sequence; at most one may be -1 and is found from the others.
+
+    Raises:
+        ShapeError: ``shape`` holds another number of elements.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.arange(6).reshape(2, -1)
+        tensor([[0, 1, 2],
+                [3, 4, 5]])
+    """
+    x = check_tensor("reshape", "input", input).array
+    return Reshape.apply(input, infer_shape("reshape", "shape", sizes("reshape", shape, "shape"), x.size))
+
+
+def view(input: Tensor, *shape: Any) -> Tensor:
+    """The same memory in another shape. See ``reshape``, which copies where a view refuses.
+
+    Raises:
+        ShapeError: ``shape`` holds another number of elements, or the memory cannot be read in that shape.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.arange(6).view(3, 2).shape
+        minigrad.Size([3, 2])
+    """
+    x = input.array
+    new = infer_shape("view", "shape", sizes("view", shape, "shape"), x.size)
+    if not (x.flags.c_contiguous or can_view(x.shape, x.strides, new)):
+        raise ShapeError(
+            "view",
+            "shape",
+            f"one in which strides {input.stride()} of a tensor of shape {tuple(x.shape)} can be read",
+            str(new),
+            "Use .reshape(), which copies",
+        )
+    return Reshape.apply(input, new)
+
+
+def view_as(input: Tensor, other: Tensor) -> Tensor:
+    """The same memory in the shape of ``other``. See ``view``."""
+    return view(input, other.array.shape)
+
+
+def reshape_as(input: Tensor, other: Tensor) -> Tensor:
+    """The elements in the shape of ``other``. See ``reshape``."""
+    return reshape(input, other.array.shape)
+
+
+def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """Dimensions ``start_dim`` to ``end_dim`` as one; a tensor without dimensions gets one.
+
+    Raises:
+        IndexingError: there is no such dimension.
+        ArgumentError: ``start_dim`` stands after ``end_dim``.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.zeros(2, 3, 4).flatten(1).shape
+        minigrad.Size([2, 12])
+    """
+    shape = check_tensor("flatten", "input", input).array.shape
+    first = one_dim("flatten", start_dim, len(shape), "start_dim")
+    last = one_dim("flatten", end_dim, len(shape), "end_dim")
+    if first > last:
+        raise ArgumentError("flatten", "start_dim", f"at most end_dim, which is {end_dim}", str(start_dim))
+    if first == last and shape:
+        return input
+    return Reshape.apply(input, (*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :]))
+
+
+def ravel(input: Tensor) -> Tensor:
+    """All elements along one dimension.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.tensor([[1, 2], [3, 4]]).ravel()
+        tensor([1, 2, 3, 4])
+    """
+    return Reshape.apply(input, (check_tensor("ravel", "input", input).array.size,))
+
+
+def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
+    """One dimension as several.
+
+    Args:
+        input: Tensor.
+        dim: the dimension that is divided.
+        sizes: into these sizes, whose product is its size; at most one may be -1.
+
+    Raises:
+        IndexingError: there is no such dimension.
+        ShapeError: the product of ``sizes`` is another.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.zeros(2, 12).unflatten(1, (3, -1)).shape
+        minigrad.Size([2, 3, 4])
+    """
+    shape = check_tensor("unflatten", "input", input).array.shape
+    axis = one_dim("unflatten", dim, len(shape))
+    parts = infer_shape("unflatten", "sizes", tuple(sizes), shape[axis] if shape else 1)
+    return Reshape.apply(input, (*shape[:axis], *parts, *shape[axis + 1 :]))
+
+
+def squeeze(input: Tensor, dim: Any = None) -> Tensor:
+    """Without its dimensions of size 1: all, or those of ``dim`` (one or several) that have size 1.
+
+    Raises:
+        IndexingError: there is no such dimension.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.zeros(1, 3, 1).squeeze(0).shape
+        minigrad.Size([3, 1])
+    """
+    shape = check_tensor("squeeze", "input", input).array.shape
+    if isinstance(dim, (tuple, list)) and not dim:
+        return Reshape.apply(input, shape)
+    dims = many_dims("squeeze", dim, len(shape))
+    return Reshape.apply(input, tuple([size for axis, size in enumerate(shape) if size != 1 or axis not in dims]))
+
+
+def unsqueeze(input: Tensor, dim: int) -> Tensor:
+    """With a dimension of size 1 before dimension ``dim``.
+
+    Raises:
+        IndexingError: ``dim`` lies outside ``-ndim - 1 .. ndim``.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.zeros(3).unsqueeze(-1).shape
+        minigrad.Size([3, 1])
+    """
+    shape = check_tensor("unsqueeze", "input", input).array.shape
+    axis = one_dim("unsqueeze", dim, len(shape) + 1)
+    return Reshape.apply(input, (*shape[:axis], 1, *shape[axis:]))
+
+
+def _atleast(where: str, ndim: int, tensors: tuple) -> Any:
+    if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)):
+        return tuple([_atleast(where, ndim, (tensor,)) for tensor in tensors[0]])
+    if len(tensors) > 1:
+        return tuple([_atleast(where, ndim, (tensor,)) for tensor in tensors])
+    (x,) = tensors
+    shape = check_tensor(where, "tensors", x).array.shape
+    if len(shape) >= ndim:
+        return x
+    padded = (1,) * (min(ndim, 2) - len(shape)) + tuple(shape)  # a vector becomes a row, a matrix a sheet of depth 1
+    return Reshape.apply(x, padded + (1,) * (ndim - len(padded)))
+
+
+def atleast_1d(*tensors: Any) -> Any:
+    """Tensors without dimensions get one; of several tensors (or a sequence of them) a tuple is made.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.atleast_1d(minigrad.tensor(1.0))
+        tensor([1.])
+    """
+    return _atleast("atleast_1d", 1, tensors)
+
+
+def atleast_2d(*tensors: Any) -> Any:
+    """Numbers and vectors as matrices of one row. See ``atleast_1d``.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.atleast_2d(minigrad.zeros(3)).shape
+        minigrad.Size([1, 3])
+    """
+    return _atleast("atleast_2d", 2, tensors)
+
+
+def atleast_3d(*tensors: Any) -> Any:
+    """Vectors of N as (1, N, 1), matrices of (M, N) as (M, N, 1). See ``atleast_1d``.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.atleast_3d(minigrad.zeros(2, 3)).shape
+        minigrad.Size([2, 3, 1])
+    """
+    return _atleast("atleast_3d", 3, tensors)
+
+
+# ---------------------------------------------------------------------- another order of dimensions
+
+
+def permute(input: Tensor, *dims: Any) -> Tensor:
+    """The dimensions in another order.
+
+    Args:
+        input: Tensor.
+        dims: which of its dimensions comes first, second, ...: all of them, one by one or as one sequence.
+
+    Raises:
+        ArgumentError: not each dimension once.
+        IndexingError: one of them does not exist.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.zeros(2, 3, 4).permute(2, 0, 1).shape
+        minigrad.Size([4, 2, 3])
+    """
+    ndim = check_tensor("permute", "input", input).array.ndim
+    order = dim_order("permute", "dims", sizes("permute", dims, "dims"), ndim)
+    if len(order) != ndim:
+        raise ArgumentError("permute", "dims", f"{ndim} dimensions, all of the tensor's", str(order))
+    return Permute.apply(input, order)
+
+
+def _swapped(where: str, names: tuple[str, str], input: Tensor, dim0: int, dim1: int) -> Tensor:
+    ndim = check_tensor(where, "input", input).array.ndim
+    first, second = one_dim(where, dim0, ndim, names[0]), one_dim(where, dim1, ndim, names[1])
+    order = list(range(ndim))
+    if order:
+        order[first], order[second] = second, first
+    return Permute.apply(input, tuple(order))
+
+
+def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
+    """Two dimensions exchanged.
+
+    Raises:
+        IndexingError: there is no such dimension.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.zeros(2, 3, 4).transpose(0, -1).shape
+        minigrad.Size([4, 3, 2])
+    """
+    return _swapped("transpose", ("dim0", "dim1"), input, dim0, dim1)
+
+
+def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
+    """Two dimensions exchanged: ``transpose`` under NumPy's name."""
+    return _swapped("swapaxes", ("axis0", "axis1"), input, axis0, axis1)
+
+
+def swapdims(input: Tensor, dim0: int, dim1: int) -> Tensor:
+    """Two dimensions exchanged: another name of ``transpose``."""
+    return _swapped("swapdims", ("dim0", "dim1"), input, dim0, dim1)
+
+
+def t(input: Tensor) -> Tensor:
+    """The transpose of a matrix; a tensor of fewer dimensions as it is.
+
+    Raises:
+        ShapeError: more than two dimensions.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.tensor([[1, 2], [3, 4]]).t()
+        tensor([[1, 3],
+                [2, 4]])
+    """
+    return _reversed("t", input)
+
+
+def _reversed(where: str, input: Tensor) -> Tensor:
+    ndim = check_tensor(where, "input", input).array.ndim
+    if ndim > 2:
+        raise ShapeError(where, "input", "at most 2 dimensions", f"{ndim}", "Use .mT for batches of matrices, or .permute()")
+    return Permute.apply(input, tuple(range(ndim))[::-1])
+
+
+def _big_t(input: Tensor) -> Tensor:
+    """The transpose of a matrix. As ``t``; PyTorch's reversal of more dimensions is going away there too."""
+    return _reversed("T", input)
+
+
+def matrix_transpose(input: Tensor) -> Tensor:
+    """The last two dimensions exchanged: the property ``mT``.
+
+    Raises:
+        ShapeError: fewer than two dimensions.
+    """
+    ndim = input.array.ndim
+    if ndim < 2:
+        raise ShapeError("mT", "input", "at least 2 dimensions", f"{ndim}")
+    return Permute.apply(input, (*range(ndim - 2), ndim - 1, ndim - 2))
+
+
+def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
+    """Dimensions moved to other places; the rest keep their order.
+
+    Args:
+        input: Tensor.
+        source: one dimension or several.
+        destination: the place of each in the result.
+
+    Raises:
+        ArgumentError: not as many places as dimensions, or one named twice.
+        IndexingError: one of them does not exist.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.zeros(2, 3, 4).movedim(0, -1).shape
+        minigrad.Size([3, 4, 2])
+    """
+    ndim = check_tensor("movedim", "input", input).array.ndim
+    start, end = (value if isinstance(value, (tuple, list)) else (value,) for value in (source, destination))
+    if len(start) != len(end):
+        raise ArgumentError("movedim", "destination", f"{len(start)} places, as many as in source", str(destination))
+    sources, places = dim_order("movedim", "source", start, ndim), dim_order("movedim", "destination", end, ndim)
+    if not ndim:
+        return Permute.apply(input, ())
+    order = [axis for axis in range(ndim) if axis not in sources]
+    for place, axis in sorted(zip(places, sources)):
+        order.insert(place, axis)
+    return Permute.apply(input, tuple(order))
+
+
+moveaxis = movedim
+
+# ---------------------------------------------------------------------- broadcasting
+
+
+def expand(input: Tensor, *sizes_: Any) -> Tensor:
+    """Dimensions of size 1 repeated, and new ones put in front, without copying. In-place changes of the result are refused.
+
+    Args:
+        input: Tensor.
+        sizes_: the new sizes, one by one or as one sequence; -1 keeps a size.
+
+    Raises:
+        ShapeError: a size other than 1 would change, or there are fewer than the tensor has.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.tensor([[1], [2]]).expand(-1, 3)
+        tensor([[1, 1, 1],
+                [2, 2, 2]])
+    """
+    return _expanded("expand", "sizes", input, sizes("expand", sizes_, "sizes"))
+
+
+def _expanded(where: str, argument: str, input: Tensor, new: tuple[int, ...]) -> Tensor:
+    shape = check_tensor(where, "input", input).array.shape
+    lead = len(new) - len(shape)
+    if lead < 0:
+        raise ShapeError(where, argument, f"at least {len(shape)} sizes, as many as the tensor has", str(new))
+    target = (*new[:lead], *[have if want == -1 else want for have, want in zip(shape, new[lead:])])
+    if any(want < 0 for want in target) or any(have not in (1, want) for have, want in zip(shape, target[lead:])):
+        raise ShapeError(where, argument, f"sizes to which {tuple(shape)} broadcasts (its sizes other than 1 stay)", str(new))
+    return Expand.apply(input, target)
+
+
+def expand_as(input: Tensor, other: Tensor) -> Tensor:
+    """Broadcast to the shape of ``other``. See ``expand``."""
+    return _expanded("expand_as", "other", input, other.array.shape)
+
+
+def broadcast_to(input: Tensor, size: Any) -> Tensor:
+    """Broadcast to a shape. See ``expand``.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.broadcast_to(minigrad.tensor([1, 2]), (2, 2))
+        tensor([[1, 2],
+                [1, 2]])
+    """
+    return _expanded("broadcast_to", "size", input, sizes("broadcast_to", (size,)))
+
+
+def broadcast_shapes(*shapes: Any) -> Size:
+    """The shape to which tensors of these shapes broadcast.
+
+    Raises:
+        ShapeError: they do not.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.broadcast_shapes((3, 1), (4,), (2, 1, 1))
+        minigrad.Size([2, 3, 4])
+    """
+    written = [sizes("broadcast_shapes", (shape,), "shapes") for shape in shapes]
+    result: list[int] = [1] * max([len(shape) for shape in written], default=0)
+    for shape in written:
+        for place, size in enumerate(reversed(shape), 1):
+            if size != 1:
+                if result[-place] not in (1, size) or size < 0:
+                    raise ShapeError(
+                        "broadcast_shapes",
+                        "shapes",
+                        "shapes that broadcast: counted from the last, sizes equal or 1",
+                        " and ".join(map(str, written)),
+                    )
+                result[-place] = size
+    return Size(result)
+
+
+def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
+    """Each tensor broadcast to the shape of all.
+
+    Raises:
+        ShapeError: they do not broadcast.
+
+    Example:
+        >>> import minigrad
+        >>> a, b = minigrad.broadcast_tensors(minigrad.zeros(3, 1), minigrad.zeros(4))
+        >>> a.shape, b.shape
+        (minigrad.Size([3, 4]), minigrad.Size([3, 4]))
+    """
+    if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)):
+        tensors = tuple(tensors[0])
+    shape = broadcast_shapes(*[check_tensor("broadcast_tensors", "tensors", x).array.shape for x in tensors])
+    return tuple([Expand.apply(x, tuple(shape)) for x in tensors])
+
+
+__all__ = [
+    "atleast_1d",
+    "atleast_2d",
+    "atleast_3d",
+    "broadcast_shapes",
+    "broadcast_tensors",
+    "broadcast_to",
+    "flatten",
+    "moveaxis",
+    "movedim",
+    "permute",
+    "ravel",
+    "reshape",
+    "squeeze",
+    "swapaxes",
+    "swapdims",
+    "t",
+    "transpose",
+    "unflatten",
+    "unsqueeze",
+]
+METHODS = (
+    "broadcast_to",
+    "expand",
+    "expand_as",
+    "flatten",
+    "moveaxis",
+    "movedim",
+    "permute",
+    "ravel",
+    "reshape",
+    "reshape_as",
+    "squeeze",
+    "swapaxes",
+    "swapdims",
+    "t",
+    "transpose",
+    "unflatten",
+    "unsqueeze",
+    "view",
+    "view_as",
+)
+OPERATORS = {"T": property(_big_t), "mT": property(matrix_transpose)}
