@@ -1,0 +1,179 @@
+"""What runs around a module's forward and backward when hooks are registered; a module without hooks never comes here."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from minigrad.core.device import Array
+from minigrad.core.tape import Function
+from minigrad.core.tensor import RemovableHandle, Tensor
+from minigrad.errors import GradError
+
+
+class Hook(NamedTuple):
+    """A hook and how it wants to be called."""
+
+    call: Callable[..., Any]
+    with_kwargs: bool = False
+    always_call: bool = False
+
+
+class Hooks:
+    """The hooks of one module, in order of their calls."""
+
+    def __init__(self) -> None:
+        self.forward_pre: dict[int, Hook] = {}
+        self.forward: dict[int, Hook] = {}
+        self.backward_pre: dict[int, Hook] = {}
+        self.backward: dict[int, Hook] = {}
+
+    @staticmethod
+    def add(hooks: dict[int, Hook], hook: Hook, prepend: bool) -> RemovableHandle:
+        """Register a hook as the last, or as the first."""
+        others = dict(hooks)
+        handle = RemovableHandle(hooks, hook)
+        if prepend:
+            for number, other in others.items():
+                del hooks[number]
+                hooks[number] = other
+        return handle
+
+
+def call_with_hooks(module: Any, args: tuple, kwargs: dict) -> Any:
+    """``module.forward`` with the module's hooks around it, in PyTorch's order."""
+    hooks: Hooks = module._hooks
+    called: set[int] = set()
+    result = None
+    try:
+        for hook in list(hooks.forward_pre.values()):
+            args, kwargs = _before(module, hook, args, kwargs)
+        passage = _Passage(module, hooks) if hooks.backward_pre or hooks.backward else None
+        if passage is not None:
+            args = passage.enter(args)
+        result = module.forward(*args, **kwargs)
+        for number, hook in list(hooks.forward.items()):
+            called.add(number)
+            result = _after(module, hook, args, kwargs, result)
+        return result if passage is None else passage.leave(result)
+    except Exception:
+        for number, hook in list(hooks.forward.items()):
+            if hook.always_call and number not in called:
+                try:
+                    result = _after(module, hook, args, kwargs, result)
+                except Exception as error:
+                    warnings.warn(f"a forward hook with always_call=True failed after forward had: {error}", stacklevel=3)
+        raise
+
+
+def _before(module: Any, hook: Hook, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+    if hook.with_kwargs:
+        changed = hook.call(module, args, kwargs)
+        if changed is None:
+            return args, kwargs
+        if not (isinstance(changed, tuple) and len(changed) == 2):
+            raise GradError("forward pre-hook", "return value", "None or a pair (args, kwargs)", repr(changed))
+        return changed
+    changed = hook.call(module, args)
+    if changed is None:
+        return args, kwargs
+    return changed if isinstance(changed, tuple) else (changed,), kwargs
+
+
+def _after(module: Any, hook: Hook, args: tuple, kwargs: dict, result: Any) -> Any:
+    changed = hook.call(module, args, kwargs, result) if hook.with_kwargs else hook.call(module, args, result)
+    return result if changed is None else changed
+
+
+class Gate(Function):
+    """y_i = x_i;  dx = gate(dy): what passes back may be seen and replaced, all of it at once."""
+
+    def forward(ctx, gate: Callable[[tuple], Sequence], *xs: Array) -> tuple[Array, ...]:
+        ctx.gate = gate
+        return xs
+
+    def backward(ctx, *dys: Tensor) -> Any:
+        return None, *ctx.gate(dys)
+
+
+class _Passage:
+    """One call of a module with backward hooks: a gate at its inputs and one at its outputs."""
+
+    def __init__(self, module: Any, hooks: Hooks) -> None:
+        self.module, self.hooks = module, hooks
+        self.inputs: list[int] = []
+        self.outputs: list[int] = []
+        self.input_count = self.output_count = 0
+        self.grad_output: tuple = ()
+
+    def enter(self, args: tuple) -> tuple:
+        self.input_count = len(args)
+        self.inputs, args = _through(self.at_inputs, args)
+        return args
+
+    def leave(self, result: Any) -> Any:
+        if not isinstance(result, (Tensor, tuple)):
+            warnings.warn(
+                "backward hooks are called for modules that return a Tensor or a tuple of Tensors; "
+                f"{type(self.module).__name__} returned a {type(result).__name__}",
+                stacklevel=4,
+            )
+            return result
+        parts = (result,) if isinstance(result, Tensor) else result
+        self.output_count = len(parts)
+        self.outputs, passed = _through(self.at_outputs, parts)
+        return passed[0] if isinstance(result, Tensor) else type(result)(passed) if type(result) is tuple else passed
+
+    def at_outputs(self, grads: tuple) -> Sequence:
+        full = _spread(grads, self.outputs, self.output_count)
+        for hook in list(self.hooks.backward_pre.values()):
+            full = _replaced(hook.call(self.module, full), full, "full backward pre-hook")
+        self.grad_output = full
+        if not self.inputs:  # nothing goes on to the inputs: the hooks see the outputs' gradients only
+            none = (None,) * self.input_count
+            for hook in list(self.hooks.backward.values()):
+                changed = hook.call(self.module, none, full)
+                if changed is not None and any(grad is not None for grad in _as_tuple(changed)):
+                    raise GradError(
+                        "full backward hook", "return value", "None, as no input of the module requires grad", repr(changed)
+                    )
+        return [full[position] for position in self.outputs]
+
+    def at_inputs(self, grads: tuple) -> Sequence:
+        full = _spread(grads, self.inputs, self.input_count)
+        for hook in list(self.hooks.backward.values()):
+            full = _replaced(hook.call(self.module, full, self.grad_output), full, "full backward hook")
+        return [full[position] for position in self.inputs]
+
+
+def _through(gate: Callable[[tuple], Sequence], values: tuple) -> tuple[list[int], tuple]:
+    """Pass the tensors that require grad through a gate; tell which they were."""
+    positions = [i for i, value in enumerate(values) if isinstance(value, Tensor) and value.requires_grad]
+    if not positions:
+        return positions, values
+    passed = list(values)
+    for position, output in zip(positions, Gate.apply(gate, *[values[i] for i in positions]), strict=True):
+        output._counter = values[position]._counter  # the same memory: an in-place change of one counts for both
+        passed[position] = output
+    return positions, tuple(passed)
+
+
+def _spread(grads: tuple, positions: list[int], count: int) -> tuple:
+    full = [None] * count
+    for position, grad in zip(positions, grads, strict=True):
+        full[position] = grad
+    return tuple(full)
+
+
+def _as_tuple(value: Any) -> tuple:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _replaced(changed: Any, before: tuple, where: str) -> tuple:
+    if changed is None:
+        return before
+    changed = _as_tuple(changed)
+    if len(changed) != len(before):
+        raise GradError(where, "return value", f"None or {len(before)} gradients", str(len(changed)))
+    return changed
