@@ -11,6 +11,7 @@ A Tensor computes nothing itself. Every op lives in ``minigrad.ops``, value and 
 
 from __future__ import annotations
 
+import itertools
 import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -462,9 +463,11 @@ def _rebuild(kind: type, array: Array, requires_grad: bool) -> Tensor:
 class RemovableHandle:
     """What registering a hook gives back: ``remove()`` takes the hook away. Usable in a ``with`` block."""
 
-    def __init__(self, hooks: dict[int, Callable], hook: Callable) -> None:
+    _ids = itertools.count()  # never used twice: removing a hook again must not take a later one away
+
+    def __init__(self, hooks: dict[int, Any], hook: Any) -> None:
         self._hooks = hooks
-        self.id = max(hooks, default=-1) + 1
+        self.id = next(self._ids)
         hooks[self.id] = hook
 
     def remove(self) -> None:

@@ -295,7 +295,7 @@ class Softmin(_AlongDim):
     """softmax(-x) along ``dim``."""
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.softmax(-input, dim=self.dim)
+        return F.softmax(input.neg(), dim=self.dim)
 
 
 class Softmax2d(Module):

@@ -23,6 +23,7 @@ class _Conv(Module):
 
     weight: Parameter
     bias: Parameter | None
+    padding: Any  # a text, or one integer for each dimension
     _dims = 0
     _transposed = False
 
@@ -54,7 +55,6 @@ class _Conv(Module):
         self.stride = repeated(where, "stride", stride, dims, 1)
         self.dilation = repeated(where, "dilation", dilation, dims, 1)
         self.output_padding = repeated(where, "output_padding", output_padding, dims)
-        self.padding: str | tuple[int, ...]
         if isinstance(padding, str):
             check_choice(where, "padding", padding, ("same", "valid"))
             if padding == "same" and self.stride != (1,) * dims:
@@ -63,8 +63,8 @@ class _Conv(Module):
         else:
             self.padding = repeated(where, "padding", padding, dims)
         self.padding_mode = padding_mode
-        channels = (in_channels, out_channels // groups) if self._transposed else (out_channels, in_channels // groups)
-        self.weight = empty_parameter(*channels, *self.kernel_size, device=device, dtype=dtype)
+        lead = (in_channels, out_channels // groups) if self._transposed else (out_channels, in_channels // groups)
+        self.weight = empty_parameter(*lead, *self.kernel_size, device=device, dtype=dtype)
         self.register_parameter("bias", empty_parameter(out_channels, device=device, dtype=dtype) if bias else None)
         self.reset_parameters()
 
@@ -81,7 +81,7 @@ class _Conv(Module):
                 total = self.dilation[position] * (self.kernel_size[position] - 1)
                 edges += [total // 2, total - total // 2]
             else:
-                edges += [0, 0] if self.padding == "valid" else [int(self.padding[position])] * 2
+                edges += [0, 0] if self.padding == "valid" else [self.padding[position]] * 2
         return edges
 
     def extra_repr(self) -> str:
@@ -232,7 +232,7 @@ class _Transposed(_Conv):
         if len(wanted) != dims:
             raise ShapeError(where, "output_size", f"{dims} or {lead + dims} sizes", str(tuple(output_size)))
         least = [
-            (size - 1) * stride - 2 * int(padding) + dilation * (width - 1) + 1
+            (size - 1) * stride - 2 * padding + dilation * (width - 1) + 1
             for size, stride, padding, dilation, width in zip(
                 input.array.shape[lead:], self.stride, self.padding, self.dilation, self.kernel_size, strict=True
             )
