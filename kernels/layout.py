@@ -60,7 +60,7 @@ def channels_last(x: Array) -> Array:
     return array_module(x).ascontiguousarray(nhwc).transpose(0, 3, 1, 2)
 
 
-def empty_channels_last(xp: Any, shape: tuple[int, int, int, int], dtype: Any) -> Array:
+def empty_channels_last(xp: Any, shape: tuple[int, ...], dtype: Any) -> Array:
     """An unfilled array of shape (N, C, H, W) in channels-last memory, made by the array module ``xp``.
 
     Example:

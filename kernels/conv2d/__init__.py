@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.device import Array, quiet
-from minigrad.errors import ShapeError
+from minigrad.errors import ArgumentError, ShapeError
 from minigrad.kernels.checks import check_arrays, check_rank, integers, pair
 from minigrad.kernels.registry import find
 
@@ -196,11 +196,11 @@ def tolerance(function: str, *args: Any, **geometry: Any) -> tuple[Array]:
 def _check_geometry(stride: Any, padding: Any, dilation: Any, groups: Any) -> tuple[Pair, Padding, Pair, int]:
     stride = pair("conv2d", "stride", stride, 1)
     dilation = pair("conv2d", "dilation", dilation, 1)
+    expected = "((top, bottom), (left, right)), whole numbers, 0 or more"
     try:
         (top, bottom), (left, right) = padding
     except (TypeError, ValueError):
-        top = bottom = left = right = -1
-    expected = "((top, bottom), (left, right)), whole numbers, 0 or more"
+        raise ArgumentError("conv2d", "padding", expected, repr(padding)) from None
     top, bottom, left, right = integers("conv2d", "padding", (top, bottom, left, right), expected, 0)
     (groups,) = integers("conv2d", "groups", (groups,), "a whole number, 1 or more", 1)
     return stride, ((top, bottom), (left, right)), dilation, groups

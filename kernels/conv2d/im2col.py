@@ -47,10 +47,11 @@ def grad_input(dy: Array, w: Array, input_size: Pair, *, stride: Pair, padding: 
     """See the contract."""
     if groups > 1 and w.shape[1] == 1:
         return depthwise.grad_input(dy, w, input_size, stride=stride, padding=padding, dilation=dilation, groups=groups)
-    reach = [d * (k - 1) for d, k in zip(dilation, w.shape[2:], strict=True)]
-    if stride == (1, 1) and all(max(p) <= r for p, r in zip(padding, reach, strict=True)):
+    (top, bottom), (left, right) = padding
+    high, wide = (d * (k - 1) for d, k in zip(dilation, w.shape[2:], strict=True))  # how far a window reaches
+    if stride == (1, 1) and max(top, bottom) <= high and max(left, right) <= wide:
         # Each pixel of dx sees a whole window of dy: a forward convolution with the kernel turned round, nothing to add back.
-        turned = tuple((r - p[0], r - p[1]) for p, r in zip(padding, reach, strict=True))
+        turned = (high - top, high - bottom), (wide - left, wide - right)
         f, c, kernel_h, kernel_w = w.shape
         back = w[:, :, ::-1, ::-1].reshape(groups, f // groups, c, kernel_h, kernel_w).swapaxes(1, 2)
         back = back.reshape(groups * c, f // groups, kernel_h, kernel_w)

@@ -341,5 +341,5 @@ def _check_indices(where: str, indices: Array, beside: Array, size: tuple[int, .
         there, got = device_of(beside), device_of(indices)
         raise DeviceError(where, "indices", f"an array on {there}", f"one on {got}", f"Move it there: .to('{there}')")
     if indices.size and (int(indices.min()) < 0 or int(indices.max()) >= size[0] * size[1]):
-        got = f"{int(indices.min())} to {int(indices.max())}"
-        raise IndexingError(where, "indices", f"0 to {size[0] * size[1] - 1} for an image of {size[0]} x {size[1]}", got)
+        expected = f"0 to {size[0] * size[1] - 1} for an image of {size[0]} x {size[1]}"
+        raise IndexingError(where, "indices", expected, f"{int(indices.min())} to {int(indices.max())}")

@@ -1,4 +1,4 @@
-"""The numbers that define the stream: Philox's multipliers and key steps, and the tables of the normal quantile."""
+"""The numbers that define the stream: Philox's multipliers and key steps, the normal quantile's tables, a logarithm's series."""
 
 from __future__ import annotations
 
@@ -28,3 +28,10 @@ FAR_TAIL = (  # beyond: ratio(sqrt(-log t) - 5)
     (1.0, 5.99832206555887937690e-1, 1.36929880922735805310e-1, 1.48753612908506148525e-2,
      7.86869131145613259100e-4, 1.84631831751005468180e-5, 1.42151175831644588870e-7, 2.04426310338993978564e-15),
 )  # fmt: skip
+
+# log(m 2^e) = e log 2 + 2 (s + s^3/3 + s^5/5 + ...) with s = (m - 1) / (m + 1): what is left out is below 1e-18 of the sum for
+# m from sqrt(1/2) to sqrt(2). Libraries' logarithms differ in the last place; this one is the same wherever + - * / are.
+ROOT_HALF = 0.7071067811865476
+LOG2_HIGH = 6.93147180369123816490e-01  # its last 20 bits are 0, so that e * LOG2_HIGH is exact
+LOG2_LOW = 1.90821492927058770002e-10
+LOG_SERIES = tuple(1 / (2 * n + 1) for n in range(11))

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from math import log, sqrt
+from math import frexp, sqrt
 from typing import Any
 
 import numpy as np
 
 from minigrad.core.device import Array
-from minigrad.kernels.random.constants import CENTRAL, FAR_TAIL, KEY_STEPS, MASK, MULTIPLIERS, ROUNDS, TAIL
+from minigrad.kernels.random.constants import (
+    CENTRAL,
+    FAR_TAIL,
+    KEY_STEPS,
+    LOG2_HIGH,
+    LOG2_LOW,
+    LOG_SERIES,
+    MASK,
+    MULTIPLIERS,
+    ROOT_HALF,
+    ROUNDS,
+    TAIL,
+)
 
 Key = tuple[int, int]
 
@@ -72,7 +84,7 @@ def _quantile(k: int, bits: int) -> float:
     tail = ((1 << bits) - 1 - k if upper else k) + 0.5
     tail *= 2.0**-bits
     q = 0.5 - tail
-    r = sqrt(-log(tail))
+    r = sqrt(-_log(tail))
     if q <= 0.425:
         x = q * _ratio(CENTRAL, 0.180625 - q * q)
     elif r <= 5:
@@ -80,6 +92,18 @@ def _quantile(k: int, bits: int) -> float:
     else:
         x = _ratio(FAR_TAIL, r - 5)
     return x if upper else -x
+
+
+def _log(t: float) -> float:
+    """The natural logarithm in nothing but sums, products and quotients, each rounded by itself."""
+    m, e = frexp(t)
+    if m < ROOT_HALF:
+        m, e = 2 * m, e - 1
+    s = (m - 1) / (m + 1)
+    series = 0.0
+    for coefficient in reversed(LOG_SERIES):
+        series = series * (s * s) + coefficient
+    return e * LOG2_HIGH + (2 * s * series + e * LOG2_LOW)
 
 
 def _ratio(table: tuple[tuple[float, ...], tuple[float, ...]], r: float) -> float:

@@ -10,7 +10,19 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.device import Array, array_module
-from minigrad.kernels.random.constants import CENTRAL, FAR_TAIL, KEY_STEPS, MASK, MULTIPLIERS, ROUNDS, TAIL
+from minigrad.kernels.random.constants import (
+    CENTRAL,
+    FAR_TAIL,
+    KEY_STEPS,
+    LOG2_HIGH,
+    LOG2_LOW,
+    LOG_SERIES,
+    MASK,
+    MULTIPLIERS,
+    ROOT_HALF,
+    ROUNDS,
+    TAIL,
+)
 
 Key = tuple[int, int]
 LOW = 0xFFFFFFFF
@@ -125,7 +137,7 @@ def _quantile(k: Array, bits: int, xp: Any) -> Array:
     x = _ratio(CENTRAL, 0.180625 - q * q)
     x *= q
     outer = q > 0.425
-    r = xp.sqrt(-xp.log(tail[outer]))
+    r = xp.sqrt(-_log(tail[outer], xp))
     value = _ratio(TAIL, r - 1.6)
     far = r > 5
     if bool(far.any()):
@@ -134,17 +146,27 @@ def _quantile(k: Array, bits: int, xp: Any) -> Array:
     return xp.where(upper, x, -x)
 
 
+def _log(t: Array, xp: Any) -> Array:
+    """The natural logarithm in nothing but sums, products and quotients, so that all devices agree on each bit."""
+    m, e = xp.frexp(t)
+    low = m < ROOT_HALF
+    m, e = xp.where(low, 2 * m, m), xp.where(low, e - 1, e).astype(np.float64)
+    s = (m - 1) / (m + 1)
+    return e * LOG2_HIGH + (2 * s * _polynomial(LOG_SERIES, s * s) + e * LOG2_LOW)
+
+
 def _ratio(table: tuple[tuple[float, ...], tuple[float, ...]], r: Array) -> Array:
-    """A quotient of two polynomials by Horner's rule."""
-
-    def polynomial(coefficients: tuple[float, ...]) -> Array:
-        value = coefficients[-1] * r
-        for coefficient in coefficients[-2:0:-1]:
-            value += coefficient
-            value *= r
-        value += coefficients[0]
-        return value
-
-    ratio = polynomial(table[0])
-    ratio /= polynomial(table[1])
+    """A quotient of two polynomials."""
+    ratio = _polynomial(table[0], r)
+    ratio /= _polynomial(table[1], r)
     return ratio
+
+
+def _polynomial(coefficients: tuple[float, ...], r: Array) -> Array:
+    """By Horner's rule, each step rounded by itself."""
+    value = coefficients[-1] * r
+    for coefficient in coefficients[-2:0:-1]:
+        value += coefficient
+        value *= r
+    value += coefficients[0]
+    return value

@@ -1,0 +1,326 @@
+"""The registry: choice, registration, what is refused, and the check beside the reference."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from minigrad import kernels
+from minigrad.errors import DeviceError, KernelError
+from minigrad.kernels import conv2d, pool2d, random, registry
+from minigrad.kernels.registry import TABLE, Implementation
+
+X = np.arange(2 * 4 * 6 * 6, dtype=np.float64).reshape(2, 4, 6, 6) / 100
+W = np.arange(4 * 4 * 3 * 3, dtype=np.float64).reshape(4, 4, 3, 3) / 50 - 1
+Y = X[:, :, :4, :4]
+INDICES = np.broadcast_to(np.arange(16).reshape(4, 4), Y.shape)
+
+# Each function of each family, called through its contract.
+CALLS: dict[tuple[str, str], Any] = {
+    ("conv2d", "forward"): lambda: conv2d.forward(X, W),
+    ("conv2d", "grad_input"): lambda: conv2d.grad_input(Y, W, (6, 6)),
+    ("conv2d", "grad_weight"): lambda: conv2d.grad_weight(X, Y, (3, 3)),
+    ("pool2d", "max_forward"): lambda: pool2d.max_forward(X, (2, 2)),
+    ("pool2d", "max_backward"): lambda: pool2d.max_backward(Y, INDICES, (6, 6)),
+    ("pool2d", "max_gather"): lambda: pool2d.max_gather(X, INDICES),
+    ("pool2d", "avg_forward"): lambda: pool2d.avg_forward(X, (2, 2)),
+    ("pool2d", "avg_backward"): lambda: pool2d.avg_backward(Y, (8, 8), (2, 2)),
+    ("pool2d", "adaptive_max_forward"): lambda: pool2d.adaptive_max_forward(X, (4, 5)),
+    ("pool2d", "adaptive_avg_forward"): lambda: pool2d.adaptive_avg_forward(X, (4, 5)),
+    ("pool2d", "adaptive_avg_backward"): lambda: pool2d.adaptive_avg_backward(Y, (6, 6)),
+    ("random", "words"): lambda: random.words((1, 2), 3, 9),
+    ("random", "uniform"): lambda: random.uniform((1, 2), 3, (3, 3)),
+    ("random", "normal"): lambda: random.normal((1, 2), 3, (3, 3)),
+    ("random", "integers"): lambda: random.integers((1, 2), 3, (3, 3), 0, 1000),
+    ("random", "permutation"): lambda: random.permutation((1, 2), 3, 9),
+}
+
+
+@pytest.fixture(autouse=True)
+def nothing_leaks() -> Iterator[None]:
+    before = registry._names(), registry._choice.check
+    yield
+    assert (registry._choice.names, registry._choice.check) == before
+    assert not any(registry._registered.values())
+
+
+def module_of(family: str) -> str:
+    return kernels.find(family).__name__.rsplit(".", 1)[1]
+
+
+def spoil(result: Any, at: int) -> Any:
+    """The result with one value changed: a float by a thousandth, a whole number by 1."""
+    first = (result[0] if isinstance(result, tuple) else result).copy()
+    where = np.unravel_index(at, first.shape)
+    first[where] = first[where] * 1.001 if first.dtype.kind == "f" else first[where] + 1
+    return (first, *result[1:]) if isinstance(result, tuple) else first
+
+
+def test_calls_cover_every_function() -> None:
+    assert sorted(CALLS) == sorted((family, name) for family in TABLE for name in registry._contract(family).FUNCTIONS)
+
+
+@pytest.mark.parametrize("family", TABLE)
+def test_table_is_sound(family: str) -> None:
+    assert list(TABLE[family])[-1] == "reference", "the default comes first, the reference last"
+    for device_type in ("cpu", "cuda"):
+        assert any(one.runs_on(device_type) for one in TABLE[family].values())
+    for name in kernels.available(family, "cpu"):
+        with kernels.use(**{family: name}):
+            functions = kernels.find(family)
+        assert all(callable(getattr(functions, each)) for each in registry._contract(family).FUNCTIONS)
+
+
+def test_nothing_is_imported_before_its_use() -> None:
+    code = (
+        "import sys, minigrad.kernels\n"
+        "loaded = [name for name in sys.modules if name.startswith('minigrad.kernels.') and name.count('.') > 2]\n"
+        "assert 'numba' not in sys.modules and 'cupy' not in sys.modules\n"
+        "assert not any(name.rsplit('.', 1)[1] in ('im2col', 'reference', 'vectorised') for name in loaded), loaded"
+    )
+    run(code)
+
+
+def test_use_nests_and_restores() -> None:
+    assert module_of("conv2d") == "im2col"
+    with kernels.use(conv2d="reference"):
+        assert (module_of("conv2d"), module_of("pool2d")) == ("reference", "vectorised")
+        with kernels.use(conv2d="im2col", pool2d="reference"):
+            assert (module_of("conv2d"), module_of("pool2d")) == ("im2col", "reference")
+        assert (module_of("conv2d"), module_of("pool2d")) == ("reference", "vectorised")
+    assert module_of("conv2d") == "im2col"
+
+
+def test_use_restores_after_an_exception() -> None:
+    with pytest.raises(ZeroDivisionError), kernels.use(conv2d="reference"), kernels.checking():
+        raise ZeroDivisionError
+    assert module_of("conv2d") == "im2col"
+
+
+def test_use_is_of_one_thread() -> None:
+    seen: list[str] = []
+    with kernels.use(conv2d="reference"):
+        thread = threading.Thread(target=lambda: seen.append(module_of("conv2d")))
+        thread.start()
+        thread.join()
+    assert seen == ["im2col"]
+
+
+def test_use_chooses_what_runs() -> None:
+    with kernels.use(conv2d="reference"):
+        a = conv2d.forward(X, W)
+    np.testing.assert_allclose(a, conv2d.forward(X, W), rtol=1e-12)
+
+
+def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The code in a fresh Python, which must end well."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def test_environment_chooses_and_checks() -> None:
+    code = (
+        "import threading\n"
+        "from minigrad import kernels\n"
+        "def look(): assert kernels.find('conv2d').__name__.endswith('.reference'), kernels.find('conv2d')\n"
+        "look()\n"
+        "seen = []\n"
+        "thread = threading.Thread(target=lambda: seen.append(kernels.find('pool2d').__name__))\n"
+        "thread.start()\n"
+        "thread.join()\n"
+        "assert seen == ['vectorised of pool2d, checked'], seen\n"
+        "with kernels.use(conv2d='im2col'): assert kernels.find('conv2d').__name__ == 'im2col of conv2d, checked'\n"
+    )
+    run(code, MINIGRAD_KERNELS=" conv2d = reference, pool2d=vectorised,", MINIGRAD_CHECK="1")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("conv2d", "FAMILY=NAME"),
+        ("conv2d=", "FAMILY=NAME"),
+        ("conv3d=reference", "one of conv2d, pool2d"),
+        ("conv2d=fast", "one of im2col, reference"),
+    ],
+)
+def test_environment_refused(text: str, words: str) -> None:
+    code = (
+        "from minigrad import errors, kernels\n"
+        "try: kernels.find('conv2d')\n"
+        f"except errors.KernelError as error: assert {words!r} in str(error), error\n"
+        "else: raise SystemExit('nothing was refused')"
+    )
+    run(code, MINIGRAD_KERNELS=text)
+
+
+def unknown_family() -> None:
+    kernels.available("conv3d")
+
+
+def unknown_name() -> None:
+    with kernels.use(conv2d="fast"):
+        pass
+
+
+def of_the_cpu_only() -> None:
+    with kernels.use(conv2d="reference"):
+        kernels.find("conv2d", "cuda")
+
+
+REFUSED = [
+    (unknown_family, ["family", "one of conv2d, pool2d, random", "'conv3d'"]),
+    (unknown_name, ["conv2d", "one of im2col, reference", "'fast'"]),
+    (of_the_cpu_only, ["'reference', which does not: it takes arrays on cpu, and these are on cuda", "runs here (im2col)"]),
+    (lambda: kernels.register("conv3d", "mine", forward=abs), ["'conv3d'"]),
+    (lambda: kernels.register("conv2d", "mine", backward=abs), ["forward, grad_input, grad_weight", "backward"]),
+    (lambda: kernels.register("conv2d", "mine"), ["some of forward, grad_input, grad_weight", "none"]),
+    (lambda: kernels.register("conv2d", "im2col", forward=abs), ["'im2col'", "Unregister it first"]),
+    (lambda: kernels.register("conv2d", "mine", base="fast", forward=abs), ["one of im2col, reference", "'fast'"]),
+    (lambda: kernels.register("conv2d", "mine", device="tpu", forward=abs), ["device", "'cpu', 'cuda' or 'any'", "'tpu'"]),
+    (lambda: kernels.unregister("conv2d", "im2col"), ["one registered for conv2d (none)", "'im2col'"]),
+]
+
+
+@pytest.mark.parametrize(("call", "words"), REFUSED)
+def test_refused(call: Any, words: list[str]) -> None:
+    with pytest.raises(KernelError) as caught:
+        call()
+    assert all(word in str(caught.value) for word in words), caught.value
+
+
+def test_not_available_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(TABLE["conv2d"], "tuned", Implementation("minigrad.kernels.none", needs=("no_such_package",)))
+    with pytest.raises(KernelError, match=r"one that runs here \(im2col, reference\).*'tuned'.*needs no_such_package"):
+        unused = kernels.use(conv2d="tuned")
+        unused.__enter__()
+    assert "tuned" in kernels.implementations("conv2d") and "tuned" not in kernels.available("conv2d")
+    assert kernels.reason_not_available("conv2d", "tuned") and not kernels.reason_not_available("conv2d", "im2col")
+
+
+def test_gpu_kernel_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_gpu(where: Any) -> Any:
+        raise DeviceError("device", "cuda", "a GPU", "no CuPy in this Python")
+
+    monkeypatch.setattr(registry, "module_for", no_gpu)
+    monkeypatch.setitem(TABLE["conv2d"], "gpu", Implementation("minigrad.kernels.none", "cuda"))
+    with pytest.raises(KernelError, match="'gpu', which does not: it runs on a GPU, and no CuPy in this Python was found"):
+        kernels.use(conv2d="gpu").__enter__()
+
+
+def test_default_is_the_first_for_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert kernels.find("conv2d", "cuda").__name__.endswith(".im2col")
+    monkeypatch.setitem(TABLE, "conv2d", {"reference": TABLE["conv2d"]["reference"]})
+    monkeypatch.setattr(registry, "_ready", {})
+    assert kernels.find("conv2d").__name__.endswith(".reference")
+    with pytest.raises(KernelError, match="an implementation for cuda"):
+        kernels.find("conv2d", "cuda")
+
+
+@pytest.mark.parametrize("base", [None, "reference"])
+def test_registered_functions_run_over_their_base(base: str | None) -> None:
+    called = []
+
+    def forward(x: Any, w: Any, bias: Any, **geometry: Any) -> Any:
+        called.append(sorted(geometry))
+        with kernels.use(conv2d="im2col"):
+            return conv2d.forward(x, w, bias, **geometry)
+
+    kernels.register("conv2d", "mine", forward=forward, base=base)
+    try:
+        with kernels.use(conv2d="mine"):
+            np.testing.assert_array_equal(conv2d.forward(X, W), conv2d.forward(X, W))
+            expected = kernels.implementations("conv2d")[base or "im2col"].module
+            assert kernels.find("conv2d").grad_weight.__module__ == expected
+        assert called == [["dilation", "groups", "padding", "stride"]] * 2
+    finally:
+        kernels.unregister("conv2d", "mine")
+    with pytest.raises(KernelError, match="'mine'"):
+        kernels.use(conv2d="mine").__enter__()
+
+
+@pytest.mark.parametrize(("family", "function"), CALLS)
+def test_check_passes_what_is_right(family: str, function: str) -> None:
+    want = CALLS[family, function]()
+    for name in kernels.available(family, "cpu"):
+        with kernels.use(**{family: name}), kernels.checking():
+            got = CALLS[family, function]()
+        for g, w in zip(*[each if isinstance(each, tuple) else (each,) for each in (got, want)], strict=True):
+            np.testing.assert_allclose(g, w, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("family", "function"), CALLS)
+def test_check_finds_a_planted_error(family: str, function: str) -> None:
+    right = getattr(kernels.find(family), function)
+    at = 7
+    kernels.register(family, "wrong", **{function: lambda *args, **kwargs: spoil(right(*args, **kwargs), at)})
+    try:
+        with kernels.use(**{family: "wrong"}):
+            CALLS[family, function]()  # unnoticed without the check
+            with kernels.checking(), pytest.raises(KernelError) as caught:
+                CALLS[family, function]()
+        text = str(caught.value)
+        assert text.startswith(f"wrong of {family}: {function}"), text
+        assert "as the reference gives" in text and "off by" in text and "at index (" in text and "1 of " in text, text
+    finally:
+        kernels.unregister(family, "wrong")
+
+
+BAD_KERNELS = [
+    ("writes", lambda x, w, bias, **_: x.__imul__(2), ["a changed argument 0"]),
+    ("dtype", lambda x, w, bias, **_: np.zeros((2, 4, 4, 4), np.float32), ["of float64, as the reference", "of float32"]),
+    ("shape", lambda x, w, bias, **_: np.zeros((2, 4, 4, 5)), ["shape (2, 4, 4, 4)", "(2, 4, 4, 5)"]),
+    (
+        "nan",
+        lambda x, w, bias, **_: np.full((2, 4, 4, 4), np.nan),
+        ["at index (0, 0, 0, 0)", "nan", "128 of 128 values differ"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "forward", "words"), BAD_KERNELS, ids=[row[0] for row in BAD_KERNELS])
+def test_check_finds(name: str, forward: Any, words: list[str]) -> None:
+    kernels.register("conv2d", name, forward=forward)
+    try:
+        with kernels.use(conv2d=name), kernels.checking(), pytest.raises(KernelError) as caught:
+            conv2d.forward(X.copy(), W)
+        assert all(word in str(caught.value) for word in words), caught.value
+    finally:
+        kernels.unregister("conv2d", name)
+
+
+def test_check_takes_nan_and_infinity_as_they_are() -> None:
+    x = X.copy()
+    x[0, 0, 0, 0], x[1, 2, 3, 3], x[1, 3, 5, 5] = np.nan, np.inf, -np.inf
+    with kernels.checking():
+        assert np.isnan(conv2d.forward(x, W)).any()
+        assert np.isnan(pool2d.avg_forward(x, (2, 2))).any()
+        assert np.isnan(pool2d.max_forward(x, (2, 2))[0]).any()
+
+
+def test_check_bound_holds_where_sums_cancel() -> None:
+    rng = np.random.default_rng(0)
+    x = (rng.standard_normal((2, 16, 9, 9)) * 10.0 ** rng.integers(-4, 5, (2, 16, 9, 9))).astype(np.float32)
+    w = rng.standard_normal((8, 16, 3, 3)).astype(np.float32)
+    with kernels.checking():
+        y = conv2d.forward(x, w, padding=((1, 1), (1, 1)))
+        conv2d.grad_input(y, w, (9, 9), padding=((1, 1), (1, 1)))
+        conv2d.grad_weight(x, y, (3, 3), padding=((1, 1), (1, 1)))
+
+
+def test_checking_can_be_switched_off_inside() -> None:
+    with kernels.checking(), kernels.checking(False):
+        assert module_of("conv2d") == "im2col"
