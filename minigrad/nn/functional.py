@@ -21,6 +21,21 @@ from minigrad.ops.activation import (
     threshold_,
 )
 from minigrad.ops.convolution import conv1d, conv2d, conv_transpose1d, conv_transpose2d, linear
+from minigrad.ops.dropout import alpha_dropout, dropout, dropout1d, dropout2d, feature_alpha_dropout
+from minigrad.ops.pooling import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_max_pool1d,
+    adaptive_max_pool2d,
+    avg_pool1d,
+    avg_pool2d,
+    lp_pool1d,
+    lp_pool2d,
+    max_pool1d,
+    max_pool2d,
+    max_unpool1d,
+    max_unpool2d,
+)
 from minigrad.ops.smooth import (
     celu,
     celu_,
