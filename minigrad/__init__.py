@@ -1,6 +1,6 @@
 """minigrad: a neural-net engine written by hand on NumPy and CuPy."""
 
-from minigrad import autograd, nn
+from minigrad import autograd, nn, optim, utils
 from minigrad.core import random
 from minigrad.core.device import default_device, device, get_default_device, set_default_device
 from minigrad.core.dtypes import (

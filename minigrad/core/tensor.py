@@ -69,6 +69,7 @@ class Tensor:
     grad: Tensor | None = None
     grad_fn: tape.Function | None = None
     output_nr: int = 0
+    is_sparse: bool = False  # whether it is a SparseRows, see ops/sparse.py
     _requires_grad: bool = False
     _counter: Any = None  # [version]: counts in-place changes of the memory, and is shared with its views
     _base: Tensor | None = None  # of a view: the tensor that owns the memory

@@ -1,0 +1,81 @@
+"""Adam for gradients that touch few rows of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from minigrad.core.device import array_module
+from minigrad.errors import GradError
+from minigrad.optim.optimizer import Optimizer, check_betas, check_number, zeros_like
+
+
+class SparseAdam(Optimizer):
+    """Adam that moves only the rows in a sparse gradient, and only their running means.
+
+    The formulas are those of ``Adam``, with one difference that PyTorch makes too: eps is added to sqrt(v) as it is, before
+    the correction for the start.
+
+    Args:
+        params: Tensors whose gradients are sparse, as those of ``Embedding(sparse=True)``; or groups: see ``Optimizer``.
+        lr: learning rate, above 0.
+        betas: how much of the two means is kept at each step.
+        eps: added to the divisor, above 0.
+        maximize: go up instead of down.
+
+    Raises:
+        ArgumentError: a setting out of range.
+        GradError: in ``step``, a dense gradient.
+
+    Example:
+        >>> import minigrad
+        >>> table = minigrad.ones(3, 2, requires_grad=True)
+        >>> adam = minigrad.optim.SparseAdam([table], lr=0.1)
+        >>> minigrad.nn.functional.embedding(minigrad.tensor([1]), table, sparse=True).sum().backward()
+        >>> adam.step(); table[:, 0].tolist() == [1, table[1, 0].item(), 1]
+        True
+    """
+
+    STATE = ("exp_avg", "exp_avg_sq")
+    NUMBERS = ("step",)
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        maximize: bool = False,
+    ) -> None:
+        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "maximize": maximize})
+
+    def check_group(self, group: dict[str, Any]) -> None:
+        check_number("SparseAdam", "lr", group["lr"], above=True)
+        check_number("SparseAdam", "eps", group["eps"], above=True)
+        check_betas("SparseAdam", group["betas"])
+
+    def update(self, group: dict[str, Any]) -> None:
+        lr, eps = float(group["lr"]), float(group["eps"])
+        beta1, beta2 = map(float, group["betas"])
+        for p, grad, state in self.ready(group):
+            if not grad.is_sparse:
+                raise GradError("SparseAdam", "gradient", "a sparse one", "a dense one", "Use Adam for this parameter")
+            if not state:
+                state.update(step=0, exp_avg=zeros_like(p), exp_avg_sq=zeros_like(p))
+            state["step"] = step = state["step"] + 1
+            rows, g = grad.coalesced_arrays()
+            if not len(rows):
+                continue
+            if group["maximize"]:
+                g = -g
+            means, squares = state["exp_avg"].array, state["exp_avg_sq"].array
+            m, v = means[rows], squares[rows]  # copies of these rows
+            m += (g - m) * (1.0 - beta1)
+            v += (g * g - v) * (1.0 - beta2)
+            means[rows], squares[rows] = m, v
+            size = lr * (1.0 - beta2**step) ** 0.5 / (1.0 - beta1**step)
+            root = array_module(v).sqrt(v)
+            root += eps
+            m /= root
+            m *= size
+            p.array[rows] -= m
