@@ -21,6 +21,7 @@ import numpy as np
 from minigrad.core import tape
 from minigrad.core.device import Array, array_module, device, device_of, move
 from minigrad.core.dtypes import DType
+from minigrad.core.tape import mode
 from minigrad.errors import DeviceError, DTypeError, GradError, ShapeError
 
 
@@ -67,13 +68,13 @@ class Tensor:
 
     array: Array
     grad: Tensor | None = None
-    grad_fn: tape.Function | None = None
     output_nr: int = 0
+    _node: tape.Function | None = None  # behind grad_fn; of a view whose memory was changed, the one of before
     is_sparse: bool = False  # whether it is a SparseRows, see ops/sparse.py
     _requires_grad: bool = False
     _counter: Any = None  # [version]: counts in-place changes of the memory, and is shared with its views
-    _base: Tensor | None = None  # of a view: the tensor that owns the memory
-    _seen: int = 0  # of a view: the version at which grad_fn was right
+    _base: Tensor | None = None  # of a view made while gradients are recorded: the tensor whose memory it lies in
+    _seen: int = 0  # of a view: the version at which _node was right
     _hidden_view: bool = False  # made inside no_grad, of a tensor that requires grad
     _hooks: dict[int, Callable] | None = None
     _post_hooks: dict[int, Callable] | None = None
@@ -104,7 +105,7 @@ class Tensor:
         """A Tensor around an array, as it is. NumPy's scalars, which its ufuncs give for 0 dimensions, become arrays."""
         tensor = _new(Tensor)
         tensor.array = array if isinstance(array, np.ndarray) or not isinstance(array, np.generic) else np.asarray(array)
-        tensor._counter = None if tape.mode.inference else [0]
+        tensor._counter = None if mode.inference else [0]
         return tensor
 
     @staticmethod
@@ -126,7 +127,7 @@ class Tensor:
             self._counter = source._counter
             if self._counter is None:
                 pass
-            elif tape.mode.grad:
+            elif mode.grad:
                 self._base = source._base if source._base is not None else source
                 self._seen = self._counter[0]
             elif source._requires_grad or source._hidden_view:
@@ -134,11 +135,11 @@ class Tensor:
 
     def _adopt(self, node: tape.Function, nr: int) -> None:
         """Go on as output ``nr`` of ``node``: the memory was changed in place. A retained gradient moves along."""
-        before = self.grad_fn
+        before = self._node
         if before is not None and before._retained and self.output_nr in before._retained:
             node._retained = node._retained or {}
             node._retained[nr] = before._retained.pop(self.output_nr)
-        self.grad_fn, self.output_nr, self._requires_grad = node, nr, True
+        self._node, self.output_nr, self._requires_grad = node, nr, True
 
     def _refresh(self) -> None:
         """Give a view whose memory was changed in place since it was made the history that it has now."""
@@ -251,7 +252,16 @@ class Tensor:
         if not requires_grad and self.grad_fn is not None:
             raise GradError("requires_grad_", "tensor", "a leaf", f"the result of {self.grad_fn!r}", "Use .detach()")
         self._requires_grad = bool(requires_grad)
+        if self._node is None:
+            self._base = None  # a view that becomes a leaf of its own
         return self
+
+    @property
+    def grad_fn(self) -> tape.Function | None:
+        """The node that made this tensor; ``None`` for a leaf."""
+        if self._base is not None and self._seen != self._counter[0]:
+            self._refresh()
+        return self._node
 
     @property
     def is_leaf(self) -> bool:
@@ -271,7 +281,12 @@ class Tensor:
     def data(self, value: Tensor) -> None:
         if not isinstance(value, Tensor):
             raise DTypeError("data", "value", "a Tensor", type(value).__name__)
+        if self._requires_grad and value.array.dtype.kind != "f":
+            raise DTypeError("data", "value", "a float dtype, as the tensor requires grad", str(value.array.dtype))
         self.array = value.array
+        if self._counter is not None:
+            self._counter[0] += 1  # what was saved of the tensor is gone
+            self._counter = [0]
 
     def detach(self) -> Tensor:
         """The same memory outside the graph. In-place changes of either count for both."""
@@ -280,8 +295,14 @@ class Tensor:
         return tensor
 
     def detach_(self) -> Tensor:
-        """Cut this tensor from the graph that made it."""
-        self.grad_fn, self.output_nr, self._requires_grad, self._base = None, 0, False, None
+        """Cut this tensor from the graph that made it.
+
+        Raises:
+            GradError: it is a view, whose base would still be changed through it.
+        """
+        if self._base is not None:
+            raise GradError("detach_", "tensor", "one that is no view", "a view of another tensor", "Use .detach()")
+        self._node, self.output_nr, self._requires_grad = None, 0, False
         return self
 
     def backward(
@@ -303,7 +324,9 @@ class Tensor:
             GradError: nothing requires grad, or more than one element and no ``gradient``, or the graph was freed.
             ShapeError: ``gradient`` has another shape.
         """
-        tape.backward(self, gradient, retain_graph, create_graph, inputs)
+        from minigrad.core.autograd import backward
+
+        backward(self, gradient, retain_graph, create_graph, inputs)
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
         """Call ``hook(grad)`` when the gradient of this tensor is complete; a Tensor it returns takes its place.

@@ -41,7 +41,7 @@ def check_writable(where: str, x: Tensor) -> None:
                 "Make the view outside no_grad, or change it inside no_grad",
             )
         base = x if x._base is None else x._base
-        if base.grad_fn is None and base._requires_grad:
+        if base._node is None and base._requires_grad:
             raise GradError(
                 where,
                 "input",
@@ -115,8 +115,8 @@ def alter(where: str, op: Callable[..., Tensor], x: Tensor, args: tuple, kwargs:
     old = Tensor._wrap(x.array)  # what x was, under a version of its own, so that what is saved of it can be told
     old._counter = [0]
     if tape.mode.grad and x.requires_grad:
-        old._adopt(x.grad_fn, x.output_nr)
-    start = next(tape._sequence)
+        old._adopt(x._node, x.output_nr)
+    start = next(tape._ages)
     result = op(old, *[old if arg is x else arg for arg in args], **kwargs)
     array = result.array
     if array.shape != x.array.shape:
@@ -137,7 +137,7 @@ def alter(where: str, op: Callable[..., Tensor], x: Tensor, args: tuple, kwargs:
         )
     value = cast(result, x.array.dtype)
     if value._requires_grad:
-        _keep_apart(value.grad_fn, start, old)
+        _keep_apart(value._node, start, old)
     elif old._requires_grad and tape.mode.grad:
         value = Tensor._wrap(x.array)
         value._adopt(hang(Overwrite(), old, None), 0)
@@ -152,7 +152,7 @@ def _keep_apart(newest: Function | None, start: int, old: Tensor) -> None:
     stack, seen = [newest], set()
     while stack:
         node = stack.pop()
-        if not isinstance(node, Function) or node.sequence <= start or id(node) in seen:
+        if not isinstance(node, Function) or node._age <= start or id(node) in seen:
             continue
         seen.add(id(node))
         stack.extend([edge.target for edge in node.edges if edge is not None])

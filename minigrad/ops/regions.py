@@ -134,7 +134,7 @@ def changed(x: Tensor, value: Tensor | None) -> None:
         return
     base = x._base
     if base is None:
-        x._adopt(value.grad_fn, value.output_nr)
+        x._adopt(value._node, value.output_nr)
         return
     node = WriteRegion()
     node.place = place_of(x, base)
@@ -149,8 +149,8 @@ def refresh(view: Tensor) -> None:
         node = Region()
         node.place = place_of(view, base)
         view._adopt(hang(node, base, None), 0)
-    elif view.grad_fn is not None:
-        view.grad_fn, view.output_nr, view._requires_grad = None, 0, False
+    elif view._node is not None:
+        view._node, view.output_nr, view._requires_grad = None, 0, False
 
 
 __all__ = ["changed", "refresh"]
