@@ -42,7 +42,7 @@ def _check_slowly(
     if first.dtype not in dtypes:
         names = " or ".join(dtype.name for dtype in dtypes)
         remedy = f"Convert it to {dtypes[0].name}" + (": float16 is for storage" if first.dtype == np.float16 else "")
-        raise DTypeError(where, first_name, names, first.dtype.name, remedy)
+        raise DTypeError(where, first_name, names, str(first.dtype), remedy)
     for name, array in named:
         if device_of(array) != device_of(first):
             got, there = device_of(array), device_of(first)

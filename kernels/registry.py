@@ -217,6 +217,10 @@ def unregister(family: str, name: str) -> None:
 
     Raises:
         KernelError: nothing was registered under that name.
+
+    Example:
+        >>> register("random", "mine", base="reference", words=lambda key, block, n, xp: xp.zeros(n, "uint64"))
+        >>> unregister("random", "mine")
     """
     with _lock:
         if name not in _registered.get(family, {}):
@@ -241,6 +245,10 @@ def implementations(family: str) -> dict[str, Implementation]:
 
     Raises:
         KernelError: an unknown family.
+
+    Example:
+        >>> implementations("conv2d")["reference"].module
+        'minigrad.kernels.conv2d.reference'
     """
     _contract_name(family)
     return _all(family)
@@ -268,6 +276,10 @@ def reason_not_available(family: str, name: str) -> str:
 
     Raises:
         KernelError: an unknown family or name.
+
+    Example:
+        >>> reason_not_available("conv2d", "reference")
+        ''
     """
     return _reason(_named(family, name))
 

@@ -111,7 +111,6 @@ def _columns(
         yield slice(None), x.reshape(1, n * h * w, c)
         return
     (top, bottom), (left, right) = padding
-    spans = tuple(d * (k - 1) + 1 for d, k in zip(dilation, kernel_size, strict=True))
     terms = kernel_size[0] * kernel_size[1] * c // groups
     block = _images(xp, n, out_h * out_w * terms * groups * x.itemsize)
     columns = xp.empty((groups, block * out_h * out_w, terms), x.dtype)
@@ -122,11 +121,14 @@ def _columns(
         if padded is not None:
             padded[:count, top : top + h, left : left + w] = images
             images = padded[:count]
-        windows = xp.lib.stride_tricks.sliding_window_view(images, spans, (1, 2))
-        windows = windows[:, :: stride[0], :: stride[1], :, :: dilation[0], :: dilation[1]]  # (n, OH, OW, C, KH, KW)
-        windows = windows.reshape(count, out_h, out_w, groups, c // groups, *kernel_size)  # a view: it splits an axis
+        on, oh, ow, oc = images.strides
+        windows = xp.lib.stride_tricks.as_strided(
+            images,
+            (groups, count, out_h, out_w, *kernel_size, c // groups),
+            (oc * (c // groups), on, oh * stride[0], ow * stride[1], oh * dilation[0], ow * dilation[1], oc),
+        )
         here = columns[:, : count * out_h * out_w]
-        xp.copyto(here.reshape(groups, count, out_h, out_w, *kernel_size, c // groups), windows.transpose(3, 0, 1, 2, 5, 6, 4))
+        xp.copyto(here.reshape(windows.shape), windows)
         yield slice(start * out_h * out_w, (start + count) * out_h * out_w), here
 
 

@@ -1,4 +1,4 @@
-"""The numbers that define the stream: Philox's multipliers and key steps, the normal quantile's tables, a logarithm's series."""
+"""The numbers that define the stream: Philox's multipliers and key steps, the normal quantile, a logarithm's series."""
 
 from __future__ import annotations
 
