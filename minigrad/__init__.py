@@ -33,6 +33,7 @@ from minigrad.core.tensor import Size, Tensor
 from minigrad.ops.activation import *
 from minigrad.ops.arithmetic import *
 from minigrad.ops.attention import *
+from minigrad.ops.choice import *
 from minigrad.ops.comparison import *
 from minigrad.ops.conversion import *
 from minigrad.ops.convolution import *
@@ -41,6 +42,7 @@ from minigrad.ops.dropout import *
 from minigrad.ops.einsum import *
 from minigrad.ops.elementwise import *
 from minigrad.ops.embedding import *
+from minigrad.ops.extrema import *
 from minigrad.ops.gathering import *
 from minigrad.ops.indexing import *
 from minigrad.ops.inplace import *
@@ -49,13 +51,17 @@ from minigrad.ops.loss import *
 from minigrad.ops.normalization import *
 from minigrad.ops.parts import *
 from minigrad.ops.pooling import *
+from minigrad.ops.power import *
 from minigrad.ops.rearranging import *
 from minigrad.ops.reduction import *
 from minigrad.ops.resize import *
+from minigrad.ops.rounding import *
 from minigrad.ops.sampling import *
+from minigrad.ops.scan import *
 from minigrad.ops.shape import *
 from minigrad.ops.smooth import *
 from minigrad.ops.softmax import *
 from minigrad.ops.sorting import *
+from minigrad.ops.trigonometry import *
 
 __version__ = "0.1.0"

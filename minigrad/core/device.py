@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import importlib
 import importlib.metadata
 import os
 import re
@@ -28,6 +29,11 @@ _MODULES: dict[type, ModuleType] = {np.ndarray: np}
 def array_module(array: Array) -> Any:
     """The module that computes with this array: ``numpy``, or ``cupy`` for arrays on a GPU."""
     return _MODULES[type(array)]
+
+
+def special_functions(array: Array) -> Any:
+    """The module of special functions (erf and its like) for this array: SciPy's, or CuPy's of the same names; loaded here."""
+    return importlib.import_module("scipy.special" if type(array) is np.ndarray else "cupyx.scipy.special")
 
 
 class quiet:  # noqa: N801 - it stands where np.errstate would

@@ -1,4 +1,4 @@
-"""Arithmetic of two operands: sums, products, quotients, powers. Operands broadcast, and promote as PyTorch's do.
+"""Arithmetic of two operands: sums, products, quotients, remainders. Operands broadcast, and promote as PyTorch's do.
 
 A gradient that was broadcast is summed back to its operand by the walk, so that no derivative here speaks of it.
 """
@@ -7,17 +7,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from minigrad.core.device import Array, quiet
+from minigrad.core.device import Array, array_module, quiet
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor
-from minigrad.ops.operands import pair
+from minigrad.errors import ArgumentError, DTypeError
+from minigrad.ops.operands import check_dtype, pair, promote
+
+# ---------------------------------------------------------------------- sums, products, quotients
 
 
 class Add(Function):
     """c = a + b;  da = dc, db = dc."""
 
     def forward(ctx, a: Array, b: Array) -> Array:
-        return a + b
+        with quiet():
+            return a + b
 
     def backward(ctx, dc: Tensor) -> Any:
         return dc, dc
@@ -27,7 +31,8 @@ class Sub(Function):
     """c = a - b;  da = dc, db = -dc."""
 
     def forward(ctx, a: Array, b: Array) -> Array:
-        return a - b
+        with quiet():
+            return a - b
 
     def backward(ctx, dc: Tensor) -> Any:
         need_a, need_b = ctx.needs_input_grad
@@ -40,7 +45,8 @@ class Mul(Function):
     def forward(ctx, a: Array, b: Array) -> Array:
         need_a, need_b = ctx.edges
         ctx.save_for_backward(a if need_b else None, b if need_a else None)
-        return a * b
+        with quiet():
+            return a * b
 
     def backward(ctx, dc: Tensor) -> Any:
         a, b = ctx.saved_tensors
@@ -83,7 +89,7 @@ def add(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
 
     Raises:
         ShapeError: the shapes do not broadcast.
-        DTypeError: an operand is neither a Tensor nor a number.
+        DTypeError: an operand is neither a Tensor nor a number; or ``alpha`` is no integer where the operands are.
 
     Example:
         >>> import minigrad
@@ -91,12 +97,28 @@ def add(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
         tensor([4., 5.])
     """
     if alpha != 1:
-        other = mul(other, alpha) if isinstance(other, Tensor) else other * alpha
+        other = _scaled("add", input, other, alpha)
     return Add.apply(*pair("add", input, other))
 
 
+def _scaled(where: str, input: Any, other: Any, alpha: Any) -> Any:
+    """``alpha * other``, as the ops that take ``alpha`` want it."""
+    first, second = pair(where, input, other)
+    kind = (first if isinstance(first, Tensor) else second).array.dtype.kind
+    if kind != "f" and isinstance(alpha, float):
+        raise DTypeError(where, "alpha", "an integer, as the operands are integers", repr(alpha))
+    return mul(other, alpha) if isinstance(other, Tensor) else other * alpha
+
+
+def _no_truth_values(where: str, operands: tuple[Any, ...]) -> None:
+    """Refuse truth values, whose differences have no meaning."""
+    for operand in operands:
+        if isinstance(operand, Tensor) and operand.array.dtype.kind == "b":
+            raise DTypeError(where, "operands", "numbers", "bool", "Use ^ for truth values, ~ to invert them, or .int()")
+
+
 def sub(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
-    """``input - alpha * other``. See ``add``.
+    """``input - alpha * other``. See ``add``; truth values have no difference.
 
     Example:
         >>> import minigrad
@@ -104,19 +126,22 @@ def sub(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
         tensor([-2., -1.])
     """
     if alpha != 1:
-        other = mul(other, alpha) if isinstance(other, Tensor) else other * alpha
-    return Sub.apply(*pair("sub", input, other))
+        other = _scaled("sub", input, other, alpha)
+    a, b = pair("sub", input, other)
+    if (a.array if isinstance(a, Tensor) else b.array).dtype.kind != "f":
+        _no_truth_values("sub", (input, other))
+    return Sub.apply(a, b)
 
 
 def rsub(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
-    """``other - alpha * input``. See ``add``.
+    """``other - alpha * input``. See ``sub``.
 
     Example:
         >>> import minigrad
         >>> 3 - minigrad.tensor([1.0, 2.0])
         tensor([2., 1.])
     """
-    return Sub.apply(*pair("rsub", other, input if alpha == 1 else mul(input, alpha)))
+    return sub(other, input, alpha=alpha)
 
 
 def mul(input: Any, other: Any) -> Tensor:
@@ -133,32 +158,253 @@ def mul(input: Any, other: Any) -> Tensor:
 def neg(input: Tensor) -> Tensor:
     """``-input``.
 
+    Raises:
+        DTypeError: ``input`` holds truth values.
+
     Example:
         >>> import minigrad
         >>> -minigrad.tensor([1, -2])
         tensor([-1,  2])
     """
+    _no_truth_values("neg", (input,))
     return Neg.apply(input)
 
 
-def div(input: Any, other: Any) -> Tensor:
+def positive(input: Tensor) -> Tensor:
+    """``+input``: the tensor itself.
+
+    Raises:
+        DTypeError: ``input`` holds truth values.
+
+    Example:
+        >>> import minigrad
+        >>> +minigrad.tensor([1, -2])
+        tensor([ 1, -2])
+    """
+    _no_truth_values("positive", (input,))
+    return input
+
+
+def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     """``input / other``; integers give floats.
+
+    Args:
+        input, other: Tensors that broadcast, or numbers.
+        rounding_mode: ``None``, or round the quotient: ``"trunc"`` towards 0, ``"floor"`` down. Integers then stay integers,
+            and the derivative is 0.
+
+    Raises:
+        ArgumentError: another ``rounding_mode``, or a rounded division of integers by 0.
+        DTypeError: an operand is neither a Tensor nor a number, or a rounded division of truth values.
 
     Example:
         >>> import minigrad
         >>> minigrad.tensor([1, 2]) / 2
         tensor([0.5000, 1.0000])
+        >>> minigrad.div(minigrad.tensor([-7, 7]), 2, rounding_mode="floor")
+        tensor([-4,  3])
     """
-    return Div.apply(*pair("div", input, other, floating=True))
+    if rounding_mode is None:
+        return Div.apply(*pair("div", input, other, floating=True))
+    if rounding_mode not in ("trunc", "floor"):
+        raise ArgumentError("div", "rounding_mode", "None, 'trunc' or 'floor'", repr(rounding_mode))
+    return DivRounded.apply(*_divisible("div", input, other), rounding_mode)
 
 
 def rdiv(input: Tensor, other: Any) -> Tensor:
     """``other / input``: the reflected operator."""
-    return div(other, input)
+    return Div.apply(*pair("div", other, input, floating=True))
 
 
-__all__ = ["add", "div", "mul", "neg", "rsub", "sub"]
-METHODS = ("add", "div", "mul", "neg", "sub")
+# ---------------------------------------------------------------------- rounded quotients and remainders
+
+
+class DivRounded(Function):
+    """c = a / b, rounded towards 0 or down;  da = 0, db = 0."""
+
+    def forward(ctx, a: Array, b: Array, mode: str) -> Array:
+        with quiet():
+            if mode == "floor":
+                return a // b
+            if a.dtype.kind == "f":
+                return array_module(a).trunc(a / b)
+            xp = array_module(a)
+            return (a - xp.fmod(a, b)) // b
+
+    def backward(ctx, dc: Tensor) -> Any:
+        zero = flat(dc)
+        need_a, need_b, _ = ctx.needs_input_grad
+        return zero if need_a else None, zero if need_b else None, None
+
+
+class Remainder(Function):
+    """c = a - b floor(a / b), with the sign of b;  da = dc, db = -floor(a / b) dc."""
+
+    def forward(ctx, a: Array, b: Array) -> Array:
+        ctx.save_for_backward(a, b)
+        with quiet():
+            return array_module(a).remainder(a, b)
+
+    def backward(ctx, dc: Tensor) -> Any:
+        need_a, need_b = ctx.needs_input_grad
+        a, b = ctx.saved_tensors
+        return dc if need_a else None, -dc * DivRounded.apply(a.detach(), b.detach(), "floor") if need_b else None
+
+
+class Fmod(Function):
+    """c = a - b trunc(a / b), with the sign of a;  da = dc, db = -trunc(a / b) dc."""
+
+    def forward(ctx, a: Array, b: Array) -> Array:
+        ctx.save_for_backward(a, b)
+        with quiet():
+            return array_module(a).fmod(a, b)
+
+    def backward(ctx, dc: Tensor) -> Any:
+        need_a, need_b = ctx.needs_input_grad
+        a, b = ctx.saved_tensors
+        return dc if need_a else None, -dc * DivRounded.apply(a.detach(), b.detach(), "trunc") if need_b else None
+
+
+def flat(gradient: Tensor) -> Tensor:
+    """Zeros like ``gradient``: the derivative of what is constant between its steps."""
+    return Tensor._wrap(array_module(gradient.array).zeros_like(gradient.array))
+
+
+def _divisible(where: str, input: Any, other: Any) -> list[Tensor]:
+    """Both operands as Tensors of one dtype, in which ``input`` can be divided with a remainder by ``other``."""
+    a, b = promote(where, input, other)
+    kind = a.array.dtype.kind
+    check_dtype(where, "operands", a, "iuf", "Convert them with .int()")
+    if kind != "f" and not b.array.all():
+        raise ArgumentError(where, "other", "integers other than 0", "a 0", "Divide floats, which give inf or nan")
+    return [a, b]
+
+
+def floor_divide(input: Any, other: Any) -> Tensor:
+    """``input // other``: the quotient rounded down; integers stay integers. The derivative is 0.
+
+    Raises:
+        ArgumentError: integers are divided by 0.
+        DTypeError: an operand is neither a Tensor nor a number, or both hold truth values.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.tensor([7, -7]) // 2
+        tensor([ 3, -4])
+    """
+    return DivRounded.apply(*_divisible("floor_divide", input, other), "floor")
+
+
+def rfloor_divide(input: Tensor, other: Any) -> Tensor:
+    """``other // input``: the reflected operator."""
+    return floor_divide(other, input)
+
+
+def remainder(input: Any, other: Any) -> Tensor:
+    """``input % other``, with the sign of ``other``, as Python's. See ``floor_divide``.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.tensor([7, -7]) % 3
+        tensor([1, 2])
+    """
+    return Remainder.apply(*_divisible("remainder", input, other))
+
+
+def rremainder(input: Tensor, other: Any) -> Tensor:
+    """``other % input``: the reflected operator."""
+    return remainder(other, input)
+
+
+def fmod(input: Tensor, other: Any) -> Tensor:
+    """The remainder with the sign of ``input``, as C's. See ``floor_divide``.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.fmod(minigrad.tensor([7, -7]), 3)
+        tensor([ 1, -1])
+    """
+    return Fmod.apply(*_divisible("fmod", input, other))
+
+
+# ---------------------------------------------------------------------- three operands
+
+
+def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
+    """The point between ``input`` (at ``weight`` 0) and ``end`` (at 1).
+
+    Args:
+        input, end: float Tensors of one dtype that broadcast.
+        weight: a number, or a Tensor of that dtype.
+
+    Raises:
+        DTypeError: not all are of one float dtype.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.lerp(minigrad.tensor([0.0, 10.0]), minigrad.tensor([10.0, 20.0]), 0.25)
+        tensor([ 2.5000, 12.5000])
+    """
+    check_dtype("lerp", "input", input, "f", "Convert it with .float()")
+    for name, operand in (("end", end), ("weight", weight)):
+        if isinstance(operand, Tensor) and operand.array.dtype != input.array.dtype:
+            raise DTypeError("lerp", name, f"{input.array.dtype}, as input", str(operand.array.dtype), "Convert it with .to()")
+    return Add.apply(input, mul(Sub.apply(*pair("lerp", end, input)), weight))
+
+
+def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
+    """``input + value * tensor1 * tensor2``.
+
+    Raises:
+        DTypeError: ``value`` is no integer where the operands are.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.addcmul(minigrad.ones(2), minigrad.tensor([1.0, 2.0]), minigrad.tensor([3.0, 4.0]), value=10)
+        tensor([31., 81.])
+    """
+    return add(input, mul(tensor1, tensor2), alpha=value)
+
+
+def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
+    """``input + value * tensor1 / tensor2``.
+
+    Raises:
+        DTypeError: both ``tensor1`` and ``tensor2`` hold integers.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.addcdiv(minigrad.ones(2), minigrad.tensor([1.0, 2.0]), minigrad.tensor([4.0, 4.0]), value=2)
+        tensor([1.5000, 2.0000])
+    """
+    if not (tensor1.is_floating_point() or tensor2.is_floating_point()):
+        raise DTypeError("addcdiv", "tensor1, tensor2", "a float dtype", str(tensor1.array.dtype), "Convert one with .float()")
+    return add(input, div(tensor1, tensor2), alpha=value)
+
+
+subtract, multiply, divide, true_divide, negative = sub, mul, div, div, neg
+
+__all__ = [
+    "add",
+    "addcdiv",
+    "addcmul",
+    "div",
+    "divide",
+    "floor_divide",
+    "fmod",
+    "lerp",
+    "mul",
+    "multiply",
+    "neg",
+    "negative",
+    "positive",
+    "remainder",
+    "rsub",
+    "sub",
+    "subtract",
+    "true_divide",
+]
+METHODS = tuple(name for name in __all__ if name != "rsub")
 OPERATORS = {
     "__add__": add,
     "__radd__": add,
@@ -168,5 +414,10 @@ OPERATORS = {
     "__rmul__": mul,
     "__truediv__": div,
     "__rtruediv__": rdiv,
+    "__floordiv__": floor_divide,
+    "__rfloordiv__": rfloor_divide,
+    "__mod__": remainder,
+    "__rmod__": rremainder,
     "__neg__": neg,
+    "__pos__": positive,
 }

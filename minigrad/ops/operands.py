@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.device import Array, array_module
+from minigrad.core.device import Array, array_module, quiet
 from minigrad.core.dtypes import DType, as_dtype, get_default_dtype, is_float, result_dtype
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor
@@ -33,7 +33,7 @@ def promote(where: str, *operands: Any, floating: bool = False) -> list[Any]:
 
     Args:
         where: the op, for errors.
-        operands: Tensors and Python numbers, at least one Tensor.
+        operands: Tensors and Python numbers.
         floating: integers give the default float dtype, as in division.
 
     Raises:
@@ -53,21 +53,35 @@ def promote(where: str, *operands: Any, floating: bool = False) -> list[Any]:
     dtype = result_dtype(*arrays)
     if floating and not is_float(dtype):
         dtype = get_default_dtype()
-    xp = next(array_module(array) for array in arrays if not isinstance(array, (int, float, np.generic)))
+    xp = next((array_module(array) for array in arrays if not isinstance(array, (int, float, np.generic))), np)
     return [
-        cast(operand, dtype) if isinstance(operand, Tensor) else Tensor._wrap(xp.asarray(operand, dtype=dtype))
+        cast(operand, dtype) if isinstance(operand, Tensor) else Tensor._wrap(_number(where, xp, operand, dtype))
         for operand in operands
     ]
 
 
+def _number(where: str, xp: Any, number: Any, dtype: DType) -> Array:
+    """A Python number as an array without dimensions; an integer too large for the dtype wraps, as PyTorch's does."""
+    try:
+        with quiet():
+            return xp.asarray(number, dtype=dtype)
+    except OverflowError as error:
+        if not -(2**63) <= number < 2**63:
+            raise DTypeError(where, "operand", f"a number that {dtype} or int64 holds", str(number)) from error
+        return xp.asarray(number, dtype=np.int64).astype(dtype)
+
+
 def pair(where: str, a: Any, b: Any, floating: bool = False) -> tuple[Any, Any]:
-    """Two operands, ready for an op. The two common cases cost nothing: equal dtypes, and a float tensor with a number."""
+    """Two operands, ready for an op. The common cases cost nothing: equal dtypes, and a tensor with a number of its kind."""
     if isinstance(a, Tensor):
         kind = a.array.dtype
         if isinstance(b, Tensor):
             if b.array.dtype is kind and (kind.kind == "f" or not floating):
                 return a, b
-        elif kind.kind == "f" and (type(b) is float or type(b) is int):
+        elif kind.kind == "f":
+            if type(b) is float or type(b) is int:
+                return a, b
+        elif kind.kind == "i" and type(b) is int and not floating and -(2**31) <= b < 2**31:
             return a, b
     elif isinstance(b, Tensor) and b.array.dtype.kind == "f" and (type(a) is float or type(a) is int):
         return a, b
@@ -84,6 +98,22 @@ def to_float(where: str, x: Any) -> Tensor:
     if not isinstance(x, Tensor):
         raise DTypeError(where, "input", "a Tensor", type(x).__name__, "Wrap it in minigrad.tensor()")
     return x if x.array.dtype.kind == "f" else To.apply(x, get_default_dtype())
+
+
+_KINDS = {"f": "a float dtype", "iu": "integers", "iuf": "integers or floats", "biu": "integers or truth values"}
+
+
+def check_dtype(where: str, argument: str, x: Any, kinds: str, remedy: str = "") -> Tensor:
+    """``x``, if it is a Tensor whose dtype is of one of the kinds: NumPy's letters, together a key of ``_KINDS`` or all four.
+
+    Raises:
+        DTypeError: it is not.
+    """
+    if not isinstance(x, Tensor):
+        raise DTypeError(where, argument, "a Tensor", type(x).__name__, "Wrap it in minigrad.tensor()")
+    if x.array.dtype.kind not in kinds:
+        raise DTypeError(where, argument, _KINDS[kinds], str(x.array.dtype), remedy)
+    return x
 
 
 def dtype_or(where: str, dtype: Any, otherwise: DType) -> DType:
