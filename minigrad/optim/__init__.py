@@ -1,5 +1,6 @@
 """Optimisers and schedules, under PyTorch's names."""
 
+from minigrad.optim import lr_scheduler
 from minigrad.optim.adagrad import Adadelta, Adagrad
 from minigrad.optim.adam import Adam, AdamW
 from minigrad.optim.optimizer import Optimizer
@@ -16,4 +17,5 @@ __all__ = [
     "Optimizer",
     "RMSprop",
     "SparseAdam",
+    "lr_scheduler",
 ]
