@@ -1,6 +1,6 @@
 """Optimisers and schedules, under PyTorch's names."""
 
-from minigrad.optim import lr_scheduler
+from minigrad.optim import lr_scheduler, swa_utils
 from minigrad.optim.adagrad import Adadelta, Adagrad
 from minigrad.optim.adam import Adam, AdamW
 from minigrad.optim.optimizer import Optimizer
@@ -18,4 +18,5 @@ __all__ = [
     "RMSprop",
     "SparseAdam",
     "lr_scheduler",
+    "swa_utils",
 ]
