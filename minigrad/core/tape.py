@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy import ndarray
 
 from minigrad.core.device import Array, device_of
 from minigrad.errors import DeviceError, DTypeError, GradError, ShapeError
@@ -60,7 +61,7 @@ class Edge(NamedTuple):
 
 _new = object.__new__
 _edge = tuple.__new__
-_NO_EDGES = [(None,) * count for count in range(64)]
+_NO_EDGES = [(None,) * count for count in range(1000)]
 
 
 class Function:
@@ -112,7 +113,7 @@ class Function:
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Run ``forward`` on the arrays of ``args`` and, if one of them requires grad, remember how."""
         node = _new(cls)
-        arrays = []
+        arrays = [node]
         record = False
         for arg in args:
             if isinstance(arg, Tensor):
@@ -133,59 +134,72 @@ class Function:
             node.edges = tuple(edges)
         else:
             record = False
-            node.edges = _NO_EDGES[len(args)] if len(args) < 64 else (None,) * len(args)
+            node.edges = _NO_EDGES[len(args)]
         try:
-            result = cls.forward(node, *arrays, **kwargs)
+            result = cls.forward(*arrays, **kwargs) if kwargs else cls.forward(*arrays)
         except (ValueError, TypeError) as error:
             _explain(cls.__name__, args, error)
             raise
         if cls._guarded:
             result = node._checked(result, arrays)
-        if type(result) is tuple:
-            outputs = node._many(args, result, record)
-        else:
-            outputs = output = _new(Tensor)
-            output._counter = None if mode.inference else [0]
+        if type(result) is not ndarray:
+            if type(result) is tuple:
+                return node._many(args, result, record)
             if isinstance(result, np.generic):  # what NumPy's ufuncs give for 0 dimensions
-                scalar, result = result, np.asarray(result)
-                if node._saved:
-                    node._saved = tuple([result if kept is scalar else kept for kept in node._saved])
-            output.array = result
-            if cls.is_view:
-                output._share(args[0])
-            if record and result.dtype.kind == "f":
-                node._age = next(_ages)
-                output._node = node
-                output._requires_grad = True
-                if node._saved:
-                    node._keep(args, (output,))
+                result = node._as_array(result)
+        output = _new(Tensor)
+        output.array = result
+        output._counter = None if mode.inference else [0]
+        if cls.is_view:
+            output._share(args[0])
+        if record and result.dtype.kind == "f":
+            node._age = next(_ages)
+            output._node = node
+            output._requires_grad = True
+            if node._saved:
+                node._keep(args, (output,))
         if mode.observers:
-            for observer in mode.observers:
-                observer.forward(node, args, outputs if type(outputs) is tuple else (outputs,))
-        return outputs
+            node._show(args, (output,))
+        return output
+
+    def _as_array(self, scalar: Any) -> Array:
+        """A NumPy scalar as an array, also where it was saved."""
+        array = np.asarray(scalar)
+        if self._saved:
+            self._saved = tuple([array if kept is scalar else kept for kept in self._saved])
+        return array
+
+    def _show(self, args: tuple, outputs: tuple) -> None:
+        for observer in mode.observers:
+            observer.forward(self, args, outputs)
 
     def _many(self, args: tuple, results: tuple, record: bool) -> tuple:
-        """The Tensors of several outputs. An output may be ``None``."""
-        outputs = tuple([None if array is None else Tensor._wrap(array) for array in results])
+        """The Tensors of several outputs, of which some may be ``None``."""
+        arrays = [self._as_array(result) if isinstance(result, np.generic) else result for result in results]
+        outputs = tuple([None if array is None else Tensor._wrap(array) for array in arrays])
         if self.is_view:
             for output in outputs:
                 output._share(args[0])
-        if not record:
-            return outputs
-        self._age = next(_ages)
-        self._outputs = len(outputs)
-        self._meta = tuple([(type(o.array), o.array.shape, o.array.dtype) if o is not None else None for o in outputs])
-        for nr, (output, array) in enumerate(zip(outputs, results, strict=True)):
-            if output is not None and array.dtype.kind == "f" and not any(array is fixed for fixed in self._undifferentiable):
-                output._node, output.output_nr, output._requires_grad = self, nr, True
-        if self._saved:
-            made = [(array, output.array) for array, output in zip(results, outputs, strict=True) if output is not None]
-            self._saved = tuple([next((new for old, new in made if old is kept), kept) for kept in self._saved])
-            self._keep(args, outputs)
+        if record:
+            self._age = next(_ages)
+            self._outputs = len(outputs)
+            self._meta = tuple([None if a is None else (type(a), a.shape, a.dtype) for a in arrays])
+            for nr, (output, result) in enumerate(zip(outputs, results, strict=True)):
+                if output is not None and output.array.dtype.kind == "f" and not _among(result, self._undifferentiable):
+                    output._node, output.output_nr, output._requires_grad = self, nr, True
+            if self._saved:
+                self._keep(args, outputs)
+        if mode.observers:
+            self._show(args, outputs)
         return outputs
 
     def _checked(self, result: Any, arrays: list) -> Any:
         """What a user's ``forward`` returned: arrays, or a refusal that names the Function. An input comes back as a copy."""
+        if type(result) is ndarray and not self.is_view:
+            for array in arrays:
+                if array is result:
+                    return result.copy()
+            return result
         if type(result) is list:
             result = tuple(result)
         for item in result if type(result) is tuple else (result,):
@@ -200,8 +214,8 @@ class Function:
         if self.is_view:
             return result
         if type(result) is tuple:
-            return tuple([item.copy() if any(item is array for array in arrays) else item for item in result])
-        return result.copy() if any(result is array for array in arrays) else result
+            return tuple([item.copy() if _among(item, arrays) else item for item in result])
+        return result.copy() if _among(result, arrays) else result
 
     # ------------------------------------------------------------------ what forward may say to its node
 
@@ -323,6 +337,10 @@ def hang(node: Function, *inputs: Any) -> Function:
     )
     node._age = next(_ages)
     return node
+
+
+def _among(array: Any, others: Sequence[Any]) -> bool:
+    return any(array is other for other in others)
 
 
 def _counter_of_base(base: Any, args: Sequence[Any]) -> list[int] | None:
