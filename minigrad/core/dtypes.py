@@ -68,7 +68,7 @@ def as_dtype(where: str, dtype: Any) -> DType:
         raise DTypeError(
             where, "dtype", f"one of {', '.join(str(d) for d in DTYPES)}", repr(dtype), "Convert it to one of these"
         )
-    return found
+    return DTYPES[_RANK[found]]  # the one object of this dtype: NumPy makes equal ones, and ops compare by identity first
 
 
 _float_type, _int_type, _bool_type = type(0.0), type(0), type(True)

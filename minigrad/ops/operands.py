@@ -76,7 +76,8 @@ def pair(where: str, a: Any, b: Any, floating: bool = False) -> tuple[Any, Any]:
     if isinstance(a, Tensor):
         kind = a.array.dtype
         if isinstance(b, Tensor):
-            if b.array.dtype is kind and (kind.kind == "f" or not floating):
+            other = b.array.dtype
+            if (other is kind or other == kind) and (kind.kind == "f" or not floating):
                 return a, b
         elif kind.kind == "f":
             if type(b) is float or type(b) is int:
