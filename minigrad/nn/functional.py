@@ -21,7 +21,30 @@ from minigrad.ops.activation import (
     threshold_,
 )
 from minigrad.ops.convolution import conv1d, conv2d, conv_transpose1d, conv_transpose2d, linear
+from minigrad.ops.distance import (
+    cosine_embedding_loss,
+    cosine_similarity,
+    hinge_embedding_loss,
+    huber_loss,
+    l1_loss,
+    margin_ranking_loss,
+    mse_loss,
+    pairwise_distance,
+    smooth_l1_loss,
+    soft_margin_loss,
+    triplet_margin_loss,
+    triplet_margin_with_distance_loss,
+)
 from minigrad.ops.dropout import alpha_dropout, dropout, dropout1d, dropout2d, feature_alpha_dropout
+from minigrad.ops.embedding import embedding, one_hot
+from minigrad.ops.likelihood import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    gaussian_nll_loss,
+    kl_div,
+    poisson_nll_loss,
+)
+from minigrad.ops.loss import cross_entropy, nll_loss
 from minigrad.ops.pooling import (
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,

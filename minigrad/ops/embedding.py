@@ -1,6 +1,172 @@
-"""Rows of a table, chosen by index."""
+"""Tables of vectors looked up by number."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+
+from minigrad.core.device import Array, array_module, device, move, quiet
+from minigrad.core.tape import Function
+from minigrad.core.tensor import Tensor, check_tensor
+from minigrad.errors import ArgumentError, DTypeError, IndexingError, ShapeError
+
+
+class Embedding(Function):
+    """y[...] = w[index[...]];  dw[row] = factor[row] Σ dy at the places that name the row. The factor is 1 by default."""
+
+    def forward(ctx, w: Array, index: Array, factor: Array | None) -> Array:
+        ctx.rows = w.shape[0]
+        ctx.save_for_backward(index, factor)
+        return w[index]
+
+    def backward(ctx, dy: Tensor) -> Any:
+        index, factor = ctx.saved_tensors
+        return EmbeddingGrad.apply(dy, index.array, None if factor is None else factor.array, ctx.rows), None, None
+
+
+class EmbeddingGrad(Function):
+    """dw[row] = factor[row] Σ dy at the places that name the row;  ddy[...] = factor[row] ddw[index[...]]."""
+
+    def forward(ctx, dy: Array, index: Array, factor: Array | None, rows: int) -> Array:
+        ctx.save_for_backward(index, factor)
+        dw = add_rows(dy.reshape(index.size, dy.shape[-1]), index.reshape(-1), rows)
+        if factor is not None:
+            dw *= factor[:, None]
+        return dw
+
+    def backward(ctx, g: Tensor) -> Any:
+        index, factor = ctx.saved_tensors
+        if factor is not None:
+            g = g * factor.unsqueeze(1)
+        return Embedding.apply(g, index.array, None), None, None, None
+
+
+def add_rows(values: Array, index: Array, rows: int) -> Array:
+    """(K, D) summed into (rows, D) by the row that each index names. Flat indices are NumPy's fast path for ``add.at``."""
+    xp, width = array_module(values), values.shape[1]
+    total = xp.zeros(rows * width, values.dtype)
+    places = index.astype(np.int64, copy=False)[:, None] * width + xp.arange(width)
+    xp.add.at(total, places.reshape(-1), values.reshape(-1))
+    return total.reshape(rows, width)
+
+
+def embedding(
+    input: Tensor,
+    weight: Tensor,
+    padding_idx: int | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
+) -> Tensor:
+    """The rows of ``weight`` that ``input`` names.
+
+    Args:
+        input: row numbers, of any shape.
+        weight: (V, D), a vector for each of V numbers.
+        padding_idx: a row that gets no gradient; counted from the end if negative.
+        max_norm: first shorten, in place, each named row that is longer.
+        norm_type: the norm that measures it.
+        scale_grad_by_freq: divide the gradient of each row by how often ``input`` names it.
+        sparse: accepted; the gradient is dense.
+
+    Raises:
+        IndexingError: a row number outside 0 to V - 1, with its place; such a ``padding_idx``.
+        DTypeError: ``input`` holds no integers.
+        ShapeError: ``weight`` is no matrix.
+
+    Example:
+        >>> import minigrad
+        >>> table = minigrad.tensor([[1.0, 2.0], [3.0, 4.0]])
+        >>> minigrad.nn.functional.embedding(minigrad.tensor([1, 0, 1]), table)
+        tensor([[3., 4.],
+                [1., 2.],
+                [3., 4.]])
+    """
+    w = check_tensor("embedding", "weight", weight).array
+    if w.ndim != 2:
+        raise ShapeError("embedding", "weight", "2 dimensions (numbers, features)", f"shape {w.shape}")
+    index = _numbers("embedding", input, w.shape[0])
+    if padding_idx is not None:
+        if not -w.shape[0] <= padding_idx < w.shape[0]:
+            raise IndexingError(
+                "embedding", "padding_idx", f"a number from {-w.shape[0]} to {w.shape[0] - 1}", str(padding_idx)
+            )
+        padding_idx %= w.shape[0]
+    if max_norm is not None:
+        _shorten(weight, index, max_norm, norm_type)
+    factor = None
+    if weight.requires_grad and (padding_idx is not None or scale_grad_by_freq):
+        xp = array_module(w)
+        factor = xp.ones(w.shape[0], w.dtype)
+        if scale_grad_by_freq:
+            factor /= xp.maximum(xp.bincount(index.reshape(-1), minlength=w.shape[0]), 1)
+        if padding_idx is not None:
+            factor[padding_idx] = 0
+    return Embedding.apply(weight, index, factor)
+
+
+def _numbers(where: str, input: Any, rows: int) -> Array:
+    """The array of row numbers, each checked."""
+    index = check_tensor(where, "input", input).array
+    if index.dtype.kind not in "iu":
+        raise DTypeError(where, "input", "row numbers, int64 or int32", str(index.dtype), "Convert it with .long()")
+    if index.size and (int(index.min()) < 0 or int(index.max()) >= rows):
+        host = move(index, device("cpu"))
+        at = tuple(int(each) for each in np.argwhere((host < 0) | (host >= rows))[0])
+        place = at[0] if len(at) == 1 else at
+        raise IndexingError(where, "input", f"row numbers from 0 to {rows - 1}", f"{int(host[at])} at {place}")
+    return index
+
+
+def _shorten(weight: Tensor, index: Array, max_norm: float, norm_type: float) -> None:
+    """Scale the named rows that are longer than ``max_norm`` down to it, in place and unrecorded."""
+    w = weight.array
+    xp = array_module(w)
+    named = xp.unique(index)
+    rows = w[named]
+    lengths = (xp.abs(rows) ** norm_type).sum(axis=1) ** (1 / norm_type)
+    with quiet():
+        scale = xp.where(lengths > max_norm, max_norm / (lengths + 1e-7), 1).astype(w.dtype)
+    w[named] = rows * scale[:, None]
+    if weight._counter is not None:
+        weight._counter[0] += 1
+
+
+def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
+    """Zeros with a 1 at the place that each number names, along a new last dimension.
+
+    Args:
+        tensor: class numbers, of any shape.
+        num_classes: the size of that dimension; -1 for the largest number and 1.
+
+    Raises:
+        DTypeError: no integers.
+        IndexingError: a number that is negative or not below ``num_classes``.
+        ArgumentError: no numbers, from which the classes could be counted, or a negative ``num_classes``.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.nn.functional.one_hot(minigrad.tensor([2, 0]))
+        tensor([[0, 0, 1],
+                [1, 0, 0]])
+    """
+    index = check_tensor("one_hot", "tensor", tensor).array
+    if index.dtype.kind not in "iu":
+        raise DTypeError("one_hot", "tensor", "class numbers, int64", str(index.dtype), "Convert it with .long()")
+    if num_classes == -1:
+        if not index.size:
+            raise ArgumentError("one_hot", "num_classes", "a number of classes, as there are no class numbers", "-1")
+        num_classes = max(int(index.max()), 0) + 1
+    if num_classes < 1:
+        raise ArgumentError("one_hot", "num_classes", "at least 1, or -1 to count them", str(num_classes))
+    if index.size and (int(index.min()) < 0 or int(index.max()) >= num_classes):
+        got = int(index.min()) if int(index.min()) < 0 else int(index.max())
+        raise IndexingError("one_hot", "tensor", f"class numbers from 0 to {num_classes - 1}", str(got))
+    return Tensor._wrap((index[..., None] == array_module(index).arange(num_classes)).astype(np.int64))
+
+
 __all__: list[str] = []
+FUNCTIONAL = ("embedding", "one_hot")
 METHODS = ()

@@ -1,6 +1,352 @@
-"""Losses: from outputs and targets to one number."""
+"""Losses of classes: cross entropy. Those of other distributions are in ``likelihood.py``, of distances in ``distance.py``.
+
+What PyTorch has deprecated (``size_average``, ``reduce``) is not taken; what follows it there is given by name here.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+
+from minigrad.core import tape
+from minigrad.core.device import Array, array_module, move, quiet
+from minigrad.core.device import device as _device
+from minigrad.core.tape import Function
+from minigrad.core.tensor import Tensor, check_tensor
+from minigrad.errors import ArgumentError, DTypeError, IndexingError, ShapeError
+from minigrad.ops.operands import cast
+from minigrad.ops.softmax import Softmax, log_softmax
+
+_BLOCK = 1 << 18  # elements worked on at a time, so that what lies between stays in the cache
+
+
+def reduced(where: str, losses: Tensor, reduction: str) -> Tensor:
+    """The losses, their sum or their mean; the mean of none is nan.
+
+    Raises:
+        ArgumentError: ``reduction`` is none of the three words.
+    """
+    if reduction == "mean":
+        return losses.sum() / losses.array.size
+    if reduction == "sum":
+        return losses.sum()
+    check_reduction(where, reduction)
+    return losses
+
+
+def check_reduction(where: str, reduction: str) -> None:
+    """That ``reduction`` is one of the three words.
+
+    Raises:
+        ArgumentError: it is not.
+    """
+    if reduction not in ("none", "mean", "sum"):
+        raise ArgumentError(where, "reduction", "'none', 'mean' or 'sum'", repr(reduction))
+
+
+def check_float(where: str, argument: str, value: Any) -> Array:
+    """The array of a float Tensor.
+
+    Raises:
+        DTypeError: no Tensor, or integers.
+    """
+    array = check_tensor(where, argument, value).array
+    if array.dtype.kind != "f":
+        raise DTypeError(where, argument, "a float dtype", str(array.dtype), "Convert it with .float()")
+    return array
+
+
+def check_same_shape(where: str, input: Any, target: Any, argument: str = "target") -> None:
+    """That two Tensors have one shape: a loss that broadcasts is nearly always a mistake.
+
+    Raises:
+        ShapeError: they have not.
+        DTypeError: one is no Tensor.
+    """
+    shape, got = check_tensor(where, "input", input).array.shape, check_tensor(where, argument, target).array.shape
+    if shape != got:
+        raise ShapeError(
+            where,
+            argument,
+            f"shape {shape}, as input has",
+            f"shape {got}",
+            "Nothing broadcasts here: squeeze, unsqueeze or expand one of them",
+        )
+
+
+# ---------------------------------------------------------------------- class numbers
+
+
+def _places(index: Array, axes: int) -> tuple[Array, ...]:
+    """What indexes an (N, C, d...) array so that class ``index[n, d...]`` is taken at each (n, d...)."""
+    xp = array_module(index)
+    grid = [
+        xp.arange(size).reshape([-1 if axis == at else 1 for at in range(axes - 1)]) for axis, size in enumerate(index.shape)
+    ]
+    return (grid[0], index, *grid[1:])
+
+
+class Pick(Function):
+    """y[n, d] = x[n, class[n, d], d], and 0 where it is not kept;  dx has dy at these places, and 0 elsewhere."""
+
+    def forward(ctx, x: Array, index: Array, kept: Array | None) -> Array:
+        ctx.shape = x.shape
+        ctx.save_for_backward(index, kept)
+        y = x[_places(index, x.ndim)]
+        if kept is not None:
+            y = array_module(x).where(kept, y, x.dtype.type(0))
+        return y
+
+    def backward(ctx, dy: Tensor) -> Any:
+        index, kept = ctx.saved_tensors
+        return Put.apply(dy, index.array, None if kept is None else kept.array, ctx.shape), None, None
+
+
+class Put(Function):
+    """The transpose of ``Pick``: x[n, class[n, d], d] = y[n, d] where it is kept, and 0 elsewhere."""
+
+    def forward(ctx, y: Array, index: Array, kept: Array | None, shape: tuple[int, ...]) -> Array:
+        ctx.save_for_backward(index, kept)
+        x = array_module(y).zeros(shape, y.dtype)
+        x[_places(index, x.ndim)] = y if kept is None else y * kept
+        return x
+
+    def backward(ctx, dx: Tensor) -> Any:
+        index, kept = ctx.saved_tensors
+        return Pick.apply(dx, index.array, None if kept is None else kept.array), None, None, None
+
+
+class CrossEntropy(Function):
+    """y = Σ_c q_c w_c (log Σ_k e^x_k - x_c) for each sample;  dx_c = dy (p_c Σ_k q_k w_k - q_c w_c), p = softmax(x).
+
+    q is 1 - s at the sample's class, plus s / C at all C of them, s the label smoothing. Samples are worked on in blocks that
+    stay in the cache: nothing of the size of x is made on the way there, and only dx itself on the way back.
+    """
+
+    def forward(ctx, x: Array, index: Array, kept: Array | None, weight: Array | None, smoothing: float) -> Array:
+        xp, axes, classes = array_module(x), x.ndim, x.shape[1]
+        ctx.smoothing = smoothing
+        y = xp.empty(index.shape, x.dtype)
+        shift, log_sum = xp.empty((2, x.shape[0], 1, *x.shape[2:]), x.dtype)
+        with quiet():
+            for rows in _blocks(x):
+                part = x[rows]
+                shift[rows] = part.max(axis=1, keepdims=True)
+                part = part - shift[rows]
+                picked = part[_places(index[rows], axes)]
+                far = None
+                if smoothing:
+                    far = part.sum(axis=1) if weight is None else xp.tensordot(weight, part, (0, 1))
+                log_sum[rows] = xp.log(xp.exp(part, out=part).sum(axis=1, keepdims=True))
+                near = log_sum[rows][:, 0]
+                loss = near - picked
+                if weight is not None:
+                    loss *= weight[index[rows]]
+                if far is not None:
+                    total = classes if weight is None else float(weight.sum())
+                    loss = loss * (1 - smoothing) + (near * total - far) * (smoothing / classes)
+                y[rows] = loss
+            if kept is not None:
+                y = xp.where(kept, y, x.dtype.type(0))
+        if ctx.edges[0]:
+            ctx.save_for_backward(x, index, kept, weight, shift, log_sum)
+        return y
+
+    def backward(ctx, dy: Tensor) -> Any:
+        x, index, kept, weight, shift, log_sum = ctx.saved_tensors
+        xp, classes, smoothing = array_module(index.array), x.array.shape[1], ctx.smoothing
+        # dx_c = dy (p_c spread - here [c = class] - each_c): what the sample's own weight and the smoothing leave of it.
+        here = 1 - smoothing if weight is None else weight.array[index.array] * (1 - smoothing)
+        total = classes if weight is None else float(weight.array.sum())
+        spread = here + smoothing * total / classes
+        if kept is not None:
+            here, spread = here * kept.array, spread * kept.array
+        each = None
+        if smoothing:
+            even = xp.full(classes, smoothing / classes, x.array.dtype)
+            each = (even if weight is None else even * weight.array).reshape(1, classes, *[1] * (x.array.ndim - 2))
+        if tape.mode.grad:
+            scale = Tensor._wrap(xp.asarray(spread, dtype=x.array.dtype)) * dy
+            own = Tensor._wrap(xp.asarray(here, dtype=x.array.dtype)) * dy
+            dx = Softmax.apply(x, 1) * scale.unsqueeze(1) - Put.apply(own, index.array, None, x.array.shape)
+            if each is not None:
+                even_dy = dy if kept is None else dy * kept
+                dx = dx - even_dy.unsqueeze(1) * Tensor._wrap(each)
+            return dx, None, None, None, None
+        dx = xp.empty_like(x.array)
+        with quiet():
+            scale, own = dy.array * spread, dy.array * here
+            even_dy = dy.array if kept is None else dy.array * kept.array
+            for rows in _blocks(x.array):
+                part = xp.subtract(x.array[rows], shift.array[rows], out=dx[rows])
+                part -= log_sum.array[rows]
+                xp.exp(part, out=part)
+                part *= scale[rows][:, None]
+                if each is not None:
+                    part -= even_dy[rows][:, None] * each
+                part[_places(index.array[rows], part.ndim)] -= own[rows]
+        return Tensor._wrap(dx), None, None, None, None
+
+
+def _blocks(x: Array) -> list[slice]:
+    """Slices of the first axis, of about ``_BLOCK`` elements; one for all on a GPU, which has no such cache."""
+    if not x.size:
+        return []
+    step = x.shape[0] if type(x) is not np.ndarray else max(1, _BLOCK * x.shape[0] // x.size)
+    return [slice(start, start + step) for start in range(0, x.shape[0], step)]
+
+
+def cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    *,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """The cross entropy of ``softmax(input)`` and the classes, or class probabilities, in ``target``.
+
+    Args:
+        input: (N, C), or (C,) for one sample, or (N, C, d1, ...): logits of C classes.
+        target: class numbers of the shape of ``input`` without C; or probabilities, of the shape of ``input``.
+        weight: (C,), a weight for each class.
+        ignore_index: a class number that counts for nothing.
+        reduction: ``"none"`` for each sample's loss, ``"sum"``, or ``"mean"``, which divides by the sum of their weights.
+        label_smoothing: the share of the target, from 0 to 1, that is spread over all classes.
+
+    Raises:
+        IndexingError: a class number outside 0 to C - 1, with its place.
+        ShapeError: shapes that do not fit.
+        DTypeError: ``input`` holds integers, or ``target`` no class numbers.
+        ArgumentError: an unknown reduction, or a smoothing outside 0 to 1.
+
+    Example:
+        >>> import minigrad
+        >>> logits = minigrad.tensor([[0.0, 0.0], [0.0, 1000.0]])
+        >>> minigrad.nn.functional.cross_entropy(logits, minigrad.tensor([0, 1]))
+        tensor(0.3466)
+    """
+    where = "cross_entropy"
+    x = check_float(where, "input", input)
+    t = check_tensor(where, "target", target).array
+    check_reduction(where, reduction)
+    if not 0 <= label_smoothing <= 1:
+        raise ArgumentError(where, "label_smoothing", "a number from 0 to 1", str(label_smoothing))
+    if x.ndim == 0:
+        raise ShapeError(where, "input", "1 dimension (C) or more (N, C, ...)", "none")
+    w = _class_weight(where, weight, x)
+    if t.dtype.kind == "f":
+        return _of_probabilities(where, input, target, weight, reduction, label_smoothing)
+    if x.dtype == np.float16:  # sums of many numbers: in float32
+        wide = cross_entropy(
+            input.float(), target, weight, ignore_index=ignore_index, reduction=reduction, label_smoothing=label_smoothing
+        )
+        return cast(wide, x.dtype)
+    single = x.ndim == 1
+    if single:
+        input, t = input.unsqueeze(0), t.reshape((1, *t.shape))
+    index, kept = _class_numbers(where, input.array, t, ignore_index)
+    losses = CrossEntropy.apply(input, index, kept, w, label_smoothing)
+    return _weighted_mean(losses, index, kept, w, reduction, single)
+
+
+def _of_probabilities(
+    where: str, input: Tensor, target: Tensor, weight: Tensor | None, reduction: str, label_smoothing: float
+) -> Tensor:
+    x = input.array
+    check_same_shape(where, input, target)
+    dim = 0 if x.ndim == 1 else 1
+    if label_smoothing:
+        target = target * (1 - label_smoothing) + label_smoothing / x.shape[dim]
+    if weight is not None:
+        target = target * cast(weight, x.dtype).reshape([-1, *[1] * (x.ndim - dim - 1)])
+    losses = -(log_softmax(input, dim) * target).sum(dim)
+    return reduced(where, losses, reduction)
+
+
+def _class_weight(where: str, weight: Tensor | None, x: Array) -> Array | None:
+    if weight is None:
+        return None
+    classes = x.shape[0 if x.ndim == 1 else 1]
+    w = check_tensor(where, "weight", weight).array
+    if w.shape != (classes,):
+        raise ShapeError(where, "weight", f"shape ({classes},), one for each class", f"shape {w.shape}")
+    return w.astype(x.dtype, copy=False)
+
+
+def _class_numbers(where: str, x: Array, target: Array, ignore_index: int) -> tuple[Array, Array | None]:
+    """The class of each sample, and whether it counts; ``None`` if all do. Those that do not are given class 0."""
+    if target.dtype.kind not in "iu":
+        raise DTypeError(where, "target", "class numbers, int64", str(target.dtype), "Convert it with .long()")
+    if x.ndim < 2 or target.shape != (x.shape[0], *x.shape[2:]):
+        expected = f"shape {(x.shape[0], *x.shape[2:])}, that of input {x.shape} without its classes"
+        raise ShapeError(where, "target", expected, f"shape {target.shape}")
+    if not target.size:
+        return target, None
+    classes, low, high = x.shape[1], int(target.min()), int(target.max())
+    if low >= 0 and high < classes and not low <= ignore_index <= high:
+        return target, None
+    kept = target != ignore_index
+    wrong = kept & ((target < 0) | (target >= classes))
+    if wrong.any():
+        at = tuple(int(each) for each in np.argwhere(move(wrong, _device("cpu")))[0])
+        raise IndexingError(
+            where, "target", f"class numbers from 0 to {classes - 1}, or ignore_index={ignore_index}",
+            f"{int(target[at])} at {at[0] if len(at) == 1 else at}",
+        )  # fmt: skip
+    return array_module(target).where(kept, target, 0), kept
+
+
+def _weighted_mean(losses: Tensor, index: Array, kept: Array | None, w: Array | None, reduction: str, single: bool) -> Tensor:
+    """Reduce the losses of samples that are weighted by their class."""
+    if reduction == "none":
+        return losses.squeeze(0) if single else losses
+    total = losses.sum()
+    if reduction == "sum":
+        return total
+    if w is None:
+        return total / (index.size if kept is None else int(kept.sum()))
+    counted = w[index] if kept is None else w[index] * kept
+    return total / Tensor._wrap(counted.sum())
+
+
+def nll_loss(
+    input: Tensor, target: Tensor, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean"
+) -> Tensor:
+    """The negative of what ``input``, log-probabilities, gives to the class of each sample. See ``cross_entropy``.
+
+    Args:
+        input: (N, C), or (C,), or (N, C, d1, ...): log-probabilities.
+        target: class numbers, of the shape of ``input`` without C.
+        weight, ignore_index, reduction: as in ``cross_entropy``.
+
+    Raises:
+        IndexingError, ShapeError, DTypeError, ArgumentError: as ``cross_entropy``.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.nn.functional.nll_loss(minigrad.tensor([[-1.0, -2.0]]), minigrad.tensor([1]))
+        tensor(2.)
+    """
+    where = "nll_loss"
+    x = check_float(where, "input", input)
+    t = check_tensor(where, "target", target).array
+    check_reduction(where, reduction)
+    if x.ndim == 0:
+        raise ShapeError(where, "input", "1 dimension (C) or more (N, C, ...)", "none")
+    w = _class_weight(where, weight, x)
+    single = x.ndim == 1
+    if single:
+        input, t = input.unsqueeze(0), t.reshape((1, *t.shape))
+    index, kept = _class_numbers(where, input.array, t, ignore_index)
+    losses = -Pick.apply(input, index, kept)
+    if w is not None:
+        losses = losses * Tensor._wrap(w[index])
+    return _weighted_mean(losses, index, kept, w, reduction, single)
+
+
 __all__: list[str] = []
+FUNCTIONAL = ("cross_entropy", "nll_loss")
 METHODS = ()
