@@ -38,6 +38,7 @@ from minigrad.ops.comparison import *
 from minigrad.ops.conversion import *
 from minigrad.ops.convolution import *
 from minigrad.ops.creation import *
+from minigrad.ops.distance import *
 from minigrad.ops.dropout import *
 from minigrad.ops.einsum import *
 from minigrad.ops.elementwise import *
@@ -46,6 +47,7 @@ from minigrad.ops.extrema import *
 from minigrad.ops.gathering import *
 from minigrad.ops.indexing import *
 from minigrad.ops.inplace import *
+from minigrad.ops.likelihood import *
 from minigrad.ops.linalg import *
 from minigrad.ops.loss import *
 from minigrad.ops.normalization import *
