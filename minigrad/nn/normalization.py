@@ -16,6 +16,14 @@ from minigrad.nn.parameter import Parameter, empty_parameter
 from minigrad.ops.creation import ones, tensor, zeros
 
 
+def reset_affine(weight: Parameter | None, bias: Parameter | None = None) -> None:
+    """Scale 1, shift 0."""
+    if weight is not None:
+        init.ones_(weight)
+    if bias is not None:
+        init.zeros_(bias)
+
+
 class _RunningNorm(Module):
     """What batch and instance normalisation hold: a scale and shift of each channel, and running statistics."""
 
@@ -36,13 +44,14 @@ class _RunningNorm(Module):
         track_running_stats: bool,
         device: Any,
         dtype: Any,
+        bias: bool,
     ) -> None:
         super().__init__()
         check_counts(type(self).__name__, num_features=num_features)
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
-        for name in ("weight", "bias"):
-            self.register_parameter(name, empty_parameter(num_features, device=device, dtype=dtype) if affine else None)
+        for name, there in (("weight", affine), ("bias", affine and bias)):
+            self.register_parameter(name, empty_parameter(num_features, device=device, dtype=dtype) if there else None)
         tracked = track_running_stats
         self.register_buffer("running_mean", zeros(num_features, device=device, dtype=dtype) if tracked else None)
         self.register_buffer("running_var", ones(num_features, device=device, dtype=dtype) if tracked else None)
@@ -59,9 +68,7 @@ class _RunningNorm(Module):
     def reset_parameters(self) -> None:
         """Scale 1, shift 0, and nothing tracked."""
         self.reset_running_stats()
-        if self.weight is not None and self.bias is not None:
-            init.ones_(self.weight)
-            init.zeros_(self.bias)
+        reset_affine(self.weight, self.bias)
 
     def _check_input(self, input: Tensor) -> None:
         if input.array.ndim not in self._ndims:
@@ -90,8 +97,10 @@ class _BatchNorm(_RunningNorm):
         track_running_stats: bool = True,
         device: Any = None,
         dtype: Any = None,
+        *,
+        bias: bool = True,
     ) -> None:
-        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype)
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias)
 
     def forward(self, input: Tensor) -> Tensor:
         self._check_input(input)
@@ -116,6 +125,7 @@ class BatchNorm1d(_BatchNorm):
         eps: what is added to the variance.
         momentum: the share of a new batch in the running statistics; ``None``: the plain mean of all batches.
         affine: whether weight (1) and bias (0) are learnt.
+        bias: whether the bias is there.
         track_running_stats: keep mean and variance for evaluation; else evaluation too uses the batch's own.
 
     Raises:
@@ -153,14 +163,16 @@ class _InstanceNorm(_RunningNorm):
         track_running_stats: bool = False,
         device: Any = None,
         dtype: Any = None,
+        *,
+        bias: bool = True,
     ) -> None:
-        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype)
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias)
 
     def forward(self, input: Tensor) -> Tensor:
         self._check_input(input)
         batched = input.array.ndim == self._ndims[-1]
         channels = input.array.shape[1 if batched else 0]
-        if channels != self.num_features and self.affine:
+        if channels != self.num_features and (self.affine or self.track_running_stats):
             raise ShapeError(type(self).__name__, "input", f"{self.num_features} channels", f"shape {tuple(input.array.shape)}")
         result = F.instance_norm(
             input if batched else input.unsqueeze(0),
@@ -250,10 +262,7 @@ class LayerNorm(Module):
 
     def reset_parameters(self) -> None:
         """Scale 1, shift 0."""
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
+        reset_affine(self.weight, self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
@@ -297,8 +306,7 @@ class RMSNorm(Module):
 
     def reset_parameters(self) -> None:
         """Scale 1."""
-        if self.weight is not None:
-            init.ones_(self.weight)
+        reset_affine(self.weight)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.rms_norm(input, self.normalized_shape, self.weight, self.eps)
@@ -315,6 +323,7 @@ class GroupNorm(Module):
         num_channels: C of an input (N, C, ...).
         eps: what is added to the variance.
         affine: whether weight (1) and bias (0) of each channel are learnt.
+        bias: whether the bias is there.
 
     Raises:
         ArgumentError: ``num_groups`` does not divide ``num_channels``.
@@ -336,6 +345,8 @@ class GroupNorm(Module):
         affine: bool = True,
         device: Any = None,
         dtype: Any = None,
+        *,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         check_counts("GroupNorm", 1, num_groups=num_groups)
@@ -343,15 +354,13 @@ class GroupNorm(Module):
         if num_channels % num_groups:
             raise ArgumentError("GroupNorm", "num_channels", f"a multiple of num_groups={num_groups}", str(num_channels))
         self.num_groups, self.num_channels, self.eps, self.affine = num_groups, num_channels, eps, affine
-        for name in ("weight", "bias"):
-            self.register_parameter(name, empty_parameter(num_channels, device=device, dtype=dtype) if affine else None)
+        for name, there in (("weight", affine), ("bias", affine and bias)):
+            self.register_parameter(name, empty_parameter(num_channels, device=device, dtype=dtype) if there else None)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Scale 1, shift 0."""
-        if self.weight is not None and self.bias is not None:
-            init.ones_(self.weight)
-            init.zeros_(self.bias)
+        reset_affine(self.weight, self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)

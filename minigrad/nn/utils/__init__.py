@@ -1,0 +1,18 @@
+"""Tools for gradients, parameters and sequences."""
+
+from minigrad.nn.utils import rnn
+from minigrad.nn.utils.clip import clip_grad_norm_, clip_grad_value_, clip_grads_with_norm_, get_total_norm
+from minigrad.nn.utils.spectral_norm import remove_spectral_norm, spectral_norm
+from minigrad.nn.utils.vector import parameters_to_vector, vector_to_parameters
+
+__all__ = [
+    "clip_grad_norm_",
+    "clip_grad_value_",
+    "clip_grads_with_norm_",
+    "get_total_norm",
+    "parameters_to_vector",
+    "remove_spectral_norm",
+    "rnn",
+    "spectral_norm",
+    "vector_to_parameters",
+]
