@@ -1,0 +1,40 @@
+"""What holds for every test: it starts from the same random state and leaves no global state changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minigrad
+from minigrad.core import device, dtypes, tape
+from minigrad.kernels import registry
+
+
+def global_state() -> dict[str, Any]:
+    """Every switch that code may leave changed behind it."""
+    return {
+        "grad mode": tape.mode.grad,
+        "inference mode": tape.mode.inference,
+        "observers of ops": tape.mode.observers,
+        "default dtype": dtypes.get_default_dtype(),
+        "default device": device.get_default_device(),
+        "kernel choice": dict(registry._names()),
+        "kernel check": registry._choice.check,
+        "registered kernels": {family: sorted(names) for family, names in registry._registered.items() if names},
+        "NumPy's floating-point errors": np.geterr(),
+    }
+
+
+@pytest.fixture(autouse=True)
+def no_leak() -> Iterator[None]:
+    """Fail the test that leaks global state; every test draws the same random numbers whatever ran before it."""
+    before = global_state()
+    minigrad.manual_seed(0)
+    yield
+    after = global_state()
+    leaked = {name: f"{before[name]} -> {after[name]}" for name in before if before[name] != after[name]}
+    if leaked:
+        pytest.fail(f"the test leaks global state: {leaked}")
