@@ -53,7 +53,7 @@ class _Walk:
             a.array += b.array
             return a
         total = a + b
-        if not mode.grad:
+        if not mode.grad and not total.is_sparse:
             self.sums.add(id(total))
         return total
 
@@ -86,8 +86,9 @@ def accumulate(leaf: Tensor, grad: Tensor, own: bool = False) -> None:
     with _accumulating:
         before = leaf.grad
         if before is None:
-            leaf.grad = grad if own else grad.clone() if mode.grad else Tensor._wrap(grad.array.copy(order="K"))
-        elif mode.grad or before._requires_grad:
+            keep = own or grad.is_sparse
+            leaf.grad = grad if keep else grad.clone() if mode.grad else Tensor._wrap(grad.array.copy(order="K"))
+        elif mode.grad or before._requires_grad or before.is_sparse or grad.is_sparse:
             leaf.grad = before + grad
         else:
             before.array += grad.array
@@ -117,14 +118,18 @@ def fit(node: Function, position: int, grad: Any, edge: Edge) -> Tensor:
     """A gradient in the shape and dtype of the input it belongs to: what broadcasting repeated is summed."""
     if not isinstance(grad, Tensor):
         raise GradError(node.name(), f"gradient {position} of backward", "a Tensor or None", type(grad).__name__)
-    shape, target = grad.array.shape, edge.shape
+    if grad.is_sparse:
+        if not isinstance(edge[0], Function):
+            return grad  # a leaf keeps it as it is; ops know dense gradients alone
+        grad = grad.to_dense()
+    shape, (_, _, target, dtype) = grad.array.shape, edge
     if shape != target:
         lead = len(shape) - len(target)
         if lead < 0 or any(want != have and want != 1 for want, have in zip(target, shape[lead:])):
             what = f"gradient {position} of backward"
             raise GradError(node.name(), what, f"shape {tuple(target)}, that of the input", str(tuple(shape)))
         grad = grad.sum_to_size(target) if mode.grad else Tensor._wrap(_summed(grad.array, target, lead))
-    return grad if grad.array.dtype == edge.dtype else grad.to(edge.dtype)
+    return grad if grad.array.dtype == dtype else grad.to(dtype)
 
 
 def _summed(array: Any, target: tuple[int, ...], lead: int) -> Any:
@@ -207,7 +212,7 @@ def _visit(walk: _Walk, wanted: set[int] | None, retain_graph: bool) -> None:
             if edge is None or grad is None:
                 continue
             target, nr, shape, dtype = edge
-            if not isinstance(grad, Tensor) or grad.array.shape != shape or grad.array.dtype is not dtype:
+            if type(grad) is not Tensor or grad.array.shape != shape or grad.array.dtype is not dtype:
                 grad = fit(node, position - 1, grad, edge)
             if isinstance(target, Function):
                 arrived = pending.get(target)
@@ -223,7 +228,7 @@ def _visit(walk: _Walk, wanted: set[int] | None, retain_graph: bool) -> None:
             elif captured or recording or target._hooks or target._post_hooks or target.grad is not None:
                 walk.deliver(target, nr, grad)
             else:
-                accumulate(target, grad, _is_alone(grad))
+                accumulate(target, grad, grad.is_sparse or _is_alone(grad))
         # nothing of this node's may outlive it while the next one works
         grads = results = grad = None  # type: ignore[assignment]
 

@@ -7,22 +7,26 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.device import Array, array_module, device, move, quiet
-from minigrad.core.tape import Function
+from minigrad.core.tape import Function, mode
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError, IndexingError, ShapeError
+from minigrad.ops.sparse import SparseRows, add_rows
 
 
 class Embedding(Function):
     """y[...] = w[index[...]];  dw[row] = factor[row] Σ dy at the places that name the row. The factor is 1 by default."""
 
-    def forward(ctx, w: Array, index: Array, factor: Array | None) -> Array:
-        ctx.rows = w.shape[0]
+    def forward(ctx, w: Array, index: Array, factor: Array | None, sparse: bool = False) -> Array:
+        ctx.rows, ctx.sparse = w.shape[0], sparse
         ctx.save_for_backward(index, factor)
         return w[index]
 
     def backward(ctx, dy: Tensor) -> Any:
         index, factor = ctx.saved_tensors
-        return EmbeddingGrad.apply(dy, index.array, None if factor is None else factor.array, ctx.rows), None, None
+        scale = None if factor is None else factor.array
+        if ctx.sparse and not mode.grad:  # a gradient that is to be differentiated again must be dense
+            return _sparse_gradient(dy.array, index.array, scale, ctx.rows), None, None, None
+        return EmbeddingGrad.apply(dy, index.array, scale, ctx.rows), None, None, None
 
 
 class EmbeddingGrad(Function):
@@ -42,13 +46,13 @@ class EmbeddingGrad(Function):
         return Embedding.apply(g, index.array, None), None, None, None
 
 
-def add_rows(values: Array, index: Array, rows: int) -> Array:
-    """(K, D) summed into (rows, D) by the row that each index names. Flat indices are NumPy's fast path for ``add.at``."""
-    xp, width = array_module(values), values.shape[1]
-    total = xp.zeros(rows * width, values.dtype)
-    places = index.astype(np.int64, copy=False)[:, None] * width + xp.arange(width)
-    xp.add.at(total, places.reshape(-1), values.reshape(-1))
-    return total.reshape(rows, width)
+def _sparse_gradient(dy: Array, index: Array, factor: Array | None, rows: int) -> SparseRows:
+    named, values = index.reshape(-1), dy.reshape(index.size, dy.shape[-1])
+    if factor is None:
+        return SparseRows(named, values, (rows, dy.shape[-1]))
+    scale = factor[named]
+    kept = scale != 0  # the row of padding has no part in it
+    return SparseRows(named[kept], values[kept] * scale[kept][:, None], (rows, dy.shape[-1]))
 
 
 def embedding(
@@ -69,7 +73,7 @@ def embedding(
         max_norm: first shorten, in place, each named row that is longer.
         norm_type: the norm that measures it.
         scale_grad_by_freq: divide the gradient of each row by how often ``input`` names it.
-        sparse: accepted; the gradient is dense.
+        sparse: give ``weight``, if it is a leaf, a gradient that holds the named rows alone (``SparseRows``).
 
     Raises:
         IndexingError: a row number outside 0 to V - 1, with its place; such a ``padding_idx``.
@@ -104,7 +108,7 @@ def embedding(
             factor /= xp.maximum(xp.bincount(index.reshape(-1), minlength=w.shape[0]), 1)
         if padding_idx is not None:
             factor[padding_idx] = 0
-    return Embedding.apply(weight, index, factor)
+    return Embedding.apply(weight, index, factor, sparse)
 
 
 def _numbers(where: str, input: Any, rows: int) -> Array:
