@@ -33,6 +33,7 @@ from minigrad.core.tensor import Size, Tensor
 from minigrad.ops.activation import *
 from minigrad.ops.arithmetic import *
 from minigrad.ops.attention import *
+from minigrad.ops.batchnorm import *
 from minigrad.ops.choice import *
 from minigrad.ops.comparison import *
 from minigrad.ops.conversion import *
@@ -51,6 +52,7 @@ from minigrad.ops.likelihood import *
 from minigrad.ops.linalg import *
 from minigrad.ops.loss import *
 from minigrad.ops.normalization import *
+from minigrad.ops.padding import *
 from minigrad.ops.parts import *
 from minigrad.ops.pooling import *
 from minigrad.ops.power import *
