@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy import ndarray
@@ -46,21 +46,14 @@ class _Mode(threading.local):
 mode = _Mode()
 
 
-class Edge(NamedTuple):
-    """The way from a node back to where one of its inputs came from.
+Edge = tuple[Any, int, tuple[int, ...], Any]
+"""The way from a node back to where one of its inputs came from: (target, nr, shape, dtype).
 
-    ``target`` is the node that made the input (``nr``: which of its outputs), or the leaf Tensor itself. The gradient
-    that passes must have the shape and dtype of the input.
-    """
-
-    target: Any
-    nr: int
-    shape: tuple[int, ...]
-    dtype: Any
-
+``target`` is the node that made the input (``nr``: which of its outputs), or the leaf Tensor itself. The gradient that
+passes must have the shape and dtype of the input. (A plain tuple, because one is made for each input of each op.)
+"""
 
 _new = object.__new__
-_edge = tuple.__new__
 _NO_EDGES = [(None,) * count for count in range(1000)]
 
 
@@ -115,25 +108,26 @@ class Function:
         node = _new(cls)
         arrays = [node]
         record = False
-        for arg in args:
-            if isinstance(arg, Tensor):
-                if arg._base is not None and arg._seen != arg._counter[0]:
-                    arg._refresh()  # a view whose memory was changed in place comes from elsewhere now
-                if arg._requires_grad:
-                    record = True
-                arg = arg.array
-            arrays.append(arg)
-        if record and mode.grad:
+        if mode.grad:
             edges = []
             for arg in args:
-                if isinstance(arg, Tensor) and arg._requires_grad:
+                if isinstance(arg, Tensor):
+                    if arg._base is not None and arg._seen != arg._counter[0]:
+                        arg._refresh()  # a view whose memory was changed in place comes from elsewhere now
                     array = arg.array
-                    edges.append(_edge(Edge, (arg._node or arg, arg.output_nr, array.shape, array.dtype)))
+                    arrays.append(array)
+                    if arg._requires_grad:
+                        edges.append((arg._node or arg, arg.output_nr, array.shape, array.dtype))
+                        record = True
+                    else:
+                        edges.append(None)
                 else:
+                    arrays.append(arg)
                     edges.append(None)
             node.edges = tuple(edges)
         else:
-            record = False
+            for arg in args:
+                arrays.append(arg.array if isinstance(arg, Tensor) else arg)
             node.edges = _NO_EDGES[len(args)]
         try:
             result = cls.forward(*arrays, **kwargs) if kwargs else cls.forward(*arrays)
@@ -317,7 +311,7 @@ class Function:
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
         """The nodes that made the inputs, or the leaves (``None`` for those without gradient), as PyTorch names them."""
-        return tuple([(edge.target, edge.nr) if edge else (None, 0) for edge in self.edges])
+        return tuple([edge[:2] if edge else (None, 0) for edge in self.edges])
 
     def name(self) -> str:
         """The name of the op."""
@@ -331,7 +325,7 @@ def hang(node: Function, *inputs: Any) -> Function:
     """Make a node without running its ``forward``: its edges lead to ``inputs``, Tensors or ``None``."""
     node.edges = tuple(
         [
-            Edge(x._node or x, x.output_nr, x.array.shape, x.array.dtype) if x is not None and x._requires_grad else None
+            (x._node or x, x.output_nr, x.array.shape, x.array.dtype) if x is not None and x._requires_grad else None
             for x in inputs
         ]
     )
