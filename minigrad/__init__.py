@@ -30,6 +30,7 @@ from minigrad.core.modes import (
 )
 from minigrad.core.random import Generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
 from minigrad.core.tensor import Size, Tensor
+from minigrad.interop.safetensors_io import load, save
 from minigrad.ops.activation import *
 from minigrad.ops.arithmetic import *
 from minigrad.ops.attention import *
@@ -53,6 +54,7 @@ from minigrad.ops.linalg import *
 from minigrad.ops.loss import *
 from minigrad.ops.normalization import *
 from minigrad.ops.padding import *
+from minigrad.ops.norms import *
 from minigrad.ops.parts import *
 from minigrad.ops.pooling import *
 from minigrad.ops.power import *
@@ -66,6 +68,7 @@ from minigrad.ops.shape import *
 from minigrad.ops.smooth import *
 from minigrad.ops.softmax import *
 from minigrad.ops.sorting import *
+from minigrad.ops.statistics import *
 from minigrad.ops.trigonometry import *
 
 __version__ = "0.1.0"
