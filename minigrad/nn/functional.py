@@ -20,6 +20,7 @@ from minigrad.ops.activation import (
     threshold,
     threshold_,
 )
+from minigrad.ops.batchnorm import batch_norm
 from minigrad.ops.convolution import conv1d, conv2d, conv_transpose1d, conv_transpose2d, linear
 from minigrad.ops.distance import (
     cosine_embedding_loss,
@@ -45,6 +46,15 @@ from minigrad.ops.likelihood import (
     poisson_nll_loss,
 )
 from minigrad.ops.loss import cross_entropy, nll_loss
+from minigrad.ops.normalization import (
+    group_norm,
+    instance_norm,
+    layer_norm,
+    local_response_norm,
+    normalize,
+    rms_norm,
+)
+from minigrad.ops.padding import pad
 from minigrad.ops.pooling import (
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
@@ -58,6 +68,15 @@ from minigrad.ops.pooling import (
     max_pool2d,
     max_unpool1d,
     max_unpool2d,
+)
+from minigrad.ops.resize import (
+    channel_shuffle,
+    interpolate,
+    pixel_shuffle,
+    pixel_unshuffle,
+    upsample,
+    upsample_bilinear,
+    upsample_nearest,
 )
 from minigrad.ops.smooth import (
     celu,

@@ -1,0 +1,120 @@
+"""Padding: what lies beyond the edge."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from minigrad.core.device import Array
+from minigrad.core.tape import Function
+from minigrad.core.tensor import Tensor, check_tensor
+from minigrad.errors import ArgumentError, DTypeError, ShapeError
+from minigrad.kernels.layout import empty_like_layout
+from minigrad.ops.taps import along_axis, picks
+
+
+class Pad(Function):
+    """y = x with constant borders, or cut where the border is negative;  dx = dy with borders of the opposite signs, of 0."""
+
+    def forward(ctx, x: Array, borders: tuple[tuple[int, int], ...], value: float) -> Array:
+        ctx.borders = borders
+        shape = tuple([size + before + after for size, (before, after) in zip(x.shape, borders, strict=True)])
+        inner, outer = [], []
+        for size, (before, after) in zip(x.shape, borders, strict=True):
+            inner.append(slice(max(0, -before), size - max(0, -after)))
+            outer.append(slice(max(0, before), size + before + min(0, after)))
+        y = empty_like_layout(x, shape)
+        if shape != x.shape or any(before > 0 or after > 0 for before, after in borders):
+            y[...] = value
+        y[tuple(outer)] = x[tuple(inner)]
+        return y
+
+    def backward(ctx, dy: Tensor) -> Any:
+        return Pad.apply(dy, tuple([(-before, -after) for before, after in ctx.borders]), 0), None, None
+
+
+def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = None) -> Tensor:
+    """``input`` with borders.
+
+    Args:
+        input: Tensor. The modes other than constant take (C, L), (N, C, L), (C, H, W) and (N, C, H, W).
+        pad: two numbers for each padded dimension, (before, after), the last dimension first. Negative ones cut off.
+        mode: ``"constant"``; ``"reflect"`` at the outermost element; ``"replicate"`` that element; ``"circular"``.
+        value: what stands in a constant border, 0 by default.
+
+    Raises:
+        ArgumentError: an odd count of numbers, more dimensions than there are, an unknown mode, or a value with another.
+        ShapeError: a border too wide for the mode, or more cut off than there is.
+
+    Example:
+        >>> import minigrad
+        >>> x = minigrad.tensor([[1.0, 2.0, 3.0]])
+        >>> minigrad.nn.functional.pad(x, (1, 2))
+        tensor([[0., 1., 2., 3., 0., 0.]])
+        >>> minigrad.nn.functional.pad(x, (2, 1), mode="reflect")
+        tensor([[3., 2., 1., 2., 3., 2.]])
+    """
+    x = check_tensor("pad", "input", input).array
+    widths = _widths(pad, x.ndim)
+    if mode == "constant":
+        _check_cut(x.shape, widths)
+        return Pad.apply(input, widths, 0 if value is None else value)
+    if mode not in ("reflect", "replicate", "circular"):
+        raise ArgumentError("pad", "mode", "'constant', 'reflect', 'replicate' or 'circular'", repr(mode))
+    if value is not None and value != 0:
+        raise ArgumentError("pad", "value", f"none with mode={mode!r}", str(value))
+    padded = len(tuple(pad)) // 2
+    if x.ndim not in (padded + 1, padded + 2) or padded > 2:
+        expected = f"2 numbers for (C, L) or (N, C, L), 4 for (C, H, W) or (N, C, H, W), with mode={mode!r}"
+        raise ArgumentError("pad", "pad", expected, f"{2 * padded} for shape {x.shape}")
+    if x.dtype.kind != "f":
+        raise DTypeError("pad", "input", f"a float dtype with mode={mode!r}", str(x.dtype), "Convert it with .float()")
+    _check_cut(x.shape, widths)
+    for axis, (before, after) in enumerate(widths):
+        if before or after:
+            input = along_axis(input, axis, picks(_sources(mode, x.shape, axis, before, after), x.shape[axis]))
+    return input
+
+
+def _widths(pad: Any, ndim: int) -> tuple[tuple[int, int], ...]:
+    """(before, after) for each dimension, the first one first."""
+    try:
+        numbers = [operator.index(number) for number in pad]
+    except TypeError:
+        numbers = [0]
+    if len(numbers) % 2 or len(numbers) > 2 * ndim:
+        expected = f"an even count of whole numbers, at most {2 * ndim} for {ndim} dimensions"
+        raise ArgumentError("pad", "pad", expected, repr(pad))
+    pairs = list(zip(numbers[::2], numbers[1::2], strict=True))
+    return ((0, 0),) * (ndim - len(pairs)) + tuple(reversed(pairs))
+
+
+def _check_cut(shape: tuple[int, ...], widths: tuple[tuple[int, int], ...]) -> None:
+    for axis, (size, (before, after)) in enumerate(zip(shape, widths, strict=True)):
+        if size + before + after < 0 or max(0, -before) > size or max(0, -after) > size:
+            raise ShapeError(
+                "pad", "pad", f"to cut off at most {size} of dimension {axis}", f"{(before, after)}", "Cut off less"
+            )
+
+
+def _sources(mode: str, shape: tuple[int, ...], axis: int, before: int, after: int) -> np.ndarray:
+    """For each element along an axis of the padded tensor, which one of the input it shows."""
+    size = shape[axis]
+    most = {"reflect": size - 1, "replicate": max(before, after) if size else 0, "circular": size}[mode]
+    if max(before, after) > most:
+        raise ShapeError(
+            "pad", "pad", f"at most {most} for mode={mode!r} and dimension {axis} of shape {shape}", f"{(before, after)}"
+        )
+    places = np.arange(-before, size + after)
+    if mode == "circular":
+        return places % size
+    if mode == "replicate":
+        return places.clip(0, size - 1)
+    return np.abs((size - 1) - np.abs(places - (size - 1))) if size > 1 else places
+
+
+__all__: list[str] = []
+FUNCTIONAL = ("pad",)
+METHODS = ()
