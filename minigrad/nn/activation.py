@@ -308,8 +308,8 @@ class Softmax(_AlongDim):
 
     Example:
         >>> import minigrad
-        >>> Softmax(dim=0)(minigrad.zeros(2))
-        tensor([0.5000, 0.5000])
+        >>> Softmax(dim=0)(minigrad.zeros(2)).tolist()
+        [0.5, 0.5]
     """
 
     def forward(self, input: Tensor) -> Tensor:

@@ -12,8 +12,8 @@ class CosineSimilarity(Module):
 
     Example:
         >>> import minigrad
-        >>> CosineSimilarity(dim=0)(minigrad.tensor([1.0, 0.0]), minigrad.tensor([3.0, 4.0]))
-        tensor(0.6000)
+        >>> round(CosineSimilarity(dim=0)(minigrad.tensor([1.0, 0.0]), minigrad.tensor([3.0, 4.0])).item(), 4)
+        0.6
     """
 
     def __init__(self, dim: int = 1, eps: float = 1e-8) -> None:
@@ -29,8 +29,8 @@ class PairwiseDistance(Module):
 
     Example:
         >>> import minigrad
-        >>> PairwiseDistance()(minigrad.tensor([[1.0, 0.0]]), minigrad.tensor([[4.0, 4.0]]))
-        tensor([5.])
+        >>> round(PairwiseDistance()(minigrad.tensor([1.0, 0.0]), minigrad.tensor([4.0, 4.0])).item(), 4)
+        5.0
     """
 
     def __init__(self, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> None:

@@ -74,7 +74,14 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Any = No
 
 @no_grad()
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> Tensor:
-    """Normal of the given mean and standard deviation."""
+    """Normal of the given mean and standard deviation.
+
+    Example:
+        >>> import minigrad
+        >>> w = normal_(minigrad.zeros(1000), 3.0, 0.1)
+        >>> 2.9 < w.mean().item() < 3.1
+        True
+    """
     return tensor.normal_(mean, std, generator=generator)
 
 
@@ -86,6 +93,12 @@ def trunc_normal_(
 
     Raises:
         ArgumentError: ``a`` is not below ``b``, or ``std`` is not positive.
+
+    Example:
+        >>> import minigrad
+        >>> w = trunc_normal_(minigrad.zeros(100), std=2.0)
+        >>> bool((w.abs() <= 2).all())
+        True
     """
     if not (a < b and std > 0):
         raise ArgumentError("trunc_normal_", "a, b, std", "a < b and std > 0", f"{a}, {b}, {std}")
@@ -99,19 +112,37 @@ def trunc_normal_(
 
 @no_grad()
 def constant_(tensor: Tensor, val: float) -> Tensor:
-    """The same number everywhere."""
+    """The same number everywhere.
+
+    Example:
+        >>> import minigrad
+        >>> constant_(minigrad.zeros(2), 3.0)
+        tensor([3., 3.])
+    """
     return tensor.fill_(val)
 
 
 @no_grad()
 def ones_(tensor: Tensor) -> Tensor:
-    """One everywhere."""
+    """One everywhere.
+
+    Example:
+        >>> import minigrad
+        >>> ones_(minigrad.zeros(2))
+        tensor([1., 1.])
+    """
     return tensor.fill_(1.0)
 
 
 @no_grad()
 def zeros_(tensor: Tensor) -> Tensor:
-    """Zero everywhere."""
+    """Zero everywhere.
+
+    Example:
+        >>> import minigrad
+        >>> zeros_(minigrad.ones(2))
+        tensor([0., 0.])
+    """
     return tensor.zero_()
 
 
@@ -121,6 +152,12 @@ def eye_(tensor: Tensor) -> Tensor:
 
     Raises:
         ShapeError: the tensor is no matrix.
+
+    Example:
+        >>> import minigrad
+        >>> eye_(minigrad.zeros(2, 2))
+        tensor([[1., 0.],
+                [0., 1.]])
     """
     if tensor.array.ndim != 2:
         raise ShapeError("eye_", "tensor", "2 dimensions", f"shape {tuple(tensor.array.shape)}")
@@ -133,6 +170,11 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
 
     Raises:
         ShapeError: the tensor has not 3 to 5 dimensions, or its output channels are no multiple of ``groups``.
+
+    Example:
+        >>> import minigrad
+        >>> dirac_(minigrad.zeros(1, 1, 3))
+        tensor([[[0., 1., 0.]]])
     """
     shape = tensor.array.shape
     if len(shape) not in (3, 4, 5):
@@ -154,6 +196,12 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Any = None) ->
 
     Raises:
         ShapeError: fewer than 2 dimensions.
+
+    Example:
+        >>> import minigrad
+        >>> w = xavier_uniform_(minigrad.zeros(4, 2))
+        >>> bool((w.abs() <= 1).all())
+        True
     """
     bound = gain * math.sqrt(6 / max(1, sum(_calculate_fan_in_and_fan_out(tensor, "xavier_uniform_"))))
     return tensor.uniform_(-bound, bound, generator=generator)
@@ -165,6 +213,12 @@ def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Any = None) -> 
 
     Raises:
         ShapeError: fewer than 2 dimensions.
+
+    Example:
+        >>> import minigrad
+        >>> w = xavier_normal_(minigrad.zeros(100, 100))
+        >>> 0.09 < w.std().item() < 0.11
+        True
     """
     std = gain * math.sqrt(2 / max(1, sum(_calculate_fan_in_and_fan_out(tensor, "xavier_normal_"))))
     return tensor.normal_(0, std, generator=generator)
@@ -186,6 +240,12 @@ def kaiming_uniform_(
     Raises:
         ShapeError: fewer than 2 dimensions.
         ArgumentError: no such mode or nonlinearity.
+
+    Example:
+        >>> import minigrad
+        >>> w = kaiming_uniform_(minigrad.zeros(4, 6))
+        >>> bool((w.abs() <= 1).all())
+        True
     """
     if not tensor.array.size:
         return tensor
@@ -203,6 +263,12 @@ def kaiming_normal_(
     Raises:
         ShapeError: fewer than 2 dimensions.
         ArgumentError: no such mode or nonlinearity.
+
+    Example:
+        >>> import minigrad
+        >>> w = kaiming_normal_(minigrad.zeros(100, 200))
+        >>> 0.09 < w.std().item() < 0.11
+        True
     """
     if not tensor.array.size:
         return tensor
@@ -216,6 +282,12 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tenso
 
     Raises:
         ShapeError: fewer than 2 dimensions.
+
+    Example:
+        >>> import minigrad
+        >>> w = orthogonal_(minigrad.zeros(2, 5))
+        >>> bool(((w.mm(w.t()) - minigrad.tensor([[1.0, 0.0], [0.0, 1.0]])).abs() < 1e-6).all())
+        True
     """
     shape = tensor.array.shape
     if len(shape) < 2:
@@ -236,6 +308,12 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any =
 
     Raises:
         ShapeError: the tensor is no matrix.
+
+    Example:
+        >>> import minigrad
+        >>> w = sparse_(minigrad.zeros(4, 3), sparsity=0.5)
+        >>> (w == 0).sum(0)
+        tensor([2, 2, 2])
     """
     if tensor.array.ndim != 2:
         raise ShapeError("sparse_", "tensor", "2 dimensions", f"shape {tuple(tensor.array.shape)}")

@@ -83,7 +83,7 @@ class _RunningNorm(Module):
     def extra_repr(self) -> str:
         return (
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
-            f"track_running_stats={self.track_running_stats}"
+            f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
         )
 
 
@@ -133,9 +133,9 @@ class BatchNorm1d(_BatchNorm):
 
     Example:
         >>> import minigrad
-        >>> BatchNorm1d(2)(minigrad.tensor([[0.0, 1.0], [2.0, 1.0]])).round(decimals=2)
-        tensor([[-1.,  0.],
-                [ 1.,  0.]], grad_fn=<RoundBackward>)
+        >>> y = BatchNorm1d(2)(minigrad.tensor([[0.0, 5.0], [2.0, 5.0]]))
+        >>> [[round(number) for number in row] for row in y.tolist()]
+        [[-1, 0], [1, 0]]
     """
 
     _ndims, _layouts = (2, 3), "2 or 3 dimensions, (N, C) or (N, C, L)"
@@ -366,7 +366,8 @@ class GroupNorm(Module):
         return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
-        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}"
+        text = f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}"
+        return f"{text}, bias={self.bias is not None}"
 
 
 __all__ = [

@@ -101,6 +101,11 @@ def remove_spectral_norm(module: M, name: str = "weight") -> M:
 
     Raises:
         ArgumentError: it has no spectral norm.
+
+    Example:
+        >>> from minigrad import nn
+        >>> sorted(remove_spectral_norm(spectral_norm(nn.Linear(3, 4))).state_dict())
+        ['bias', 'weight']
     """
     found = _hook(module, name)
     if found is None or module._hooks is None:
