@@ -70,5 +70,6 @@ from minigrad.ops.softmax import *
 from minigrad.ops.sorting import *
 from minigrad.ops.statistics import *
 from minigrad.ops.trigonometry import *
+from minigrad.ops.windows import *
 
 __version__ = "0.1.0"

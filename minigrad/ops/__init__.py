@@ -45,6 +45,7 @@ from minigrad.ops import (
     softmax,
     sorting,
     trigonometry,
+    windows,
 )
 
 FAMILIES = (
@@ -85,6 +86,7 @@ FAMILIES = (
     softmax,
     sorting,
     trigonometry,
+    windows,
 )
 
 

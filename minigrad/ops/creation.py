@@ -188,8 +188,8 @@ def from_numpy(array: np.ndarray) -> Tensor:
 # ---------------------------------------------------------------------- filled with one number
 
 
-def _shape(where: str, size: tuple) -> tuple[int, ...]:
-    shape = sizes(where, size)
+def _shape(where: str, written: tuple, named: Any = None) -> tuple[int, ...]:
+    shape = sizes(where, written if named is None else (named,))
     if shape and min(shape) < 0:
         raise ShapeError(where, "size", "sizes of at least 0", str(shape))
     return shape
@@ -203,11 +203,11 @@ def _float_or(where: str, dtype: Any) -> DType:
     return get_default_dtype() if dtype is None else as_dtype(where, dtype)
 
 
-def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def zeros(*sizes_: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor of zeros.
 
     Args:
-        size: the size of each dimension, one by one or as one sequence.
+        sizes_: the size of each dimension, one by one or as one sequence, which may also be named ``size``.
         dtype, device, requires_grad: see the head of the file.
 
     Raises:
@@ -219,10 +219,10 @@ def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool
         tensor([[0., 0., 0.],
                 [0., 0., 0.]])
     """
-    return _leaf(_module(device).zeros(_shape("zeros", size), _float_or("zeros", dtype)), requires_grad)
+    return _leaf(_module(device).zeros(_shape("zeros", sizes_, size), _float_or("zeros", dtype)), requires_grad)
 
 
-def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def ones(*sizes_: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor of ones. See ``zeros``.
 
     Example:
@@ -230,10 +230,10 @@ def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool 
         >>> minigrad.ones(2, dtype=minigrad.int64)
         tensor([1, 1])
     """
-    return _leaf(_module(device).ones(_shape("ones", size), _float_or("ones", dtype)), requires_grad)
+    return _leaf(_module(device).ones(_shape("ones", sizes_, size), _float_or("ones", dtype)), requires_grad)
 
 
-def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def empty(*sizes_: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor of whatever the memory holds, to be filled. See ``zeros``.
 
     Example:
@@ -241,7 +241,7 @@ def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool
         >>> minigrad.empty(2, 3).shape
         minigrad.Size([2, 3])
     """
-    return _leaf(_module(device).empty(_shape("empty", size), _float_or("empty", dtype)), requires_grad)
+    return _leaf(_module(device).empty(_shape("empty", sizes_, size), _float_or("empty", dtype)), requires_grad)
 
 
 def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:

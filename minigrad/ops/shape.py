@@ -116,15 +116,16 @@ def dim_order(where: str, argument: str, dims: tuple, ndim: int) -> tuple[int, .
 # ---------------------------------------------------------------------- another shape
 
 
-def reshape(input: Tensor, *shape: Any) -> Tensor:
+def reshape(input: Tensor, *sizes_: Any, shape: Any = None) -> Tensor:
     """The elements in another shape: a view where the memory allows it, else a copy.
 
     Args:
         input: Tensor.
-        shape: sizes, one by one or as one sequence; at most one may be -1 and is found from the others.
+        sizes_: the new sizes, one by one or as one sequence, which may also be named ``shape``; one may be -1 and is found
+            from the others.
 
     Raises:
-        ShapeError: ``shape`` holds another number of elements.
+        ShapeError: they make another number of elements.
 
     Example:
         >>> import minigrad
@@ -133,14 +134,15 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
                 [3, 4, 5]])
     """
     x = check_tensor("reshape", "input", input).array
-    return Reshape.apply(input, infer_shape("reshape", "shape", sizes("reshape", shape, "shape"), x.size))
+    new = sizes("reshape", sizes_ if shape is None else (shape,), "shape")
+    return Reshape.apply(input, infer_shape("reshape", "shape", new, x.size))
 
 
-def view(input: Tensor, *shape: Any) -> Tensor:
+def view(input: Tensor, *sizes_: Any, size: Any = None) -> Tensor:
     """The same memory in another shape. See ``reshape``, which copies where a view refuses.
 
     Raises:
-        ShapeError: ``shape`` holds another number of elements, or the memory cannot be read in that shape.
+        ShapeError: the sizes make another number of elements, or the memory cannot be read in that shape.
 
     Example:
         >>> import minigrad
@@ -148,11 +150,11 @@ def view(input: Tensor, *shape: Any) -> Tensor:
         minigrad.Size([3, 2])
     """
     x = input.array
-    new = infer_shape("view", "shape", sizes("view", shape, "shape"), x.size)
+    new = infer_shape("view", "size", sizes("view", sizes_ if size is None else (size,)), x.size)
     if not (x.flags.c_contiguous or can_view(x.shape, x.strides, new)):
         raise ShapeError(
             "view",
-            "shape",
+            "size",
             f"one in which strides {input.stride()} of a tensor of shape {tuple(x.shape)} can be read",
             str(new),
             "Use .reshape(), which copies",
@@ -309,12 +311,13 @@ def atleast_3d(*tensors: Any) -> Any:
 # ---------------------------------------------------------------------- another order of dimensions
 
 
-def permute(input: Tensor, *dims: Any) -> Tensor:
+def permute(input: Tensor, *axes: Any, dims: Any = None) -> Tensor:
     """The dimensions in another order.
 
     Args:
         input: Tensor.
-        dims: which of its dimensions comes first, second, ...: all of them, one by one or as one sequence.
+        axes: which of its dimensions comes first, second, ...: all of them, one by one or as one sequence, which may also be
+            named ``dims``.
 
     Raises:
         ArgumentError: not each dimension once.
@@ -326,7 +329,7 @@ def permute(input: Tensor, *dims: Any) -> Tensor:
         minigrad.Size([4, 2, 3])
     """
     ndim = check_tensor("permute", "input", input).array.ndim
-    order = dim_order("permute", "dims", sizes("permute", dims, "dims"), ndim)
+    order = dim_order("permute", "dims", sizes("permute", axes if dims is None else (dims,), "dims"), ndim)
     if len(order) != ndim:
         raise ArgumentError("permute", "dims", f"{ndim} dimensions, all of the tensor's", str(order))
     return Permute.apply(input, order)
@@ -439,12 +442,12 @@ moveaxis = movedim
 # ---------------------------------------------------------------------- broadcasting
 
 
-def expand(input: Tensor, *sizes_: Any) -> Tensor:
+def expand(input: Tensor, *sizes_: Any, size: Any = None) -> Tensor:
     """Dimensions of size 1 repeated, and new ones put in front, without copying. In-place changes of the result are refused.
 
     Args:
         input: Tensor.
-        sizes_: the new sizes, one by one or as one sequence; -1 keeps a size.
+        sizes_: the new sizes, one by one or as one sequence, which may also be named ``size``; -1 keeps a size.
 
     Raises:
         ShapeError: a size other than 1 would change, or there are fewer than the tensor has.
@@ -455,7 +458,7 @@ def expand(input: Tensor, *sizes_: Any) -> Tensor:
         tensor([[1, 1, 1],
                 [2, 2, 2]])
     """
-    return _expanded("expand", "sizes", input, sizes("expand", sizes_, "sizes"))
+    return _expanded("expand", "size", input, sizes("expand", sizes_ if size is None else (size,)))
 
 
 def _expanded(where: str, argument: str, input: Tensor, new: tuple[int, ...]) -> Tensor:
