@@ -20,6 +20,7 @@ from minigrad.ops.activation import (
     threshold,
     threshold_,
 )
+from minigrad.ops.attention import scaled_dot_product_attention
 from minigrad.ops.batchnorm import batch_norm
 from minigrad.ops.convolution import conv1d, conv2d, conv_transpose1d, conv_transpose2d, linear
 from minigrad.ops.distance import (
@@ -97,3 +98,4 @@ from minigrad.ops.smooth import (
     tanhshrink,
 )
 from minigrad.ops.softmax import gumbel_softmax, log_softmax, softmax, softmin
+from minigrad.ops.windows import fold, unfold

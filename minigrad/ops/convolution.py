@@ -13,7 +13,6 @@ convolution is ``ConvInput``. One-dimensional convolution is two-dimensional wit
 from __future__ import annotations
 
 import math
-import operator
 from typing import Any
 
 from minigrad.core.device import Array, array_module
@@ -22,6 +21,8 @@ from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError, ShapeError
 from minigrad.kernels import conv2d as kernel
 from minigrad.ops.channels import ChannelSum, sum_rows
+from minigrad.ops.geometry import numbers
+from minigrad.ops.padding import pad
 
 # ---------------------------------------------------------------------- the dense layer
 
@@ -260,8 +261,8 @@ def _conv(
 ) -> Tensor:
     batched = _check_ranks(where, spatial, x, w, b)
     kernel_size = w.array.shape[2:]
-    steps = _numbers(where, "stride", stride, spatial, 1)
-    spread = _numbers(where, "dilation", dilation, spatial, 1)
+    steps = numbers(where, "stride", stride, spatial, 1)
+    spread = numbers(where, "dilation", dilation, spatial, 1)
     if padding == "valid":
         pads = ((0, 0),) * spatial
     elif padding == "same":
@@ -272,7 +273,7 @@ def _conv(
     elif isinstance(padding, str):
         raise ArgumentError(where, "padding", "a number, a tuple, 'same' or 'valid'", repr(padding))
     else:
-        pads = tuple((p, p) for p in _numbers(where, "padding", padding, spatial, 0))
+        pads = tuple((p, p) for p in numbers(where, "padding", padding, spatial, 0))
     _check_groups(where, "weight", "output channels", w.array.shape, groups)
     shape = x.array.shape
     channels = shape[-spatial - 1]
@@ -383,10 +384,10 @@ def _conv_transpose(
 ) -> Tensor:
     batched = _check_ranks(where, spatial, x, w, b)
     shape, w_shape = x.array.shape, w.array.shape
-    steps = _numbers(where, "stride", stride, spatial, 1)
-    pads = _numbers(where, "padding", padding, spatial, 0)
-    extra = _numbers(where, "output_padding", output_padding, spatial, 0)
-    spread = _numbers(where, "dilation", dilation, spatial, 1)
+    steps = numbers(where, "stride", stride, spatial, 1)
+    pads = numbers(where, "padding", padding, spatial, 0)
+    extra = numbers(where, "output_padding", output_padding, spatial, 0)
+    spread = numbers(where, "dilation", dilation, spatial, 1)
     _check_groups(where, "weight", "input channels", w_shape, groups)
     if shape[-spatial - 1] != w_shape[0]:
         expected = f"{w_shape[0]} channels, as weight has shape {w_shape}"
@@ -416,8 +417,6 @@ def _conv_transpose(
         geometry = _geometry(steps, tuple(ends), spread, groups)
         y = ConvInput.apply(x if batched else x.unsqueeze(0), w, bias, tuple(size), geometry)
     if any(blank):
-        from minigrad.ops.resize import pad
-
         y = pad(y, [end for e in reversed(blank) for end in (0, e)])
         if b is not None:
             y = y + b.reshape(-1, *[1] * spatial)
@@ -425,21 +424,6 @@ def _conv_transpose(
 
 
 # ---------------------------------------------------------------------- arguments
-
-
-def _numbers(where: str, argument: str, value: Any, count: int, least: int) -> tuple[int, ...]:
-    """An int or a tuple of them as ``count`` ints, each at least ``least``."""
-    items = tuple(value) if isinstance(value, (tuple, list)) else (value,)
-    if len(items) == 1:
-        items *= count
-    try:
-        numbers = tuple([operator.index(item) for item in items])
-    except TypeError:
-        numbers = ()
-    if len(numbers) != count or min(numbers) < least:
-        many = f"or {count} of them" if count > 1 else "or a tuple of one"
-        raise ArgumentError(where, argument, f"a whole number of at least {least}, {many}", repr(value))
-    return numbers
 
 
 def _check_operands(where: str, x: Tensor, w: Tensor, b: Tensor | None) -> None:

@@ -7,7 +7,6 @@ the transposed one. One-dimensional pooling is two-dimensional with a height of 
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError, IndexingError, ShapeError
 from minigrad.kernels import pool2d as kernel
+from minigrad.ops.geometry import numbers
 
 
 class MaxPool(Function):
@@ -420,18 +420,9 @@ def _unpool(
 
 
 def _pair(where: str, argument: str, value: Any, spatial: int, least: int, blank: int) -> tuple[int, int]:
-    """An int or a tuple of ``spatial`` ints as (vertical, horizontal); ``blank`` is the vertical one of a sequence."""
-    items = tuple(value) if isinstance(value, (tuple, list)) else (value,) * spatial
-    if len(items) == 1 and spatial == 2:
-        items *= 2
-    try:
-        numbers = tuple([operator.index(item) for item in items])
-    except TypeError:
-        numbers = ()
-    if len(numbers) != spatial or min(numbers) < least:
-        many = "or a tuple of two" if spatial == 2 else "or a tuple of one"
-        raise ArgumentError(where, argument, f"a whole number of at least {least}, {many}", repr(value))
-    return (blank, numbers[0]) if spatial == 1 else (numbers[0], numbers[1])
+    """An int or a sequence of ``spatial`` ints as (vertical, horizontal); ``blank`` is the vertical one of a sequence."""
+    found = numbers(where, argument, value, spatial, least)
+    return (blank, found[0]) if spatial == 1 else (found[0], found[1])
 
 
 def _windows(where: str, spatial: int, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool) -> dict[str, Any]:
