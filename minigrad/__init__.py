@@ -53,8 +53,8 @@ from minigrad.ops.likelihood import *
 from minigrad.ops.linalg import *
 from minigrad.ops.loss import *
 from minigrad.ops.normalization import *
-from minigrad.ops.padding import *
 from minigrad.ops.norms import *
+from minigrad.ops.padding import *
 from minigrad.ops.parts import *
 from minigrad.ops.pooling import *
 from minigrad.ops.power import *

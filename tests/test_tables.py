@@ -76,7 +76,7 @@ def test_second_derivative_is_the_numeric_one(case: Case) -> None:
 def _scattered(array: np.ndarray) -> np.ndarray:
     """The same numbers in memory with gaps and the axes turned round."""
     wide = np.zeros(tuple(2 * size for size in array.shape[::-1]), array.dtype)
-    view = wide[tuple(slice(None, None, 2) for _ in array.shape)].transpose()
+    view = wide[(..., *(slice(None, None, 2) for _ in array.shape))].transpose()  # with ... a view, also of no dimensions
     view[...] = array
     return view
 

@@ -50,7 +50,8 @@ class _Walk:
 
     def add(self, a: Tensor, b: Tensor) -> Tensor:
         if id(a) in self.sums:
-            a.array += b.array
+            with quiet():
+                a.array += b.array
             return a
         total = a + b
         if not mode.grad and not total.is_sparse:
@@ -91,7 +92,8 @@ def accumulate(leaf: Tensor, grad: Tensor, own: bool = False) -> None:
         elif mode.grad or before._requires_grad or before.is_sparse or grad.is_sparse:
             leaf.grad = before + grad
         else:
-            before.array += grad.array
+            with quiet():
+                before.array += grad.array
             if before._counter is not None:
                 before._counter[0] += 1
 

@@ -30,6 +30,7 @@ from minigrad.ops import (
     linalg,
     loss,
     normalization,
+    norms,
     padding,
     parts,
     pooling,
@@ -44,6 +45,7 @@ from minigrad.ops import (
     smooth,
     softmax,
     sorting,
+    statistics,
     trigonometry,
     windows,
 )
@@ -71,6 +73,7 @@ FAMILIES = (
     linalg,
     loss,
     normalization,
+    norms,
     padding,
     parts,
     pooling,
@@ -85,6 +88,7 @@ FAMILIES = (
     smooth,
     softmax,
     sorting,
+    statistics,
     trigonometry,
     windows,
 )

@@ -12,7 +12,7 @@ from typing import Any
 from minigrad.core.device import Array, array_module, quiet, special_functions
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor
-from minigrad.ops.arithmetic import mul
+from minigrad.ops.choice import Where
 from minigrad.ops.operands import to_float
 
 # ---------------------------------------------------------------------- exponentials and logarithms
@@ -273,17 +273,6 @@ def reciprocal(input: Tensor) -> Tensor:
     return Reciprocal.apply(to_float("reciprocal", input))
 
 
-def square(input: Tensor) -> Tensor:
-    """``input * input``; integers stay integers.
-
-    Example:
-        >>> import minigrad
-        >>> minigrad.square(minigrad.tensor([3, -2]))
-        tensor([9, 4])
-    """
-    return mul(input, input)
-
-
 # ---------------------------------------------------------------------- the logistic function
 
 
@@ -323,7 +312,7 @@ class SigmoidGrad(Function):
 
 
 class Logit(Function):
-    """y = ln(x / (1 - x));  dx = dy / (x (1 - x))."""
+    """y = ln(x / (1 - x));  dx = dy / (x (1 - x)), nan outside [0, 1] as y is."""
 
     def forward(ctx, x: Array) -> Array:
         ctx.save_for_backward(x)
@@ -332,7 +321,8 @@ class Logit(Function):
 
     def backward(ctx, dy: Tensor) -> Any:
         (x,) = ctx.saved_tensors
-        return dy / (x * (1 - x))
+        outside = Tensor._wrap((x.array < 0) | (x.array > 1))
+        return Where.apply(outside, math.nan, dy / (x * (1 - x)))
 
 
 def sigmoid(input: Tensor) -> Tensor:
@@ -457,7 +447,6 @@ __all__ = [
     "rsqrt",
     "sigmoid",
     "sqrt",
-    "square",
 ]
 FUNCTIONAL = ("sigmoid",)
 METHODS = tuple(__all__)

@@ -31,13 +31,17 @@ class Extreme(Function):
         return y
 
     def backward(ctx, dy: Tensor) -> Any:
-        saved, kept = ctx.saved_tensors
-        x, y, xp = saved.array, kept.array, array_module(saved.array)
+        x, y = [tensor.array for tensor in ctx.saved_tensors]
         if not ctx.keepdim:
-            y = xp.expand_dims(y, ctx.axes)
-        share = (x == y).astype(x.dtype)
-        share /= share.sum(axis=ctx.axes, keepdims=True)
-        return Spread.apply(dy, x.shape, ctx.axes, ctx.keepdim) * Tensor._wrap(share), None, None, None
+            y = array_module(y).expand_dims(y, ctx.axes)
+        return Spread.apply(dy, x.shape, ctx.axes, ctx.keepdim) * share_of_ties(x, y, ctx.axes), None, None, None
+
+
+def share_of_ties(x: Array, y: Array, axes: tuple[int, ...]) -> Tensor:
+    """1 / count where x = y, 0 elsewhere; where y is nan, where x is nan."""
+    share = ((x == y) | (x != x)).astype(x.dtype)
+    share /= share.sum(axis=axes, keepdims=True)
+    return Tensor._wrap(share)
 
 
 class ExtremeAlong(Function):
@@ -47,17 +51,16 @@ class ExtremeAlong(Function):
         xp = array_module(x)
         ctx.axis, ctx.keepdim, ctx.shape = axis, keepdim, x.shape
         if not x.ndim:
-            ctx.save_for_backward(None)
             return x.copy(), xp.zeros((), dtype=xp.int64)
         indices = (x.argmax if largest else x.argmin)(axis=axis, keepdims=True)
-        values = xp.take_along_axis(x, indices, axis)
         ctx.save_for_backward(indices)
-        return (values, indices) if keepdim else (values.squeeze(axis), indices.squeeze(axis))
+        values = xp.take_along_axis(x, indices, axis)
+        return (values, indices.copy()) if keepdim else (values.squeeze(axis), indices.squeeze(axis))
 
     def backward(ctx, dy: Tensor, _: Any) -> Any:
-        (indices,) = ctx.saved_tensors
-        if indices is None:
+        if not ctx.shape:
             return dy, None, None, None
+        (indices,) = ctx.saved_tensors
         if not ctx.keepdim:
             dy = dy.unsqueeze(ctx.axis)
         zeros = Tensor._wrap(array_module(dy.array).zeros(ctx.shape, dtype=dy.array.dtype))
@@ -66,29 +69,32 @@ class ExtremeAlong(Function):
 
 def _all_of(where: str, input: Tensor, largest: bool) -> Tensor:
     x = check_dtype(where, "input", input, "biuf")
-    if not x.array.size:
-        raise ShapeError(where, "input", "at least one element", f"shape {tuple(x.array.shape)}", "Name a dim of another size")
-    return Extreme.apply(x, tuple(range(x.array.ndim)), False, largest)
+    axes = tuple(range(x.array.ndim))
+    not_empty(where, x, axes)
+    return Extreme.apply(x, axes, False, largest)
 
 
-def _not_empty(where: str, x: Tensor, axes: tuple[int, ...]) -> None:
-    """Nothing has no largest element."""
-    for axis in axes:
-        if not x.array.shape[axis]:
-            raise ShapeError(where, "dim", "a dimension of size 1 or more", f"dimension {axis} of shape {tuple(x.array.shape)}")
+def not_empty(where: str, x: Tensor, axes: tuple[int, ...]) -> None:
+    """Refuse to choose among nothing: a dimension of size 0 among ``axes``."""
+    shape = x.array.shape
+    for axis in axes[: len(shape)]:
+        if not shape[axis]:
+            raise ShapeError(
+                where, "input", f"at least one element along dimension {axis}", f"shape {tuple(shape)}", "Name another dim"
+            )
 
 
 def _over(where: str, input: Tensor, dim: Any, keepdim: bool, largest: bool) -> Tensor:
     x = check_dtype(where, "input", input, "biuf")
     axes = many_dims(where, dim, x.array.ndim)
-    _not_empty(where, x, axes)
+    not_empty(where, x, axes)
     return Extreme.apply(x, axes, keepdim, largest)
 
 
 def _along(where: str, input: Tensor, dim: Any, keepdim: bool, largest: bool) -> ValuesAndIndices:
     x = check_dtype(where, "input", input, "biuf")
     axis = one_dim(where, dim, x.array.ndim)
-    _not_empty(where, x, (axis,) if x.array.ndim else ())
+    not_empty(where, x, (axis,))
     return ValuesAndIndices(*ExtremeAlong.apply(x, axis, keepdim, largest))
 
 
@@ -236,11 +242,10 @@ def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tens
 def _arg(where: str, input: Tensor, dim: int | None, keepdim: bool, largest: bool) -> Tensor:
     x = check_dtype(where, "input", input, "iuf", "Convert it with .int()")
     if dim is None:
-        if not x.array.size:
-            raise ShapeError(where, "input", "at least one element", f"shape {tuple(x.array.shape)}")
+        not_empty(where, x, tuple(range(x.array.ndim)))
         return ArgExtreme.apply(x, None, keepdim, largest)
     axis = one_dim(where, dim, x.array.ndim)
-    _not_empty(where, x, (axis,) if x.array.ndim else ())
+    not_empty(where, x, (axis,))
     return ArgExtreme.apply(x, axis if x.array.ndim else None, keepdim, largest)
 
 

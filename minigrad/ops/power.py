@@ -133,6 +133,17 @@ def float_power(input: Any, exponent: Any) -> Tensor:
     return pow(base, cast(exponent, float64) if isinstance(exponent, Tensor) else float(exponent))
 
 
+def square(input: Tensor) -> Tensor:
+    """``input * input``; integers stay integers.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.square(minigrad.tensor([3, -2]))
+        tensor([9, 4])
+    """
+    return pow(check_dtype("square", "input", input, "biuf"), 2)
+
+
 # ---------------------------------------------------------------------- logarithms of two
 
 
@@ -288,6 +299,6 @@ def _two_floats(where: str, input: Tensor, other: Tensor) -> tuple[Tensor, Tenso
 
 arctan2 = atan2
 
-__all__ = ["arctan2", "atan2", "float_power", "hypot", "logaddexp", "logaddexp2", "pow", "xlogy"]
+__all__ = ["arctan2", "atan2", "float_power", "hypot", "logaddexp", "logaddexp2", "pow", "square", "xlogy"]
 METHODS = tuple(__all__)
 OPERATORS = {"__pow__": pow, "__rpow__": rpow}

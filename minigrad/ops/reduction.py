@@ -7,13 +7,14 @@ import math
 from typing import Any
 
 from minigrad.core.device import Array, array_module, quiet
-from minigrad.core.dtypes import as_dtype, int64
+from minigrad.core.dtypes import as_dtype, int64, uint8
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor
 from minigrad.errors import DTypeError, ShapeError
 from minigrad.ops.choice import Where
 from minigrad.ops.dims import many_dims, sizes
-from minigrad.ops.operands import cast, check_dtype
+from minigrad.ops.elementwise import Exp
+from minigrad.ops.operands import cast, check_dtype, to_float
 
 # ---------------------------------------------------------------------- sums and means
 
@@ -82,11 +83,11 @@ def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = N
         >>> minigrad.tensor([[1.0, 2.0], [3.0, 4.0]]).sum(dim=0)
         tensor([4., 6.])
     """
-    x = _summand("sum", input, dtype)
+    x = summand("sum", input, dtype)
     return Sum.apply(x, many_dims("sum", dim, x.array.ndim), keepdim)
 
 
-def _summand(where: str, input: Tensor, dtype: Any) -> Tensor:
+def summand(where: str, input: Tensor, dtype: Any) -> Tensor:
     """The input in the dtype in which sums and products are made: int64 for all integers."""
     if not isinstance(input, Tensor):
         raise DTypeError(where, "input", "a Tensor", type(input).__name__, "Wrap it in minigrad.tensor()")
@@ -125,7 +126,7 @@ def sum_to_size(input: Tensor, *size: Any) -> Tensor:
     shape = input.array.shape
     target = sizes("sum_to_size", size)
     lead = len(shape) - len(target)
-    if lead < 0 or any(want not in (have, 1) for want, have in zip(target, shape[lead:], strict=True)):
+    if lead < 0 or builtins.any(want not in (have, 1) for want, have in zip(target, shape[lead:], strict=True)):
         raise ShapeError("sum_to_size", "size", f"one that broadcasts to {tuple(shape)}", str(target))
     kept = tuple([lead + i for i, size in enumerate(target) if size == 1 and shape[lead + i] != 1])
     if kept:
@@ -133,117 +134,180 @@ def sum_to_size(input: Tensor, *size: Any) -> Tensor:
     return Sum.apply(input, tuple(range(lead)), False) if lead else input
 
 
-# ---------------------------------------------------------------------- variance
+def nansum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """The sum of what is not nan. See ``sum``.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.nansum(minigrad.tensor([1.0, float("nan"), 2.0]))
+        tensor(3.)
+    """
+    x = check_dtype("nansum", "input", input, "biuf")
+    if x.array.dtype.kind == "f":
+        x = Where.apply(Tensor._wrap(array_module(x.array).isnan(x.array)), 0.0, x)
+    return sum(x, dim, keepdim, dtype=dtype)
 
 
-class Var(Function):
-    """y = sum of (x - mean)^2 over ``axes``, by d = count - correction;  dx = 2 (x - mean) dy / d."""
+def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """The mean of what is not nan. See ``mean``.
 
-    def forward(ctx, x: Array, axes: tuple[int, ...], divisor: int, keepdim: bool) -> Array:
-        ctx.axes, ctx.divisor, ctx.keepdim = axes, divisor, keepdim
-        ctx.save_for_backward(x)
+    Example:
+        >>> import minigrad
+        >>> minigrad.nanmean(minigrad.tensor([1.0, float("nan"), 2.0]))
+        tensor(1.5000)
+    """
+    x = check_dtype("nanmean", "input", input, "f", "Convert it with .float()")
+    counted = ~array_module(x.array).isnan(x.array)
+    counts = counted.sum(axis=many_dims("nanmean", dim, x.array.ndim), keepdims=keepdim)
+    total = nansum(x, dim, keepdim, dtype=dtype)
+    return total / Tensor._wrap(counts.astype(total.array.dtype))
+
+
+def numel(input: Tensor) -> int:
+    """The number of elements.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.numel(minigrad.zeros(2, 3))
+        6
+    """
+    return check_dtype("numel", "input", input, "biuf").array.size
+
+
+# ---------------------------------------------------------------------- truth values
+
+
+class Any_(Function):  # noqa: N801 - typing has the name
+    """y = whether one x at least is not 0 over ``axes``."""
+
+    def forward(ctx, x: Array, axes: tuple[int, ...], keepdim: bool) -> Array:
+        return x.any(axis=axes, keepdims=keepdim)
+
+
+class All(Function):
+    """y = whether no x is 0 over ``axes``."""
+
+    def forward(ctx, x: Array, axes: tuple[int, ...], keepdim: bool) -> Array:
+        return x.all(axis=axes, keepdims=keepdim)
+
+
+class CountNonzero(Function):
+    """y = how many x are not 0 over ``axes``."""
+
+    def forward(ctx, x: Array, axes: tuple[int, ...]) -> Array:
+        return (x != 0).sum(axis=axes, dtype=int64)
+
+
+def any(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
+    """Whether one element at least is not 0 over dimensions ``dim``.
+
+    Args:
+        input: Tensor.
+        dim: one dimension or several; all by default.
+        keepdim: keep them with size 1.
+
+    Returns:
+        A Tensor of truth values; of uint8 for uint8.
+
+    Raises:
+        IndexingError: there is no such dimension.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.tensor([[False, True], [False, False]]).any(dim=1)
+        tensor([ True, False])
+    """
+    return _truth("any", Any_, input, dim, keepdim)
+
+
+def all(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
+    """Whether no element is 0 over dimensions ``dim``. See ``any``.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.tensor([[True, True], [False, True]]).all(dim=1)
+        tensor([ True, False])
+    """
+    return _truth("all", All, input, dim, keepdim)
+
+
+def _truth(where: str, function: type[Function], input: Tensor, dim: Any, keepdim: bool) -> Tensor:
+    x = check_dtype(where, "input", input, "biuf")
+    found = function.apply(x, many_dims(where, dim, x.array.ndim), keepdim)
+    return cast(found, uint8) if x.array.dtype.kind == "u" else found
+
+
+def count_nonzero(input: Tensor, dim: Any = None) -> Tensor:
+    """How many elements are not 0, over dimensions ``dim`` or all.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.count_nonzero(minigrad.tensor([0, 2, 3]))
+        tensor(2)
+    """
+    x = check_dtype("count_nonzero", "input", input, "biuf")
+    return CountNonzero.apply(x, many_dims("count_nonzero", dim, x.array.ndim))
+
+
+# ---------------------------------------------------------------------- sums of exponentials
+
+
+class LogSumExp(Function):
+    """y = ln of the sum of e^x over ``axes``;  dx = e^(x - y) dy, and 0 where all x are -inf."""
+
+    def forward(ctx, x: Array, axes: tuple[int, ...], keepdim: bool) -> Array:
+        xp = array_module(x)
+        ctx.axes, ctx.keepdim = axes, keepdim
         with quiet():
-            offsets = x - x.mean(axis=axes, keepdims=True)
-            offsets *= offsets
-            squares = offsets.sum(axis=axes, keepdims=keepdim)
-            return squares / divisor if divisor else array_module(x).divide(squares, 0)
-
-    def backward(ctx, dy: Tensor) -> Any:
-        (x,) = ctx.saved_tensors
-        offsets = x - Mean.apply(x, ctx.axes, True)
-        factor = 2 / ctx.divisor if ctx.divisor else math.inf
-        return offsets * Spread.apply(dy * factor, x.array.shape, ctx.axes, ctx.keepdim), None, None, None
-
-
-class Root(Function):
-    """y = sqrt(x);  dx = dy / (2 y), and 0 where y = 0: a spread of 0 cannot shrink, so its slope is taken as 0."""
-
-    def forward(ctx, x: Array) -> Array:
-        with quiet():
-            y = array_module(x).sqrt(x)
-        ctx.save_for_backward(y)
+            if count_along(x.shape, axes):
+                largest = x.max(axis=axes, keepdims=True)
+                largest = xp.where(xp.isfinite(largest), largest, 0.0)
+                powers = xp.exp(x - largest)
+            else:
+                largest, powers = xp.zeros((), dtype=x.dtype), x
+            y = xp.log(powers.sum(axis=axes, keepdims=True)) + largest
+        y = y if keepdim else y.squeeze(axes)
+        ctx.save_for_backward(x, y)
         return y
 
     def backward(ctx, dy: Tensor) -> Any:
-        (y,) = ctx.saved_tensors
-        zero = Tensor._wrap(y.array == 0)
-        return Where.apply(zero, 0.0, dy) / (Where.apply(zero, 1.0, y) * 2)
+        x, y = ctx.saved_tensors
+        shape = x.array.shape
+        settled = Where.apply(Tensor._wrap(y.array == -math.inf), 0.0, y)
+        weights = Exp.apply(x - Spread.apply(settled, shape, ctx.axes, ctx.keepdim))
+        return weights * Spread.apply(dy, shape, ctx.axes, ctx.keepdim), None, None
 
 
-def var(
-    input: Tensor, dim: Any = None, unbiased: bool = True, keepdim: bool = False, *, correction: int | None = None
-) -> Tensor:
-    """The variance over dimensions ``dim``: the mean squared distance from the mean.
+def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
+    """``log(sum(exp(input)))`` over dimensions ``dim``, without overflow; -inf, with derivative 0, where all are -inf.
 
     Args:
-        input: float Tensor.
-        dim: one dimension or several; all by default.
-        unbiased: divide by the number of elements less 1, not by the number.
-        keepdim: keep the dimensions with size 1.
-        correction: divide by the number of elements less this, in place of ``unbiased``. Where nothing is left, nan or inf.
+        input: Tensor; integers become the default float dtype.
+        dim: one dimension or several.
+        keepdim: keep them with size 1.
 
     Raises:
-        DTypeError: ``input`` holds no floats.
+        IndexingError: there is no such dimension.
+        DTypeError: ``input`` is no Tensor.
 
     Example:
         >>> import minigrad
-        >>> minigrad.var(minigrad.tensor([1.0, 3.0]), correction=0)
-        tensor(1.)
+        >>> minigrad.logsumexp(minigrad.tensor([1000.0, 1000.0]), dim=0)
+        tensor(1000.6931)
     """
-    return _variance("var", input, dim, unbiased, keepdim, correction)[0]
+    x = to_float("logsumexp", input)
+    return LogSumExp.apply(x, many_dims("logsumexp", dim, x.array.ndim), keepdim)
 
 
-def _variance(where: str, input: Tensor, dim: Any, unbiased: Any, keepdim: bool, correction: Any) -> tuple[Tensor, tuple]:
-    if isinstance(dim, builtins.bool):  # PyTorch's var(input, unbiased)
-        dim, unbiased = None, dim
-    check_dtype(where, "input", input, "f", "Convert it with .float()")
-    axes = many_dims(where, dim, input.array.ndim)
-    if correction is None:
-        correction = 1 if unbiased else 0
-    divisor = builtins.max(count_along(input.array.shape, axes) - correction, 0)
-    return Var.apply(input, axes, divisor, keepdim), axes
-
-
-def std(
-    input: Tensor, dim: Any = None, unbiased: bool = True, keepdim: bool = False, *, correction: int | None = None
-) -> Tensor:
-    """The standard deviation over dimensions ``dim``: the root of the variance, its derivative 0 at 0. See ``var``.
-
-    Example:
-        >>> import minigrad
-        >>> minigrad.std(minigrad.tensor([1.0, 5.0]), correction=0)
-        tensor(2.)
-    """
-    return Root.apply(_variance("std", input, dim, unbiased, keepdim, correction)[0])
-
-
-def var_mean(
-    input: Tensor, dim: Any = None, unbiased: bool = True, keepdim: bool = False, *, correction: int | None = None
-) -> tuple[Tensor, Tensor]:
-    """The variance and the mean. See ``var``.
-
-    Example:
-        >>> import minigrad
-        >>> minigrad.var_mean(minigrad.tensor([1.0, 3.0]), correction=0)
-        (tensor(1.), tensor(2.))
-    """
-    variance, axes = _variance("var_mean", input, dim, unbiased, keepdim, correction)
-    return variance, Mean.apply(input, axes, keepdim)
-
-
-def std_mean(
-    input: Tensor, dim: Any = None, unbiased: bool = True, keepdim: bool = False, *, correction: int | None = None
-) -> tuple[Tensor, Tensor]:
-    """The standard deviation and the mean. See ``var``.
-
-    Example:
-        >>> import minigrad
-        >>> minigrad.std_mean(minigrad.tensor([1.0, 5.0]), correction=0)
-        (tensor(2.), tensor(3.))
-    """
-    variance, axes = _variance("std_mean", input, dim, unbiased, keepdim, correction)
-    return Root.apply(variance), Mean.apply(input, axes, keepdim)
-
-
-__all__ = ["mean", "std", "std_mean", "sum", "var", "var_mean"]
-METHODS = ("mean", "std", "sum", "sum_to_size", "var")
+__all__ = [
+    "all",
+    "any",
+    "count_nonzero",
+    "logsumexp",
+    "mean",
+    "nanmean",
+    "nansum",
+    "numel",
+    "sum",
+]
+METHODS = ("all", "any", "count_nonzero", "logsumexp", "mean", "nanmean", "nansum", "sum", "sum_to_size")

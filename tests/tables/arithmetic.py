@@ -1,23 +1,89 @@
-"""Arithmetic of two operands."""
+"""Arithmetic of two operands: sums, products, quotients, remainders."""
 
-from minigrad.errors import DTypeError, ShapeError
-from tests.harness import Case, Refusal, booleans, integers, normal, positive
+from minigrad.errors import ArgumentError, DTypeError, ShapeError
+from tests.harness import Case, Refusal, booleans, constant, distinct, integers, normal, positive
+
+NAN, INF = float("nan"), float("inf")
+ODD = constant([0.0, -0.0, 1.0, -2.5, NAN, INF, -INF])
+SEVENTHS = constant([5.3, -5.3, 7.1, -7.1])  # away from the multiples of 2, where quotients jump
+TWOS = constant([2.0, 2.0, -2.0, -2.0])
 
 CASES = [
     Case("add/same", lambda m, x, y: m.add(x, y), normal(2, 3), normal(2, 3)),
     Case("add/broadcast", lambda m, x, y: x + y, normal(2, 3), normal(3)),
+    Case("add/no dimensions", lambda m, x, y: x + y, normal(), normal()),
+    Case("add/empty", lambda m, x, y: x + y, normal(0, 3), normal(1, 3)),
     Case("add/alpha", lambda m, x, y: m.add(x, y, alpha=0.5), normal(2, 3), normal(2, 1)),
+    Case("add/alpha and number", lambda m, x: x.add(2, alpha=3), normal(3)),
+    Case("add/alpha of integers", lambda m, x, y: m.add(x, y, alpha=3), integers(3), integers(3)),
     Case("add/number", lambda m, x: 2 + x + 1.5, normal(3)),
     Case("add/integer and float", lambda m, x, y: x + y, integers(3), normal(3)),
     Case("add/booleans", lambda m, x, y: x + y, booleans(4), booleans(4)),
+    Case("add/boolean and number", lambda m, x: x + 1, booleans(4)),
+    Case("add/float16 and big number", lambda m, x: x.half() + 1e6, normal(3), order=0),
+    Case("add/uint8 wraps", lambda m, x: (x.to(m.uint8) + 300, 250 + x.to(m.uint8)), integers(4)),
+    Case("add/integer and float number", lambda m, x: x + 0.5, integers(3)),
+    Case("add/infinities", lambda m, x, y: x + y, ODD, constant([INF] * 7), order=0),
     Case("sub/broadcast", lambda m, x, y: x - y, normal(4, 1, 3), normal(2, 1)),
     Case("sub/reflected", lambda m, x: 1 - x, normal(3)),
+    Case("sub/reflected integer", lambda m, x: 1 - x, integers(3)),
+    Case("sub/alpha", lambda m, x, y: m.subtract(x, y, alpha=2), normal(3), normal(3)),
+    Case("rsub", lambda m, x, y: (m.rsub(x, y), m.rsub(x, 2, alpha=3)), normal(3), normal(3)),
     Case("mul/broadcast", lambda m, x, y: m.mul(x, y), normal(2, 3), normal(3)),
     Case("mul/itself", lambda m, x: x * x * x, normal(3)),
+    Case("mul/number", lambda m, x: 2 * x * 0.5, normal(2, 3)),
+    Case("mul/no dimensions", lambda m, x, y: x * y, normal(), normal(3)),
+    Case("mul/integers", lambda m, x, y: x.multiply(y) * -3, integers(3), integers(3)),
+    Case("mul/booleans", lambda m, x, y: x * y, booleans(4), booleans(4)),
+    Case("mul/zero and infinity", lambda m, x: x * 0.0, ODD, order=0),
     Case("div/broadcast", lambda m, x, y: x / y, normal(2, 3), positive(2, 1)),
+    Case("div/no dimensions", lambda m, x, y: x / y, normal(), positive()),
+    Case("div/number", lambda m, x: x / 4, normal(3)),
     Case("div/integers", lambda m, x, y: x / y, integers(3), integers(3, low=1)),
+    Case("div/booleans", lambda m, x: x / x, booleans(4)),
+    Case("div/integers by zero", lambda m, x: m.true_divide(x, 0), integers(3)),
     Case("div/reflected", lambda m, x: 1 / x, positive(3)),
+    Case("div/reflected integer", lambda m, x: 1 / x, integers(3, low=1)),
+    Case("div/by zero", lambda m, x, y: x / y, ODD, constant([0.0] * 7), order=0),
+    Case("div/trunc", lambda m, x, y: m.div(x, y, rounding_mode="trunc"), SEVENTHS, TWOS),
+    Case("div/floor", lambda m, x, y: m.divide(x, y, rounding_mode="floor"), SEVENTHS, TWOS),
+    Case("div/floor of a number", lambda m, x: x.div(2, rounding_mode="floor"), SEVENTHS),
+    Case(
+        "div/rounded integers",
+        lambda m, x: (m.div(x, 3, rounding_mode="trunc"), m.div(x, -3, rounding_mode="floor")),
+        integers(9, low=-9),
+    ),
+    Case(
+        "div/rounded by zero",
+        lambda m, x: (m.div(x, 0.0, rounding_mode="trunc"), m.div(x, 0.0, rounding_mode="floor")),
+        ODD,
+        order=0,
+    ),
+    Case("floor_divide/integers", lambda m, x, y: (x // y, x // 3, 7 // y), integers(9, low=-9), integers(9, low=1)),
+    Case("floor_divide/uint8", lambda m, x: x.to(m.uint8) // 3, integers(5)),
+    Case("floor_divide/floats", lambda m, x: x.detach() // 2.5, distinct(6), order=0),
+    Case("floor_divide/gradient is 0", lambda m, x, y: x // y, SEVENTHS, TWOS, peer=False),
+    Case("remainder/floats", lambda m, x, y: x % y, SEVENTHS, TWOS),
+    Case("remainder/broadcast", lambda m, x, y: m.remainder(x, y), constant([[5.3], [-4.9]]), constant([2.0, 3.0, -2.0])),
+    Case("remainder/number", lambda m, x: x % 2, SEVENTHS),
+    Case("remainder/reflected", lambda m, x: 5 % x.detach(), SEVENTHS, order=0),
+    Case("remainder/reflected gradient", lambda m, x: 5 % x, SEVENTHS, peer=False),
+    Case("remainder/integers", lambda m, x, y: (x % y, x % -3, 7 % y), integers(9, low=-9), integers(9, low=1)),
+    Case("remainder/odd", lambda m, x: (x % 2, x % INF, x % 0), ODD, order=0),
+    Case("fmod/floats", lambda m, x, y: m.fmod(x, y), SEVENTHS, TWOS),
+    Case("fmod/number", lambda m, x: x.fmod(2), SEVENTHS),
+    Case("fmod/integers", lambda m, x, y: m.fmod(x, y), integers(9, low=-9), integers(9, low=1)),
+    Case("fmod/odd", lambda m, x: (m.fmod(x, 2), m.fmod(x, INF), m.fmod(x, 0)), ODD, order=0),
     Case("neg", lambda m, x: -x, normal(3)),
+    Case("neg/integers", lambda m, x: m.negative(x), integers(3)),
+    Case("neg/uint8", lambda m, x: -x.to(m.uint8), integers(3)),
+    Case("positive", lambda m, x: +x, normal(3)),
+    Case("lerp/number", lambda m, x, y: m.lerp(x, y, 0.3), normal(2, 3), normal(3)),
+    Case("lerp/tensor", lambda m, x, y, w: x.lerp(y, w), normal(2, 3), normal(2, 1), normal(3)),
+    Case("addcmul", lambda m, x, y, z: m.addcmul(x, y, z, value=0.5), normal(2, 3), normal(2, 1), normal(3)),
+    Case("addcmul/integers", lambda m, x, y: m.addcmul(x, y, y, value=2), integers(3), integers(3)),
+    Case("addcmul/mixed", lambda m, x, y: x.addcmul(x, y), integers(3), normal(3)),
+    Case("addcdiv", lambda m, x, y, z: m.addcdiv(x, y, z, value=2), normal(2, 3), normal(2, 1), positive(3)),
 ]
 
 ERRORS = [
@@ -25,5 +91,21 @@ ERRORS = [
     Refusal(
         "add/array", lambda m: m.ones(2) + m.ones(2).numpy(), DTypeError, ("add", "other", "numpy.ndarray", "minigrad.tensor()")
     ),
+    Refusal("add/none", lambda m: m.ones(2) + None, DTypeError, ("add", "other", "NoneType")),
+    Refusal("add/alpha", lambda m: m.add(m.tensor([1]), m.tensor([1]), alpha=0.5), DTypeError, ("add", "alpha", "0.5")),
+    Refusal("add/huge", lambda m: m.tensor([1]) + 2**70, DTypeError, ("add", "int64", str(2**70))),
     Refusal("mul/text", lambda m: m.ones(2) * "2", DTypeError, ("mul", "other", "str")),
+    Refusal("sub/booleans", lambda m: m.tensor([True]) - m.tensor([True]), DTypeError, ("sub", "bool", "^")),
+    Refusal("sub/boolean and number", lambda m: 1 - m.tensor([True]), DTypeError, ("sub", "bool", "~")),
+    Refusal("neg/booleans", lambda m: -m.tensor([True]), DTypeError, ("neg", "bool", "~")),
+    Refusal("positive/booleans", lambda m: +m.tensor([True]), DTypeError, ("positive", "bool")),
+    Refusal("div/mode", lambda m: m.div(m.ones(2), 2, rounding_mode="up"), ArgumentError, ("div", "rounding_mode", "'up'")),
+    Refusal("div/rounded booleans", lambda m: m.tensor([True]) // m.tensor([True]), DTypeError, ("floor_divide", "bool")),
+    Refusal("floor_divide/zero", lambda m: m.tensor([1]) // 0, ArgumentError, ("floor_divide", "other", "0")),
+    Refusal("remainder/zero", lambda m: m.tensor([1]) % m.tensor([0]), ArgumentError, ("remainder", "other", "0")),
+    Refusal("fmod/zero", lambda m: m.fmod(m.tensor([1]), 0), ArgumentError, ("fmod", "other", "0")),
+    Refusal("lerp/integers", lambda m: m.lerp(m.tensor([1]), m.tensor([2]), 0.5), DTypeError, ("lerp", "input", "int64")),
+    Refusal("lerp/end", lambda m: m.lerp(m.ones(1), m.ones(1).double(), 0.5), DTypeError, ("lerp", "end", "float64")),
+    Refusal("lerp/weight", lambda m: m.lerp(m.ones(1), m.ones(1), m.tensor([1])), DTypeError, ("lerp", "weight", "int64")),
+    Refusal("addcdiv/integers", lambda m: m.addcdiv(m.ones(1), m.tensor([1]), m.tensor([1])), DTypeError, ("addcdiv", "int64")),
 ]
