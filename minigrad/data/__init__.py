@@ -1,5 +1,34 @@
-"""Data: named sets and where they come from, as plain arrays."""
+"""Data: named sets and where they come from, as plain arrays; data sets, and the loader that goes through them in batches."""
 
+from minigrad.data.collate import default_collate, default_convert
+from minigrad.data.dataset import ConcatDataset, Dataset, IterableDataset, Subset, TensorDataset, random_split
 from minigrad.data.images import ImageArrays, load
+from minigrad.data.loader import DataLoader
+from minigrad.data.sampler import (
+    BatchSampler,
+    RandomSampler,
+    Sampler,
+    SequentialSampler,
+    SubsetRandomSampler,
+    WeightedRandomSampler,
+)
 
-__all__ = ["ImageArrays", "load"]
+__all__ = [
+    "BatchSampler",
+    "ConcatDataset",
+    "DataLoader",
+    "Dataset",
+    "ImageArrays",
+    "IterableDataset",
+    "RandomSampler",
+    "Sampler",
+    "SequentialSampler",
+    "Subset",
+    "SubsetRandomSampler",
+    "TensorDataset",
+    "WeightedRandomSampler",
+    "default_collate",
+    "default_convert",
+    "load",
+    "random_split",
+]
