@@ -20,7 +20,8 @@ import numpy as np
 
 from minigrad.core import tape
 from minigrad.core.device import Array, array_module, device, device_of, move
-from minigrad.core.dtypes import DType
+from minigrad.core.dtypes import DType, get_default_dtype
+from minigrad.core.printing import tensor_text
 from minigrad.core.tape import mode
 from minigrad.errors import DeviceError, DTypeError, GradError, ShapeError
 
@@ -83,7 +84,6 @@ class Tensor:
     __hash__ = object.__hash__
 
     def __init__(self, data: Any = (), *, requires_grad: bool = False) -> None:
-        from minigrad.core.dtypes import get_default_dtype
         from minigrad.ops.creation import as_array
 
         self.array = as_array("Tensor", data, get_default_dtype(), None, copy=True)
@@ -437,21 +437,18 @@ class Tensor:
 
     def __repr__(self) -> str:
         array = move(self.array, device("cpu"))
-        text = np.array2string(
-            array, separator=", ", precision=4, prefix="tensor(", floatmode="maxprec_equal" if array.size else "fixed"
-        )
         notes = []
-        if array.dtype not in _PLAIN or not array.size:
-            notes.append(f"dtype={array.dtype}")
-        if array.size == 0 and array.shape != (0,):
-            notes.insert(0, f"size={tuple(array.shape)}")
         if device_of(self.array).type != "cpu":
             notes.append(f"device='{self.device}'")
+        if array.size == 0 and array.ndim != 1:
+            notes.append(f"size={tuple(array.shape)}")
+        if array.dtype != get_default_dtype() and (array.size == 0 or array.dtype not in (np.int64, np.bool_)):
+            notes.append(f"dtype={array.dtype}")
         if self.grad_fn is not None:
             notes.append(f"grad_fn={self.grad_fn!r}")
         elif self._requires_grad:
             notes.append("requires_grad=True")
-        return f"tensor({', '.join([text, *notes])})"
+        return tensor_text(array, notes)
 
     # ------------------------------------------------------------------ copies
 
@@ -474,7 +471,6 @@ class Tensor:
 
 
 _new = object.__new__
-_PLAIN = (np.dtype(np.float32), np.dtype(np.int64), np.dtype(np.bool_))
 _OWN = {"array", "grad", "_counter", "_base", "_seen", "_hidden_view", "_hooks", "_post_hooks"}
 
 
