@@ -48,6 +48,7 @@ from minigrad.ops import (
     statistics,
     trigonometry,
     windows,
+    writing,
 )
 
 FAMILIES = (
@@ -91,6 +92,7 @@ FAMILIES = (
     statistics,
     trigonometry,
     windows,
+    writing,
 )
 
 
