@@ -181,10 +181,10 @@ def poisson_nll_loss(
     check_same_shape("poisson_nll_loss", input, target)
     losses = input.exp() - target * input if log_input else input - target * (input + eps).log()
     if full:
-        t = target.array
-        with quiet():
-            stirling = t * array_module(t).log(t) - t + 0.5 * array_module(t).log(2 * math.pi * t)
-        losses = losses + Tensor._wrap(array_module(t).where(t > 1, stirling, 0).astype(losses.array.dtype))
+        small = Tensor._wrap(target.array <= 1)
+        counts = target.masked_fill(small, 2)  # whose logarithms do no harm
+        stirling = xlogy(counts, counts) - counts + (2 * math.pi * counts).log() / 2
+        losses = losses + stirling.masked_fill(small, 0).to(losses.dtype)
     return reduced("poisson_nll_loss", losses, reduction)
 
 
