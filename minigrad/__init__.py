@@ -58,6 +58,7 @@ from minigrad.ops.padding import *
 from minigrad.ops.parts import *
 from minigrad.ops.pooling import *
 from minigrad.ops.power import *
+from minigrad.ops.promotion import *
 from minigrad.ops.rearranging import *
 from minigrad.ops.reduction import *
 from minigrad.ops.resize import *

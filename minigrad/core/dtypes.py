@@ -25,7 +25,7 @@ bool = np.dtype(np.bool_)
 DType = np.dtype
 DTYPES = (bool, uint8, int32, int64, float16, float32, float64)
 _RANK = {dtype: rank for rank, dtype in enumerate(DTYPES)}
-_KIND = {"b": 0, "u": 1, "i": 1, "f": 2}
+KIND = {"b": 0, "u": 1, "i": 1, "f": 2}
 
 
 class _Default(threading.local):
@@ -104,7 +104,7 @@ def scalar_dtype(number: Any) -> DType:
 def _outrank(higher: DType | None, lower: DType | None) -> DType | None:
     if higher is None or lower is None:
         return lower if higher is None else higher
-    if _KIND[higher.kind] >= _KIND[lower.kind]:
+    if KIND[higher.kind] >= KIND[lower.kind]:
         return higher
     return promote_types(higher, lower)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from minigrad.core.device import Array, array_module, quiet
 from minigrad.core.tape import Function
-from minigrad.core.tensor import Tensor
+from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError
 from minigrad.ops.operands import check_dtype, pair, promote
 
@@ -110,11 +110,10 @@ def _scaled(where: str, input: Any, other: Any, alpha: Any) -> Any:
     return mul(other, alpha) if isinstance(other, Tensor) else other * alpha
 
 
-def _no_truth_values(where: str, operands: tuple[Any, ...]) -> None:
-    """Refuse truth values, whose differences have no meaning."""
-    for operand in operands:
-        if isinstance(operand, Tensor) and operand.array.dtype.kind == "b":
-            raise DTypeError(where, "operands", "numbers", "bool", "Use ^ for truth values, ~ to invert them, or .int()")
+def _numbers_only(where: str, operand: Any) -> None:
+    """Refuse truth values: they have no difference."""
+    if type(operand) is bool or (isinstance(operand, Tensor) and operand.array.dtype.kind == "b"):
+        raise DTypeError(where, "operands", "numbers", "bool", "Use ^ for truth values, ~ to invert them, or .int()")
 
 
 def sub(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
@@ -128,8 +127,9 @@ def sub(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
     if alpha != 1:
         other = _scaled("sub", input, other, alpha)
     a, b = pair("sub", input, other)
-    if (a.array if isinstance(a, Tensor) else b.array).dtype.kind != "f":
-        _no_truth_values("sub", (input, other))
+    if a is not input or b is not other or (isinstance(a, Tensor) and a.array.dtype.kind == "b"):
+        for operand in (input, other):
+            _numbers_only("sub", operand)
     return Sub.apply(a, b)
 
 
@@ -166,7 +166,7 @@ def neg(input: Tensor) -> Tensor:
         >>> -minigrad.tensor([1, -2])
         tensor([-1,  2])
     """
-    _no_truth_values("neg", (input,))
+    _numbers_only("neg", check_tensor("neg", "input", input))
     return Neg.apply(input)
 
 
@@ -181,7 +181,7 @@ def positive(input: Tensor) -> Tensor:
         >>> +minigrad.tensor([1, -2])
         tensor([ 1, -2])
     """
-    _no_truth_values("positive", (input,))
+    _numbers_only("positive", check_tensor("positive", "input", input))
     return input
 
 
@@ -363,7 +363,9 @@ def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1
         >>> minigrad.addcmul(minigrad.ones(2), minigrad.tensor([1.0, 2.0]), minigrad.tensor([3.0, 4.0]), value=10)
         tensor([31., 81.])
     """
-    return add(input, mul(tensor1, tensor2), alpha=value)
+    check_dtype("addcmul", "input", input, "biuf")
+    a, b = check_dtype("addcmul", "tensor1", tensor1, "biuf"), check_dtype("addcmul", "tensor2", tensor2, "biuf")
+    return add(input, mul(a, b), alpha=value)
 
 
 def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
@@ -377,9 +379,11 @@ def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1
         >>> minigrad.addcdiv(minigrad.ones(2), minigrad.tensor([1.0, 2.0]), minigrad.tensor([4.0, 4.0]), value=2)
         tensor([1.5000, 2.0000])
     """
-    if not (tensor1.is_floating_point() or tensor2.is_floating_point()):
-        raise DTypeError("addcdiv", "tensor1, tensor2", "a float dtype", str(tensor1.array.dtype), "Convert one with .float()")
-    return add(input, div(tensor1, tensor2), alpha=value)
+    check_dtype("addcdiv", "input", input, "biuf")
+    a, b = check_dtype("addcdiv", "tensor1", tensor1, "biuf"), check_dtype("addcdiv", "tensor2", tensor2, "biuf")
+    if a.array.dtype.kind != "f" and b.array.dtype.kind != "f":
+        raise DTypeError("addcdiv", "tensor1, tensor2", "a float dtype", str(a.array.dtype), "Convert one with .float()")
+    return add(input, div(a, b), alpha=value)
 
 
 subtract, multiply, divide, true_divide, negative = sub, mul, div, div, neg

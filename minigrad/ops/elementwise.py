@@ -190,7 +190,7 @@ def log10(input: Tensor) -> Tensor:
     Example:
         >>> import minigrad
         >>> minigrad.log10(minigrad.tensor([1, 1000]))
-        tensor([0., 3.])
+        tensor([0.0000, 3.0000])
     """
     return Log10.apply(to_float("log10", input))
 

@@ -249,7 +249,7 @@ def logaddexp(input: Tensor, other: Tensor) -> Tensor:
     Example:
         >>> import minigrad
         >>> minigrad.logaddexp(minigrad.tensor([1000.0, 0.0]), minigrad.tensor([1000.0, 0.0]))
-        tensor([1000.6931,    0.6931])
+        tensor([1.0007e+03, 6.9315e-01])
     """
     return LogAddExp.apply(*_two_floats("logaddexp", input, other))
 
@@ -287,7 +287,8 @@ def atan2(input: Tensor, other: Tensor) -> Tensor:
         >>> minigrad.atan2(minigrad.tensor([1.0, -1.0]), minigrad.tensor([-1.0, -1.0]))
         tensor([ 2.3562, -2.3562])
     """
-    return Atan2.apply(*pair("atan2", to_float("atan2", input), to_float("atan2", other)))
+    a, b = check_dtype("atan2", "input", input, "biuf"), check_dtype("atan2", "other", other, "biuf")
+    return Atan2.apply(*pair("atan2", a, b, floating=True))
 
 
 def _two_floats(where: str, input: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:

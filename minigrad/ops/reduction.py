@@ -293,7 +293,7 @@ def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
     Example:
         >>> import minigrad
         >>> minigrad.logsumexp(minigrad.tensor([1000.0, 1000.0]), dim=0)
-        tensor(1000.6931)
+        tensor(1000.6932)
     """
     x = to_float("logsumexp", input)
     return LogSumExp.apply(x, many_dims("logsumexp", dim, x.array.ndim), keepdim)
