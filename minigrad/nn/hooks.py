@@ -102,13 +102,14 @@ class _Passage:
 
     def __init__(self, module: Any, hooks: Hooks) -> None:
         self.module, self.hooks = module, hooks
-        self.inputs: list[int] = []
+        self.inputs: list[int] = []  # positions of the arguments that require grad
         self.outputs: list[int] = []
-        self.input_count = self.output_count = 0
+        self.args: tuple = ()
+        self.results: tuple = ()
         self.grad_output: tuple = ()
 
     def enter(self, args: tuple) -> tuple:
-        self.input_count = len(args)
+        self.args = _outlines(args)
         self.inputs, args = _through(self.at_inputs, args)
         return args
 
@@ -121,17 +122,17 @@ class _Passage:
             )
             return result
         parts = (result,) if isinstance(result, Tensor) else result
-        self.output_count = len(parts)
+        self.results = _outlines(parts)
         self.outputs, passed = _through(self.at_outputs, parts)
         return passed[0] if isinstance(result, Tensor) else type(result)(passed) if type(result) is tuple else passed
 
     def at_outputs(self, grads: tuple) -> Sequence:
-        full = _spread(grads, self.outputs, self.output_count)
+        full = _spread(grads, self.outputs, self.results)
         for hook in list(self.hooks.backward_pre.values()):
             full = _replaced(hook.call(self.module, full), full, "full backward pre-hook")
         self.grad_output = full
         if not self.inputs:  # nothing goes on to the inputs: the hooks see the outputs' gradients only
-            none = (None,) * self.input_count
+            none = (None,) * len(self.args)
             for hook in list(self.hooks.backward.values()):
                 changed = hook.call(self.module, none, full)
                 if changed is not None and any(grad is not None for grad in _as_tuple(changed)):
@@ -141,7 +142,7 @@ class _Passage:
         return [full[position] for position in self.outputs]
 
     def at_inputs(self, grads: tuple) -> Sequence:
-        full = _spread(grads, self.inputs, self.input_count)
+        full = _spread(grads, self.inputs, self.args)
         for hook in list(self.hooks.backward.values()):
             full = _replaced(hook.call(self.module, full, self.grad_output), full, "full backward hook")
         return [full[position] for position in self.inputs]
@@ -159,11 +160,17 @@ def _through(gate: Callable[[tuple], Sequence], values: tuple) -> tuple[list[int
     return positions, tuple(passed)
 
 
-def _spread(grads: tuple, positions: list[int], count: int) -> tuple:
-    full = [None] * count
-    for position, grad in zip(positions, grads, strict=True):
-        full[position] = grad
-    return tuple(full)
+def _outlines(values: tuple) -> tuple:
+    """Of each tensor what zeros of its sort are made from; ``None`` for what is no tensor."""
+    return tuple([(type(v.array), v.array.shape, v.array.dtype) if isinstance(v, Tensor) else None for v in values])
+
+
+def _spread(grads: tuple, positions: list[int], outlines: tuple) -> tuple:
+    """The gradients at their positions, zeros for other tensors, ``None`` for what is no tensor."""
+    full = dict(zip(positions, grads, strict=True))
+    return tuple(
+        [full.get(i) if i in full or outline is None else Tensor._zeros(*outline) for i, outline in enumerate(outlines)]
+    )
 
 
 def _as_tuple(value: Any) -> tuple:

@@ -482,8 +482,8 @@ class Module:
     def register_full_backward_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
         """Call ``hook(module, grad_input, grad_output)`` when the gradients of the inputs are known.
 
-        ``grad_input`` holds one entry for each positional argument, ``None`` where it requires no grad; what the hook returns
-        goes back in its place.
+        Both hold one entry for each positional argument or output: zeros for a tensor that requires no grad, ``None`` for what
+        is no tensor; ``grad_input`` holds only ``None`` if no argument requires grad. What the hook returns takes its place.
         """
         hooks = self._hooks_here()
         return hooks.add(hooks.backward, Hook(hook), prepend)

@@ -27,6 +27,8 @@ def _grads(where: str, parameters: Any) -> list[Tensor]:
 
 
 def _norm(x: Tensor, norm_type: float) -> Tensor:
+    if x.is_sparse and norm_type >= 0:
+        x = x.coalesce().values()  # the rest is 0
     size = x.abs()
     if norm_type == float("inf"):
         return size.max() if x.array.size else size.sum()
