@@ -522,7 +522,7 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
 
 
 def argwhere(input: Tensor) -> Tensor:
-    """Where the elements are not 0: ``nonzero``, under NumPy's name."""
+    """Where the elements are not 0, under NumPy's name. See ``nonzero``."""
     return nonzero(input)
 
 

@@ -1,7 +1,6 @@
 """Products of matrices and vectors.
 
-All of them come down to ``MatMul``. Before it the public functions bring vectors to matrices; inside it arrays are brought
-into memory that BLAS takes, because NumPy multiplies any other with a plain loop, a hundred times slower.
+Most come down to ``MatMul``; the public functions bring vectors to matrices before it.
 """
 
 from __future__ import annotations
@@ -9,13 +8,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
-from minigrad.core.device import Array, array_module
+from minigrad.core.device import Array
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError, ShapeError
 from minigrad.ops.arithmetic import Mul, mul
+from minigrad.ops.contraction import multiplied, product
 from minigrad.ops.dims import one_dim, sizes
 from minigrad.ops.operands import pair
 from minigrad.ops.parts import diagonal
@@ -75,37 +73,6 @@ class Dot(Function):
         a, b = ctx.saved_tensors
         need_a, need_b = ctx.needs_input_grad
         return mul(dc, b) if need_a else None, mul(dc, a) if need_b else None
-
-
-def product(a: Array, b: Array) -> Array:
-    """A B of arrays of equal dtype and at least two dimensions, by BLAS wherever it has the dtype.
-
-    Batches of A against a single B are one product. float16, which BLAS lacks, is multiplied and summed as float32.
-    """
-    dtype = a.dtype
-    if dtype.kind == "f" and dtype.itemsize == 2 and type(a) is np.ndarray:
-        return product(a.astype(np.float32), b.astype(np.float32)).astype(dtype)
-    xp = array_module(a)
-    if b.ndim > 2 or a.ndim == 2:
-        return xp.matmul(for_blas(a), for_blas(b))
-    *lead, n = a.shape
-    m = b.shape[1]
-    rows = math.prod(lead)
-    c = xp.empty((*lead, m), dtype)
-    xp.matmul(for_blas(a.reshape(rows, n)), for_blas(b), out=c.reshape(rows, m))
-    return c
-
-
-def for_blas(x: Array) -> Array:
-    """``x``, or a copy: its matrices in memory that BLAS takes, rows or columns without gaps inside and without overlap."""
-    if x.flags.c_contiguous:
-        return x
-    rows, columns = x.shape[-2:]
-    down, right = x.strides[-2:]
-    size = x.itemsize
-    if (right == size and down >= columns * size) or (down == size and right >= rows * size):
-        return x
-    return x.copy(order="C")
 
 
 # ---------------------------------------------------------------------- matrices and vectors
@@ -243,7 +210,7 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
 
 
 def vdot(input: Tensor, other: Tensor) -> Tensor:
-    """The product of two vectors: ``dot``, as there are no complex numbers here."""
+    """The product of two vectors, the same as ``dot`` because there are no complex numbers here. See ``dot``."""
     return Dot.apply(*_ranked("vdot", input, other, ("input", "other"), (1, 1), "vectors of one size"))
 
 
@@ -323,13 +290,11 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
         raise ArgumentError("tensordot", "dims", "as many dimensions of a as of b, each once", str(dims))
     if [left[dim] for dim in over_a] != [right[dim] for dim in over_b]:
         raise _shapes_error("tensordot", ("a", "b"), a, b, f"equal sizes along dimensions {over_a} of a and {over_b} of b")
-    rest_a = [dim for dim in range(len(left)) if dim not in over_a]
-    rest_b = [dim for dim in range(len(right)) if dim not in over_b]
-    inner_size = math.prod([left[dim] for dim in over_a])
-    rows, columns = [left[dim] for dim in rest_a], [right[dim] for dim in rest_b]
-    a2 = Reshape.apply(Permute.apply(a, (*rest_a, *over_a)), (math.prod(rows), inner_size))
-    b2 = Reshape.apply(Permute.apply(b, (*over_b, *rest_b)), (inner_size, math.prod(columns)))
-    return Reshape.apply(MatMul.apply(a2, b2), (*rows, *columns))
+    i = tuple([("a", dim) for dim in range(len(left))])
+    pairs = dict(zip(over_b, over_a))
+    j = tuple([("a", pairs[dim]) if dim in pairs else ("b", dim) for dim in range(len(right))])
+    o = tuple([label for label in i if label not in j] + [label for label in j if label not in i])
+    return multiplied(a, b, i, j, o)
 
 
 # ---------------------------------------------------------------------- added to something

@@ -359,12 +359,12 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
 
 
 def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
-    """Two dimensions exchanged: ``transpose`` under NumPy's name."""
+    """Two dimensions exchanged, under NumPy's name. See ``transpose``."""
     return _swapped("swapaxes", ("axis0", "axis1"), input, axis0, axis1)
 
 
 def swapdims(input: Tensor, dim0: int, dim1: int) -> Tensor:
-    """Two dimensions exchanged: another name of ``transpose``."""
+    """Two dimensions exchanged. See ``transpose``."""
     return _swapped("swapdims", ("dim0", "dim1"), input, dim0, dim1)
 
 

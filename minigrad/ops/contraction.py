@@ -1,0 +1,128 @@
+"""What all products of matrices and tensors come down to: BLAS on arrays, and the sum of products of two tensors.
+
+The dimensions of two tensors fall into those that both have and the result keeps (the batch), those that both have and the result
+sums over, and those of one alone. That is a product of matrices, and its two gradients are products of the same kind.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+
+from minigrad.core.device import Array, array_module
+from minigrad.core.tape import Function
+from minigrad.core.tensor import Tensor
+from minigrad.ops.arithmetic import Mul
+from minigrad.ops.shape import Permute, Reshape, can_view
+
+Labels = tuple[Hashable, ...]
+
+
+def product(a: Array, b: Array) -> Array:
+    """A B of arrays of equal dtype and at least two dimensions, by BLAS wherever it has the dtype.
+
+    NumPy multiplies what lies otherwise in memory with a plain loop, a hundred times slower, so that it is copied first. Batches
+    of A against a single B are one product. float16, which BLAS lacks, is multiplied and summed as float32.
+    """
+    dtype = a.dtype
+    if dtype.kind == "f" and dtype.itemsize == 2 and type(a) is np.ndarray:
+        return product(a.astype(np.float32), b.astype(np.float32)).astype(dtype)
+    xp = array_module(a)
+    if b.ndim > 2 or a.ndim == 2:
+        return xp.matmul(for_blas(a), for_blas(b))
+    *lead, n = a.shape
+    m = b.shape[1]
+    rows = math.prod(lead)
+    c = xp.empty((*lead, m), dtype)
+    xp.matmul(for_blas(a.reshape(rows, n)), for_blas(b), out=c.reshape(rows, m))
+    return c
+
+
+def for_blas(x: Array) -> Array:
+    """``x``, or a copy: its matrices in memory that BLAS takes, rows or columns without gaps inside and without overlap."""
+    if x.flags.c_contiguous:
+        return x
+    rows, columns = x.shape[-2:]
+    down, right = x.strides[-2:]
+    size = x.itemsize
+    if (right == size and down >= columns * size) or (down == size and right >= rows * size):
+        return x
+    return x.copy(order="C")
+
+
+class Contract(Function):
+    """C[o] = sum of A[i] B[j] over the labels that o lacks;  dA[i] = sum of dC[o] B[j], dB[j] = sum of A[i] dC[o], likewise.
+
+    Each label stands in two of i, j, o at least, and once in each.
+    """
+
+    def forward(ctx, a: Array, b: Array, i: Labels, j: Labels, o: Labels) -> Array:
+        ctx.labels = i, j, o
+        need_a, need_b = ctx.edges[:2]
+        ctx.save_for_backward(a if need_b else None, b if need_a else None)
+        return contract(a, b, i, j, o)
+
+    def backward(ctx, dc: Tensor) -> Any:
+        a, b = ctx.saved_tensors
+        i, j, o = ctx.labels
+        need_a, need_b = ctx.needs_input_grad[:2]
+        da = multiplied(dc, b, o, j, i) if need_a else None
+        db = multiplied(a, dc, i, o, j) if need_b else None
+        return da, db, None, None, None
+
+
+def contract(a: Array, b: Array, i: Labels, j: Labels, o: Labels) -> Array:
+    """``Contract`` on arrays, as a product of (batch, rows, inner) and (batch, inner, columns)."""
+    batch = [label for label in o if label in i and label in j]
+    inner = [label for label in i if label in j and label not in o]
+    rows, columns = [label for label in o if label not in j], [label for label in o if label not in i]
+    if rows and columns and o.index(rows[0]) > o.index(columns[0]):  # the result comes out in its order without a copy
+        a, b, i, j, rows, columns = b, a, j, i, columns, rows
+    size = {**dict(zip(i, a.shape)), **dict(zip(j, b.shape))}
+    inner = min((inner, [label for label in j if label in inner]), key=lambda order: _copies(a, b, i, j, rows, order, columns))
+    c = product(_matrices(a, i, batch, rows, inner), _matrices(b, j, batch, inner, columns))
+    made = (*batch, *rows, *columns)
+    c = c.reshape([size[label] for label in made])
+    return c if made == o else c.transpose([made.index(label) for label in o])
+
+
+def _matrices(x: Array, labels: Labels, batch: list, down: list, right: list) -> Array:
+    """``x`` as matrices: its axes put in order, those of each side made one. A view where its memory allows it."""
+    x = x.transpose([labels.index(label) for label in (*batch, *down, *right)])
+    start, middle = len(batch), len(batch) + len(down)
+    shape = (*x.shape[:start], math.prod(x.shape[start:middle]), math.prod(x.shape[middle:]))
+    return x.reshape(shape)
+
+
+def _copies(a: Array, b: Array, i: Labels, j: Labels, rows: list, inner: list, columns: list) -> int:
+    """How many elements must be copied to make one axis of the inner labels in this order."""
+    total = 0
+    for x, labels, other in ((a, i, rows), (b, j, columns)):
+        for group in (inner, other):
+            axes = [labels.index(label) for label in group]
+            shape, strides = [x.shape[axis] for axis in axes], [x.strides[axis] for axis in axes]
+            if not can_view(shape, strides, (math.prod(shape),)):
+                total += x.size
+                break
+    return total
+
+
+def multiplied(a: Tensor, b: Tensor, i: Labels, j: Labels, o: Labels) -> Tensor:
+    """``Contract``, or, where nothing is summed over, the plain product of the two spread out."""
+    if any(label in j and label not in o for label in i):
+        return Contract.apply(a, b, i, j, o)
+    return Mul.apply(_spread(a, i, o), _spread(b, j, o))
+
+
+def _spread(x: Tensor, labels: Labels, o: Labels) -> Tensor:
+    """``x`` with an axis for each label of ``o``, of size 1 where it has none."""
+    order = tuple([labels.index(label) for label in o if label in labels])
+    if order != tuple(range(len(labels))):
+        x = Permute.apply(x, order)
+    if len(labels) == len(o):
+        return x
+    sizes = iter(x.array.shape)
+    return Reshape.apply(x, tuple([next(sizes) if label in labels else 1 for label in o]))
