@@ -73,7 +73,7 @@ class Relu(Function):
         return y
 
     def backward(ctx, dy: Tensor) -> Any:
-        return Gate.apply(dy, ctx.saved_tensors[0].array > 0)
+        return Gate.apply(dy, ctx.saved_tensors[0].array != 0)  # a NaN lets its gradient pass, as in PyTorch
 
 
 class LeakyRelu(Function):

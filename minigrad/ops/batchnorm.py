@@ -38,7 +38,7 @@ class Plan(NamedTuple):
 def recorded(ctx: Any, dy: Tensor, x: Tensor, w: Tensor | None, plan: Plan, eps: float) -> Any:
     """dx, dw and db by Tensors' ops, from x alone: what is recorded for derivatives of higher order."""
     need_x, need_w, need_b, *_ = ctx.needs_input_grad
-    shape, spread = x.array.shape, tuple(axis for axis, size in enumerate(plan.params) if size == 1)
+    shape = x.array.shape
     dy, x = dy.reshape(plan.view), x.reshape(plan.view)
     count = math.prod(plan.view[axis] for axis in plan.axes)
     centred = x - x.sum(plan.axes, True) / count
@@ -50,9 +50,9 @@ def recorded(ctx: Any, dy: Tensor, x: Tensor, w: Tensor | None, plan: Plan, eps:
         dx = g - g.sum(plan.axes, True) / count - normal * ((g * normal).sum(plan.axes, True) / count)
         dx = (dx * rstd).reshape(shape)
     if need_w:
-        dw = (dy * normal).sum(spread, True).reshape(ctx.affine) if spread else (dy * normal).reshape(ctx.affine)
+        dw = (dy * normal).sum_to_size(plan.params).reshape(ctx.affine)
     if need_b:
-        db = dy.sum(spread, True).reshape(ctx.affine) if spread else dy.reshape(ctx.affine)
+        db = dy.sum_to_size(plan.params).reshape(ctx.affine)
     return dx, dw, db
 
 

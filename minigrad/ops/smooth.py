@@ -24,7 +24,9 @@ class Elu(Function):
     def forward(ctx, x: Array, alpha: float, scale: float, rate: float) -> Array:
         ctx.alpha, ctx.scale, ctx.rate = alpha, scale, rate
         xp = array_module(x)
-        y = xp.expm1(xp.minimum(x, 0) * rate)
+        y = xp.minimum(x, 0, out=xp.empty_like(x))
+        y *= rate
+        xp.expm1(y, out=y)
         y *= scale * alpha
         y += xp.maximum(x, 0) * scale
         ctx.save_for_backward(x, y)
@@ -39,11 +41,17 @@ class Elu(Function):
 
 def _log1p_exp(x: Array) -> Array:
     """log(1 + e^x), for x of any size."""
-    xp = array_module(x)
-    y = xp.negative(xp.abs(x))
-    xp.log1p(xp.exp(y, out=y), out=y)
-    y += xp.maximum(x, 0)
+    y = _log1p_exp_minus(x)
+    y += array_module(x).maximum(x, 0)
     return y
+
+
+def _log1p_exp_minus(x: Array) -> Array:
+    """log(1 + e^-|x|), which no x makes overflow."""
+    xp = array_module(x)
+    y = xp.abs(x, out=xp.empty_like(x))
+    xp.exp(xp.negative(y, out=y), out=y)
+    return xp.log1p(y, out=y)
 
 
 class Softplus(Function):
@@ -52,8 +60,8 @@ class Softplus(Function):
     def forward(ctx, x: Array, beta: float, threshold: float) -> Array:
         ctx.beta = beta
         with quiet():
-            z = x * beta
-            straight = z > threshold
+            z = array_module(x).multiply(x, beta, out=array_module(x).empty_like(x))
+            straight = array_module(x).asarray(z > threshold)
             ctx.save_for_backward(x, straight)
             y = _log1p_exp(z)
             y /= beta
@@ -72,8 +80,7 @@ class LogSigmoid(Function):
         ctx.save_for_backward(x)
         xp = array_module(x)
         with quiet():
-            y = xp.negative(xp.abs(x))
-            xp.log1p(xp.exp(y, out=y), out=y)
+            y = _log1p_exp_minus(x)
             return xp.subtract(xp.minimum(x, 0), y, out=y)
 
     def backward(ctx, dy: Tensor) -> Any:
@@ -86,10 +93,12 @@ class Silu(Function):
 
     def forward(ctx, x: Array) -> Array:
         ctx.save_for_backward(x)
+        xp = array_module(x)
         with quiet():
-            y = array_module(x).exp(-x)
+            y = xp.negative(x, out=xp.empty_like(x))
+            xp.exp(y, out=y)
             y += 1
-            return array_module(x).divide(x, y, out=y)
+            return xp.divide(x, y, out=y)
 
     def backward(ctx, dy: Tensor) -> Any:
         (x,) = ctx.saved_tensors
@@ -103,7 +112,8 @@ class Mish(Function):
     def forward(ctx, x: Array) -> Array:
         ctx.save_for_backward(x)
         with quiet():
-            y = array_module(x).tanh(_log1p_exp(x))
+            y = _log1p_exp(x)
+            array_module(x).tanh(y, out=y)
             y *= x
             return y
 
@@ -118,7 +128,8 @@ class Gelu(Function):
 
     def forward(ctx, x: Array) -> Array:
         ctx.save_for_backward(x)
-        y = special_functions(x).erf(x * math.sqrt(0.5))
+        y = array_module(x).multiply(x, math.sqrt(0.5), out=array_module(x).empty_like(x))
+        special_functions(x).erf(y, out=y)
         y += 1
         y *= 0.5
         y *= x
@@ -139,7 +150,7 @@ class GeluTanh(Function):
     def forward(ctx, x: Array) -> Array:
         ctx.save_for_backward(x)
         with quiet():
-            y = x * x
+            y = array_module(x).square(x, out=array_module(x).empty_like(x))
             y *= 0.044715
             y += 1
             y *= x
