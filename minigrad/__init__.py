@@ -40,16 +40,20 @@ from minigrad.ops.columns import *
 from minigrad.ops.comparison import *
 from minigrad.ops.conversion import *
 from minigrad.ops.convolution import *
+from minigrad.ops.counting import *
 from minigrad.ops.creation import *
+from minigrad.ops.dimensions import *
 from minigrad.ops.distance import *
 from minigrad.ops.dropout import *
 from minigrad.ops.einsum import *
 from minigrad.ops.elementwise import *
 from minigrad.ops.embedding import *
 from minigrad.ops.extrema import *
+from minigrad.ops.filling import *
 from minigrad.ops.gathering import *
 from minigrad.ops.indexing import *
 from minigrad.ops.inplace import *
+from minigrad.ops.inspection import *
 from minigrad.ops.likelihood import *
 from minigrad.ops.linalg import *
 from minigrad.ops.loss import *
@@ -66,11 +70,14 @@ from minigrad.ops.resize import *
 from minigrad.ops.rounding import *
 from minigrad.ops.sampling import *
 from minigrad.ops.scan import *
+from minigrad.ops.selecting import *
 from minigrad.ops.shape import *
 from minigrad.ops.smooth import *
 from minigrad.ops.softmax import *
 from minigrad.ops.sorting import *
 from minigrad.ops.statistics import *
+from minigrad.ops.strided import *
+from minigrad.ops.triangles import *
 from minigrad.ops.trigonometry import *
 from minigrad.ops.windows import *
 

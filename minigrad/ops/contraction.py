@@ -1,7 +1,7 @@
 """What all products of matrices and tensors come down to: BLAS on arrays, and the sum of products of two tensors.
 
-The dimensions of two tensors fall into those that both have and the result keeps (the batch), those that both have and the result
-sums over, and those of one alone. That is a product of matrices, and its two gradients are products of the same kind.
+The dimensions of two tensors fall into those that both have and the result keeps (the batch), those that both have and the
+result sums over, and those of one alone. That is a product of matrices, and its two gradients are products of the same kind.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from minigrad.core.device import Array, array_module
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor
 from minigrad.ops.arithmetic import Mul
-from minigrad.ops.shape import Permute, Reshape, can_view
+from minigrad.ops.dimensions import Permute
+from minigrad.ops.shape import Reshape, can_view
 
 Labels = tuple[Hashable, ...]
 
@@ -24,8 +25,8 @@ Labels = tuple[Hashable, ...]
 def product(a: Array, b: Array) -> Array:
     """A B of arrays of equal dtype and at least two dimensions, by BLAS wherever it has the dtype.
 
-    NumPy multiplies what lies otherwise in memory with a plain loop, a hundred times slower, so that it is copied first. Batches
-    of A against a single B are one product. float16, which BLAS lacks, is multiplied and summed as float32.
+    NumPy multiplies what lies otherwise in memory with a plain loop, a hundred times slower, so that it is copied first.
+    Batches of A against a single B are one product. float16, which BLAS lacks, is multiplied and summed as float32.
     """
     dtype = a.dtype
     if dtype.kind == "f" and dtype.itemsize == 2 and type(a) is np.ndarray:

@@ -7,14 +7,13 @@ the data), where the tensor is made (default: ``get_default_device()``), and whe
 from __future__ import annotations
 
 import functools
-import math
 from typing import Any
 
 import numpy as np
 
-from minigrad.core.device import Array, device, device_of, get_default_device, module_for, move, quiet
+from minigrad.core.device import Array, device, get_default_device, module_for, move, quiet
 from minigrad.core.dtypes import DType, as_dtype, get_default_dtype, promote_types, scalar_dtype
-from minigrad.core.tensor import Tensor, check_tensor
+from minigrad.core.tensor import Tensor
 from minigrad.errors import ArgumentError, DTypeError, ShapeError
 from minigrad.ops.dims import sizes
 
@@ -97,7 +96,7 @@ def _unwrap(data: Any, found: set[Any]) -> Any:
 _NUMBERS = {bool, int, float}
 
 
-def _leaf(array: Array, requires_grad: bool) -> Tensor:
+def leaf(array: Array, requires_grad: bool) -> Tensor:
     made = Tensor._wrap(array)
     if requires_grad:
         made.requires_grad_()
@@ -124,7 +123,7 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
         tensor([[1, 2],
                 [3, 4]])
     """
-    return _leaf(as_array("tensor", data, dtype, device, copy=True), requires_grad)
+    return leaf(as_array("tensor", data, dtype, device, copy=True), requires_grad)
 
 
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
@@ -165,7 +164,7 @@ def asarray(
         shares = isinstance(source, np.ndarray) and isinstance(array, np.ndarray) and np.may_share_memory(source, array)
         if not shares and array is not source:
             raise ArgumentError("asarray", "copy", "True or None, as this data must be copied", "False")
-    return _leaf(array, requires_grad)
+    return leaf(array, requires_grad)
 
 
 def from_numpy(array: np.ndarray) -> Tensor:
@@ -188,18 +187,18 @@ def from_numpy(array: np.ndarray) -> Tensor:
 # ---------------------------------------------------------------------- filled with one number
 
 
-def _shape(where: str, written: tuple, named: Any = None) -> tuple[int, ...]:
+def checked_shape(where: str, written: tuple, named: Any = None) -> tuple[int, ...]:
     shape = sizes(where, written if named is None else (named,))
     if shape and min(shape) < 0:
         raise ShapeError(where, "size", "sizes of at least 0", str(shape))
     return shape
 
 
-def _module(on: Any) -> Any:
+def module_on(on: Any) -> Any:
     return module_for(get_default_device() if on is None else _device(on))
 
 
-def _float_or(where: str, dtype: Any) -> DType:
+def float_or(where: str, dtype: Any) -> DType:
     return get_default_dtype() if dtype is None else as_dtype(where, dtype)
 
 
@@ -219,7 +218,7 @@ def zeros(*sizes_: Any, size: Any = None, dtype: Any = None, device: Any = None,
         tensor([[0., 0., 0.],
                 [0., 0., 0.]])
     """
-    return _leaf(_module(device).zeros(_shape("zeros", sizes_, size), _float_or("zeros", dtype)), requires_grad)
+    return leaf(module_on(device).zeros(checked_shape("zeros", sizes_, size), float_or("zeros", dtype)), requires_grad)
 
 
 def ones(*sizes_: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -230,7 +229,7 @@ def ones(*sizes_: Any, size: Any = None, dtype: Any = None, device: Any = None, 
         >>> minigrad.ones(2, dtype=minigrad.int64)
         tensor([1, 1])
     """
-    return _leaf(_module(device).ones(_shape("ones", sizes_, size), _float_or("ones", dtype)), requires_grad)
+    return leaf(module_on(device).ones(checked_shape("ones", sizes_, size), float_or("ones", dtype)), requires_grad)
 
 
 def empty(*sizes_: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -241,7 +240,7 @@ def empty(*sizes_: Any, size: Any = None, dtype: Any = None, device: Any = None,
         >>> minigrad.empty(2, 3).shape
         minigrad.Size([2, 3])
     """
-    return _leaf(_module(device).empty(_shape("empty", sizes_, size), _float_or("empty", dtype)), requires_grad)
+    return leaf(module_on(device).empty(checked_shape("empty", sizes_, size), float_or("empty", dtype)), requires_grad)
 
 
 def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -258,16 +257,16 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, r
         >>> minigrad.full((2,), 7)
         tensor([7, 7])
     """
-    number = _number("full", "fill_value", fill_value)
+    number = number_of("full", "fill_value", fill_value)
     kind = scalar_dtype(number) if dtype is None else as_dtype("full", dtype)
-    return _leaf(_full("full", _module(device), _shape("full", (size,)), number, kind), requires_grad)
+    return leaf(_full("full", module_on(device), checked_shape("full", (size,)), number, kind), requires_grad)
 
 
 def _full(where: str, xp: Any, shape: tuple[int, ...], number: Any, dtype: DType) -> Array:
-    return xp.full(shape, _fitting(where, number, dtype), dtype)
+    return xp.full(shape, fitting(where, number, dtype), dtype)
 
 
-def _fitting(where: str, number: Any, dtype: DType) -> Any:
+def fitting(where: str, number: Any, dtype: DType) -> Any:
     """The number as the dtype will hold it; a float loses what stands behind the point where integers are wanted.
 
     Raises:
@@ -281,7 +280,7 @@ def _fitting(where: str, number: Any, dtype: DType) -> Any:
     return int(number)
 
 
-def _number(where: str, argument: str, value: Any) -> Any:
+def number_of(where: str, argument: str, value: Any) -> Any:
     """A Python number, from one or from a Tensor of one element."""
     if isinstance(value, (Tensor, np.generic)):
         return value.item()
@@ -298,240 +297,9 @@ def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None, requires_gra
         >>> minigrad.scalar_tensor(3)
         tensor(3.)
     """
-    kind = _float_or("scalar_tensor", dtype)
-    return _leaf(_full("scalar_tensor", _module(device), (), _number("scalar_tensor", "s", s), kind), requires_grad)
+    kind = float_or("scalar_tensor", dtype)
+    return leaf(_full("scalar_tensor", module_on(device), (), number_of("scalar_tensor", "s", s), kind), requires_grad)
 
 
-# ---------------------------------------------------------------------- filled by rule
-
-
-def arange(
-    start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
-    """The numbers ``start``, ``start + step``, ... before ``end``. ``arange(n)`` counts from 0.
-
-    Args:
-        start, end, step: numbers, or Tensors of one element.
-        dtype: default: int64 if all three are integers, else the default float dtype.
-        device, requires_grad: see the head of the file.
-
-    Raises:
-        ArgumentError: ``step`` is 0 or leads away from ``end``, or a bound is infinite.
-
-    Example:
-        >>> import minigrad
-        >>> minigrad.arange(1, 2, 0.25)
-        tensor([1.0000, 1.2500, 1.5000, 1.7500])
-    """
-    if end is None:
-        start, end = 0, start
-    named = (("start", start), ("end", end), ("step", step))
-    first, last, each = [_number("arange", name, value) for name, value in named]
-    whole = not any(isinstance(number, float) for number in (first, last, each))
-    kind = (np.dtype(np.int64) if whole else get_default_dtype()) if dtype is None else as_dtype("arange", dtype)
-    if kind.kind == "b":
-        raise DTypeError("arange", "dtype", "integers or floats", str(kind))
-    if each == 0 or not math.isfinite(first) or not math.isfinite(last) or (last - first) * each < 0:
-        raise ArgumentError(
-            "arange", "step", "a finite range and a step that leads from start to end", f"{first}, {last}, step {each}"
-        )
-    xp = _module(device)
-    if whole:
-        return _leaf(xp.arange(first, last, each, dtype=np.int64).astype(kind, copy=False), requires_grad)
-    numbers = xp.arange(math.ceil((last - first) / each), dtype=np.float64) * each + first
-    return _leaf(numbers.astype(kind), requires_grad)
-
-
-def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """``steps`` numbers from ``start`` to ``end``, both included, at equal distances.
-
-    Raises:
-        ArgumentError: ``steps`` is negative.
-
-    Example:
-        >>> import minigrad
-        >>> minigrad.linspace(0, 1, 5)
-        tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
-    """
-    kind = _float_or("linspace", dtype)
-    return _leaf(_linspace("linspace", start, end, steps, device).astype(kind), requires_grad)
-
-
-def _linspace(where: str, start: Any, end: Any, steps: Any, on: Any) -> Array:
-    (count,) = sizes(where, (steps,), "steps")
-    if count < 0:
-        raise ArgumentError(where, "steps", "at least 0", str(count))
-    return _module(on).linspace(_number(where, "start", start), _number(where, "end", end), count, dtype=np.float64)
-
-
-def logspace(
-    start: Any,
-    end: Any,
-    steps: int,
-    base: float = 10.0,
-    *,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:
-    """``base`` to the powers ``linspace(start, end, steps)``.
-
-    Example:
-        >>> import minigrad
-        >>> minigrad.logspace(0, 3, 4, base=2)
-        tensor([1., 2., 4., 8.])
-    """
-    kind = _float_or("logspace", dtype)
-    with quiet():
-        powers = _number("logspace", "base", base) ** _linspace("logspace", start, end, steps, device)
-    return _leaf(powers.astype(kind), requires_grad)
-
-
-def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """A matrix of ``n`` rows and ``m`` columns (default: ``n``) with ones on the diagonal and zeros elsewhere.
-
-    Raises:
-        ShapeError: a negative size.
-
-    Example:
-        >>> import minigrad
-        >>> minigrad.eye(2)
-        tensor([[1., 0.],
-                [0., 1.]])
-    """
-    rows, columns = _shape("eye", (n, n if m is None else m))
-    return _leaf(_module(device).eye(rows, columns, dtype=_float_or("eye", dtype)), requires_grad)
-
-
-# ---------------------------------------------------------------------- like another tensor
-
-
-def _like(where: str, make: str, input: Tensor, dtype: Any, on: Any, requires_grad: bool, *value: Any) -> Tensor:
-    x = check_tensor(where, "input", input).array
-    kind = x.dtype if dtype is None else as_dtype(where, dtype)
-    if on is not None and _device(on) != device_of(x):
-        xp, shape = _module(on), x.shape
-        return _leaf(getattr(xp, make)(shape, *value, dtype=kind), requires_grad)
-    return _leaf(getattr(_module(device_of(x)), f"{make}_like")(x, *value, dtype=kind), requires_grad)
-
-
-def zeros_like(
-    input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None
-) -> Tensor:
-    """Zeros of the shape, dtype, device and memory layout of ``input``.
-
-    Args:
-        input: Tensor.
-        dtype, device: others than those of ``input``.
-        requires_grad: record ops on it.
-        memory_format: accepted for PyTorch's sake; the layout is always that of ``input``.
-
-    Example:
-        >>> import minigrad
-        >>> minigrad.zeros_like(minigrad.tensor([1, 2]))
-        tensor([0, 0])
-    """
-    return _like("zeros_like", "zeros", input, dtype, device, requires_grad)
-
-
-def ones_like(
-    input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None
-) -> Tensor:
-    """Ones of the shape, dtype, device and memory layout of ``input``. See ``zeros_like``.
-
-    Example:
-        >>> import minigrad
-        >>> minigrad.ones_like(minigrad.tensor([1.5, 2]))
-        tensor([1., 1.])
-    """
-    return _like("ones_like", "ones", input, dtype, device, requires_grad)
-
-
-def empty_like(
-    input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None
-) -> Tensor:
-    """Whatever the memory holds, in the shape, dtype, device and memory layout of ``input``. See ``zeros_like``.
-
-    Example:
-        >>> import minigrad
-        >>> minigrad.empty_like(minigrad.zeros(2, 3)).shape
-        minigrad.Size([2, 3])
-    """
-    return _like("empty_like", "empty", input, dtype, device, requires_grad)
-
-
-def full_like(
-    input: Tensor,
-    fill_value: Any,
-    *,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    memory_format: Any = None,
-) -> Tensor:
-    """One number everywhere, in the shape, dtype, device and memory layout of ``input``. See ``zeros_like``.
-
-    Example:
-        >>> import minigrad
-        >>> minigrad.full_like(minigrad.tensor([1, 2]), 7)
-        tensor([7, 7])
-    """
-    kind = check_tensor("full_like", "input", input).array.dtype if dtype is None else as_dtype("full_like", dtype)
-    number = _fitting("full_like", _number("full_like", "fill_value", fill_value), kind)
-    return _like("full_like", "full", input, kind, device, requires_grad, number)
-
-
-def new_tensor(input: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """``tensor(data)`` with the dtype and device of ``input``."""
-    kind = input.array.dtype if dtype is None else dtype
-    return _leaf(as_array("new_tensor", data, kind, device or input.device, copy=True), requires_grad)
-
-
-def new_zeros(input: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """``zeros(size)`` with the dtype and device of ``input``."""
-    return zeros(*size, dtype=dtype or input.array.dtype, device=device or input.device, requires_grad=requires_grad)
-
-
-def new_ones(input: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """``ones(size)`` with the dtype and device of ``input``."""
-    return ones(*size, dtype=dtype or input.array.dtype, device=device or input.device, requires_grad=requires_grad)
-
-
-def new_empty(input: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """``empty(size)`` with the dtype and device of ``input``."""
-    return empty(*size, dtype=dtype or input.array.dtype, device=device or input.device, requires_grad=requires_grad)
-
-
-def new_full(
-    input: Tensor, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
-    """``full(size, fill_value)`` with the dtype and device of ``input``."""
-    return full(
-        size,
-        fill_value,
-        dtype=dtype or input.array.dtype,
-        device=device or input.device,
-        requires_grad=requires_grad,
-    )
-
-
-__all__ = [
-    "arange",
-    "as_tensor",
-    "asarray",
-    "empty",
-    "empty_like",
-    "eye",
-    "from_numpy",
-    "full",
-    "full_like",
-    "linspace",
-    "logspace",
-    "ones",
-    "ones_like",
-    "scalar_tensor",
-    "tensor",
-    "zeros",
-    "zeros_like",
-]
-METHODS = ("new_empty", "new_full", "new_ones", "new_tensor", "new_zeros")
+__all__ = ["as_tensor", "asarray", "empty", "from_numpy", "full", "ones", "scalar_tensor", "tensor", "zeros"]
+METHODS = ()

@@ -12,9 +12,10 @@ from typing import Any
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError, ShapeError
 from minigrad.ops.contraction import Labels, multiplied
-from minigrad.ops.parts import Diagonal
+from minigrad.ops.dimensions import Permute
 from minigrad.ops.reduction import Sum
-from minigrad.ops.shape import Permute, Reshape
+from minigrad.ops.shape import Reshape
+from minigrad.ops.strided import Diagonal
 
 # ---------------------------------------------------------------------- what the user writes
 

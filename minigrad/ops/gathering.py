@@ -15,8 +15,9 @@ from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError, ShapeError
 from minigrad.ops.arithmetic import div, mul
 from minigrad.ops.dims import one_dim
-from minigrad.ops.indexing import check_bounds, masked_fill
+from minigrad.ops.indexing import check_bounds
 from minigrad.ops.parts import Slice
+from minigrad.ops.selecting import masked_fill
 from minigrad.ops.shape import Reshape, broadcast_shapes, broadcast_to
 
 

@@ -14,11 +14,12 @@ from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError, ShapeError
 from minigrad.ops.arithmetic import Mul, mul
 from minigrad.ops.contraction import multiplied, product
+from minigrad.ops.dimensions import Permute, matrix_transpose
 from minigrad.ops.dims import one_dim, sizes
 from minigrad.ops.operands import pair
-from minigrad.ops.parts import diagonal
 from minigrad.ops.reduction import sum as sum_
-from minigrad.ops.shape import Permute, Reshape, broadcast_to, matrix_transpose
+from minigrad.ops.shape import Reshape, broadcast_to
+from minigrad.ops.strided import diagonal
 
 
 class MatMul(Function):
