@@ -36,7 +36,6 @@ from minigrad.ops.arithmetic import *
 from minigrad.ops.attention import *
 from minigrad.ops.batchnorm import *
 from minigrad.ops.choice import *
-from minigrad.ops.columns import *
 from minigrad.ops.comparison import *
 from minigrad.ops.conversion import *
 from minigrad.ops.convolution import *

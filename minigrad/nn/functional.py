@@ -22,7 +22,6 @@ from minigrad.ops.activation import (
 )
 from minigrad.ops.attention import scaled_dot_product_attention
 from minigrad.ops.batchnorm import batch_norm
-from minigrad.ops.columns import fold, unfold
 from minigrad.ops.convolution import conv1d, conv2d, conv_transpose1d, conv_transpose2d, linear
 from minigrad.ops.distance import (
     cosine_embedding_loss,
@@ -99,3 +98,4 @@ from minigrad.ops.smooth import (
     tanhshrink,
 )
 from minigrad.ops.softmax import gumbel_softmax, log_softmax, softmax, softmin
+from minigrad.ops.windows import fold, unfold
