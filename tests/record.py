@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import torch
 
-from tests import harness
+from tests import harness, optim_table
 
 
 def main(names: list[str]) -> None:
@@ -26,6 +26,8 @@ def main(names: list[str]) -> None:
                     answers[f"{case.name}#{position}"] = output.detach().numpy()
         np.savez_compressed(harness.RECORDED / f"{short}.npz", **answers)
         sys.stdout.write(f"{short}: {len(answers)} answers\n")
+    if not names or "optim" in names:
+        sys.stdout.write(f"optim: {optim_table.record(torch)} answers\n")
 
 
 if __name__ == "__main__":

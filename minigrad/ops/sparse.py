@@ -10,7 +10,7 @@ import numpy as np
 from minigrad.core.device import Array, array_module, device, device_of, move
 from minigrad.core.dtypes import DType
 from minigrad.core.tensor import Size, Tensor
-from minigrad.errors import GradError, ShapeError
+from minigrad.errors import ArgumentError, GradError, ShapeError
 
 
 def add_rows(values: Array, index: Array, rows: int) -> Array:
@@ -171,6 +171,17 @@ class SparseRows(Tensor):
     def div_(self, other: float) -> SparseRows:
         """Divide all elements by a number, in place."""
         return self.mul_(1.0 / float(other))
+
+    def clamp_(self, min: float, max: float) -> SparseRows:
+        """Bring all elements between ``min`` and ``max``, in place; 0 must lie there.
+
+        Raises:
+            ArgumentError: it does not.
+        """
+        if not min <= 0 <= max:
+            raise ArgumentError("clamp_", "min, max", "bounds with 0 between them, for a sparse tensor", f"{min}, {max}")
+        self._kept = self.coalesced_arrays()[1].clip(min, max)
+        return self
 
     def neg(self) -> SparseRows:
         """The opposite."""

@@ -24,8 +24,6 @@ class CosineAnnealingLR(LRScheduler):
     def get_lr(self) -> list[float]:
         if self._is_initial:
             return self._scaled(1)
-        if self._step_count == 1 and self.last_epoch > 0:
-            return self.closed_form()
         groups = self.optimizer.param_groups
         if (self.last_epoch - 1 - self.T_max) % (2 * self.T_max) == 0:  # up from the lowest point, where a factor would be 0/0
             rise = (1 - math.cos(math.pi / self.T_max)) / 2
