@@ -323,12 +323,13 @@ class Function:
 
 def hang(node: Function, *inputs: Any) -> Function:
     """Make a node without running its ``forward``: its edges lead to ``inputs``, Tensors or ``None``."""
-    node.edges = tuple(
-        [
-            (x._node or x, x.output_nr, x.array.shape, x.array.dtype) if x is not None and x._requires_grad else None
-            for x in inputs
-        ]
-    )
+    edges = []
+    for x in inputs:
+        if x is not None and x.requires_grad:  # asked of the property, which gives a changed view its new history
+            edges.append((x._node or x, x.output_nr, x.array.shape, x.array.dtype))
+        else:
+            edges.append(None)
+    node.edges = tuple(edges)
     node._age = next(_ages)
     return node
 

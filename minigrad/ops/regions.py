@@ -139,6 +139,8 @@ def changed(x: Tensor, value: Tensor | None) -> None:
     node = WriteRegion()
     node.place = place_of(x, base)
     base._adopt(hang(node, base, value), 0)
+    if x._node is not None and x._node._retained:
+        refresh(x)  # now, so that the retained gradient is that of the new value
 
 
 def refresh(view: Tensor) -> None:
