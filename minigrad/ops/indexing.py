@@ -135,14 +135,14 @@ def _places(shape: tuple[int, ...], template: Template, indices: tuple[Array, ..
     _check_bounds(shape, template, indices)
     axis, full = 0, []
     for part in _filled(template, indices):
-        for array in part.nonzero() if part is not _WHOLE and part.dtype.kind == "b" else (part,):
+        for array in part.nonzero() if not isinstance(part, slice) and part.dtype.kind == "b" else (part,):
             full.append((axis, array))
             axis += 1
     steps = [1]
     for size in reversed(shape[1:]):
         steps.append(steps[-1] * size)
     steps.reverse()
-    taken = [axis for axis, array in full if array is not _WHOLE]
+    taken = [axis for axis, array in full if not isinstance(array, slice)]
     picked = sum([np.where(array < 0, array + shape[axis], array) * steps[axis] for axis, array in full if axis in taken])
     first = taken[0] if taken[-1] - taken[0] == len(taken) - 1 else 0  # index arrays apart from each other: in front
     kept = [axis for axis in range(len(shape)) if axis not in taken]
