@@ -15,6 +15,7 @@ from minigrad.core.device import device as _device
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError, IndexingError, ShapeError
+from minigrad.ops.choice import where as choose
 from minigrad.ops.operands import cast
 from minigrad.ops.softmax import Softmax, log_softmax
 
@@ -109,7 +110,7 @@ class Put(Function):
     def forward(ctx, y: Array, index: Array, kept: Array | None, shape: tuple[int, ...]) -> Array:
         ctx.save_for_backward(index, kept)
         x = array_module(y).zeros(shape, y.dtype)
-        x[_places(index, x.ndim)] = y if kept is None else y * kept
+        x[_places(index, x.ndim)] = y if kept is None else array_module(y).where(kept, y, y.dtype.type(0))
         return x
 
     def backward(ctx, dx: Tensor) -> Any:
@@ -156,12 +157,12 @@ class CrossEntropy(Function):
     def backward(ctx, dy: Tensor) -> Any:
         x, index, kept, weight, shift, log_sum = ctx.saved_tensors
         xp, classes, smoothing = array_module(index.array), x.array.shape[1], ctx.smoothing
+        if kept is not None:
+            dy = choose(kept, dy, 0.0)  # 0 also where dy is infinite, as for the mean of no samples
         # dx_c = dy (p_c spread - here [c = class] - each_c): what the sample's own weight and the smoothing leave of it.
         here = 1 - smoothing if weight is None else weight.array[index.array] * (1 - smoothing)
         total = classes if weight is None else float(weight.array.sum())
         spread = here + smoothing * total / classes
-        if kept is not None:
-            here, spread = here * kept.array, spread * kept.array
         each = None
         if smoothing:
             even = xp.full(classes, smoothing / classes, x.array.dtype)
@@ -171,20 +172,18 @@ class CrossEntropy(Function):
             own = Tensor._wrap(xp.asarray(here, dtype=x.array.dtype)) * dy
             dx = Softmax.apply(x, 1) * scale.unsqueeze(1) - Put.apply(own, index.array, None, x.array.shape)
             if each is not None:
-                even_dy = dy if kept is None else dy * kept
-                dx = dx - even_dy.unsqueeze(1) * Tensor._wrap(each)
+                dx = dx - dy.unsqueeze(1) * Tensor._wrap(each)
             return dx, None, None, None, None
         dx = xp.empty_like(x.array)
         with quiet():
             scale, own = dy.array * spread, dy.array * here
-            even_dy = dy.array if kept is None else dy.array * kept.array
             for rows in _blocks(x.array):
                 part = xp.subtract(x.array[rows], shift.array[rows], out=dx[rows])
                 part -= log_sum.array[rows]
                 xp.exp(part, out=part)
                 part *= scale[rows][:, None]
                 if each is not None:
-                    part -= even_dy[rows][:, None] * each
+                    part -= dy.array[rows][:, None] * each
                 part[_places(index.array[rows], part.ndim)] -= own[rows]
         return Tensor._wrap(dx), None, None, None, None
 
