@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.device import quiet
+from minigrad.core.sums import total
 from minigrad.core.tape import Edge, Function, mode
 from minigrad.core.tensor import Tensor
 from minigrad.errors import GradError
@@ -138,8 +139,8 @@ def _summed(array: Any, target: tuple[int, ...], lead: int) -> Any:
     """What ``sum_to_size`` gives, at less cost: this happens to every bias in every step."""
     axes = [lead + axis for axis, size in enumerate(target) if size == 1 != array.shape[lead + axis]]
     with quiet():
-        total = array.sum(axis=(*range(lead), *axes), dtype="float32" if array.itemsize == 2 else None)
-    return total.reshape(target) if axes else total
+        summed = total(array, (*range(lead), *axes), dtype="float32" if array.itemsize == 2 else None)
+    return summed.reshape(target) if axes else summed
 
 
 def run_backward(

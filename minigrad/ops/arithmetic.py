@@ -44,7 +44,8 @@ class Mul(Function):
 
     def forward(ctx, a: Array, b: Array) -> Array:
         need_a, need_b = ctx.edges
-        ctx.save_for_backward(a if need_b else None, b if need_a else None)
+        if need_a or need_b:
+            ctx.save_for_backward(a if need_b else None, b if need_a else None)
         with quiet():
             return a * b
 
@@ -226,10 +227,8 @@ class DivRounded(Function):
         with quiet():
             if mode == "floor":
                 return a // b
-            if a.dtype.kind == "f":
-                return array_module(a).trunc(a / b)
             xp = array_module(a)
-            return (a - xp.fmod(a, b)) // b
+            return xp.trunc(a / b) if a.dtype.kind == "f" else (a - xp.fmod(a, b)) // b
 
     def backward(ctx, dc: Tensor) -> Any:
         zero = flat(dc)
@@ -243,12 +242,12 @@ class Remainder(Function):
     def forward(ctx, a: Array, b: Array) -> Array:
         ctx.save_for_backward(a, b)
         with quiet():
-            return array_module(a).remainder(a, b)
+            return a % b
 
     def backward(ctx, dc: Tensor) -> Any:
         need_a, need_b = ctx.needs_input_grad
         a, b = ctx.saved_tensors
-        return dc if need_a else None, -dc * DivRounded.apply(a.detach(), b.detach(), "floor") if need_b else None
+        return dc if need_a else None, -dc * DivRounded.apply(a, b, "floor") if need_b else None
 
 
 class Fmod(Function):
@@ -262,7 +261,7 @@ class Fmod(Function):
     def backward(ctx, dc: Tensor) -> Any:
         need_a, need_b = ctx.needs_input_grad
         a, b = ctx.saved_tensors
-        return dc if need_a else None, -dc * DivRounded.apply(a.detach(), b.detach(), "trunc") if need_b else None
+        return dc if need_a else None, -dc * DivRounded.apply(a, b, "trunc") if need_b else None
 
 
 def flat(gradient: Tensor) -> Tensor:
@@ -270,14 +269,15 @@ def flat(gradient: Tensor) -> Tensor:
     return Tensor._wrap(array_module(gradient.array).zeros_like(gradient.array))
 
 
-def _divisible(where: str, input: Any, other: Any) -> list[Tensor]:
-    """Both operands as Tensors of one dtype, in which ``input`` can be divided with a remainder by ``other``."""
-    a, b = promote(where, input, other)
-    kind = a.array.dtype.kind
+def _divisible(where: str, input: Any, other: Any) -> tuple[Tensor, Any]:
+    """Both operands in one dtype, in which ``input`` (a Tensor now) can be divided with a remainder by ``other``."""
+    a, b = pair(where, input, other)
+    if not isinstance(a, Tensor) or not (isinstance(b, Tensor) or a.array.dtype.kind == "f"):
+        a, b = promote(where, a, b)
     check_dtype(where, "operands", a, "iuf", "Convert them with .int()")
-    if kind != "f" and not b.array.all():
+    if a.array.dtype.kind != "f" and not b.array.all():
         raise ArgumentError(where, "other", "integers other than 0", "a 0", "Divide floats, which give inf or nan")
-    return [a, b]
+    return a, b
 
 
 def floor_divide(input: Any, other: Any) -> Tensor:

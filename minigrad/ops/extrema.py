@@ -54,8 +54,8 @@ class ExtremeAlong(Function):
             return x.copy(), xp.zeros((), dtype=xp.int64)
         indices = (x.argmax if largest else x.argmin)(axis=axis, keepdims=True)
         ctx.save_for_backward(indices)
-        values = xp.take_along_axis(x, indices, axis)
-        return (values, indices.copy()) if keepdim else (values.squeeze(axis), indices.squeeze(axis))
+        values = (x.max if largest else x.min)(axis=axis, keepdims=keepdim)
+        return values, indices.copy() if keepdim else indices.squeeze(axis)
 
     def backward(ctx, dy: Tensor, _: Any) -> Any:
         if not ctx.shape:

@@ -248,8 +248,8 @@ def logaddexp(input: Tensor, other: Tensor) -> Tensor:
 
     Example:
         >>> import minigrad
-        >>> minigrad.logaddexp(minigrad.tensor([1000.0, 0.0]), minigrad.tensor([1000.0, 0.0]))
-        tensor([1.0007e+03, 6.9315e-01])
+        >>> minigrad.logaddexp(minigrad.tensor([0.0, -1.0]), minigrad.tensor([0.0, 1.0]))
+        tensor([0.6931, 1.1269])
     """
     return LogAddExp.apply(*_two_floats("logaddexp", input, other))
 

@@ -12,7 +12,7 @@ from minigrad.core.tensor import Tensor
 from minigrad.ops.choice import Where
 from minigrad.ops.dims import many_dims
 from minigrad.ops.operands import check_dtype
-from minigrad.ops.reduction import Mean, Spread, count_along
+from minigrad.ops.reduction import Mean, Spread, count_along, mean_array
 
 
 class Var(Function):
@@ -22,10 +22,9 @@ class Var(Function):
         ctx.axes, ctx.divisor, ctx.keepdim = axes, divisor, keepdim
         ctx.save_for_backward(x)
         with quiet():
-            offsets = x - x.mean(axis=axes, keepdims=True)
+            offsets = x - mean_array(x, axes, True, count_along(x.shape, axes))
             offsets *= offsets
-            squares = offsets.sum(axis=axes, keepdims=keepdim)
-            return squares / divisor if divisor else array_module(x).divide(squares, 0)
+            return mean_array(offsets, axes, keepdim, divisor)
 
     def backward(ctx, dy: Tensor) -> Any:
         (x,) = ctx.saved_tensors
