@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from minigrad.core import tape
 from minigrad.core.device import array_module
 from minigrad.core.tensor import Tensor
 from minigrad.core.walk import accumulate, run_backward, run_post_hooks
@@ -149,3 +150,6 @@ def grad(
             "Pass allow_unused=True for None in its place, or materialize_grads=True for zeros",
         )
     return tuple(found)
+
+
+tape.backward = backward

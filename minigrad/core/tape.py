@@ -20,7 +20,8 @@ from numpy import ndarray
 from minigrad.core.device import Array, device_of
 from minigrad.errors import DeviceError, DTypeError, GradError, ShapeError
 
-Tensor: Any = None  # core.tensor hands its class in, so that this file need not know it
+Tensor: Any = None  # core.tensor hands its class in, so that this file need not know it,
+backward: Any = None  # and core.autograd this function, which Tensor.backward calls
 _ages = itertools.count()
 
 

@@ -324,9 +324,7 @@ class Tensor:
             GradError: nothing requires grad, or more than one element and no ``gradient``, or the graph was freed.
             ShapeError: ``gradient`` has another shape.
         """
-        from minigrad.core.autograd import backward
-
-        backward(self, gradient, retain_graph, create_graph, inputs)
+        tape.backward(self, gradient, retain_graph, create_graph, inputs)
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
         """Call ``hook(grad)`` when the gradient of this tensor is complete; a Tensor it returns takes its place.
