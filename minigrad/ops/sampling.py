@@ -300,25 +300,19 @@ def randint(
         >>> minigrad.randint(3, 4, (2,))
         tensor([3, 3])
     """
-    given = list(bounds)
-    if given and isinstance(given[-1], (tuple, list)):
-        if size is not None:
-            raise _unclear(bounds, low, high, size)
-        size = given.pop()
-    if len(given) == 2 and low is None and high is None:
-        low, high = given
-    elif len(given) == 1 and high is None and low is None:
-        high = given[0]
-    elif len(given) == 1 and low is None:
-        low = given[0]
-    elif len(given) == 1 and high is None:
-        high = given[0]
-    elif given:
+    given, first, last, sizes_ = list(bounds), low, high, size
+    if sizes_ is None and given and isinstance(given[-1], (tuple, list)):
+        sizes_ = given.pop()
+    if len(given) == 2 and first is None and last is None:
+        first, last, given = *given, []
+    elif len(given) == 1 and last is None:
+        last = given.pop()
+    elif len(given) == 1 and first is None:
+        first = given.pop()
+    if given or last is None or sizes_ is None:
         raise _unclear(bounds, low, high, size)
-    if high is None or size is None:
-        raise _unclear(bounds, low, high, size)
-    shape, kind, xp = _place("randint", (), size, dtype, device, _LONG)
-    return _leaf(integer_array("randint", shape, kind, xp, 0 if low is None else low, high, generator), requires_grad)
+    shape, kind, xp = _place("randint", (), sizes_, dtype, device, _LONG)
+    return _leaf(integer_array("randint", shape, kind, xp, 0 if first is None else first, last, generator), requires_grad)
 
 
 def _unclear(bounds: tuple, low: Any, high: Any, size: Any) -> ArgumentError:
