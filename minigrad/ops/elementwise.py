@@ -237,7 +237,7 @@ class Reciprocal(Function):
 
     def backward(ctx, dy: Tensor) -> Any:
         (y,) = ctx.saved_tensors
-        return -dy * (y * y)
+        return -(dy * (y * y))
 
 
 def sqrt(input: Tensor) -> Tensor:

@@ -34,7 +34,7 @@ class Cos(Function):
 
     def backward(ctx, dy: Tensor) -> Any:
         (x,) = ctx.saved_tensors
-        return -dy * Sin.apply(x)
+        return -(dy * Sin.apply(x))
 
 
 class Tan(Function):
@@ -74,7 +74,7 @@ class Acos(Function):
 
     def backward(ctx, dy: Tensor) -> Any:
         (x,) = ctx.saved_tensors
-        return -dy * Rsqrt.apply(1 - x * x)
+        return -(dy * Rsqrt.apply(1 - x * x))
 
 
 class Atan(Function):
