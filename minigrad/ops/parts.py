@@ -13,7 +13,7 @@ from minigrad.errors import ArgumentError, DTypeError, IndexingError, ShapeError
 from minigrad.kernels.layout import empty_like_layout
 from minigrad.ops.dims import one_dim, sizes
 from minigrad.ops.operands import cast
-from minigrad.ops.shape import Expand, atleast_1d, atleast_2d, atleast_3d
+from minigrad.ops.shape import Expand, Reshape, atleast_1d, atleast_2d, atleast_3d
 
 
 class Slice(Function):
@@ -337,13 +337,13 @@ def cat(tensors: Any, dim: int = 0) -> Tensor:
 
 def _cat(where: str, tensors: Any, dim: int) -> Tensor:
     parts = _joined(where, tensors)
-    if any(part.array.shape == (0,) for part in parts):
-        parts = [part for part in parts if part.array.shape != (0,)] or parts
-    first = parts[0].array.shape
+    first = next((part.array.shape for part in parts if part.array.shape != (0,)), (0,))
     if not first:
-        raise ShapeError(where, "tensors[0]", "at least one dimension", "none", "Use minigrad.stack()")
+        raise ShapeError(where, "tensors", "at least one dimension", "none", "Use minigrad.stack()")
     axis = one_dim(where, dim, len(first))
     before, after = first[:axis], first[axis + 1 :]
+    if len(first) > 1:  # an empty vector fits any
+        parts = [Reshape.apply(part, (*before, 0, *after)) if part.array.shape == (0,) else part for part in parts]
     for position, part in enumerate(parts):
         shape = part.array.shape
         if len(shape) != len(first) or shape[:axis] != before or shape[axis + 1 :] != after:
