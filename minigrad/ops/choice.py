@@ -214,7 +214,8 @@ class ClampTensor(Function):
         return _bounded(array_module(x), x, low, high)
 
     def backward(ctx, dy: Tensor) -> Any:
-        x, low, high = [tensor if tensor is None else tensor.array for tensor in ctx.saved_tensors]
+        arrays: list[Any] = [tensor if tensor is None else tensor.array for tensor in ctx.saved_tensors]
+        x, low, high = arrays
         need_x, need_low, need_high = ctx.needs_input_grad
         dx = dlow = dhigh = None
         if need_x:
