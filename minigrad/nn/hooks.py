@@ -87,14 +87,18 @@ def _after(module: Any, hook: Hook, args: tuple, kwargs: dict, result: Any) -> A
 
 
 class Gate(Function):
-    """y_i = x_i;  dx = gate(dy): what passes back may be seen and replaced, all of it at once."""
+    """y_i = x_i;  dx = gate(dy): what passes back may be seen and replaced, all of it at once.
 
-    def forward(ctx, gate: Callable[[tuple], Sequence], *xs: Array) -> tuple[Array, ...]:
+    Where no gradient arrived the gate gets zeros if ``zeros``, else ``None``.
+    """
+
+    def forward(ctx, gate: Callable[[tuple], Sequence], zeros: bool, *xs: Array) -> tuple[Array, ...]:
         ctx.gate = gate
+        ctx.set_materialize_grads(zeros)
         return xs
 
     def backward(ctx, *dys: Tensor) -> Any:
-        return None, *ctx.gate(dys)
+        return None, None, *ctx.gate(dys)
 
 
 class _Passage:
@@ -104,13 +108,13 @@ class _Passage:
         self.module, self.hooks = module, hooks
         self.inputs: list[int] = []  # positions of the arguments that require grad
         self.outputs: list[int] = []
-        self.args: tuple = ()
-        self.results: tuple = ()
+        self.args: tuple = ()  # outlines of the arguments
+        self.count = 0  # of outputs
         self.grad_output: tuple = ()
 
     def enter(self, args: tuple) -> tuple:
         self.args = _outlines(args)
-        self.inputs, args = _through(self.at_inputs, args)
+        self.inputs, args = _through(self.at_inputs, True, args)
         return args
 
     def leave(self, result: Any) -> Any:
@@ -122,12 +126,14 @@ class _Passage:
             )
             return result
         parts = (result,) if isinstance(result, Tensor) else result
-        self.results = _outlines(parts)
-        self.outputs, passed = _through(self.at_outputs, parts)
-        return passed[0] if isinstance(result, Tensor) else type(result)(passed) if type(result) is tuple else passed
+        self.count = len(parts)
+        self.outputs, passed = _through(self.at_outputs, False, parts)
+        if isinstance(result, Tensor):
+            return passed[0]
+        return type(result)(*passed) if hasattr(result, "_fields") else passed  # a named tuple keeps its names
 
     def at_outputs(self, grads: tuple) -> Sequence:
-        full = _spread(grads, self.outputs, self.results)
+        full = _spread(grads, self.outputs, (None,) * self.count)
         for hook in list(self.hooks.backward_pre.values()):
             full = _replaced(hook.call(self.module, full), full, "full backward pre-hook")
         self.grad_output = full
@@ -148,13 +154,13 @@ class _Passage:
         return [full[position] for position in self.inputs]
 
 
-def _through(gate: Callable[[tuple], Sequence], values: tuple) -> tuple[list[int], tuple]:
+def _through(gate: Callable[[tuple], Sequence], zeros: bool, values: tuple) -> tuple[list[int], tuple]:
     """Pass the tensors that require grad through a gate; tell which they were."""
     positions = [i for i, value in enumerate(values) if isinstance(value, Tensor) and value.requires_grad]
     if not positions:
         return positions, values
     passed = list(values)
-    for position, output in zip(positions, Gate.apply(gate, *[values[i] for i in positions]), strict=True):
+    for position, output in zip(positions, Gate.apply(gate, zeros, *[values[i] for i in positions]), strict=True):
         output._counter = values[position]._counter  # the same memory: an in-place change of one counts for both
         passed[position] = output
     return positions, tuple(passed)

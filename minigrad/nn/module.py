@@ -482,8 +482,9 @@ class Module:
     def register_full_backward_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
         """Call ``hook(module, grad_input, grad_output)`` when the gradients of the inputs are known.
 
-        Both hold one entry for each positional argument or output: zeros for a tensor that requires no grad, ``None`` for what
-        is no tensor; ``grad_input`` holds only ``None`` if no argument requires grad. What the hook returns takes its place.
+        Both hold one entry for each positional argument or output. ``grad_output``: ``None`` where no gradient arrived;
+        ``grad_input``: zeros for a tensor that requires no grad, ``None`` for what is no tensor, and only ``None`` if no
+        argument requires grad. What the hook returns takes its place.
         """
         hooks = self._hooks_here()
         return hooks.add(hooks.backward, Hook(hook), prepend)

@@ -9,6 +9,7 @@ from minigrad.core.modes import no_grad
 from minigrad.core.tensor import Tensor
 from minigrad.errors import ArgumentError, DTypeError, GradError
 from minigrad.ops.creation import tensor
+from minigrad.ops.norms import norm
 from minigrad.ops.parts import stack
 
 Tensors = Tensor | Iterable[Tensor]
@@ -24,23 +25,6 @@ def _as_list(where: str, argument: str, tensors: Any) -> list[Tensor]:
 
 def _grads(where: str, parameters: Any) -> list[Tensor]:
     return [item.grad for item in _as_list(where, "parameters", parameters) if item.grad is not None]
-
-
-def _norm(x: Tensor, norm_type: float) -> Tensor:
-    if x.is_sparse and norm_type >= 0:
-        x = x.coalesce().values()  # the rest is 0
-    size = x.abs()
-    if norm_type == float("inf"):
-        return size.max() if x.array.size else size.sum()
-    if norm_type == float("-inf"):
-        return size.min()
-    if norm_type == 2:
-        return (x * x).sum().sqrt()
-    if norm_type == 1:
-        return size.sum()
-    if norm_type == 0:
-        return x.ne(0).sum().to(x.dtype)
-    return size.pow(norm_type).sum().pow(1 / norm_type)
 
 
 @no_grad()
@@ -63,11 +47,11 @@ def get_total_norm(
         >>> get_total_norm([minigrad.tensor([3.0]), minigrad.tensor([4.0])])
         tensor(5.)
     """
-    found = _as_list("get_total_norm", "tensors", tensors)
+    found = [item for item in _as_list("get_total_norm", "tensors", tensors) if item.array.size]
     if not found:
         return tensor(0.0)
     power = float(norm_type)
-    total = _norm(stack([_norm(item, power).to(found[0].device) for item in found]), power)
+    total = norm(stack([norm(item, power).to(found[0].device) for item in found]), power)
     if error_if_nonfinite and not bool(total.isfinite()):
         raise GradError(
             "clip_grad_norm_",
