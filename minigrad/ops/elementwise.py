@@ -189,8 +189,8 @@ def log10(input: Tensor) -> Tensor:
 
     Example:
         >>> import minigrad
-        >>> minigrad.log10(minigrad.tensor([1, 100]))
-        tensor([0., 2.])
+        >>> minigrad.log10(minigrad.tensor([1, 50]))
+        tensor([0.0000, 1.6990])
     """
     return Log10.apply(to_float("log10", input))
 
