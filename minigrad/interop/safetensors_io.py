@@ -207,6 +207,8 @@ def _entry(metadata: dict[str, str]) -> dict[str, Any] | None:
             raise Misfit("its metadata are damaged")
         return None
     entry = json.loads(metadata[_ENTRY])
+    if not isinstance(entry, dict):
+        raise Misfit("its metadata are damaged")
     if entry.get("version") != _VERSION:
         raise Misfit(f"it has version {entry.get('version')!r} of our format, and this minigrad reads {_VERSION}")
     if not isinstance(entry["structure"], str) or not isinstance(entry["sha256"], str):
