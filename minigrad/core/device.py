@@ -158,7 +158,7 @@ def _cupy(where: device) -> Any:
             "cuda",
             asked,
             "no CuPy in this Python",
-            "Install it for the driver's CUDA: pip install 'minigrad-engine[cuda12]' or '[cuda13]'; nvidia-smi names the version",
+            "Install it for the driver's CUDA: pip install 'minigrad-engine[cuda12]' or '[cuda13]'; nvidia-smi names it",
         )
     if len(wheels) > 1:
         raise DeviceError(

@@ -26,13 +26,16 @@ _ages = itertools.count()
 
 
 class Observer:
-    """Watches ops as they run, for anomaly mode and the study tools. Derive from it; ``observe`` sets it to work."""
+    """Watches ops as they run, for anomaly mode and the study tools. Derive from it and add it to ``mode.observers``."""
 
     def forward(self, node: Function, args: tuple, outputs: tuple) -> None:
         """``node`` turned ``args`` (of ``apply``) into the Tensors ``outputs``. Its ``edges`` are set if it is recorded."""
 
-    def backward(self, node: Function, grads: tuple, results: tuple) -> None:
-        """``node.backward`` turned the gradients of its outputs into those of its inputs."""
+    def before_backward(self, node: Function, grads: tuple) -> None:
+        """``node.backward`` is about to run. The ops that it calls are seen as any other."""
+
+    def backward(self, node: Function, grads: tuple, results: tuple | None) -> None:
+        """``node.backward`` turned the gradients of its outputs into those of its inputs, or raised: then ``None``."""
 
 
 class _Mode(threading.local):

@@ -178,6 +178,7 @@ def run_backward(
 def _visit(walk: _Walk, wanted: set[int] | None, retain_graph: bool) -> None:
     """Call ``backward`` of each node when its gradients are complete, and hand on what it returns."""
     heap, pending, sums, captured, recording = walk.heap, walk.pending, walk.sums, walk.captured, mode.grad
+    observers = mode.observers
     while heap:
         node = heappop(heap)[1]
         grads = pending.pop(node)
@@ -193,9 +194,13 @@ def _visit(walk: _Walk, wanted: set[int] | None, retain_graph: bool) -> None:
             mode.wanted = node, tuple([edge is not None for edge in edges])
         if node._outputs > 1 and node._materialize and None in grads:
             grads = [Tensor._zeros(*meta) if grad is None else grad for grad, meta in zip(grads, node._meta, strict=True)]
+        for observer in observers:
+            observer.before_backward(node, tuple(grads))
         try:
             results = type(node).backward(node, *grads)
         except Exception as error:
+            for observer in observers:
+                observer.backward(node, tuple(grads), None)
             if node._line:
                 error.add_note(f"In the backward of {node.name()}, called at {node._line}")
             raise
@@ -203,9 +208,8 @@ def _visit(walk: _Walk, wanted: set[int] | None, retain_graph: bool) -> None:
             results = (results,)
         if len(results) != len(edges):
             results = _counted(node, results)
-        if mode.observers:
-            for observer in mode.observers:
-                observer.backward(node, tuple(grads), results)
+        for observer in observers:
+            observer.backward(node, tuple(grads), results)
         if not retain_graph and node._saved:
             node._saved = None
         position = 0

@@ -1,0 +1,22 @@
+"""Derivatives, under PyTorch's names: ``grad``, ``backward``, ``Function``, the switches, and anomaly mode."""
+
+from minigrad.autograd import functional
+from minigrad.core.anomaly import detect_anomaly, is_anomaly_check_nan_enabled, is_anomaly_enabled, set_detect_anomaly
+from minigrad.core.autograd import backward, grad
+from minigrad.core.modes import enable_grad, inference_mode, no_grad, set_grad_enabled
+from minigrad.core.tape import Function
+
+__all__ = [
+    "Function",
+    "backward",
+    "detect_anomaly",
+    "enable_grad",
+    "functional",
+    "grad",
+    "inference_mode",
+    "is_anomaly_check_nan_enabled",
+    "is_anomaly_enabled",
+    "no_grad",
+    "set_detect_anomaly",
+    "set_grad_enabled",
+]
