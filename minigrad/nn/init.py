@@ -12,7 +12,7 @@ from minigrad.core.device import CPU, array_module, device_of, move
 from minigrad.core.modes import no_grad
 from minigrad.core.tensor import Tensor
 from minigrad.errors import ArgumentError, ShapeError
-from minigrad.ops.creation import from_numpy, zeros
+from minigrad.ops.creation import zeros
 
 _GAINS = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4}
 _GAINS |= {f"conv{'_transpose' * t}{d}d": 1.0 for t in (0, 1) for d in (1, 2, 3)}
@@ -107,7 +107,7 @@ def trunc_normal_(
     low, high = ndtr((a - mean) / std), ndtr((b - mean) / std)
     draws = zeros(*tensor.shape, dtype="float64", device=tensor.device).uniform_(0, 1, generator=generator)
     numbers = mean + std * ndtri(low + (high - low) * move(draws.array, CPU))
-    return tensor.copy_(from_numpy(numbers.clip(a, b).reshape(tensor.shape)).to(tensor.device))
+    return tensor.copy_(Tensor._wrap(numbers.clip(a, b)).to(tensor.device))
 
 
 @no_grad()
