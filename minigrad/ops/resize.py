@@ -77,7 +77,7 @@ def interpolate(
         return adaptive_avg_pool1d(input, out) if spatial == 1 else adaptive_avg_pool2d(input, out)
     for axis in range(spatial):
         have, want, scale = x.shape[2 + axis], out[axis], scales[axis]
-        if have != want or (scale is not None and scale != 1) or mode == "bicubic":
+        if have != want or mode in ("nearest-exact", "bicubic"):  # PyTorch too takes no notice of a scale that changes no size
             input = along_axis(input, 2 + axis, _taps(mode, have, want, scale, bool(align_corners)))
     return input
 
@@ -117,13 +117,12 @@ def _taps(mode: str, have: int, want: int, scale: float | None, align_corners: b
     """The map from ``have`` pixels to ``want`` along one axis."""
     places = np.arange(want)
     step = 1 / scale if scale is not None else have / want
-    if mode == "nearest":
-        step = float(np.float32(1) / np.float32(scale)) if scale is not None else float(np.float32(have) / np.float32(want))
-        sources = np.floor(places.astype(np.float32) * np.float32(step)).astype(np.int64)
-        return picks(sources.clip(0, have - 1), have)
-    if mode == "nearest-exact":
-        step = float(np.float32(1) / np.float32(scale)) if scale is not None else float(np.float32(have) / np.float32(want))
-        sources = np.floor((places.astype(np.float32) + np.float32(0.5)) * np.float32(step)).astype(np.int64)
+    if mode in ("nearest", "nearest-exact"):
+        if mode == "nearest" and want == 2 * have:
+            return picks(places // 2, have)
+        single = np.float32(have) / np.float32(want) if scale is None else np.float32(1 / scale)  # PyTorch rounds so
+        offset = np.float32(0.5 if mode == "nearest-exact" else 0)
+        sources = np.floor((places.astype(np.float32) + offset) * single).astype(np.int64)
         return picks(sources.clip(0, have - 1), have)
     if align_corners:
         centres = places * ((have - 1) / (want - 1) if want > 1 else 0.0)
