@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 from minigrad.core.device import Array, array_module, quiet
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor
+from minigrad.errors import DTypeError
 from minigrad.ops.arithmetic import flat
 from minigrad.ops.choice import Where
 from minigrad.ops.operands import check_dtype
@@ -180,13 +182,18 @@ def round(input: Tensor, *, decimals: int = 0) -> Tensor:
         decimals: places after the point, or before it where negative; floats only.
 
     Raises:
-        DTypeError: ``input`` is no Tensor, or holds truth values, or integers where ``decimals`` is not 0.
+        DTypeError: ``input`` is no Tensor, or holds truth values, or integers where ``decimals`` is not 0; or ``decimals`` is no
+            integer.
 
     Example:
         >>> import minigrad
         >>> minigrad.round(minigrad.tensor([0.5, 1.5, 2.567]), decimals=1)
         tensor([0.5000, 1.5000, 2.6000])
     """
+    try:
+        decimals = operator.index(decimals)
+    except TypeError as error:
+        raise DTypeError("round", "decimals", "an integer", repr(decimals)) from error
     if decimals != 0:
         check_dtype("round", "input", input, "f", "Convert it with .float()")
     return _rounded("round", Round, input, decimals)

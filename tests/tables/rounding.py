@@ -40,6 +40,7 @@ ERRORS = [
     Refusal("abs/number", lambda m: m.abs(-1), DTypeError, ("abs", "input", "int")),
     Refusal("floor/booleans", lambda m: m.tensor([True]).floor(), DTypeError, ("floor", "input", "bool")),
     Refusal("round/integers", lambda m: m.round(m.tensor([1]), decimals=1), DTypeError, ("round", "int64", ".float()")),
+    Refusal("round/decimals", lambda m: m.round(m.ones(1), decimals=0.5), DTypeError, ("round", "decimals", "0.5")),
     Refusal("frac/integers", lambda m: m.tensor([1]).frac(), DTypeError, ("frac", "int64")),
     Refusal("sign/list", lambda m: m.sign([1.0]), DTypeError, ("sign", "input", "list")),
 ]
