@@ -11,12 +11,13 @@ from minigrad.core.device import array_module
 from minigrad.core.tensor import Tensor
 from minigrad.errors import DTypeError, ShapeError
 from minigrad.ops.creation import tensor
+from minigrad.ops.parts import stack
 
 
 def default_collate(batch: Sequence[Any]) -> Any:
     """A batch of samples that look alike: tensors, arrays and numbers are stacked along a new first dimension.
 
-    Numbers become tensors as PyTorch makes them: Python floats float64, integers int64. Strings stay a list. Tuples and
+    Numbers become tensors as PyTorch makes them: Python floats float64, integers int64. Strings stay as they are. Tuples and
     lists of these become lists of batches, dicts become dicts of batches.
 
     Args:
@@ -28,12 +29,12 @@ def default_collate(batch: Sequence[Any]) -> Any:
 
     Example:
         >>> default_collate([(0, "a"), (1, "b")])
-        [tensor([0, 1]), ['a', 'b']]
+        [tensor([0, 1]), ('a', 'b')]
     """
     first = batch[0]
     if isinstance(first, Tensor):
         if any(item.requires_grad for item in batch):
-            return _graph_stack(batch)
+            return stack(list(batch))
         return Tensor._wrap(_stack([item.array for item in batch]))
     if isinstance(first, np.ndarray):
         return tensor(_stack(batch))
@@ -44,7 +45,7 @@ def default_collate(batch: Sequence[Any]) -> Any:
     if isinstance(first, (bool, int)):
         return tensor(list(batch))
     if isinstance(first, (str, bytes)):
-        return list(batch)
+        return batch
     if isinstance(first, Mapping):
         return {key: default_collate([item[key] for item in batch]) for key in first}
     if isinstance(first, (tuple, list)):
@@ -70,12 +71,6 @@ def _stack(arrays: Sequence[Any]) -> Any:
             "default_collate", "batch", "samples of one shape", got, "Pad or crop them in the data set, or pass a collate_fn"
         )
     return array_module(arrays[0]).stack(arrays)
-
-
-def _graph_stack(tensors: Sequence[Tensor]) -> Tensor:
-    from minigrad.ops.shape import stack
-
-    return stack(list(tensors))
 
 
 def default_convert(sample: Any) -> Any:
