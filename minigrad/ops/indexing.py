@@ -15,7 +15,7 @@ import numpy as np
 from minigrad.core.device import Array, array_module, device_of, move
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
-from minigrad.errors import ArgumentError, DTypeError, IndexingError, ShapeError
+from minigrad.errors import ArgumentError, DTypeError, IndexingError, MinigradError, ShapeError
 from minigrad.ops.parts import Slice
 from minigrad.ops.shape import broadcast_shapes
 
@@ -59,7 +59,13 @@ class IndexPut(Function):
         ctx.template, ctx.accumulate = template, accumulate
         ctx.save_for_backward(*indices)
         y = x.copy(order="K")
-        put(y, template, indices, v, accumulate)
+        try:
+            put(y, template, indices, v, accumulate)
+        except ValueError as error:
+            if isinstance(error, MinigradError):
+                raise
+            place = f"a shape that broadcasts to {tuple(y[_filled(template, indices)].shape)}, that of the places"
+            raise ShapeError("index_put", "values", place, str(tuple(v.shape))) from error
         return y
 
     def backward(ctx, dy: Tensor) -> Any:
@@ -93,7 +99,7 @@ def pick(x: Array, template: Template, indices: tuple[Array, ...]) -> Array:
         _check_bounds(x.shape, template, indices)  # CuPy wraps such an index around
         return x[_filled(template, indices)]
     try:
-        if len(template) <= 2 and len(indices) == 1 and indices[0].dtype.kind == "i" and x.flags.c_contiguous:
+        if len(indices) == 1 and indices[0].dtype.kind == "i" and x.flags.c_contiguous:
             return x.take(indices[0], axis=len(template) - 1)  # the same at half the cost
         return x[_filled(template, indices)]
     except IndexError:
@@ -376,25 +382,7 @@ def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = Fa
     basic, template, tensors = normalise_index("index_put", lone, x)
     if template is None or basic is not None:
         raise ArgumentError("index_put", "indices", "at least one index tensor", str(len(parts)))
-    return put_values("index_put", x, template, tensors, values, accumulate)
-
-
-def put_values(
-    where: str, x: Tensor, template: Template, indices: list[Tensor], values: Tensor, accumulate: bool = False
-) -> Tensor:
-    """``IndexPut``, with words for values that do not fit.
-
-    Raises:
-        ShapeError: ``values`` does not broadcast to the places.
-        IndexingError: an index lies outside its dimension.
-    """
-    try:
-        return IndexPut.apply(x, values, template, accumulate, *indices)
-    except (ValueError, IndexError) as error:
-        if getattr(error, "where", None) is not None:
-            raise
-        place = f"a shape that broadcasts to the places of shape {x.array[_filled(template, [i.array for i in indices])].shape}"
-        raise ShapeError(where, "values", place, str(tuple(values.array.shape))) from error
+    return IndexPut.apply(x, values, template, accumulate, *tensors)
 
 
 __all__ = ["index_put"]
