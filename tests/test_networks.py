@@ -1,0 +1,168 @@
+"""Whole networks: the same source text runs with minigrad and with PyTorch, and gradients and training are the same.
+
+The residual network is ``models/cnn.py`` itself; the recurrent classifier stands here. Both import only ``minigrad``,
+``minigrad.nn`` and ``minigrad.nn.functional``, and run with PyTorch when those lines name ``torch``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minigrad
+import minigrad.optim
+from tests.harness import difference
+
+CNN = (Path(__file__).parent.parent / "models" / "cnn.py").read_text(encoding="utf-8")
+CLASSIFIER = '''
+import minigrad
+import minigrad.nn.functional as F
+from minigrad import nn
+from minigrad.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+
+class Classifier(nn.Module):
+    """Embedded tokens through a two-layer bidirectional LSTM; classes from its last states and the mean of its outputs."""
+
+    def __init__(self, tokens: int = 11, width: int = 6, hidden: int = 8, classes: int = 4) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(tokens, width, padding_idx=0)
+        self.lstm = nn.LSTM(width, hidden, num_layers=2, batch_first=True, bidirectional=True)
+        self.norm = nn.LayerNorm(4 * hidden)
+        self.head = nn.Sequential(nn.Linear(4 * hidden, 10), nn.Tanh(), nn.Linear(10, classes))
+
+    def forward(self, tokens: minigrad.Tensor, lengths: minigrad.Tensor) -> minigrad.Tensor:
+        packed = pack_padded_sequence(self.embedding(tokens), lengths, batch_first=True, enforce_sorted=False)
+        output, (hidden, _) = self.lstm(packed)
+        padded, lengths = pad_packed_sequence(output, batch_first=True)
+        mean = padded.sum(1) / lengths.to(padded.dtype).unsqueeze(1)
+        return self.head(self.norm(minigrad.cat([hidden[-2], hidden[-1], mean], dim=1)))
+'''
+STEPS, RATE = 30, 0.01
+
+
+def run_source(text: str, package: str) -> dict[str, Any]:
+    """The names that a model file defines, with its imports of minigrad read as those of another package."""
+    lines = []
+    for line in text.splitlines():
+        if line.startswith(("import minigrad", "from minigrad")):
+            line = line.replace("import minigrad.", f"import {package}.").replace("from minigrad", f"from {package}")
+            line = f"import {package} as minigrad" if line == "import minigrad" else line
+        lines.append(line)
+    names: dict[str, Any] = {"__name__": f"model_with_{package}"}
+    exec(compile("\n".join(lines), f"<model with {package}>", "exec"), names)
+    return names
+
+
+def images(batch: int) -> tuple[np.ndarray, ...]:
+    rng = np.random.default_rng(batch)
+    return rng.standard_normal((4, 3, 16, 16)), rng.integers(0, 10, 4)
+
+
+def sentences(batch: int) -> tuple[np.ndarray, ...]:
+    rng = np.random.default_rng(batch)
+    lengths = rng.integers(1, 8, 5)
+    lengths[2] = 7
+    tokens = rng.integers(1, 11, (5, 7))
+    tokens[np.arange(7) >= lengths[:, None]] = 0
+    return tokens, lengths, rng.integers(0, 4, 5)
+
+
+NETWORKS: list[tuple[str, str, Callable[[dict[str, Any]], Any], Callable[[int], tuple[np.ndarray, ...]]]] = [
+    ("resnet20", CNN, lambda names: names["ResNet"](depth=20), images),
+    ("plain", CNN, lambda names: names["PlainCNN"](image_size=(16, 16), width=8, hidden=20), images),
+    ("lstm", CLASSIFIER, lambda names: names["Classifier"](), sentences),
+]
+
+
+def build(text: str, make: Callable[[dict[str, Any]], Any]) -> Any:
+    """The network in minigrad, in float64, from a fixed seed."""
+    minigrad.manual_seed(0)
+    return make(run_source(text, "minigrad")).double()
+
+
+def loss_of(m: Any, net: Any, batch: tuple[np.ndarray, ...]) -> Any:
+    *inputs, labels = [m.tensor(array) for array in batch]
+    return m.nn.functional.cross_entropy(net(*inputs), labels)
+
+
+def train(m: Any, net: Any, batches: Callable[[int], tuple[np.ndarray, ...]], optimizer: Any) -> list[float]:
+    losses = []
+    for step in range(STEPS):
+        loss = loss_of(m, net, batches(step % 6))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+@pytest.mark.parametrize(("name", "text", "make", "batches"), NETWORKS, ids=[row[0] for row in NETWORKS])
+def test_gradient_is_the_numeric_one(name: str, text: str, make: Any, batches: Any) -> None:
+    """Along random directions in the space of all parameters."""
+    net = build(text, make)
+    batch = batches(0)
+    loss_of(minigrad, net, batch).backward()
+    parameters = list(net.parameters())
+    start = [parameter.array.copy() for parameter in parameters]
+    rng = np.random.default_rng(1)
+    for _ in range(2):
+        direction = [rng.standard_normal(parameter.shape) for parameter in parameters]
+        values = []
+        for sign in (1, -1):
+            for parameter, array, way in zip(parameters, start, direction, strict=True):
+                parameter.array[...] = array + sign * 1e-8 * way
+            with minigrad.no_grad():
+                values.append(loss_of(minigrad, net, batch).item())
+        along = sum(float((p.grad.numpy() * way).sum()) for p, way in zip(parameters, direction, strict=True))
+        assert abs((values[0] - values[1]) / 2e-8 - along) <= 1e-5 * abs(along)
+
+
+def test_training_brings_the_loss_down() -> None:
+    _, text, make, batches = NETWORKS[2]
+    net = build(text, make)
+    losses = train(minigrad, net, lambda _: batches(0), minigrad.optim.Adam(net.parameters(), lr=0.03))
+    assert losses[-1] < 0.05 * losses[0]
+
+
+@pytest.mark.parametrize(("name", "text", "make", "batches"), NETWORKS, ids=[row[0] for row in NETWORKS])
+def test_state_of_a_network_makes_another_the_same(name: str, text: str, make: Any, batches: Any) -> None:
+    net, other = build(text, make), make(run_source(text, "minigrad")).double()
+    other.load_state_dict(net.state_dict())
+    net.eval()
+    other.eval()
+    assert loss_of(minigrad, net, batches(0)).item() == loss_of(minigrad, other, batches(0)).item()
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize(("name", "text", "make", "batches"), NETWORKS, ids=[row[0] for row in NETWORKS])
+def test_same_source_same_gradients_same_training(name: str, text: str, make: Any, batches: Any) -> None:
+    """Per parameter max|g - g'| <= 1e-10 max|g'|, before and after 30 steps of SGD, whose losses are equal to 1e-10."""
+    import torch
+
+    ours, theirs = build(text, make), make(run_source(text, "torch")).double()
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+    assert [n for n, _ in ours.named_parameters()] == [n for n, _ in theirs.named_parameters()]
+    theirs.load_state_dict({key: torch.tensor(tensor.numpy()) for key, tensor in ours.state_dict().items()})
+
+    def compare_gradients() -> None:
+        for m, net in ((minigrad, ours), (torch, theirs)):
+            net.zero_grad()
+            loss_of(m, net, batches(9)).backward()
+        for (key, our), their in zip(ours.named_parameters(), theirs.parameters(), strict=True):
+            assert difference(our.grad.numpy(), their.grad.numpy()) <= 1e-10, key
+
+    compare_gradients()
+    losses = train(minigrad, ours, batches, minigrad.optim.SGD(ours.parameters(), lr=RATE))
+    their_losses = train(torch, theirs, batches, torch.optim.SGD(theirs.parameters(), lr=RATE))
+    assert np.abs(np.array(losses) - np.array(their_losses)).max() <= 1e-10
+    compare_gradients()
+    for our, their in zip(ours.state_dict().values(), theirs.state_dict().values(), strict=True):
+        assert difference(our.numpy(), their.numpy()) <= 1e-10
+    ours.eval()
+    theirs.eval()
+    assert abs(loss_of(minigrad, ours, batches(9)).item() - loss_of(torch, theirs, batches(9)).item()) <= 1e-10
