@@ -204,17 +204,29 @@ def manual_seed(seed: int) -> Generator:
 
 
 def seed() -> int:
-    """Seed the default generator from the operating system's entropy, and return the seed."""
+    """Seed the default generator from the operating system's entropy, and return the seed.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.seed() == minigrad.initial_seed()
+        True
+    """
     return default_generator.seed()
 
 
 def initial_seed() -> int:
-    """The seed of the default generator."""
+    """The seed of the default generator.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.manual_seed(3).initial_seed() == minigrad.initial_seed() == 3
+        True
+    """
     return default_generator.initial_seed()
 
 
 def get_rng_state() -> np.ndarray:
-    """The state of the default generator, 24 bytes."""
+    """The state of the default generator, 24 bytes. See ``set_rng_state``."""
     return default_generator.get_state()
 
 
@@ -223,6 +235,14 @@ def set_rng_state(new_state: Any) -> None:
 
     Raises:
         StateError: it is no state that ``get_rng_state`` gave.
+
+    Example:
+        >>> import minigrad
+        >>> state = minigrad.get_rng_state()
+        >>> first = minigrad.rand(3)
+        >>> minigrad.set_rng_state(state)
+        >>> minigrad.rand(3).tolist() == first.tolist()
+        True
     """
     default_generator.set_state(new_state)
 

@@ -74,7 +74,12 @@ def _stack(arrays: Sequence[Any]) -> Any:
 
 
 def default_convert(sample: Any) -> Any:
-    """A single sample with its arrays as tensors; all else as it is."""
+    """A single sample with its arrays as tensors; all else as it is.
+
+    Example:
+        >>> default_convert((np.float32(1), "a"))
+        [tensor(1.), 'a']
+    """
     if isinstance(sample, (np.ndarray, np.generic)) and sample.dtype.kind in "biuf":
         return tensor(sample)
     if isinstance(sample, Mapping):

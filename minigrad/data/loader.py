@@ -113,10 +113,8 @@ class DataLoader:
         if self.streams:
             batches = self._stream()
             return batches if not self.num_workers else self._ahead(1, lambda _: next(batches, _END), itertools.repeat(None))
-        if self.batch_sampler is None:
-            make, orders = self._sample, iter(self.sampler or ())
-        else:
-            make, orders = self._batch, iter(self.batch_sampler)
+        make: Callable[[Any], Any] = self._sample if self.batch_sampler is None else self._batch
+        orders: Iterator[Any] = iter((self.sampler or ()) if self.batch_sampler is None else self.batch_sampler)
         return map(make, orders) if not self.num_workers else self._ahead(self.num_workers, make, orders)
 
     def _sample(self, index: int) -> Any:

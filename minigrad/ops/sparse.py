@@ -67,7 +67,7 @@ class SparseRows(Tensor):
         return self._rows, self._kept
 
     @property
-    def array(self) -> Array:  # type: ignore[override]
+    def array(self) -> Array:
         """The whole, dense; a new array at each call, which must not be written to."""
         rows, values = self.coalesced_arrays()
         whole = array_module(values).zeros(self._size, values.dtype)

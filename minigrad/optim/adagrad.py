@@ -40,7 +40,7 @@ class Adagrad(Optimizer):
         >>> w = minigrad.tensor([1.0], requires_grad=True)
         >>> adagrad = minigrad.optim.Adagrad([w], lr=0.1)
         >>> (w * w).sum().backward(); adagrad.step(); w
-        tensor([0.9], requires_grad=True)
+        tensor([0.9000], requires_grad=True)
     """
 
     STATE = ("sum",)

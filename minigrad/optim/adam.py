@@ -41,7 +41,7 @@ class Adam(Optimizer):
         >>> w = minigrad.tensor([1.0], requires_grad=True)
         >>> adam = minigrad.optim.Adam([w], lr=0.1)
         >>> (w * w).sum().backward(); adam.step(); w
-        tensor([0.9], requires_grad=True)
+        tensor([0.9000], requires_grad=True)
     """
 
     STATE = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
@@ -130,7 +130,7 @@ class AdamW(Adam):
         >>> w = minigrad.tensor([1.0], requires_grad=True)
         >>> adamw = minigrad.optim.AdamW([w], lr=0.1, weight_decay=0.5)
         >>> (w * w).sum().backward(); adamw.step(); w
-        tensor([0.85], requires_grad=True)
+        tensor([0.8500], requires_grad=True)
     """
 
     def __init__(

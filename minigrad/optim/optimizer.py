@@ -47,7 +47,7 @@ class Optimizer:
         ...                     p.sub_(group["lr"] * p.grad)
         >>> w = minigrad.tensor([1.0], requires_grad=True)
         >>> (w * w).sum().backward(); Descent([w], lr=0.25).step(); w
-        tensor([0.5], requires_grad=True)
+        tensor([0.5000], requires_grad=True)
     """
 
     STATE: tuple[str, ...] | None = None  # names of state of a parameter's shape; None: not known, and not checked

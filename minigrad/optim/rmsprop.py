@@ -42,7 +42,7 @@ class RMSprop(Optimizer):
         >>> w = minigrad.tensor([1.0], requires_grad=True)
         >>> rmsprop = minigrad.optim.RMSprop([w], lr=0.01)
         >>> (w * w).sum().backward(); rmsprop.step(); w
-        tensor([0.9], requires_grad=True)
+        tensor([0.9000], requires_grad=True)
     """
 
     STATE = ("square_avg", "momentum_buffer", "grad_avg")

@@ -40,7 +40,7 @@ class SGD(Optimizer):
         >>> w = minigrad.tensor([1.0], requires_grad=True)
         >>> sgd = minigrad.optim.SGD([w], lr=0.1)
         >>> (w * w).sum().backward(); sgd.step(); w
-        tensor([0.8], requires_grad=True)
+        tensor([0.8000], requires_grad=True)
     """
 
     STATE = OPTIONAL = ("momentum_buffer",)

@@ -55,6 +55,13 @@ def get_ema_multi_avg_fn(decay: float = 0.999) -> Averages:
 
     Raises:
         ArgumentError: ``decay`` lies outside 0 to 1.
+
+    Example:
+        >>> import minigrad
+        >>> average = minigrad.tensor([1.0])
+        >>> get_ema_multi_avg_fn(0.75)([average], [minigrad.tensor([3.0])], 1)
+        >>> average.item()
+        1.5
     """
     _check_decay("get_ema_multi_avg_fn", decay)
 
@@ -69,6 +76,11 @@ def get_ema_avg_fn(decay: float = 0.999) -> Average:
 
     Raises:
         ArgumentError: ``decay`` lies outside 0 to 1.
+
+    Example:
+        >>> import minigrad
+        >>> get_ema_avg_fn(0.75)(minigrad.tensor(1.0), minigrad.tensor(3.0), 1).item()
+        1.5
     """
     _check_decay("get_ema_avg_fn", decay)
 
@@ -79,7 +91,15 @@ def get_ema_avg_fn(decay: float = 0.999) -> Average:
 
 
 def get_swa_multi_avg_fn() -> Averages:
-    """The rule of the plain mean: a <- a + (p - a) / (n + 1), for ``AveragedModel(multi_avg_fn=...)``."""
+    """The rule of the plain mean: a <- a + (p - a) / (n + 1), for ``AveragedModel(multi_avg_fn=...)``.
+
+    Example:
+        >>> import minigrad
+        >>> average = minigrad.tensor([1.0])
+        >>> get_swa_multi_avg_fn()([average], [minigrad.tensor([3.0])], 1)
+        >>> average.item()
+        2.0
+    """
 
     def swa_update(averages: Sequence[Tensor], currents: Sequence[Tensor], count: Any) -> None:
         _towards(averages, currents, 1.0 / (int(count) + 1))
@@ -88,7 +108,13 @@ def get_swa_multi_avg_fn() -> Averages:
 
 
 def get_swa_avg_fn() -> Average:
-    """The same rule for one tensor, for ``AveragedModel(avg_fn=...)``."""
+    """The same rule for one tensor, for ``AveragedModel(avg_fn=...)``.
+
+    Example:
+        >>> import minigrad
+        >>> get_swa_avg_fn()(minigrad.tensor(1.0), minigrad.tensor(3.0), 1).item()
+        2.0
+    """
 
     def swa_update(average: Tensor, current: Tensor, count: Any) -> Tensor:
         return average + (current - average) / (int(count) + 1)
@@ -119,11 +145,8 @@ class AveragedModel(Module):
         >>> model = minigrad.nn.Linear(1, 1, bias=False)
         >>> average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.5))
         >>> for weight in (0.0, 1.0, 1.0):
-        ...     model.weight.data.fill_(weight)
+        ...     _ = minigrad.nn.init.constant_(model.weight, weight)
         ...     average.update_parameters(model)
-        tensor([[0.]])
-        tensor([[1.]])
-        tensor([[1.]])
         >>> average.module.weight.item()
         0.75
     """
@@ -189,6 +212,13 @@ def update_bn(loader: Iterable[Any], model: Module, device: Any = None) -> None:
         loader: batches; of a tuple or list the first part is the input.
         model: the averaged model.
         device: where to move the inputs.
+
+    Example:
+        >>> import minigrad
+        >>> model = minigrad.nn.BatchNorm1d(1)
+        >>> update_bn([minigrad.tensor([[1.0], [3.0]]), minigrad.tensor([[4.0], [6.0]])], model)
+        >>> model.running_mean.item()
+        3.5
     """
     norms = [module for module in model.modules() if hasattr(module, "reset_running_stats") and hasattr(module, "momentum")]
     if not norms:

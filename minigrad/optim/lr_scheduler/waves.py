@@ -140,7 +140,7 @@ class OneCycleLR(LRScheduler):
         else:
             phases.append((self.total_steps - 1, "max_lr", "min_lr", "base_momentum", "max_momentum"))
         names = ("end_step", "start_lr", "end_lr", "start_momentum", "end_momentum")
-        self._schedule_phases = [dict(zip(names, phase, strict=True)) for phase in phases]
+        self._schedule_phases: list[dict[str, Any]] = [dict(zip(names, phase, strict=True)) for phase in phases]
         self.cycle_momentum = cycle_momentum
         if cycle_momentum:
             if not {"momentum", "betas"} & set(optimizer.defaults):
