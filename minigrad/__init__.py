@@ -55,6 +55,7 @@ from minigrad.ops.inplace import *
 from minigrad.ops.inspection import *
 from minigrad.ops.likelihood import *
 from minigrad.ops.linalg import *
+from minigrad.ops.logic import *
 from minigrad.ops.loss import *
 from minigrad.ops.normalization import *
 from minigrad.ops.norms import *
@@ -74,6 +75,7 @@ from minigrad.ops.shape import *
 from minigrad.ops.smooth import *
 from minigrad.ops.softmax import *
 from minigrad.ops.sorting import *
+from minigrad.ops.special import *
 from minigrad.ops.statistics import *
 from minigrad.ops.strided import *
 from minigrad.ops.triangles import *

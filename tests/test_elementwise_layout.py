@@ -13,7 +13,7 @@ import minigrad
 
 UNARY = [
     name
-    for family in ("elementwise", "trigonometry", "rounding")
+    for family in ("elementwise", "special", "trigonometry", "rounding")
     for name in importlib.import_module(f"minigrad.ops.{family}").__all__
 ]
 BINARY = (

@@ -1,4 +1,4 @@
-"""Comparisons, logic and bits: truth values and integers, without derivative."""
+"""Comparisons of elements and of whole tensors: truth values, without derivative."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from minigrad.core.dtypes import int64
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor
 from minigrad.errors import DTypeError
-from minigrad.ops.operands import cast, check_dtype, pair, promote
+from minigrad.ops.operands import cast, check_dtype, pair, promote, two_tensors
 
 # ---------------------------------------------------------------------- comparisons
 
@@ -155,224 +155,6 @@ def _ne(input: Tensor, other: Any) -> Any:
 
 _COMPARABLE = (Tensor, int, float, np.generic)
 
-# ---------------------------------------------------------------------- logic
-
-
-class LogicalAnd(Function):
-    """c = whether neither a nor b is 0."""
-
-    def forward(ctx, a: Array, b: Array) -> Array:
-        return array_module(a).logical_and(a, b)
-
-
-class LogicalOr(Function):
-    """c = whether a or b is not 0."""
-
-    def forward(ctx, a: Array, b: Array) -> Array:
-        return array_module(a).logical_or(a, b)
-
-
-class LogicalXor(Function):
-    """c = whether one of a and b is 0 and the other is not."""
-
-    def forward(ctx, a: Array, b: Array) -> Array:
-        return array_module(a).logical_xor(a, b)
-
-
-class LogicalNot(Function):
-    """y = whether x is 0."""
-
-    def forward(ctx, x: Array) -> Array:
-        return array_module(x).logical_not(x)
-
-
-def logical_and(input: Tensor, other: Tensor) -> Tensor:
-    """Whether neither is 0, element by element.
-
-    Args:
-        input, other: Tensors of any dtype that broadcast.
-
-    Returns:
-        A Tensor of truth values.
-
-    Raises:
-        DTypeError: one of them is no Tensor.
-
-    Example:
-        >>> import minigrad
-        >>> minigrad.logical_and(minigrad.tensor([0, 1]), minigrad.tensor([2.0, 3.0]))
-        tensor([False,  True])
-    """
-    return LogicalAnd.apply(*_two("logical_and", input, other))
-
-
-def logical_or(input: Tensor, other: Tensor) -> Tensor:
-    """Whether one at least is not 0, element by element. See ``logical_and``.
-
-    Example:
-        >>> import minigrad
-        >>> minigrad.logical_or(minigrad.tensor([0, 1]), minigrad.tensor([0.0, 3.0]))
-        tensor([False,  True])
-    """
-    return LogicalOr.apply(*_two("logical_or", input, other))
-
-
-def logical_xor(input: Tensor, other: Tensor) -> Tensor:
-    """Whether exactly one is not 0, element by element. See ``logical_and``.
-
-    Example:
-        >>> import minigrad
-        >>> minigrad.logical_xor(minigrad.tensor([0, 1]), minigrad.tensor([2.0, 3.0]))
-        tensor([ True, False])
-    """
-    return LogicalXor.apply(*_two("logical_xor", input, other))
-
-
-def logical_not(input: Tensor) -> Tensor:
-    """Whether each element is 0. See ``logical_and``.
-
-    Example:
-        >>> import minigrad
-        >>> minigrad.logical_not(minigrad.tensor([0, 2]))
-        tensor([ True, False])
-    """
-    return LogicalNot.apply(check_dtype("logical_not", "input", input, "biuf"))
-
-
-def _two(where: str, input: Any, other: Any) -> tuple[Tensor, Tensor]:
-    return check_dtype(where, "input", input, "biuf"), check_dtype(where, "other", other, "biuf")
-
-
-# ---------------------------------------------------------------------- bits
-
-
-class BitwiseAnd(Function):
-    """c = the bits that are set in both a and b."""
-
-    def forward(ctx, a: Array, b: Array) -> Array:
-        return a & b
-
-
-class BitwiseOr(Function):
-    """c = the bits that are set in a or b."""
-
-    def forward(ctx, a: Array, b: Array) -> Array:
-        return a | b
-
-
-class BitwiseXor(Function):
-    """c = the bits that differ in a and b."""
-
-    def forward(ctx, a: Array, b: Array) -> Array:
-        return a ^ b
-
-
-class BitwiseNot(Function):
-    """y = x with every bit turned over."""
-
-    def forward(ctx, x: Array) -> Array:
-        return ~x
-
-
-class LeftShift(Function):
-    """c = a 2^b."""
-
-    def forward(ctx, a: Array, b: Array) -> Array:
-        return a << b
-
-
-class RightShift(Function):
-    """c = a / 2^b, rounded down."""
-
-    def forward(ctx, a: Array, b: Array) -> Array:
-        return a >> b
-
-
-def bitwise_and(input: Any, other: Any) -> Tensor:
-    """``input & other``: on bits of integers, or on truth values.
-
-    Args:
-        input, other: Tensors of integers or truth values that broadcast, or one of them an integer.
-
-    Raises:
-        DTypeError: an operand holds floats.
-
-    Example:
-        >>> import minigrad
-        >>> minigrad.tensor([5, 6]) & 3
-        tensor([1, 2])
-    """
-    return BitwiseAnd.apply(*_bits("bitwise_and", input, other))
-
-
-def bitwise_or(input: Any, other: Any) -> Tensor:
-    """``input | other``. See ``bitwise_and``.
-
-    Example:
-        >>> import minigrad
-        >>> minigrad.tensor([True, False]) | minigrad.tensor([False, False])
-        tensor([ True, False])
-    """
-    return BitwiseOr.apply(*_bits("bitwise_or", input, other))
-
-
-def bitwise_xor(input: Any, other: Any) -> Tensor:
-    """``input ^ other``. See ``bitwise_and``.
-
-    Example:
-        >>> import minigrad
-        >>> minigrad.tensor([5, 6]) ^ 3
-        tensor([6, 5])
-    """
-    return BitwiseXor.apply(*_bits("bitwise_xor", input, other))
-
-
-def bitwise_not(input: Tensor) -> Tensor:
-    """``~input``. See ``bitwise_and``.
-
-    Example:
-        >>> import minigrad
-        >>> ~minigrad.tensor([True, False])
-        tensor([False,  True])
-    """
-    return BitwiseNot.apply(check_dtype("bitwise_not", "input", input, "biu"))
-
-
-def bitwise_left_shift(input: Any, other: Any) -> Tensor:
-    """``input << other``: the bits moved up by ``other`` places. See ``bitwise_and``; truth values cannot be moved.
-
-    Example:
-        >>> import minigrad
-        >>> minigrad.tensor([1, -3]) << 2
-        tensor([  4, -12])
-    """
-    return LeftShift.apply(*_bits("bitwise_left_shift", input, other, "iu"))
-
-
-def bitwise_right_shift(input: Any, other: Any) -> Tensor:
-    """``input >> other``: the bits moved down by ``other`` places; the sign stays. See ``bitwise_left_shift``.
-
-    Example:
-        >>> import minigrad
-        >>> minigrad.tensor([4, -3]) >> 1
-        tensor([ 2, -2])
-    """
-    return RightShift.apply(*_bits("bitwise_right_shift", input, other, "iu"))
-
-
-def _bits(where: str, input: Any, other: Any, kinds: str = "biu") -> list[Tensor]:
-    a, b = promote(where, input, other)
-    check_dtype(where, "operands", a, kinds, "Compare floats first, or convert them with .long()")
-    return [a, b]
-
-
-def _rlshift(input: Tensor, other: Any) -> Tensor:
-    return bitwise_left_shift(other, input)
-
-
-def _rrshift(input: Tensor, other: Any) -> Tensor:
-    return bitwise_right_shift(other, input)
-
 
 # ---------------------------------------------------------------------- nan and infinity
 
@@ -427,12 +209,24 @@ def isinf(input: Tensor) -> Tensor:
 
 
 def isposinf(input: Tensor) -> Tensor:
-    """Whether each element is infinite and above 0. See ``isnan``."""
+    """Whether each element is infinite and above 0. See ``isnan``.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.isposinf(minigrad.tensor([float("inf"), float("-inf")]))
+        tensor([ True, False])
+    """
     return IsInf.apply(check_dtype("isposinf", "input", input, "biuf"), 1)
 
 
 def isneginf(input: Tensor) -> Tensor:
-    """Whether each element is infinite and below 0. See ``isnan``."""
+    """Whether each element is infinite and below 0. See ``isnan``.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.isneginf(minigrad.tensor([float("inf"), float("-inf")]))
+        tensor([False,  True])
+    """
     return IsInf.apply(check_dtype("isneginf", "input", input, "biuf"), -1)
 
 
@@ -480,7 +274,7 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8
         >>> minigrad.isclose(minigrad.tensor([1.0, 1.0]), minigrad.tensor([1.000001, 1.1]))
         tensor([ True, False])
     """
-    a, b = _two("isclose", input, other)
+    a, b = two_tensors("isclose", input, other)
     if a.array.dtype != b.array.dtype:
         raise DTypeError("isclose", "other", f"{a.array.dtype}, as input", str(b.array.dtype), "Convert it with .to()")
     return IsClose.apply(a, b, rtol, atol, equal_nan)
@@ -508,7 +302,7 @@ def equal(input: Tensor, other: Tensor) -> bool:
         >>> minigrad.equal(minigrad.ones(2), minigrad.ones(3))
         False
     """
-    a, b = _two("equal", input, other)
+    a, b = two_tensors("equal", input, other)
     return a.array.shape == b.array.shape and builtins.bool(Eq.apply(*pair("equal", a, b)).array.all())
 
 
@@ -536,12 +330,6 @@ not_equal, less, less_equal, greater, greater_equal = ne, lt, le, gt, ge
 
 __all__ = [
     "allclose",
-    "bitwise_and",
-    "bitwise_left_shift",
-    "bitwise_not",
-    "bitwise_or",
-    "bitwise_right_shift",
-    "bitwise_xor",
     "eq",
     "equal",
     "ge",
@@ -558,10 +346,6 @@ __all__ = [
     "le",
     "less",
     "less_equal",
-    "logical_and",
-    "logical_not",
-    "logical_or",
-    "logical_xor",
     "lt",
     "ne",
     "not_equal",
@@ -574,15 +358,4 @@ OPERATORS = {
     "__le__": le,
     "__gt__": gt,
     "__ge__": ge,
-    "__and__": bitwise_and,
-    "__rand__": bitwise_and,
-    "__or__": bitwise_or,
-    "__ror__": bitwise_or,
-    "__xor__": bitwise_xor,
-    "__rxor__": bitwise_xor,
-    "__invert__": bitwise_not,
-    "__lshift__": bitwise_left_shift,
-    "__rlshift__": _rlshift,
-    "__rshift__": bitwise_right_shift,
-    "__rrshift__": _rrshift,
 }

@@ -117,6 +117,11 @@ def check_dtype(where: str, argument: str, x: Any, kinds: str, remedy: str = "")
     return x
 
 
+def two_tensors(where: str, input: Any, other: Any) -> tuple[Tensor, Tensor]:
+    """Both operands, if they are Tensors."""
+    return check_dtype(where, "input", input, "biuf"), check_dtype(where, "other", other, "biuf")
+
+
 def dtype_or(where: str, dtype: Any, otherwise: DType) -> DType:
     """The dtype that the user names, or ``otherwise``."""
     return otherwise if dtype is None else as_dtype(where, dtype)

@@ -183,14 +183,14 @@ def numel(input: Tensor) -> int:
 # ---------------------------------------------------------------------- truth values
 
 
-class Any_(Function):  # noqa: N801 - typing has the name
+class AnyOf(Function):
     """y = whether one x at least is not 0 over ``axes``."""
 
     def forward(ctx, x: Array, axes: tuple[int, ...], keepdim: bool) -> Array:
         return x.any(axis=axes, keepdims=keepdim)
 
 
-class All(Function):
+class AllOf(Function):
     """y = whether no x is 0 over ``axes``."""
 
     def forward(ctx, x: Array, axes: tuple[int, ...], keepdim: bool) -> Array:
@@ -223,7 +223,7 @@ def any(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
         >>> minigrad.tensor([[False, True], [False, False]]).any(dim=1)
         tensor([ True, False])
     """
-    return _truth("any", Any_, input, dim, keepdim)
+    return _truth("any", AnyOf, input, dim, keepdim)
 
 
 def all(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
@@ -234,7 +234,7 @@ def all(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
         >>> minigrad.tensor([[True, True], [False, True]]).all(dim=1)
         tensor([ True, False])
     """
-    return _truth("all", All, input, dim, keepdim)
+    return _truth("all", AllOf, input, dim, keepdim)
 
 
 def _truth(where: str, function: type[Function], input: Tensor, dim: Any, keepdim: bool) -> Tensor:

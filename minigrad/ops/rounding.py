@@ -182,8 +182,7 @@ def round(input: Tensor, *, decimals: int = 0) -> Tensor:
         decimals: places after the point, or before it where negative; floats only.
 
     Raises:
-        DTypeError: ``input`` is no Tensor, or holds truth values, or integers where ``decimals`` is not 0; or ``decimals`` is no
-            integer.
+        DTypeError: ``input`` is no Tensor, or holds truth values, or integers where ``decimals`` is not 0.
 
     Example:
         >>> import minigrad
