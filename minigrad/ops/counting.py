@@ -19,7 +19,7 @@ from minigrad.ops.operands import promote
 def unique(
     input: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
 ) -> Any:
-    """The distinct elements in order. Each nan is one of its own.
+    """The distinct elements in order. Each nan is one of its own. No gradient goes through.
 
     Args:
         input: Tensor.

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.device import Array, array_module
+from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, ShapeError
+from minigrad.ops.arithmetic import mul
 from minigrad.ops.dims import one_dim, sizes
 from minigrad.ops.extrema import ValuesAndIndices
 from minigrad.ops.gathering import Gather, gather_array
@@ -202,25 +204,39 @@ def nanmedian(input: Tensor, dim: Any = _GIVEN, keepdim: bool = False) -> Any:
 def _median(where: str, input: Tensor, dim: Any, keepdim: bool, skip: bool) -> Any:
     x = check_tensor(where, "input", input).array
     if dim is _GIVEN:
-        if not x.size:
-            if x.dtype.kind != "f":
-                raise ShapeError(where, "input", "at least one element", f"shape {tuple(x.shape)}")
-            return Tensor._wrap(array_module(x).full((), np.nan, x.dtype))
-        return _median(where, Reshape.apply(input, (x.size,)), 0, False, skip).values
+        if not x.size and x.dtype.kind != "f":
+            raise ShapeError(where, "input", "at least one element", f"shape {tuple(x.shape)}")
+        return Middle.apply(input, skip)
     axis = one_dim(where, dim, x.ndim)
     if not x.ndim:
         return _at(input, axis, order(x, axis, False))
-    size = x.shape[axis]
-    if not size:
+    if not x.shape[axis]:
         raise ShapeError(where, "dim", "a dimension with at least one element", f"dimension {axis} of {tuple(x.shape)}")
-    xp, indices = array_module(x), order(x, axis, False)
+    return _dropped(_at(input, axis, _middle(x, axis, skip)), axis, keepdim)
+
+
+def _middle(x: Array, axis: int, skip: bool) -> Array:
+    """Where the middle element of the order along ``axis`` stands: the first nan if there is one, unless those are skipped."""
+    xp, size = array_module(x), x.shape[axis]
     numbers = xp.expand_dims((x == x).sum(axis=axis), axis)
-    nans = size - numbers
-    if skip:
-        place = xp.maximum(numbers - 1, 0) // 2
-    else:
-        place = xp.where(nans > 0, numbers, (size - 1) // 2)  # the first nan
-    return _dropped(_at(input, axis, gather_array(indices, axis, place)), axis, keepdim)
+    place = xp.maximum(numbers - 1, 0) // 2 if skip else xp.where(numbers < size, numbers, (size - 1) // 2)
+    return gather_array(order(x, axis, False), axis, place)
+
+
+class Middle(Function):
+    """y = the middle of all x in order, of two the smaller;  dx = dy where x = y, divided evenly among ties."""
+
+    def forward(ctx, x: Array, skip: bool) -> Array:
+        xp, flat = array_module(x), x.reshape(-1)
+        y = flat[_middle(flat, 0, skip)].reshape(()) if x.size else xp.full((), np.nan, x.dtype)
+        ctx.save_for_backward(x, y)
+        return y
+
+    def backward(ctx, dy: Tensor) -> Any:
+        x, y = (tensor.array for tensor in ctx.saved_tensors)
+        share = ((x == y) | ((x != x) & (y != y))).astype(x.dtype)
+        share /= array_module(x).maximum(share.sum(), 1)
+        return mul(dy, Tensor._wrap(share)), None
 
 
 def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> ValuesAndIndices:
