@@ -19,9 +19,10 @@ FACES = ("minigrad", "minigrad.autograd", "minigrad.nn", "minigrad.nn.functional
 def public(face: str) -> list[tuple[str, Any]]:
     """The functions and classes that a public module shows and this project wrote."""
     module: ModuleType = importlib.import_module(face)
+    names = getattr(module, "__all__", vars(module))
     return [
         (f"{face}.{name}", value)
-        for name, value in sorted(vars(module).items())
+        for name, value in sorted([(name, vars(module)[name]) for name in names])
         if not name.startswith("_")
         and (inspect.isfunction(value) or inspect.isclass(value))
         and value.__module__.startswith("minigrad")
