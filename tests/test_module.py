@@ -149,6 +149,12 @@ REFUSALS = [
     Refusal("Linear sizes", lambda m: m.nn.Linear(3, -1), ArgumentError, ("Linear", "out_features", "-1")),
     Refusal("Linear of a float", lambda m: m.nn.Linear(3.0, 1), DTypeError, ("Linear", "in_features", "3.0")),
     Refusal("Bilinear of nothing", lambda m: m.nn.Bilinear(0, 1, 1), ArgumentError, ("Bilinear", "in1_features", "at least 1")),
+    Refusal(
+        "Bilinear input",
+        lambda m: m.nn.Bilinear(2, 3, 4)(m.ones(5, 2), m.ones(5, 2)),
+        MinigradError,
+        ("Bilinear", "input2", "3", "(5, 2)"),
+    ),
     Refusal("Conv groups", lambda m: m.nn.Conv2d(3, 4, 3, groups=2), ArgumentError, ("Conv2d", "in_channels", "groups=2", "3")),
     Refusal("Conv groups out", lambda m: m.nn.Conv2d(4, 3, 3, groups=2), ArgumentError, ("out_channels", "groups=2", "3")),
     Refusal("Conv groups 0", lambda m: m.nn.Conv1d(4, 3, 3, groups=0), ArgumentError, ("Conv1d", "groups", "at least 1")),

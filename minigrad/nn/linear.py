@@ -6,11 +6,13 @@ import math
 from typing import Any
 
 from minigrad.core.tensor import Tensor
+from minigrad.errors import ShapeError
 from minigrad.nn import functional as F
 from minigrad.nn import init
 from minigrad.nn.checks import check_counts
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import Parameter, empty_parameter
+from minigrad.ops.einsum import einsum
 
 
 class Identity(Module):
@@ -125,7 +127,11 @@ class Bilinear(Module):
         reset_bias(self.bias, self.in1_features)
 
     def forward(self, input1: Tensor, input2: Tensor) -> Tensor:
-        return F.bilinear(input1, input2, self.weight, self.bias)
+        for name, tensor, size in (("input1", input1, self.in1_features), ("input2", input2, self.in2_features)):
+            if not tensor.array.ndim or tensor.array.shape[-1] != size:
+                raise ShapeError("Bilinear", name, f"a last dimension of {size}", f"shape {tuple(tensor.array.shape)}")
+        output = einsum("...i,kij,...j->...k", input1, self.weight, input2)
+        return output if self.bias is None else output + self.bias
 
     def extra_repr(self) -> str:
         sizes = f"in1_features={self.in1_features}, in2_features={self.in2_features}, out_features={self.out_features}"
