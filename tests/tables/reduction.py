@@ -113,7 +113,7 @@ CASES = [
     Case("logsumexp/integers", lambda m, x: x.logsumexp(0), integers(2, 3)),
     Case("logsumexp/no dimensions", lambda m, x: x.logsumexp(0), normal()),
     Case("logsumexp/empty", lambda m, x: (m.logsumexp(x, 0), m.logsumexp(x, 1)), normal(0, 3), order=0),
-    Case("numel", lambda m, x: m.tensor([m.numel(x), x.numel()]), normal(2, 3), order=0),
+    Case("numel/function", lambda m, x: m.tensor([m.numel(x), x.numel()]), normal(2, 3), order=0),
 ]
 
 ERRORS = [
