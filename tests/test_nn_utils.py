@@ -71,6 +71,21 @@ def test_clip_of_odd_gradients() -> None:
     assert not parameters[0].grad.requires_grad
 
 
+def test_clip_of_sparse_gradients_leaves_them_sparse() -> None:
+    table, twin = (nn.Embedding(50, 2, sparse=sparse, _weight=minigrad.ones(50, 2)) for sparse in (True, False))
+    for layer in (table, twin):
+        layer(minigrad.tensor([0, 1, 1])).sum().backward()
+    kind = type(table.weight.grad)
+    assert kind is not minigrad.Tensor
+    for clip in (lambda p: nn.utils.clip_grad_norm_(p, 0.5), lambda p: nn.utils.clip_grad_value_(p, 0.2)):
+        first, second = clip(table.parameters()), clip(twin.parameters())
+        assert first is second is None or first.item() == pytest.approx(second.item())
+        assert type(table.weight.grad) is kind
+        assert np.allclose(table.weight.grad.to_dense().numpy(), twin.weight.grad.numpy())
+    table.double()
+    assert type(table.weight.grad) is kind and table.weight.grad.dtype == minigrad.float64
+
+
 def test_clip_by_value() -> None:
     parameters = with_grads(minigrad, [3.0, -0.5], [[-12.0]])
     nn.utils.clip_grad_value_(parameters, 1)

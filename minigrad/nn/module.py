@@ -357,11 +357,12 @@ class Module:
             return array if dtype is None or array.dtype.kind != "f" or array.dtype == dtype else array.astype(dtype, order="K")
 
         for parameter in self.parameters():
-            for tensor in (parameter, parameter.grad):
-                if tensor is not None and (array := converted(tensor.array)) is not tensor.array:
-                    tensor.array = array
-                    if tensor._counter is not None:
-                        tensor._counter[0] += 1  # a graph that needs the old numbers must not meet the new ones
+            if (array := converted(parameter.array)) is not parameter.array:
+                parameter.array = array
+                if parameter._counter is not None:
+                    parameter._counter[0] += 1  # a graph that needs the old numbers must not meet the new ones
+            if parameter.grad is not None:
+                parameter.grad = parameter.grad.detach().to(parameter.device).to(parameter.dtype)
         buffers: dict[int, Tensor] = {}
         for module in self.modules():
             for name, buffer in module._buffers.items():

@@ -9,7 +9,6 @@ from minigrad.core.modes import no_grad
 from minigrad.core.tensor import Tensor
 from minigrad.errors import ArgumentError, DTypeError, GradError
 from minigrad.ops.creation import tensor
-from minigrad.ops.norms import norm
 from minigrad.ops.parts import stack
 
 Tensors = Tensor | Iterable[Tensor]
@@ -47,11 +46,11 @@ def get_total_norm(
         >>> get_total_norm([minigrad.tensor([3.0]), minigrad.tensor([4.0])])
         tensor(5.)
     """
-    found = [item for item in _as_list("get_total_norm", "tensors", tensors) if item.array.size]
+    found = [item for item in _as_list("get_total_norm", "tensors", tensors) if item.numel()]
     if not found:
         return tensor(0.0)
     power = float(norm_type)
-    total = norm(stack([norm(item, power).to(found[0].device) for item in found]), power)
+    total = stack([item.norm(power).to(found[0].device) for item in found]).norm(power)
     if error_if_nonfinite and not bool(total.isfinite()):
         raise GradError(
             "clip_grad_norm_",
