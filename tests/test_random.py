@@ -399,3 +399,86 @@ def test_refusal_says_what_to_do(call: Callable[[Any], Any], error: type[Minigra
     with pytest.raises(error) as caught:
         call(minigrad)
     assert words in str(caught.value)
+
+
+# ---------------------------------------------------------------------- PyTorch beside
+
+FORMS: dict[str, Callable[[Any], Any]] = {
+    "rand": lambda m: m.rand(2, 3),
+    "rand/one sequence": lambda m: m.rand((2, 3), dtype=m.float64),
+    "rand/named size": lambda m: m.rand(size=(2,)),
+    "rand/nothing": lambda m: m.rand(()),
+    "randn/empty": lambda m: m.randn(0, 3),
+    "randn/half": lambda m: m.randn(3, dtype=m.float16),
+    "randint": lambda m: m.randint(5, (2, 2)),
+    "randint/low": lambda m: m.randint(2, 5, (2, 2)),
+    "randint/named": lambda m: m.randint(low=2, high=5, size=(2,)),
+    "randint/high named": lambda m: m.randint(high=5, size=(2,)),
+    "randint/float": lambda m: m.randint(5, (2,), dtype=m.float32),
+    "randint/bytes": lambda m: m.randint(0, 256, (9,), dtype=m.uint8),
+    "randint/bool": lambda m: m.randint(0, 2, (9,), dtype=m.bool),
+    "randperm": lambda m: m.randperm(7),
+    "randperm/0": lambda m: m.randperm(0),
+    "randperm/float": lambda m: m.randperm(7, dtype=m.float32),
+    "rand_like": lambda m: m.rand_like(m.zeros(2, 3, dtype=m.float64)),
+    "randn_like": lambda m: m.randn_like(m.zeros(2, 3), dtype=m.float64),
+    "randint_like": lambda m: m.randint_like(m.zeros(2, 3), 5),
+    "randint_like/low": lambda m: m.randint_like(m.zeros(2, dtype=m.int32), 2, 5),
+    "bernoulli": lambda m: m.bernoulli(m.full((3,), 0.5)),
+    "bernoulli/p": lambda m: m.bernoulli(m.zeros(3, dtype=m.int64), 0.5),
+    "bernoulli/method": lambda m: m.full((3,), 0.5, dtype=m.float64).bernoulli(),
+    "multinomial": lambda m: m.multinomial(m.ones(5), 3),
+    "multinomial/rows": lambda m: m.multinomial(m.ones(2, 5, dtype=m.float64), 3),
+    "multinomial/replacement": lambda m: m.multinomial(m.ones(2, 5), 9, True),
+    "multinomial/method": lambda m: m.ones(5).multinomial(num_samples=3, replacement=True),
+    "normal/tensors": lambda m: m.normal(m.zeros(2, 1), m.ones(3)),
+    "normal/one tensor": lambda m: m.normal(m.zeros(2, 1, dtype=m.float64), 2.0),
+    "normal/std alone": lambda m: m.normal(mean=0.5, std=m.ones(3)),
+    "normal/mean alone": lambda m: m.normal(m.zeros(3)),
+    "normal/numbers": lambda m: m.normal(0.0, 1.0, (2, 3)),
+    "normal_": lambda m: m.zeros(3).normal_(mean=1, std=2),
+    "uniform_": lambda m: m.zeros(3, dtype=m.float64).uniform_(-1, 1),
+    "exponential_": lambda m: m.zeros(3).exponential_(),
+    "random_": lambda m: m.zeros(3, dtype=m.uint8).random_(),
+    "random_/to": lambda m: m.zeros(3).random_(10),
+    "random_/from": lambda m: m.zeros(3, dtype=m.int32).random_(-5, 10),
+    "bernoulli_": lambda m: m.zeros(3).bernoulli_(),
+    "bernoulli_/p": lambda m: m.zeros(3, dtype=m.bool).bernoulli_(m.full((3,), 0.5)),
+}
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("name", list(FORMS))
+def test_each_form_gives_pytorchs_shape_dtype_and_range(name: str) -> None:
+    import torch
+
+    ours, theirs = FORMS[name](minigrad), FORMS[name](torch)
+    assert tuple(ours.shape) == tuple(theirs.shape)
+    assert str(ours.dtype) == str(theirs.dtype).removeprefix("torch.")
+
+
+@pytest.mark.peer
+def test_distributions_are_pytorchs() -> None:
+    import torch
+
+    torch.manual_seed(0)
+    calls: list[Callable[[Any], Any]] = [
+        lambda m: m.rand(COUNT),
+        lambda m: m.randn(COUNT),
+        lambda m: m.zeros(COUNT).exponential_(3.0),
+        lambda m: m.normal(m.zeros(COUNT), 2.0),
+        lambda m: m.randint(-3, 9, (COUNT,)).double(),
+        lambda m: m.multinomial(m.tensor([0.1, 0.2, 0.7]), COUNT, True).double(),
+    ]
+    for call in calls:
+        assert stats.ks_2samp(call(minigrad).numpy(), call(torch).numpy()).pvalue > 1e-3
+
+
+@pytest.mark.peer
+def test_seeds_are_pytorchs() -> None:
+    import torch
+
+    for seed in (0, 5, -1, -7, 2**63, 2**64 - 1, -(2**63)):
+        ours, theirs = minigrad.Generator().manual_seed(seed), torch.Generator().manual_seed(seed)
+        assert ours.initial_seed() == theirs.initial_seed()
+    assert minigrad.Generator().initial_seed() == torch.Generator().initial_seed()
