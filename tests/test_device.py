@@ -146,3 +146,16 @@ def test_mixed_devices_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
         minigrad.ones(2) + far
     for word in ("add", "(2,) on cpu", "(2,) on cuda:1", ".to('cuda:1')"):
         assert word in str(caught.value)
+
+
+def test_quiet_is_as_quiet_as_errstate() -> None:
+    zero = np.zeros(2, np.float32)
+    before = np.geterr()
+    with devices.quiet():
+        assert np.geterr() == dict.fromkeys(("divide", "over", "under", "invalid"), "ignore")
+        with devices.quiet():
+            assert np.isnan(zero / zero).all()
+        assert np.isinf(1 / zero).all()
+    assert np.geterr() == before
+    with pytest.warns(RuntimeWarning):
+        zero / zero

@@ -53,10 +53,14 @@ class quiet:  # noqa: N801 - it stands where np.errstate would
 
 
 def _error_state() -> tuple[contextvars.ContextVar, Any]:
-    """The context variable in which NumPy keeps its error handling, and the value that ignores all."""
+    """The context variable in which NumPy keeps its error handling, and the value that ignores all.
+
+    A NumPy that keeps it elsewhere gets a variable that it does not know: then it warns, and all still works.
+    """
     with np.errstate(all="ignore"):
         inside = contextvars.copy_context()
-    return next((variable, value) for variable, value in inside.items() if variable.name == "numpy.ufunc.extobj")
+    known = [(variable, value) for variable, value in inside.items() if variable.name == "numpy.ufunc.extobj"]
+    return known[0] if known else (contextvars.ContextVar("unknown"), None)
 
 
 _ERRORS, _IGNORED = _error_state()
