@@ -58,7 +58,10 @@ class Anomaly(Observer):
         if results is None or not self.check_nan:
             return
         arrived = [grad.array for grad in grads if grad is not None]
-        saved = [kept.array if isinstance(kept, Tensor) else kept for kept, *_ in node._saved or ()]
+        held = (
+            node._saved if isinstance(node._saved, list) else []
+        )  # a checkpoint's promise was fulfilled by backward, or not asked
+        saved = [kept.array if isinstance(kept, Tensor) else kept for kept, *_ in held]
         made = [result.array for result in results if isinstance(result, Tensor)]
         where = f"of the op called at {node._line}" if node._line else "of an op called outside anomaly mode"
         self.judge(node, "backward", where, [*arrived, *saved], made)

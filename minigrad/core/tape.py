@@ -44,6 +44,7 @@ class _Mode(threading.local):
     grad = True
     inference = False
     observers: tuple[Observer, ...] = ()
+    saver: Any = None  # a checkpoint, which decides what becomes of the arrays that nodes save
     wanted: tuple[Any, tuple[bool, ...]] | None = None  # a node, and for each of its inputs whether its gradient is wanted
 
 
@@ -233,6 +234,13 @@ class Function:
         self._materialize = value
 
     def _keep(self, args: tuple, outputs: tuple) -> None:
+        """What becomes of the saved arrays: they are kept, or what ``mode.saver`` does (a checkpoint)."""
+        if mode.saver is None:
+            self._keep_now(args, outputs)
+        else:
+            mode.saver.keep(self, args, outputs)
+
+    def _keep_now(self, args: tuple, outputs: tuple) -> None:
         """Turn saved arrays into what survives, with the version that must still hold when it is asked for.
 
         Each becomes (what, counter, version, nr): an input Tensor, or an output's array with its number ``nr``, or a bare
@@ -282,6 +290,8 @@ class Function:
                 "none: an earlier backward freed them",
                 "Pass retain_graph=True to the first backward, or run the forward pass again",
             )
+        if type(self._saved) is not list:
+            self._saved = self._saved.fulfil(self) if self._saved else []
         tensors = []
         for kept, counter, version, nr in self._saved:
             if counter is not None and counter[0] != version:

@@ -112,7 +112,7 @@ def _keep_apart(newest: Any, start: int, old: Tensor) -> None:
             continue
         seen.add(id(node))
         stack.extend([edge[0] for edge in node.edges if edge is not None])
-        for position, (kept, counter, version, nr) in enumerate(node._saved or ()):
+        for position, (kept, counter, version, nr) in enumerate(node._saved if isinstance(node._saved, list) else ()):
             if counter is not old._counter:
                 continue
             if isinstance(kept, Tensor):

@@ -1,5 +1,5 @@
 """What stands beside the layers, under PyTorch's names."""
 
-from minigrad.utils import data
+from minigrad.utils import checkpoint, data
 
-__all__ = ["data"]
+__all__ = ["checkpoint", "data"]
