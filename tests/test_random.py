@@ -147,6 +147,16 @@ def test_bernoulli_has_the_probabilities_asked_for() -> None:
     assert abs(sampling.keep_mask("dropout", (COUNT,), 0.3, np).mean() - 0.3) < 4 * 0.5 / math.sqrt(COUNT)
 
 
+@pytest.mark.parametrize("p", [0, 0.0, 1e-9, 2.0**-24, 0.3, 0.5, 1 / 3, 1 - 2.0**-24, 1 - 2.0**-30, 1.0, 1, True])
+@pytest.mark.parametrize("shape", [(), (0,), (7,), (101, 33)])
+def test_a_mask_is_a_comparison_of_uniforms(p: float, shape: tuple[int, ...]) -> None:
+    a, b = seeded(2), seeded(2)
+    mask = sampling.keep_mask("dropout", shape, p, np, a)
+    assert mask.dtype == bool and mask.shape == shape
+    assert np.array_equal(mask, minigrad.rand(shape, generator=b).numpy() < p)
+    assert np.array_equal(a.get_state(), b.get_state())
+
+
 @pytest.mark.parametrize("replacement", [True, False])
 def test_multinomial_has_the_weights_asked_for(replacement: bool) -> None:
     weights = np.array([[1.0, 0.0, 2.0, 5.0], [0.0, 3.0, 3.0, 0.0]])

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import operator
+import sys
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,19 @@ def _uniform(shape: tuple[int, ...], dtype: DType, xp: Any, generator: Generator
     key, block = generator.reserve(streams.blocks_used("uniform", math.prod(shape), kind))
     drawn = streams.uniform(key, block, shape, kind, xp)
     return drawn if dtype == kind else (xp.floor(drawn * 2.0**11) * 2.0**-11).astype(dtype)
+
+
+def _below(shape: tuple[int, ...], p: float, xp: Any, generator: Generator) -> Array:
+    """``_uniform(shape, float32) < p`` without the floats: h 2**-32 < p, with p rounded up to a multiple of 2**-24."""
+    count = math.prod(shape)
+    key, block = generator.reserve(streams.blocks_used("uniform", count, _SINGLE))
+    limit = math.ceil(float(np.float32(p)) * 2.0**24) << 8
+    if limit >= 1 << 32:
+        return xp.ones(shape, bool)
+    halves = streams.words(key, block, -(-count // 2), xp).view(np.uint32)
+    if sys.byteorder == "big":
+        halves = halves.reshape(-1, 2)[:, ::-1].reshape(-1)
+    return (halves[:count] < limit).reshape(shape)
 
 
 def _normal(shape: tuple[int, ...], dtype: DType, xp: Any, generator: Generator) -> Array:
@@ -174,7 +188,7 @@ def bernoulli_array(
     if isinstance(p, (int, float)):
         if not 0 <= p <= 1:
             raise ArgumentError(where, "p", "a probability from 0 to 1", str(p))
-        return (_uniform(shape, _SINGLE, xp, owner) < p).astype(dtype, copy=False)
+        return _below(shape, p, xp, owner).astype(dtype, copy=False)
     if not bool(((p >= 0) & (p <= 1)).all()):
         raise ArgumentError(where, "p", "probabilities from 0 to 1", f"numbers from {p.min()} to {p.max()}")
     try:
