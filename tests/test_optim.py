@@ -499,6 +499,7 @@ REFUSALS: list[tuple[Callable[[], Any], type[MinigradError], str]] = [
     (lambda: SGD([], lr=0.1), ArgumentError, "at least one parameter"),
     (lambda: SGD([np.zeros(2)]), DTypeError, "params[0]: expected a Tensor, got ndarray"),
     (lambda: SGD([_one() * 2]), GradError, "params[0]: expected a leaf, got the result of"),
+    (lambda: SGD([minigrad.zeros(1).expand(3).requires_grad_()]), ArgumentError, "Clone the tensor first"),
     (lambda: SGD([{"params": {_one()}}]), DTypeError, "a set"),
     (lambda: SGD([{"lr": 1}]), DTypeError, "a dict with 'params'"),
     (lambda: _twice(_one()), ArgumentError, "each parameter once"),

@@ -105,6 +105,9 @@ class Optimizer:
                 raise DTypeError(name, f"params[{place}]", "a Tensor", type(p).__name__)
             if not p.is_leaf:
                 raise GradError(name, f"params[{place}]", "a leaf", f"the result of {p.grad_fn!r}", "Use what it is made from")
+            if not getattr(p.array.flags, "writeable", True):
+                got = "read-only or expanded memory"
+                raise ArgumentError(name, f"params[{place}]", "memory that may be written", got, "Clone the tensor first")
             if id(p) in seen:
                 raise ArgumentError(name, f"params[{place}]", "each parameter once", "one that came before")
             seen.add(id(p))

@@ -50,7 +50,8 @@ class SequentialLR(_Several):
         milestones: one less than there are schedules.
 
     Raises:
-        ArgumentError: numbers that do not fit, schedules of several optimisers, or a ``ReduceLROnPlateau``.
+        ArgumentError: numbers that do not fit, schedules of several optimisers, a ``ReduceLROnPlateau``, or a schedule that
+            is itself made of others.
 
     Example:
         >>> import minigrad
@@ -109,6 +110,16 @@ class ChainedScheduler(_Several):
 
     Raises:
         ArgumentError: no schedule, schedules of several optimisers, or a ``ReduceLROnPlateau``.
+
+    Example:
+        >>> import minigrad
+        >>> from minigrad.optim.lr_scheduler import ChainedScheduler, ConstantLR, ExponentialLR
+        >>> sgd = minigrad.optim.SGD([minigrad.zeros(1, requires_grad=True)], lr=1.0)
+        >>> schedule = ChainedScheduler([ConstantLR(sgd, factor=0.5, total_iters=9), ExponentialLR(sgd, gamma=0.5)])
+        >>> sgd.step()
+        >>> schedule.step()
+        >>> schedule.get_last_lr()
+        [0.25]
     """
 
     def __init__(self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None = None) -> None:

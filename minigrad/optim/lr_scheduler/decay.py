@@ -47,6 +47,19 @@ class LambdaLR(_Lambdas):
         optimizer: whose learning rates it sets.
         lr_lambda: a function of the step's number, or one for each group.
         last_epoch: the number of the last step done; -1 to begin.
+
+    Raises:
+        ArgumentError: another number of functions than of groups.
+
+    Example:
+        >>> import minigrad
+        >>> sgd = minigrad.optim.SGD([minigrad.zeros(1, requires_grad=True)], lr=1.0)
+        >>> schedule = minigrad.optim.lr_scheduler.LambdaLR(sgd, lambda step: 0.5**step)
+        >>> for _ in range(3):
+        ...     sgd.step()
+        ...     schedule.step()
+        >>> round(schedule.get_last_lr()[0], 6)
+        0.125
     """
 
     def get_lr(self) -> list[float]:
@@ -54,7 +67,26 @@ class LambdaLR(_Lambdas):
 
 
 class MultiplicativeLR(_Lambdas):
-    """The rate at step t is the one before times ``lr_lambda(t)``. See ``LambdaLR``."""
+    """The rate at step t is the one before times ``lr_lambda(t)``.
+
+    Args:
+        optimizer: whose learning rates it sets.
+        lr_lambda: a function of the step's number, or one for each group.
+        last_epoch: the number of the last step done; -1 to begin.
+
+    Raises:
+        ArgumentError: another number of functions than of groups.
+
+    Example:
+        >>> import minigrad
+        >>> sgd = minigrad.optim.SGD([minigrad.zeros(1, requires_grad=True)], lr=1.0)
+        >>> schedule = minigrad.optim.lr_scheduler.MultiplicativeLR(sgd, lambda step: 0.5)
+        >>> for _ in range(3):
+        ...     sgd.step()
+        ...     schedule.step()
+        >>> round(schedule.get_last_lr()[0], 6)
+        0.125
+    """
 
     def get_lr(self) -> list[float]:
         if self._is_initial:
@@ -63,7 +95,27 @@ class MultiplicativeLR(_Lambdas):
 
 
 class StepLR(LRScheduler):
-    """The rate is multiplied by ``gamma`` every ``step_size`` steps."""
+    """The rate is multiplied by ``gamma`` every ``step_size`` steps.
+
+    Args:
+        optimizer: whose learning rates it sets.
+        step_size: 1 or more.
+        gamma: the factor.
+        last_epoch: the number of the last step done; -1 to begin.
+
+    Raises:
+        ArgumentError: ``step_size`` is no whole number of at least 1.
+
+    Example:
+        >>> import minigrad
+        >>> sgd = minigrad.optim.SGD([minigrad.zeros(1, requires_grad=True)], lr=1.0)
+        >>> schedule = minigrad.optim.lr_scheduler.StepLR(sgd, step_size=2, gamma=0.5)
+        >>> for _ in range(5):
+        ...     sgd.step()
+        ...     schedule.step()
+        >>> round(schedule.get_last_lr()[0], 6)
+        0.25
+    """
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1) -> None:
         self.step_size, self.gamma = check_count(self, "step_size", step_size, 1), gamma
@@ -77,7 +129,24 @@ class StepLR(LRScheduler):
 
 
 class MultiStepLR(LRScheduler):
-    """The rate is multiplied by ``gamma`` at each of the steps ``milestones``; twice at one that stands there twice."""
+    """The rate is multiplied by ``gamma`` at each of the steps ``milestones``; twice at one that stands there twice.
+
+    Args:
+        optimizer: whose learning rates it sets.
+        milestones: numbers of steps.
+        gamma: the factor.
+        last_epoch: the number of the last step done; -1 to begin.
+
+    Example:
+        >>> import minigrad
+        >>> sgd = minigrad.optim.SGD([minigrad.zeros(1, requires_grad=True)], lr=1.0)
+        >>> schedule = minigrad.optim.lr_scheduler.MultiStepLR(sgd, milestones=[2, 3], gamma=0.5)
+        >>> for _ in range(3):
+        ...     sgd.step()
+        ...     schedule.step()
+        >>> round(schedule.get_last_lr()[0], 6)
+        0.25
+    """
 
     def __init__(self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1, last_epoch: int = -1) -> None:
         self.milestones, self.gamma = Counter(milestones), gamma
@@ -96,7 +165,24 @@ class MultiStepLR(LRScheduler):
 class ConstantLR(LRScheduler):
     """The initial rate times ``factor`` for ``total_iters`` steps, and the initial rate from there on.
 
-    ``factor`` lies above 0 (PyTorch takes 0 as well, and divides by it at the end) and does not exceed 1.
+    Args:
+        optimizer: whose learning rates it sets.
+        factor: above 0 (PyTorch takes 0 as well, and divides by it at the end) and at most 1.
+        total_iters: 0 or more.
+        last_epoch: the number of the last step done; -1 to begin.
+
+    Raises:
+        ArgumentError: an argument outside these ranges.
+
+    Example:
+        >>> import minigrad
+        >>> sgd = minigrad.optim.SGD([minigrad.zeros(1, requires_grad=True)], lr=1.0)
+        >>> schedule = minigrad.optim.lr_scheduler.ConstantLR(sgd, factor=0.5, total_iters=2)
+        >>> for _ in range(1):
+        ...     sgd.step()
+        ...     schedule.step()
+        >>> round(schedule.get_last_lr()[0], 6)
+        0.5
     """
 
     def __init__(self, optimizer: Optimizer, factor: float = 1.0 / 3, total_iters: int = 5, last_epoch: int = -1) -> None:
@@ -116,9 +202,27 @@ class ConstantLR(LRScheduler):
 
 
 class LinearLR(LRScheduler):
-    """A straight line from the initial rate times ``start_factor`` to that times ``end_factor`` in ``total_iters`` steps.
+    """A straight line from the initial rate times ``start_factor`` to that times ``end_factor``: the usual warm-up.
 
-    The usual warm-up: ``start_factor`` above 0, both at most 1.
+    Args:
+        optimizer: whose learning rates it sets.
+        start_factor: above 0 and at most 1.
+        end_factor: from 0 to 1.
+        total_iters: the steps of the line; 0 or more.
+        last_epoch: the number of the last step done; -1 to begin.
+
+    Raises:
+        ArgumentError: an argument outside these ranges.
+
+    Example:
+        >>> import minigrad
+        >>> sgd = minigrad.optim.SGD([minigrad.zeros(1, requires_grad=True)], lr=1.0)
+        >>> schedule = minigrad.optim.lr_scheduler.LinearLR(sgd, start_factor=0.5, total_iters=4)
+        >>> for _ in range(2):
+        ...     sgd.step()
+        ...     schedule.step()
+        >>> round(schedule.get_last_lr()[0], 6)
+        0.75
     """
 
     def __init__(
@@ -152,7 +256,23 @@ class LinearLR(LRScheduler):
 
 
 class ExponentialLR(LRScheduler):
-    """The rate is multiplied by ``gamma`` at every step."""
+    """The rate is multiplied by ``gamma`` at every step.
+
+    Args:
+        optimizer: whose learning rates it sets.
+        gamma: the factor.
+        last_epoch: the number of the last step done; -1 to begin.
+
+    Example:
+        >>> import minigrad
+        >>> sgd = minigrad.optim.SGD([minigrad.zeros(1, requires_grad=True)], lr=1.0)
+        >>> schedule = minigrad.optim.lr_scheduler.ExponentialLR(sgd, gamma=0.5)
+        >>> for _ in range(3):
+        ...     sgd.step()
+        ...     schedule.step()
+        >>> round(schedule.get_last_lr()[0], 6)
+        0.125
+    """
 
     def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1) -> None:
         self.gamma = gamma
@@ -166,7 +286,27 @@ class ExponentialLR(LRScheduler):
 
 
 class PolynomialLR(LRScheduler):
-    """The initial rate times (1 - t / ``total_iters``) to the power ``power``, and 0 after that."""
+    """The initial rate times (1 - t / ``total_iters``) to the power ``power``, and 0 after that.
+
+    Args:
+        optimizer: whose learning rates it sets.
+        total_iters: 1 or more.
+        power: the exponent.
+        last_epoch: the number of the last step done; -1 to begin.
+
+    Raises:
+        ArgumentError: ``total_iters`` is no whole number of at least 1.
+
+    Example:
+        >>> import minigrad
+        >>> sgd = minigrad.optim.SGD([minigrad.zeros(1, requires_grad=True)], lr=1.0)
+        >>> schedule = minigrad.optim.lr_scheduler.PolynomialLR(sgd, total_iters=4, power=2.0)
+        >>> for _ in range(2):
+        ...     sgd.step()
+        ...     schedule.step()
+        >>> round(schedule.get_last_lr()[0], 6)
+        0.25
+    """
 
     def __init__(self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1) -> None:
         self.total_iters, self.power = check_count(self, "total_iters", total_iters, 1), power

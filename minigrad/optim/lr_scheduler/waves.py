@@ -14,6 +14,25 @@ class CosineAnnealingLR(LRScheduler):
     """Half a cosine wave from the initial rate to ``eta_min`` in ``T_max`` steps, and back if it goes on.
 
     Loshchilov and Hutter 2017 (https://arxiv.org/abs/1608.03983), equation 5, without restarts.
+
+    Args:
+        optimizer: whose learning rates it sets.
+        T_max: the steps of half a wave, above 0.
+        eta_min: the lowest rate.
+        last_epoch: the number of the last step done; -1 to begin.
+
+    Raises:
+        ArgumentError: ``T_max`` is not above 0.
+
+    Example:
+        >>> import minigrad
+        >>> sgd = minigrad.optim.SGD([minigrad.zeros(1, requires_grad=True)], lr=1.0)
+        >>> schedule = minigrad.optim.lr_scheduler.CosineAnnealingLR(sgd, T_max=10)
+        >>> for _ in range(5):
+        ...     sgd.step()
+        ...     schedule.step()
+        >>> round(schedule.get_last_lr()[0], 6)
+        0.5
     """
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
@@ -47,6 +66,21 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         T_mult: 1 or more.
         eta_min: the lowest rate.
         last_epoch: the number of the last step done; -1 to begin.
+
+    Raises:
+        ArgumentError: ``T_0`` or ``T_mult`` is no whole number of at least 1.
+
+    Example:
+        >>> import minigrad
+        >>> sgd = minigrad.optim.SGD([minigrad.zeros(1, requires_grad=True)], lr=1.0)
+        >>> schedule = minigrad.optim.lr_scheduler.CosineAnnealingWarmRestarts(sgd, T_0=2)
+        >>> rates = []
+        >>> for _ in range(4):
+        ...     rates.append(round(schedule.get_last_lr()[0], 6))
+        ...     sgd.step()
+        ...     schedule.step()
+        >>> rates
+        [1.0, 0.5, 1.0, 0.5]
     """
 
     def __init__(self, optimizer: Optimizer, T_0: int, T_mult: int = 1, eta_min: float = 0.0, last_epoch: int = -1) -> None:
@@ -101,6 +135,16 @@ class OneCycleLR(LRScheduler):
     Raises:
         ArgumentError: an argument out of range, no number of steps, an optimiser without momentum with
             ``cycle_momentum``, or in ``step`` more steps than the cycle has.
+
+    Example:
+        >>> import minigrad
+        >>> sgd = minigrad.optim.SGD([minigrad.zeros(1, requires_grad=True)], lr=1.0, momentum=0.9)
+        >>> schedule = minigrad.optim.lr_scheduler.OneCycleLR(sgd, max_lr=0.5, total_steps=10)
+        >>> for _ in range(2):
+        ...     sgd.step()
+        ...     schedule.step()
+        >>> round(schedule.get_last_lr()[0], 6), sgd.param_groups[0]["momentum"]
+        (0.5, 0.85)
     """
 
     def __init__(
