@@ -13,6 +13,8 @@ from minigrad.nn.loss import *
 from minigrad.nn.module import Module
 from minigrad.nn.normalization import *
 from minigrad.nn.parameter import Buffer, Parameter
+from minigrad.nn.parameter_containers import *
 from minigrad.nn.pooling import *
 from minigrad.nn.recurrent import *
+from minigrad.nn.recurrent_cells import *
 from minigrad.nn.resize import *

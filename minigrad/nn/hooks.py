@@ -190,3 +190,50 @@ def _replaced(changed: Any, before: tuple, where: str) -> tuple:
     if len(changed) != len(before):
         raise GradError(where, "return value", f"None or {len(before)} gradients", str(len(changed)))
     return changed
+
+
+class Hookable:
+    """The part of a Module that takes hooks up. Each handle that comes back takes its hook away: ``handle.remove()``."""
+
+    _hooks: Hooks | None = None
+
+    def _hooks_here(self) -> Hooks:
+        if self._hooks is None:
+            self._hooks = Hooks()
+        return self._hooks
+
+    def register_forward_pre_hook(
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+    ) -> RemovableHandle:
+        """Call ``hook(module, args)`` before ``forward``; arguments it returns take the place of the positional ones.
+
+        With ``with_kwargs`` it is ``hook(module, args, kwargs)``, which may return both as a pair.
+        """
+        hooks = self._hooks_here()
+        return hooks.add(hooks.forward_pre, Hook(hook, with_kwargs), prepend)
+
+    def register_forward_hook(
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False
+    ) -> RemovableHandle:
+        """Call ``hook(module, args, output)`` after ``forward``; an output it returns takes the place of the first.
+
+        With ``with_kwargs`` it is ``hook(module, args, kwargs, output)``. With ``always_call`` it is called also after an
+        exception, then with the output so far.
+        """
+        hooks = self._hooks_here()
+        return hooks.add(hooks.forward, Hook(hook, with_kwargs, always_call), prepend)
+
+    def register_full_backward_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Call ``hook(module, grad_output)`` when the gradients of the outputs are known; what it returns replaces them."""
+        hooks = self._hooks_here()
+        return hooks.add(hooks.backward_pre, Hook(hook), prepend)
+
+    def register_full_backward_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Call ``hook(module, grad_input, grad_output)`` when the gradients of the inputs are known.
+
+        Both hold one entry for each positional argument or output. ``grad_output``: ``None`` where no gradient arrived;
+        ``grad_input``: zeros for a tensor that requires no grad, ``None`` for what is no tensor, and only ``None`` if no
+        argument requires grad. What the hook returns takes its place.
+        """
+        hooks = self._hooks_here()
+        return hooks.add(hooks.backward, Hook(hook), prepend)

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 from minigrad.core.device import device as _device
 from minigrad.core.device import device_of, move
 from minigrad.core.dtypes import DType, as_dtype, float16, float32, float64
-from minigrad.core.tensor import RemovableHandle, Tensor
+from minigrad.core.tensor import Tensor
 from minigrad.errors import ArgumentError, DTypeError, GradError
-from minigrad.nn import state
-from minigrad.nn.hooks import Hook, Hooks, call_with_hooks
+from minigrad.nn.hooks import Hookable, call_with_hooks
 from minigrad.nn.parameter import Buffer, Parameter
+from minigrad.nn.state import Stateful
 
 _TABLES = ("_parameters", "_buffers", "_modules")
 
 
-class Module:
+class Module(Hookable, Stateful):
     """The base of all layers and networks.
 
     Assign parameters, buffers and modules as attributes in ``__init__``, after ``super().__init__()``, and write
@@ -46,7 +45,6 @@ class Module:
     _buffers: dict[str, Tensor | None]
     _modules: dict[str, Module | None]
     _non_persistent: set[str]
-    _hooks: Hooks | None = None
 
     def __init__(self) -> None:
         self.__dict__.update(training=True, _parameters={}, _buffers={}, _non_persistent=set(), _modules={})
@@ -393,52 +391,7 @@ class Module:
         """
         return self.to(device=_device("cuda", device) if isinstance(device, int) else device or "cuda")
 
-    # ------------------------------------------------------------------ state
-
-    def state_dict(
-        self, *, destination: dict[str, Any] | None = None, prefix: str = "", keep_vars: bool = False
-    ) -> dict[str, Any]:
-        """All parameters and persistent buffers by path, sharing the module's memory.
-
-        Args:
-            destination: write into this mapping.
-            prefix: what each key begins with.
-            keep_vars: the tensors themselves, in place of detached ones.
-        """
-        destination = OrderedDict() if destination is None else destination
-        state.read(self, destination, prefix, keep_vars)
-        return destination
-
-    def load_state_dict(
-        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
-    ) -> state.IncompatibleKeys:
-        """Copy a state into the parameters and buffers; all of it, or nothing where something does not fit.
-
-        Args:
-            state_dict: Tensors by path, as ``state_dict()`` gives them.
-            strict: every key must be there and none besides.
-            assign: take the given tensors in place of copying them (a dtype that differs is taken too).
-
-        Returns:
-            The keys that were missing and those that had no place (none where ``strict``).
-
-        Raises:
-            StateError: keys are missing, unexpected, or of another shape; all of them are listed, and nothing was loaded.
-                (PyTorch has by then loaded what fits.)
-        """
-        return state.load(self, state_dict, strict, assign)
-
-    def get_extra_state(self) -> Any:
-        """What else belongs to the state of this module; override it together with ``set_extra_state``."""
-        raise NotImplementedError(f"{type(self).__name__} has set_extra_state and no get_extra_state: write both")
-
-    def set_extra_state(self, state: Any) -> None:
-        """Take up what ``get_extra_state`` gave."""
-        raise NotImplementedError(f"{type(self).__name__} has get_extra_state and no set_extra_state: write both")
-
-    def _upgrade_state(self, state: Mapping[str, Any], prefix: str) -> Mapping[str, Any]:
-        """A state of older files as this module writes it today; overridden where layers changed."""
-        return state
+    # ------------------------------------------------------------------ copies and text
 
     def __getstate__(self) -> dict[str, Any]:
         # For pickle and deepcopy. What forward left as an attribute (spectral_norm's weight) is copied outside its graph.
@@ -446,51 +399,6 @@ class Module:
             name: value.detach() if isinstance(value, Tensor) and value.grad_fn is not None else value
             for name, value in self.__dict__.items()
         }
-
-    # ------------------------------------------------------------------ hooks
-
-    def _hooks_here(self) -> Hooks:
-        if self._hooks is None:
-            self._hooks = Hooks()
-        return self._hooks
-
-    def register_forward_pre_hook(
-        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
-    ) -> RemovableHandle:
-        """Call ``hook(module, args)`` before ``forward``; arguments it returns take the place of the positional ones.
-
-        With ``with_kwargs`` it is ``hook(module, args, kwargs)``, which may return both as a pair.
-        """
-        hooks = self._hooks_here()
-        return hooks.add(hooks.forward_pre, Hook(hook, with_kwargs), prepend)
-
-    def register_forward_hook(
-        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False
-    ) -> RemovableHandle:
-        """Call ``hook(module, args, output)`` after ``forward``; an output it returns takes the place of the first.
-
-        With ``with_kwargs`` it is ``hook(module, args, kwargs, output)``. With ``always_call`` it is called also after an
-        exception, then with the output so far.
-        """
-        hooks = self._hooks_here()
-        return hooks.add(hooks.forward, Hook(hook, with_kwargs, always_call), prepend)
-
-    def register_full_backward_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
-        """Call ``hook(module, grad_output)`` when the gradients of the outputs are known; what it returns replaces them."""
-        hooks = self._hooks_here()
-        return hooks.add(hooks.backward_pre, Hook(hook), prepend)
-
-    def register_full_backward_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
-        """Call ``hook(module, grad_input, grad_output)`` when the gradients of the inputs are known.
-
-        Both hold one entry for each positional argument or output. ``grad_output``: ``None`` where no gradient arrived;
-        ``grad_input``: zeros for a tensor that requires no grad, ``None`` for what is no tensor, and only ``None`` if no
-        argument requires grad. What the hook returns takes its place.
-        """
-        hooks = self._hooks_here()
-        return hooks.add(hooks.backward, Hook(hook), prepend)
-
-    # ------------------------------------------------------------------ text
 
     def _get_name(self) -> str:
         return type(self).__name__

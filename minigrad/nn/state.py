@@ -6,6 +6,7 @@ every key that is missing, unexpected or misshapen, and has loaded nothing.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -40,12 +41,10 @@ def _own_tensors(module: Any) -> Iterator[tuple[str, Tensor]]:
 
 
 def _has_extra(module: Any, method: str) -> bool:
-    from minigrad.nn.module import Module
-
-    return getattr(type(module), method) is not getattr(Module, method)
+    return getattr(type(module), method) is not getattr(Stateful, method)
 
 
-def read(module: Any, destination: dict, prefix: str, keep_vars: bool) -> None:
+def _read(module: Any, destination: dict, prefix: str, keep_vars: bool) -> None:
     """Write the state of a module and of those below it into ``destination``."""
     for name, tensor in _own_tensors(module):
         destination[prefix + name] = tensor if keep_vars else tensor.detach()
@@ -134,7 +133,7 @@ class _Plan:
             module.set_extra_state(extra)
 
 
-def load(module: Any, state: Mapping[str, Any], strict: bool, assign: bool) -> IncompatibleKeys:
+def _load(module: Any, state: Mapping[str, Any], strict: bool, assign: bool) -> IncompatibleKeys:
     """Load a state into a module: all of it, or nothing where something does not fit."""
     if not isinstance(state, Mapping):
         raise DTypeError("load_state_dict", "state_dict", "a mapping from names to Tensors", type(state).__name__)
@@ -144,3 +143,50 @@ def load(module: Any, state: Mapping[str, Any], strict: bool, assign: bool) -> I
     plan.check(module, unexpected, state, strict)
     plan.carry_out(assign)
     return IncompatibleKeys(plan.missing, unexpected)
+
+
+class Stateful:
+    """The part of a Module that reads its state out and loads it."""
+
+    def state_dict(
+        self, *, destination: dict[str, Any] | None = None, prefix: str = "", keep_vars: bool = False
+    ) -> dict[str, Any]:
+        """All parameters and persistent buffers by path, sharing the module's memory.
+
+        Args:
+            destination: write into this mapping.
+            prefix: what each key begins with.
+            keep_vars: the tensors themselves, in place of detached ones.
+        """
+        destination = OrderedDict() if destination is None else destination
+        _read(self, destination, prefix, keep_vars)
+        return destination
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> IncompatibleKeys:
+        """Copy a state into the parameters and buffers; all of it, or nothing where something does not fit.
+
+        Args:
+            state_dict: Tensors by path, as ``state_dict()`` gives them.
+            strict: every key must be there and none besides.
+            assign: take the given tensors in place of copying them (a dtype that differs is taken too).
+
+        Returns:
+            The keys that were missing and those that had no place (none where ``strict``).
+
+        Raises:
+            StateError: keys are missing, unexpected, or of another shape; all of them are listed, and nothing was loaded.
+                (PyTorch has by then loaded what fits.)
+        """
+        return _load(self, state_dict, strict, assign)
+
+    def get_extra_state(self) -> Any:
+        """What else belongs to the state of this module; override it together with ``set_extra_state``."""
+        raise NotImplementedError(f"{type(self).__name__} has set_extra_state and no get_extra_state: write both")
+
+    def set_extra_state(self, state: Any) -> None:
+        """Take up what ``get_extra_state`` gave."""
+        raise NotImplementedError(f"{type(self).__name__} has get_extra_state and no set_extra_state: write both")
+
+    def _upgrade_state(self, state: Mapping[str, Any], prefix: str) -> Mapping[str, Any]:
+        """A state of older files as this module writes it today; overridden where layers changed."""
+        return state
