@@ -10,7 +10,7 @@ from minigrad.core.dtypes import result_dtype
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError, IndexingError, ShapeError
-from minigrad.kernels.layout import empty_like_layout
+from minigrad.kernels.layout import empty_channels_last, is_channels_last
 from minigrad.ops.dims import one_dim, sizes
 from minigrad.ops.operands import cast
 from minigrad.ops.shape import Expand, Reshape, atleast_1d, atleast_2d, atleast_3d
@@ -22,24 +22,27 @@ class Slice(Function):
     is_view = True
 
     def forward(ctx, x: Array, index: tuple) -> Array:
-        ctx.index, ctx.shape = index, x.shape
+        ctx.index, ctx.shape, ctx.last = index, x.shape, lies_channels_last(x)
         return x[index]
 
     def backward(ctx, dy: Tensor) -> Any:
-        return Place.apply(dy, ctx.index, ctx.shape), None
+        return Place.apply(dy, ctx.index, ctx.shape, ctx.last), None
 
 
 class Place(Function):
     """y = zeros with y[index] = x;  dx = dy[index]. The transpose of ``Slice``."""
 
-    def forward(ctx, x: Array, index: tuple, shape: tuple[int, ...]) -> Array:
+    def forward(ctx, x: Array, index: tuple, shape: tuple[int, ...], last: bool) -> Array:
         ctx.index = index
-        y = zeros_like_layout(x, shape)
+        xp = array_module(x)
+        y = empty_channels_last(xp, shape, x.dtype) if last else xp.zeros(shape, x.dtype)  # type: ignore[arg-type]
+        if last:
+            y.fill(0)
         y[index] = x
         return y
 
     def backward(ctx, dy: Tensor) -> Any:
-        return Slice.apply(dy, ctx.index), None, None
+        return Slice.apply(dy, ctx.index), None, None, None
 
 
 class Split(Function):
@@ -49,25 +52,25 @@ class Split(Function):
 
     def forward(ctx, x: Array, sizes: tuple[int, ...], dim: int) -> tuple[Array, ...]:
         ctx.set_materialize_grads(False)
-        ctx.dim = dim
+        ctx.dim, ctx.last = dim, lies_channels_last(x)
         lead = (slice(None),) * dim
         ends = itertools.accumulate(sizes, initial=0)
         return tuple([x[(*lead, slice(start, end))] for start, end in itertools.pairwise(ends)])
 
     def backward(ctx, *dy: Tensor | None) -> Any:
-        return Cat.apply(*with_zeros(dy, ctx), ctx.dim), None, None
+        return Cat.apply(*with_zeros(dy, ctx), ctx.dim, ctx.last), None, None
 
 
 class Cat(Function):
     """y = x_0, x_1, ... joined along ``dim``;  dx_0, dx_1, ... = the parts of dy. The transpose of ``Split``."""
 
     def forward(ctx, *args: Any) -> Array:
-        *arrays, ctx.dim = args
+        *arrays, ctx.dim, last = args
         ctx.sizes = tuple([x.shape[ctx.dim] for x in arrays])
-        return join_arrays(arrays, ctx.dim)
+        return join_arrays(arrays, ctx.dim, last)
 
     def backward(ctx, dy: Tensor) -> Any:
-        return *Split.apply(dy, ctx.sizes, ctx.dim), None
+        return *Split.apply(dy, ctx.sizes, ctx.dim), None, None
 
 
 class Unbind(Function):
@@ -104,23 +107,21 @@ def with_zeros(grads: tuple[Tensor | None, ...], node: Function) -> list[Tensor]
     ]
 
 
-def join_arrays(arrays: list[Array], dim: int) -> Array:
-    """The arrays joined, in the memory layout of the first."""
+def join_arrays(arrays: list[Array], dim: int, last: bool) -> Array:
+    """The arrays joined; images in channels-last memory if ``last`` or if the first lies so."""
     first = arrays[0]
-    if first.ndim != 4 or first.flags.c_contiguous:
+    if first.ndim != 4 or not (last or lies_channels_last(first)):
         return array_module(first).concatenate(arrays, dim)
-    shape = list(first.shape)
+    n, c, h, w = first.shape
+    shape = [n, c, h, w]
     shape[dim] = sum([array.shape[dim] for array in arrays])
-    return array_module(first).concatenate(arrays, dim, out=empty_like_layout(first, tuple(shape)))
+    out = empty_channels_last(array_module(first), tuple(shape), first.dtype)  # type: ignore[arg-type]
+    return array_module(first).concatenate(arrays, dim, out=out)
 
 
-def zeros_like_layout(x: Array, shape: tuple[int, ...]) -> Array:
-    """Zeros of another shape, in the memory layout of ``x`` where that is an image."""
-    if x.ndim != 4 or len(shape) != 4 or x.flags.c_contiguous:
-        return array_module(x).zeros(shape, x.dtype)
-    y = empty_like_layout(x, shape)
-    y.fill(0)
-    return y
+def lies_channels_last(x: Array) -> bool:
+    """Whether ``x`` is an image in channels-last memory and not, at the same time, in C order."""
+    return x.ndim == 4 and not x.flags.c_contiguous and is_channels_last(x)
 
 
 # ---------------------------------------------------------------------- parts
@@ -350,7 +351,7 @@ def _cat(where: str, tensors: Any, dim: int) -> Tensor:
             raise ShapeError(
                 where, f"tensors[{position}]", f"the sizes of {tuple(first)}, but for dimension {axis}", str(tuple(shape))
             )
-    return Cat.apply(*parts, axis)
+    return Cat.apply(*parts, axis, False)
 
 
 concat = concatenate = cat
