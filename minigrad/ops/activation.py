@@ -330,8 +330,8 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
 
     Example:
         >>> import minigrad
-        >>> minigrad.nn.functional.hardswish(minigrad.tensor([-4.0, 0.0, 1.5]))
-        tensor([-0.0000,  0.0000,  1.1250])
+        >>> minigrad.nn.functional.hardswish(minigrad.tensor([-1.5, 1.5, 4.0]))
+        tensor([-0.3750,  1.1250,  4.0000])
     """
     return activate("hardswish", HardSwish, input, inplace=inplace)
 

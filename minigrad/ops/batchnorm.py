@@ -16,9 +16,10 @@ from minigrad.core.device import Array, array_module, quiet
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError, ShapeError
-from minigrad.ops.channels import ChannelSum, channel_sum
 from minigrad.ops.inplace import overwrite
+from minigrad.ops.lanes import laid_like, lanes
 from minigrad.ops.operands import cast
+from minigrad.ops.reduction import Sum
 
 _HALF, _SINGLE = np.dtype(np.float16), np.dtype(np.float32)
 
@@ -61,89 +62,125 @@ def _column(values: Array, ndim: int) -> Array:
     return values.reshape(-1, *[1] * (ndim - 2))
 
 
-class BatchNorm(Function):
-    """y = w n + b, n = (x - m) r, r = 1 / √(v + eps), m and v the mean and variance of each channel.
+class ChannelNorm(Function):
+    """y = w n + b, n = (x - m) r, r = 1 / √(v + eps); m and v the mean and variance of each group of channels.
 
-    dx = w r (dy - mean(dy) - n mean(n dy)), dw = Σ n dy, db = Σ dy.
+    dx = r (w dy - mean(w dy) - n mean(n w dy)), dw = Σ n dy, db = Σ dy. Means are over the batch (then each channel is a
+    group), or each sample's own.
 
     Source: Ioffe and Szegedy, "Batch Normalization: Accelerating Deep Network Training by Reducing Internal Covariate Shift".
     """
 
-    def forward(ctx, x: Array, w: Array | None, b: Array | None, eps: float, statistics: list[Array]) -> Array:
-        xp, count = array_module(x), x.size // x.shape[1]
+    def forward(
+        ctx, x: Array, w: Array | None, b: Array | None, groups: int, own: bool, eps: float, statistics: list[Array] | None
+    ) -> Array:
+        xp, source = array_module(x), x
+        x, seen = lanes(x, own)
+        count = x.size // (groups * x.shape[0] if own else groups)
+        y = xp.empty_like(x)
+        from_x, z = seen.table(x), seen.table(y)
         with quiet():
-            mean = channel_sum(x) / count
-            y = xp.subtract(x, _column(mean, x.ndim), out=xp.empty_like(x))
-            rest = channel_sum(y) / count  # what rounding left of the mean
-            square = y * y
-            var = xp.maximum(channel_sum(square) / count - rest * rest, 0)
+            mean = _group_means(seen.sums(from_x), groups, count)
+            xp.subtract(from_x, seen.spread(mean), out=z)
+            rest = _group_means(seen.sums(z), groups, count)  # what rounding left of the mean
+            var = xp.maximum(_group_means(seen.sums(z * z), groups, count) - rest * rest, 0)
             rstd = 1 / xp.sqrt(var + eps)
             scale = rstd if w is None else rstd * w
-            y *= _column(scale, x.ndim)
-            y += _column(-rest * scale if b is None else b - rest * scale, x.ndim)
-        statistics += [mean + rest, var]
-        ctx.eps, ctx.affine = eps, mean.shape
+            z *= seen.spread(scale)
+            z += seen.spread(-rest * scale if b is None else b - rest * scale)
+        if statistics is not None:
+            statistics += [mean + rest, var]
+        ctx.groups, ctx.own, ctx.eps, ctx.affine = groups, own, eps, (x.shape[1],)
         if any(ctx.edges):
-            ctx.save_for_backward(x, w, mean, rest, rstd)
+            ctx.save_for_backward(source, w, mean, rest, rstd)
         return y
 
     def backward(ctx, dy: Tensor) -> Any:
-        x, w, mean, rest, rstd = ctx.saved_tensors
+        x, w, *kept = ctx.saved_tensors
         if tape.mode.grad:
-            shape = x.array.shape
-            plan = Plan(shape, (0, *range(2, len(shape))), (1, shape[1], *[1] * (len(shape) - 2)))
-            return *recorded(ctx, dy, x, w, plan, ctx.eps), None, None
+            return *recorded(ctx, dy, x, w, ctx.plan(x.array.shape), ctx.eps), None, None, None, None
         need_x, need_w, need_b, *_ = ctx.needs_input_grad
-        dy, x, mean, rest, rstd = dy.array, x.array, mean.array, rest.array, rstd.array
-        xp, ndim, count = array_module(x), x.ndim, x.size // x.shape[1]
-        dx = dw = None
+        mean, rest, rstd = (each.array for each in kept)
+        image, seen = lanes(x.array, ctx.own)
+        xp, groups = array_module(image), ctx.groups
+        count = image.size // (groups * image.shape[0] if ctx.own else groups)
+        dx: Any = None
+        dw: Any = None
         with quiet():
-            db = channel_sum(dy)
+            from_dy = seen.table(laid_like(dy.array, image))
+            db = seen.sums(from_dy)
             if need_x or need_w:
-                centred = xp.subtract(x, _column(mean, ndim), out=xp.empty_like(x))
-                product = xp.multiply(centred, dy, out=xp.empty_like(x))
-                dw = (channel_sum(product) - rest * db) * rstd
+                out = xp.empty_like(image)
+                centred = xp.subtract(seen.table(image), seen.spread(mean), out=seen.table(out))
+                product = centred * from_dy
+                dw = (seen.sums(product) - rest * db) * rstd
             if need_x:
                 # dx = scale dy - slope (x - mean) + shift: three passes over the image.
                 scale = rstd if w is None else rstd * w.array
-                slope = scale * rstd * dw / count
-                dx = centred
-                dx *= _column(-slope, ndim)
-                dx += xp.multiply(dy, _column(scale, ndim), out=product)
-                dx += _column(slope * rest - scale * db / count, ndim)
+                along, level = (dw, db) if w is None else (dw * w.array, db * w.array)
+                slope = rstd * rstd * _group_means(along, groups, count)
+                shift = slope * rest - rstd * _group_means(level, groups, count)
+                centred *= seen.spread(-slope)
+                centred += xp.multiply(from_dy, seen.spread(scale), out=product)
+                centred += seen.spread(shift)
+                dx = Tensor._wrap(out)
         return (
-            Tensor._wrap(dx) if need_x else None,
-            Tensor._wrap(dw) if need_w else None,
-            Tensor._wrap(db) if need_b else None,
-            None,
-            None,
+            dx,
+            Tensor._wrap(dw.sum(axis=0)) if need_w else None,
+            Tensor._wrap(db.sum(axis=0)) if need_b else None,
+            *(None,) * 4,
         )
+
+    def plan(ctx, shape: tuple[int, ...]) -> Plan:
+        """What is normalized together, for the formula on Tensors."""
+        n, c, *rest = shape
+        ones = [1] * len(rest)
+        if not ctx.own:
+            return Plan(shape, _all_but_channels(len(shape)), (1, c, *ones))
+        view = (n, ctx.groups, c // ctx.groups, *rest)
+        return Plan(view, tuple(range(2, len(view))), (1, ctx.groups, c // ctx.groups, *ones))
+
+
+def _group_means(sums: Array, groups: int, count: int) -> Array:
+    """Sums of channels (B, C) as the mean of each channel's group of ``count`` elements."""
+    size = sums.shape[1] // groups
+    if size == 1:
+        return sums / count
+    return array_module(sums).repeat(sums.reshape(sums.shape[0], groups, size).sum(axis=2) / count, size, axis=1)
+
+
+def _all_but_channels(ndim: int) -> tuple[int, ...]:
+    return (0, *range(2, ndim))
 
 
 class Affine(Function):
     """y = w n + b, n = (x - m) r, r = 1 / √(v + eps), m and v given for each channel;  dx = w r dy, dw = Σ n dy, db = Σ dy."""
 
     def forward(ctx, x: Array, w: Array | None, b: Array | None, mean: Array, var: Array, eps: float) -> Array:
-        xp = array_module(x)
+        xp, source = array_module(x), x
+        x, seen = lanes(x, own=False)
+        y = xp.empty_like(x)
+        z = seen.table(y)
         with quiet():
             rstd = 1 / xp.sqrt(var + eps)
-            y = xp.subtract(x, _column(mean, x.ndim), out=xp.empty_like(x))
-            y *= _column(rstd if w is None else rstd * w, x.ndim)
+            xp.subtract(seen.table(x), seen.spread(mean[None]), out=z)
+            z *= seen.spread((rstd if w is None else rstd * w)[None])
             if b is not None:
-                y += _column(b, x.ndim)
+                z += seen.spread(b[None])
         need_x, need_w, *_ = ctx.edges
-        ctx.save_for_backward(x if need_w else None, w if need_x else None, mean, rstd)
+        ctx.save_for_backward(source if need_w else None, w if need_x else None, mean, rstd)
         return y
 
     def backward(ctx, dy: Tensor) -> Any:
         x, w, mean, rstd = ctx.saved_tensors
         need_x, need_w, need_b, *_ = ctx.needs_input_grad
         dx = dw = None
+        axes = _all_but_channels(dy.array.ndim)
         if need_x:
             dx = dy * (rstd if w is None else rstd * w).reshape(_column(rstd.array, dy.array.ndim).shape)
         if need_w:
-            dw = ChannelSum.apply((x - Tensor._wrap(_column(mean.array, dy.array.ndim))) * dy) * rstd
-        return dx, dw, ChannelSum.apply(dy) if need_b else None, None, None, None
+            dw = Sum.apply((x - Tensor._wrap(_column(mean.array, dy.array.ndim))) * dy, axes, False) * rstd
+        return dx, dw, Sum.apply(dy, axes, False) if need_b else None, None, None, None
 
 
 def batch_norm(
@@ -187,9 +224,8 @@ def batch_norm(
     named = (("running_mean", running_mean), ("running_var", running_var), ("weight", weight), ("bias", bias))
     check_channels(where, x, named)
     if x.dtype == _HALF:
-        wide = [None if t is None else cast(t, _SINGLE) for t in (input, weight, bias)]
-        y = batch_norm(wide[0], running_mean, running_var, wide[1], wide[2], training, momentum, eps)
-        return cast(y, _HALF)
+        w, b = (None if t is None else cast(t, _SINGLE) for t in (weight, bias))
+        return cast(batch_norm(cast(input, _SINGLE), running_mean, running_var, w, b, training, momentum, eps), _HALF)
     if not training:
         if running_mean is None or running_var is None:
             raise ArgumentError(
@@ -211,10 +247,11 @@ def batch_norm(
             "Use a larger batch, or call .eval() on the module",
         )
     statistics: list[Array] = []
-    y = BatchNorm.apply(input, weight, bias, eps, statistics)
+    y = ChannelNorm.apply(input, weight, bias, channels, False, eps, statistics)
     if count:
-        update_running(where, running_mean, statistics[0], momentum)
-        update_running(where, running_var, statistics[1] * (count / (count - 1)), momentum)
+        mean, var = (each[0] for each in statistics)
+        update_running(where, running_mean, mean, momentum)
+        update_running(where, running_var, var * (count / (count - 1)), momentum)
     return y
 
 

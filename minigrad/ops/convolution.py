@@ -20,9 +20,9 @@ from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError, ShapeError
 from minigrad.kernels import conv2d as kernel
-from minigrad.ops.channels import ChannelSum, sum_rows
 from minigrad.ops.geometry import numbers
 from minigrad.ops.padding import pad
+from minigrad.ops.reduction import Sum
 
 # ---------------------------------------------------------------------- the dense layer
 
@@ -47,7 +47,7 @@ class Linear(Function):
         if need_w:
             dw = LinearWeight.apply(x, dy)
         if need_b:
-            db = SumRows.apply(dy)
+            db = Sum.apply(dy, tuple(range(dy.array.ndim - 1)), False)
         return dx, dw, db
 
 
@@ -78,17 +78,6 @@ class LinearWeight(Function):
         x, dy = ctx.saved_tensors
         need_x, need_dy = ctx.needs_input_grad
         return LinearInput.apply(dy, g) if need_x else None, Linear.apply(x, g, None) if need_dy else None
-
-
-class SumRows(Function):
-    """y[f] = Σ x[..., f];  dx[..., f] = dy[f]."""
-
-    def forward(ctx, x: Array) -> Array:
-        ctx.shape = x.shape
-        return sum_rows(_rows(x))
-
-    def backward(ctx, dy: Tensor) -> Any:
-        return dy.expand(ctx.shape)
 
 
 def _rows(x: Array) -> Array:
@@ -148,7 +137,7 @@ class Conv2d(Function):
         return (
             ConvInput.apply(dy, w, None, ctx.input_size, ctx.geometry) if need_x else None,
             ConvWeight.apply(x, dy, ctx.kernel_size, ctx.geometry) if need_w else None,
-            ChannelSum.apply(dy) if need_b else None,
+            Sum.apply(dy, (0, 2, 3), False) if need_b else None,
             None,
         )
 
@@ -171,7 +160,7 @@ class ConvInput(Function):
         return (
             Conv2d.apply(g, w, None, ctx.geometry) if need_dy else None,
             ConvWeight.apply(g, dy, ctx.kernel_size, ctx.geometry) if need_w else None,
-            ChannelSum.apply(g) if need_b else None,
+            Sum.apply(g, (0, 2, 3), False) if need_b else None,
             None,
             None,
         )

@@ -29,7 +29,7 @@ def reduced(where: str, losses: Tensor, reduction: str) -> Tensor:
         ArgumentError: ``reduction`` is none of the three words.
     """
     if reduction == "mean":
-        return losses.sum() / losses.array.size
+        return losses.mean()
     if reduction == "sum":
         return losses.sum()
     check_reduction(where, reduction)

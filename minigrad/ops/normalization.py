@@ -9,11 +9,11 @@ import numpy as np
 
 from minigrad.core import tape
 from minigrad.core.device import Array, array_module, quiet
+from minigrad.core.sums import total
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, ShapeError
-from minigrad.ops.batchnorm import Plan, batch_norm, check_channels, check_operands, recorded, update_running
-from minigrad.ops.channels import sum_rows
+from minigrad.ops.batchnorm import ChannelNorm, Plan, batch_norm, check_channels, check_operands, recorded, update_running
 from minigrad.ops.dims import sizes
 from minigrad.ops.operands import cast
 from minigrad.ops.padding import pad
@@ -23,83 +23,72 @@ _HALF, _SINGLE = np.dtype(np.float16), np.dtype(np.float32)
 
 
 class LayerNorm(Function):
-    """y = w n + b, n = (x - m) r, r = 1 / √(v + eps), m and v the mean and variance of what ``plan`` takes together.
+    """y = w n + b, n = (x - m) r, r = 1 / √(v + eps), m and v the mean and variance of the last dimensions.
 
     dx = r (w dy - mean(w dy) - n mean(n w dy)), dw = Σ n dy, db = Σ dy.
 
-    Sources: Ba and others, "Layer Normalization"; Wu and He, "Group Normalization".
+    Source: Ba and others, "Layer Normalization".
     """
 
-    def forward(
-        ctx, x: Array, w: Array | None, b: Array | None, plan: Plan, eps: float, statistics: list[Array] | None
-    ) -> Array:
-        xp, shape = array_module(x), x.shape
-        z = x.reshape(plan.view)
+    def forward(ctx, x: Array, w: Array | None, b: Array | None, last: tuple[int, ...], eps: float) -> Array:
+        xp = array_module(x)
+        rows = _rows(x, last)
         with quiet():
-            mean = _mean(z, plan.axes)
-            y = xp.subtract(z, mean, out=xp.empty_like(z))
-            rest = _mean(y, plan.axes)
+            mean = _mean(rows)
+            y = rows - mean
+            rest = _mean(y)
             y -= rest
-            var = _mean(y * y, plan.axes)
-            rstd = 1 / xp.sqrt(var + eps)
+            rstd = 1 / xp.sqrt(_mean(y * y) + eps)
             y *= rstd
             if w is not None:
-                y *= w.reshape(plan.params)
+                y *= w.reshape(-1)
             if b is not None:
-                y += b.reshape(plan.params)
-        if statistics is not None:
-            statistics += [mean + rest, var]
-        ctx.plan, ctx.eps, ctx.affine = plan, eps, w.shape if w is not None else b.shape if b is not None else ()
+                y += b.reshape(-1)
+        ctx.last, ctx.eps, ctx.affine = last, eps, last
         if any(ctx.edges):
             ctx.save_for_backward(x, w, mean, rest, rstd)
-        return y.reshape(shape)
+        return y.reshape(x.shape)
 
     def backward(ctx, dy: Tensor) -> Any:
-        x, w, mean, rest, rstd = ctx.saved_tensors
+        x, w, *kept = ctx.saved_tensors
         if tape.mode.grad:
-            return *recorded(ctx, dy, x, w, ctx.plan, ctx.eps), None, None, None
+            shape = x.array.shape
+            plan = Plan(shape, tuple(range(len(shape) - len(ctx.last), len(shape))), ctx.last)
+            return *recorded(ctx, dy, x, w, plan, ctx.eps), None, None
         need_x, need_w, need_b, *_ = ctx.needs_input_grad
-        plan, shape = ctx.plan, x.array.shape
-        dy, z = dy.array.reshape(plan.view), x.array.reshape(plan.view)
-        xp = array_module(z)
+        mean, rest, rstd = (each.array for each in kept)
+        from_dy = _rows(dy.array, ctx.last)
         dx = dw = db = None
         with quiet():
             if need_b:
-                db = _over_params(dy, plan).reshape(ctx.affine)
+                db = total(from_dy, (0,)).reshape(ctx.last)
             if need_x or need_w:
-                normal = xp.subtract(z, mean.array, out=xp.empty_like(z))
-                normal -= rest.array
-                normal *= rstd.array
-                product = normal * dy
+                normal = _rows(x.array, ctx.last) - mean
+                normal -= rest
+                normal *= rstd
+                product = normal * from_dy
                 if need_w:
-                    dw = _over_params(product, plan).reshape(ctx.affine)
+                    dw = total(product, (0,)).reshape(ctx.last)
             if need_x:
-                g = dy
+                g = from_dy
                 if w is not None:
-                    weight = w.array.reshape(plan.params)
-                    product *= weight
-                    g = dy * weight
-                normal *= -_mean(product, plan.axes)
+                    product *= w.array.reshape(-1)
+                    g = from_dy * w.array.reshape(-1)
+                normal *= -_mean(product)
                 normal += g
-                normal -= _mean(g, plan.axes)
-                normal *= rstd.array
-                dx = normal.reshape(shape)
-        grads = tuple(None if grad is None else Tensor._wrap(grad) for grad in (dx, dw, db))
-        return *grads, None, None, None
+                normal -= _mean(g)
+                normal *= rstd
+                dx = normal.reshape(x.array.shape)
+        return *(None if grad is None else Tensor._wrap(grad) for grad in (dx, dw, db)), None, None
 
 
-def _mean(x: Array, axes: tuple[int, ...]) -> Array:
-    count = math.prod(x.shape[axis] for axis in axes)
-    return x.sum(axis=axes, keepdims=True, dtype=x.dtype) / count
+def _rows(x: Array, last: tuple[int, ...]) -> Array:
+    """(..., *last) as (rows, elements)."""
+    return x.reshape(math.prod(x.shape[: x.ndim - len(last)]), math.prod(last))
 
 
-def _over_params(x: Array, plan: Plan) -> Array:
-    """The sum over all that one weight serves."""
-    lead = len(plan.view) - len(plan.params)
-    if lead and x.flags.c_contiguous:
-        return sum_rows(x.reshape(math.prod(plan.view[:lead]), math.prod(plan.params)))
-    spread = tuple(range(lead)) + tuple(lead + axis for axis, size in enumerate(plan.params) if size == 1)
-    return x.sum(axis=spread, dtype=x.dtype)
+def _mean(rows: Array) -> Array:
+    return rows.sum(axis=1, keepdims=True, dtype=rows.dtype) / rows.shape[1]
 
 
 # ---------------------------------------------------------------------- what the user calls
@@ -127,8 +116,10 @@ def layer_norm(
                 [-1.0000,  1.0000]])
     """
     x, shape = _check_last("layer_norm", input, normalized_shape, (("weight", weight), ("bias", bias)))
-    plan = Plan(x.shape, tuple(range(x.ndim - len(shape), x.ndim)), shape)
-    return _in_samples("layer_norm", input, weight, bias, plan, eps)
+    if x.dtype != _HALF:
+        return LayerNorm.apply(input, weight, bias, shape, eps)
+    wide = [None if t is None else cast(t, _SINGLE) for t in (input, weight, bias)]
+    return cast(LayerNorm.apply(*wide, shape, eps), _HALF)
 
 
 def group_norm(
@@ -162,10 +153,7 @@ def group_norm(
     check_channels(where, x, (("weight", weight), ("bias", bias)))
     if x.size == num_groups and x.shape[0] == 1:
         raise ShapeError(where, "input", "more than one value for each group", f"shape {x.shape}", "Use fewer groups")
-    inner, rest = x.shape[1] // num_groups, x.shape[2:]
-    view = (x.shape[0], num_groups, inner, *rest)
-    plan = Plan(view, tuple(range(2, len(view))), (1, num_groups, inner, *[1] * len(rest)))
-    return _in_samples(where, input, weight, bias, plan, eps)
+    return _in_samples(input, weight, bias, num_groups, eps)
 
 
 def instance_norm(
@@ -213,29 +201,23 @@ def instance_norm(
     count = math.prod(x.shape[2:])
     if count == 1:
         raise ShapeError(where, "input", "more than one value for each channel of a sample", f"shape {x.shape}")
-    plan = Plan(x.shape, tuple(range(2, x.ndim)), (1, x.shape[1], *[1] * (x.ndim - 2)))
     statistics: list[Array] = []
-    y = _in_samples(where, input, weight, bias, plan, eps, statistics)
+    y = _in_samples(input, weight, bias, x.shape[1], eps, statistics)
     if x.size and (running_mean is not None or running_var is not None):
-        mean, var = (each.reshape(x.shape[:2]).sum(axis=0) / x.shape[0] for each in statistics)
+        mean, var = (each.sum(axis=0) / x.shape[0] for each in statistics)
         update_running(where, running_mean, mean, momentum)
         update_running(where, running_var, var * (count / (count - 1)), momentum)
     return y
 
 
 def _in_samples(
-    where: str,
-    input: Tensor,
-    weight: Tensor | None,
-    bias: Tensor | None,
-    plan: Plan,
-    eps: float,
-    statistics: list[Array] | None = None,
+    input: Tensor, weight: Tensor | None, bias: Tensor | None, groups: int, eps: float, statistics: list[Array] | None = None
 ) -> Tensor:
+    """Groups of each sample's channels normalized."""
     if input.array.dtype != _HALF:
-        return LayerNorm.apply(input, weight, bias, plan, eps, statistics)
+        return ChannelNorm.apply(input, weight, bias, groups, True, eps, statistics)
     wide = [None if t is None else cast(t, _SINGLE) for t in (input, weight, bias)]
-    return cast(LayerNorm.apply(*wide, plan, eps, statistics), _HALF)
+    return cast(ChannelNorm.apply(*wide, groups, True, eps, statistics), _HALF)
 
 
 def rms_norm(input: Tensor, normalized_shape: Any, weight: Tensor | None = None, eps: float | None = None) -> Tensor:
@@ -256,7 +238,7 @@ def rms_norm(input: Tensor, normalized_shape: Any, weight: Tensor | None = None,
     Example:
         >>> import minigrad
         >>> minigrad.rms_norm(minigrad.tensor([[3.0, -3.0]]), (2,))
-        tensor([[ 1.0000, -1.0000]])
+        tensor([[ 1., -1.]])
     """
     x, shape = _check_last("rms_norm", input, normalized_shape, (("weight", weight),))
     if x.dtype == _HALF:

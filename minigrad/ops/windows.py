@@ -15,14 +15,14 @@ Pair = tuple[int, ...]
 
 
 class Geometry(NamedTuple):
-    """Windows over an image of ``size``, all as (vertical, horizontal); there are ``count`` of them."""
+    """Windows over an image of ``size``, all as (vertical, horizontal); there are ``outputs`` of them."""
 
     size: Pair
     kernel: Pair
     stride: Pair
     padding: Pair
     dilation: Pair
-    count: Pair
+    outputs: Pair
 
     def taps(self) -> list[tuple[int, int, slice, slice]]:
         """For each tap (k, l) of the kernel: the pixels of the padded image that it sees."""
@@ -30,8 +30,8 @@ class Geometry(NamedTuple):
             (
                 k,
                 m,
-                slice(k * self.dilation[0], k * self.dilation[0] + (self.count[0] - 1) * self.stride[0] + 1, self.stride[0]),
-                slice(m * self.dilation[1], m * self.dilation[1] + (self.count[1] - 1) * self.stride[1] + 1, self.stride[1]),
+                slice(k * self.dilation[0], k * self.dilation[0] + (self.outputs[0] - 1) * self.stride[0] + 1, self.stride[0]),
+                slice(m * self.dilation[1], m * self.dilation[1] + (self.outputs[1] - 1) * self.stride[1] + 1, self.stride[1]),
             )
             for k in range(self.kernel[0])
             for m in range(self.kernel[1])
@@ -48,10 +48,10 @@ class Unfold(Function):
             padded = xp.zeros((n, c, windows.size[0] + 2 * top, windows.size[1] + 2 * left), x.dtype)
             padded[:, :, top : top + windows.size[0], left : left + windows.size[1]] = x
             x = padded
-        y = xp.empty((n, c, *windows.kernel, *windows.count), x.dtype)
+        y = xp.empty((n, c, *windows.kernel, *windows.outputs), x.dtype)
         for k, m, rows, columns in windows.taps():
             y[:, :, k, m] = x[:, :, rows, columns]
-        return y.reshape(n, c * windows.kernel[0] * windows.kernel[1], windows.count[0] * windows.count[1])
+        return y.reshape(n, c * windows.kernel[0] * windows.kernel[1], windows.outputs[0] * windows.outputs[1])
 
     def backward(ctx, dy: Tensor) -> Any:
         return Fold.apply(dy, ctx.windows), None
@@ -64,7 +64,7 @@ class Fold(Function):
         ctx.windows = windows
         xp, (top, left) = array_module(y), windows.padding
         n, c = y.shape[0], y.shape[1] // (windows.kernel[0] * windows.kernel[1])
-        parts = y.reshape(n, c, *windows.kernel, *windows.count)
+        parts = y.reshape(n, c, *windows.kernel, *windows.outputs)
         x = xp.zeros((n, c, windows.size[0] + 2 * top, windows.size[1] + 2 * left), y.dtype)
         for k, m, rows, columns in windows.taps():
             x[:, :, rows, columns] += parts[:, :, k, m]
@@ -122,7 +122,7 @@ def fold(input: Tensor, output_size: Any, kernel_size: Any, dilation: Any = 1, p
         raise DTypeError("fold", "input", "a float dtype", str(input.array.dtype), "Convert it with .float()")
     size = numbers("fold", "output_size", output_size, 2, 1)
     windows = _geometry("fold", "output_size", size, kernel_size, dilation, padding, stride)
-    rows, columns = windows.kernel[0] * windows.kernel[1], windows.count[0] * windows.count[1]
+    rows, columns = windows.kernel[0] * windows.kernel[1], windows.outputs[0] * windows.outputs[1]
     if shape[-2] % rows or shape[-1] != columns:
         expected = f"a multiple of {rows} rows and {columns} columns, for windows of {windows.kernel} over {size}"
         raise ShapeError("fold", "input", expected, f"shape {shape}")
