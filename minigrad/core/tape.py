@@ -221,7 +221,9 @@ class Function:
     def save_for_backward(self, *arrays: Any) -> None:
         """Keep arrays (inputs, outputs or others) for ``backward``, where ``saved_tensors`` gives them back as Tensors.
 
-        Numbers and ``None`` may stand among them and come back as they are.
+        Numbers and ``None`` may stand among them and come back as they are. Inputs and outputs come back with their history;
+        another float array comes back without, which a backward pass with ``create_graph`` refuses: PyTorch goes on there,
+        and gives a second derivative that lacks a term.
         """
         self._saved = arrays
 
@@ -297,12 +299,23 @@ class Function:
             if counter is not None and counter[0] != version:
                 self._refuse_changed(kept, counter, version)
             if nr != -1:
+                if nr == -2 and self._guarded and mode.grad and kept.dtype.kind == "f":
+                    self._refuse_lost(kept)
                 array, kept = kept, _new(Tensor)
                 kept.array, kept._counter = array, counter if counter is not None else [0]
                 if nr >= 0:
                     kept._node, kept.output_nr, kept._requires_grad = self, nr, True
             tensors.append(kept)
         return tuple(tensors)
+
+    def _refuse_lost(self, array: Array) -> None:
+        raise GradError(
+            type(self).__name__,
+            "saved tensors",
+            "inputs and outputs of forward, where the derivative is to be differentiated again (create_graph)",
+            f"an array of shape {tuple(array.shape)} that is neither: how it depends on the inputs is not known",
+            "Save the inputs and compute it again in backward; keep what depends on no input as an attribute of ctx",
+        )
 
     def _refuse_changed(self, kept: Any, counter: list[int], version: int) -> None:
         shape = tuple((kept.array if isinstance(kept, Tensor) else kept).shape)
