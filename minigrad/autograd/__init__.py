@@ -5,6 +5,7 @@ from minigrad.core.anomaly import detect_anomaly, is_anomaly_check_nan_enabled, 
 from minigrad.core.autograd import backward, grad
 from minigrad.core.modes import enable_grad, inference_mode, no_grad, set_grad_enabled
 from minigrad.core.tape import Function
+from minigrad.study.gradcheck import gradcheck, gradgradcheck
 
 __all__ = [
     "Function",
@@ -13,6 +14,8 @@ __all__ = [
     "enable_grad",
     "functional",
     "grad",
+    "gradcheck",
+    "gradgradcheck",
     "inference_mode",
     "is_anomaly_check_nan_enabled",
     "is_anomaly_enabled",
