@@ -83,7 +83,9 @@ def contract(a: Array, b: Array, i: Labels, j: Labels, o: Labels) -> Array:
     if rows and columns and o.index(rows[0]) > o.index(columns[0]):  # the result comes out in its order without a copy
         a, b, i, j, rows, columns = b, a, j, i, columns, rows
     size = {**dict(zip(i, a.shape)), **dict(zip(j, b.shape))}
-    inner = min((inner, [label for label in j if label in inner]), key=lambda order: _copies(a, b, i, j, rows, order, columns))
+    if len(inner) > 1:
+        other = [label for label in j if label in inner]
+        inner = min((inner, other), key=lambda order: _copies(a, b, i, j, rows, order, columns))
     c = product(_matrices(a, i, batch, rows, inner), _matrices(b, j, batch, inner, columns))
     made = (*batch, *rows, *columns)
     c = c.reshape([size[label] for label in made])

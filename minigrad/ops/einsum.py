@@ -5,6 +5,7 @@ An operand first loses what concerns it alone: diagonals, sums, dimensions of si
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Hashable, Sequence
 from typing import Any
@@ -47,6 +48,8 @@ def einsum(equation: Any, *operands: Any) -> Tensor:
         tensors, inputs, output = _from_lists((equation, *operands))
     else:
         tensors = list(operands[0]) if len(operands) == 1 and isinstance(operands[0], (tuple, list)) else list(operands)
+        if not isinstance(equation, str):
+            raise DTypeError("einsum", "equation", "text", type(equation).__name__)
         inputs, output = _from_text(equation)
     if len(tensors) != len(inputs):
         raise ArgumentError("einsum", "operands", f"{len(inputs)}, as the equation names", str(len(tensors)))
@@ -64,10 +67,9 @@ def einsum(equation: Any, *operands: Any) -> Tensor:
     return _summed(parts, result)
 
 
-def _from_text(equation: Any) -> tuple[list[list], list | None]:
+@functools.lru_cache(maxsize=256)
+def _from_text(equation: str) -> tuple[list[list], list | None]:
     """The subscripts of each operand and of the result, letters and ``...``; ``None`` for a result that is not written."""
-    if not isinstance(equation, str):
-        raise DTypeError("einsum", "equation", "text", type(equation).__name__)
     text = equation.replace(" ", "")
     left, arrow, right = text.partition("->")
 
@@ -160,8 +162,7 @@ def _summed(parts: list[tuple[Tensor, Labels]], result: Labels) -> Tensor:
                 raise ShapeError("einsum", f"operand {position}", f"size {sizes[label]} or 1 for {name}", str(size))
     parts = [_without_ones(x, labels, sizes) for x, labels in parts]
     while len(parts) > 1:
-        pairs = [(a, b) for b in range(len(parts)) for a in range(b)]
-        a, b = min(pairs, key=lambda pair: math.prod([sizes[label] for label in {*parts[pair[0]][1], *parts[pair[1]][1]}]))
+        a, b = _cheapest(parts, sizes) if len(parts) > 2 else (0, 1)
         others = [part for position, part in enumerate(parts) if position not in (a, b)]
         wanted = {*result, *[label for _, labels in others for label in labels]}
         (x, i), (y, j) = (_alone(*parts[place], parts[other][1], wanted) for place, other in ((a, b), (b, a)))
@@ -170,8 +171,15 @@ def _summed(parts: list[tuple[Tensor, Labels]], result: Labels) -> Tensor:
         parts = [*others, (multiplied(x, y, i, j, o), o)]
     x, labels = _alone(*parts[0], (), set(result))
     missing = [label for label in result if label not in labels]  # of size 1, and left out above
-    x = Permute.apply(x, tuple([labels.index(label) for label in result if label in labels])) if labels else x
+    order = tuple([labels.index(label) for label in result if label in labels])
+    x = Permute.apply(x, order) if order != tuple(range(len(order))) else x
     return Reshape.apply(x, tuple([sizes[label] for label in result])) if missing else x
+
+
+def _cheapest(parts: list[tuple[Tensor, Labels]], sizes: dict[Hashable, int]) -> tuple[int, int]:
+    """The two operands whose product takes the fewest multiplications."""
+    pairs = [(a, b) for b in range(len(parts)) for a in range(b)]
+    return min(pairs, key=lambda pair: math.prod([sizes[label] for label in {*parts[pair[0]][1], *parts[pair[1]][1]}]))
 
 
 def _without_ones(x: Tensor, labels: Labels, sizes: dict[Hashable, int]) -> tuple[Tensor, Labels]:

@@ -340,10 +340,28 @@ def getitem(input: Tensor, index: Any) -> Tensor:
         (tensor([3, 5]), tensor([4, 5]), tensor([[2, 0],
                 [5, 3]]))
     """
+    parts = index if type(index) is tuple else (index,)
+    if all(map(_is_plain, parts)):  # the most frequent: left to NumPy as it is
+        try:
+            return Slice.apply(input, parts if ... in parts else (*parts, ...))
+        except IndexError:
+            pass  # told in words below
     basic, template, indices = normalise_index("getitem", index, input)
     if basic is not None:
         input = Slice.apply(input, basic)
     return input if template is None else GetItem.apply(input, template, *indices)
+
+
+def _is_plain(part: Any) -> bool:
+    """Whether it is an integer, ``None``, ``...`` or a slice of integers with a positive step."""
+    kind = type(part)
+    if kind is slice:
+        step = part.step
+        return type(part.start) in _PLAIN and type(part.stop) in _PLAIN and (step is None or (type(step) is int and step > 0))
+    return kind in _PLAIN or part is ...
+
+
+_PLAIN = (int, type(None))
 
 
 def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
