@@ -16,6 +16,7 @@ from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError, IndexingError, ShapeError
 from minigrad.ops.choice import where as choose
+from minigrad.ops.gathering import Gather, ScatterAdd
 from minigrad.ops.operands import cast
 from minigrad.ops.softmax import Softmax, log_softmax
 
@@ -88,36 +89,6 @@ def _places(index: Array, axes: int) -> tuple[Array, ...]:
     return (grid[0], index, *grid[1:])
 
 
-class Pick(Function):
-    """y[n, d] = x[n, class[n, d], d], and 0 where it is not kept;  dx has dy at these places, and 0 elsewhere."""
-
-    def forward(ctx, x: Array, index: Array, kept: Array | None) -> Array:
-        ctx.shape = x.shape
-        ctx.save_for_backward(index, kept)
-        y = x[_places(index, x.ndim)]
-        if kept is not None:
-            y = array_module(x).where(kept, y, x.dtype.type(0))
-        return y
-
-    def backward(ctx, dy: Tensor) -> Any:
-        index, kept = ctx.saved_tensors
-        return Put.apply(dy, index.array, None if kept is None else kept.array, ctx.shape), None, None
-
-
-class Put(Function):
-    """The transpose of ``Pick``: x[n, class[n, d], d] = y[n, d] where it is kept, and 0 elsewhere."""
-
-    def forward(ctx, y: Array, index: Array, kept: Array | None, shape: tuple[int, ...]) -> Array:
-        ctx.save_for_backward(index, kept)
-        x = array_module(y).zeros(shape, y.dtype)
-        x[_places(index, x.ndim)] = y if kept is None else array_module(y).where(kept, y, y.dtype.type(0))
-        return x
-
-    def backward(ctx, dx: Tensor) -> Any:
-        index, kept = ctx.saved_tensors
-        return Pick.apply(dx, index.array, None if kept is None else kept.array), None, None, None
-
-
 class CrossEntropy(Function):
     """y = Σ_c q_c w_c (log Σ_k e^x_k - x_c) for each sample;  dx_c = dy (p_c Σ_k q_k w_k - q_c w_c), p = softmax(x).
 
@@ -170,7 +141,9 @@ class CrossEntropy(Function):
         if tape.mode.grad:
             scale = Tensor._wrap(xp.asarray(spread, dtype=x.array.dtype)) * dy
             own = Tensor._wrap(xp.asarray(here, dtype=x.array.dtype)) * dy
-            dx = Softmax.apply(x, 1) * scale.unsqueeze(1) - Put.apply(own, index.array, None, x.array.shape)
+            dx = Softmax.apply(x, 1) * scale.unsqueeze(1) - ScatterAdd.apply(
+                own.unsqueeze(1), x.array.shape, 1, index.unsqueeze(1)
+            )
             if each is not None:
                 dx = dx - dy.unsqueeze(1) * Tensor._wrap(each)
             return dx, None, None, None, None
@@ -282,6 +255,7 @@ def _class_numbers(where: str, x: Array, target: Array, ignore_index: int) -> tu
     if x.ndim < 2 or target.shape != (x.shape[0], *x.shape[2:]):
         expected = f"shape {(x.shape[0], *x.shape[2:])}, that of input {x.shape} without its classes"
         raise ShapeError(where, "target", expected, f"shape {target.shape}")
+    target = target.astype(np.int64, copy=False)
     if not target.size:
         return target, None
     classes, low, high = x.shape[1], int(target.min()), int(target.max())
@@ -340,7 +314,9 @@ def nll_loss(
     if single:
         input, t = input.unsqueeze(0), t.reshape((1, *t.shape))
     index, kept = _class_numbers(where, input.array, t, ignore_index)
-    losses = -Pick.apply(input, index, kept)
+    losses = -Gather.apply(input, 1, Tensor._wrap(index[:, None])).squeeze(1)
+    if kept is not None:
+        losses = choose(Tensor._wrap(kept), losses, 0.0)
     if w is not None:
         losses = losses * Tensor._wrap(w[index])
     return _weighted_mean(losses, index, kept, w, reduction, single)
