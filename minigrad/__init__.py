@@ -32,6 +32,7 @@ from minigrad.core.random import Generator, get_rng_state, initial_seed, manual_
 from minigrad.core.tensor import Size, Tensor
 from minigrad.interop.safetensors_io import load, save
 from minigrad.ops.activation import *
+from minigrad.ops.adaptive import *
 from minigrad.ops.arithmetic import *
 from minigrad.ops.attention import *
 from minigrad.ops.batchnorm import *
@@ -41,6 +42,7 @@ from minigrad.ops.conversion import *
 from minigrad.ops.convolution import *
 from minigrad.ops.counting import *
 from minigrad.ops.creation import *
+from minigrad.ops.dense import *
 from minigrad.ops.dimensions import *
 from minigrad.ops.distance import *
 from minigrad.ops.dropout import *

@@ -20,9 +20,18 @@ from minigrad.ops.activation import (
     threshold,
     threshold_,
 )
+from minigrad.ops.adaptive import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_max_pool1d,
+    adaptive_max_pool2d,
+    max_unpool1d,
+    max_unpool2d,
+)
 from minigrad.ops.attention import scaled_dot_product_attention
 from minigrad.ops.batchnorm import batch_norm
-from minigrad.ops.convolution import conv1d, conv2d, conv_transpose1d, conv_transpose2d, linear
+from minigrad.ops.convolution import conv1d, conv2d, conv_transpose1d, conv_transpose2d
+from minigrad.ops.dense import bilinear, linear
 from minigrad.ops.distance import (
     cosine_embedding_loss,
     cosine_similarity,
@@ -56,20 +65,7 @@ from minigrad.ops.normalization import (
     rms_norm,
 )
 from minigrad.ops.padding import pad
-from minigrad.ops.pooling import (
-    adaptive_avg_pool1d,
-    adaptive_avg_pool2d,
-    adaptive_max_pool1d,
-    adaptive_max_pool2d,
-    avg_pool1d,
-    avg_pool2d,
-    lp_pool1d,
-    lp_pool2d,
-    max_pool1d,
-    max_pool2d,
-    max_unpool1d,
-    max_unpool2d,
-)
+from minigrad.ops.pooling import avg_pool1d, avg_pool2d, lp_pool1d, lp_pool2d, max_pool1d, max_pool2d
 from minigrad.ops.resize import (
     channel_shuffle,
     interpolate,

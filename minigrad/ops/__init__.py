@@ -9,6 +9,7 @@ from __future__ import annotations
 from minigrad.core.tensor import Tensor
 from minigrad.ops import (
     activation,
+    adaptive,
     arithmetic,
     attention,
     batchnorm,
@@ -18,6 +19,7 @@ from minigrad.ops import (
     convolution,
     counting,
     creation,
+    dense,
     dimensions,
     distance,
     dropout,
@@ -63,6 +65,7 @@ from minigrad.ops import (
 
 FAMILIES = (
     activation,
+    adaptive,
     arithmetic,
     attention,
     batchnorm,
@@ -72,6 +75,7 @@ FAMILIES = (
     convolution,
     counting,
     creation,
+    dense,
     dimensions,
     distance,
     dropout,

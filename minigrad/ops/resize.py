@@ -17,7 +17,7 @@ from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError, ShapeError
 from minigrad.kernels.layout import is_channels_last
-from minigrad.ops.pooling import adaptive_avg_pool1d, adaptive_avg_pool2d
+from minigrad.ops.adaptive import adaptive_avg_pool1d, adaptive_avg_pool2d
 from minigrad.ops.taps import Taps, along_axis, picks
 
 _MODES = {

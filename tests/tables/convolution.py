@@ -10,6 +10,10 @@ def linear(m, *args):
     return m.nn.functional.linear(*args)
 
 
+def bilinear(m, *args):
+    return m.bilinear(*args)
+
+
 def same(m, *args, **kwargs):
     """Padding that is one longer at the end, of which PyTorch warns that it copies."""
     with warnings.catch_warnings():
@@ -25,6 +29,9 @@ CASES = [
     Case("linear/more dimensions", linear, normal(2, 2, 2, 3), normal(2, 3), normal(2)),
     Case("linear/no rows", linear, normal(0, 3), normal(4, 3), normal(4)),
     Case("linear/no features", linear, normal(2, 0), normal(4, 0), normal(4)),
+    Case("bilinear/bias", bilinear, normal(2, 3), normal(2, 2), normal(4, 3, 2), normal(4)),
+    Case("bilinear/no bias", bilinear, normal(2, 2, 3), normal(2, 2, 2), normal(2, 3, 2)),
+    Case("bilinear/one row", bilinear, normal(3), normal(2), normal(2, 3, 2), normal(2)),
     Case("linear/no outputs", linear, normal(2, 3), normal(0, 3), normal(0)),
     Case("conv2d/plain", lambda m, x, w: m.conv2d(x, w), normal(1, 2, 3, 4), normal(2, 2, 2, 2)),
     Case("conv2d/bias", lambda m, x, w, b: m.conv2d(x, w, b), normal(2, 1, 3, 3), normal(2, 1, 2, 3), normal(2)),
@@ -158,6 +165,36 @@ ERRORS = [
         "linear/dtypes", lambda m: linear(m, m.ones(2, 3), m.ones(4, 3).double()), DTypeError, ("weight", "float32", "float64")
     ),
     Refusal("linear/integers", lambda m: linear(m, m.ones(2, 3).long(), m.ones(4, 3).long()), DTypeError, ("linear", "int64")),
+    Refusal(
+        "bilinear/weight",
+        lambda m: bilinear(m, m.ones(2, 3), m.ones(2, 2), m.ones(3, 2)),
+        ShapeError,
+        ("3 dimensions", "(3, 2)"),
+    ),
+    Refusal(
+        "bilinear/features",
+        lambda m: bilinear(m, m.ones(2, 3), m.ones(2, 2), m.ones(4, 3, 3)),
+        ShapeError,
+        ("input2", "3 features"),
+    ),
+    Refusal(
+        "bilinear/rows",
+        lambda m: bilinear(m, m.ones(2, 3), m.ones(3, 2), m.ones(4, 3, 2)),
+        ShapeError,
+        ("input2", "(2,)", "(3, 2)"),
+    ),
+    Refusal(
+        "bilinear/bias shape",
+        lambda m: bilinear(m, m.ones(2, 3), m.ones(2, 2), m.ones(4, 3, 2), m.ones(3)),
+        ShapeError,
+        ("bias", "(4,)"),
+    ),
+    Refusal(
+        "bilinear/dtypes",
+        lambda m: bilinear(m, m.ones(2, 3), m.ones(2, 2).double(), m.ones(4, 3, 2)),
+        DTypeError,
+        ("input2", "float64"),
+    ),
     Refusal(
         "conv2d/channels",
         lambda m: m.conv2d(m.ones(1, 3, 8, 8), m.ones(4, 2, 3, 3)),

@@ -1,0 +1,160 @@
+"""Dense layers: each output sees all features."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from minigrad.core.device import Array, array_module
+from minigrad.core.tape import Function
+from minigrad.core.tensor import Tensor, check_tensor
+from minigrad.errors import DTypeError, ShapeError
+from minigrad.ops.reduction import Sum
+
+
+class Linear(Function):
+    """y = x wᵀ + b;  dx = dy w, dw = dyᵀ x, db = Σ dy, over all rows."""
+
+    def forward(ctx, x: Array, w: Array, b: Array | None) -> Array:
+        need_x, need_w, _ = ctx.edges
+        ctx.save_for_backward(x if need_w else None, w if need_x else None)
+        y = array_module(x).matmul(_rows(x), w.T)
+        if b is not None:
+            y += b
+        return y if x.ndim == 2 else y.reshape(*x.shape[:-1], w.shape[0])
+
+    def backward(ctx, dy: Tensor) -> Any:
+        x, w = ctx.saved_tensors
+        need_x, need_w, need_b = ctx.needs_input_grad
+        dx = dw = db = None
+        if need_x:
+            dx = LinearInput.apply(dy, w)
+        if need_w:
+            dw = LinearWeight.apply(x, dy)
+        if need_b:
+            db = Sum.apply(dy, tuple(range(dy.array.ndim - 1)), False)
+        return dx, dw, db
+
+
+class LinearInput(Function):
+    """dx = dy w;  with g the gradient of dx: ddy = g wᵀ, dw = dyᵀ g."""
+
+    def forward(ctx, dy: Array, w: Array) -> Array:
+        need_dy, need_w = ctx.edges
+        ctx.save_for_backward(dy if need_w else None, w if need_dy else None)
+        dx = array_module(dy).matmul(_rows(dy), w)
+        return dx if dy.ndim == 2 else dx.reshape(*dy.shape[:-1], w.shape[1])
+
+    def backward(ctx, g: Tensor) -> Any:
+        dy, w = ctx.saved_tensors
+        need_dy, need_w = ctx.needs_input_grad
+        return Linear.apply(g, w, None) if need_dy else None, LinearWeight.apply(g, dy) if need_w else None
+
+
+class LinearWeight(Function):
+    """dw = dyᵀ x, over all rows;  with g the gradient of dw: dx = dy g, ddy = x gᵀ."""
+
+    def forward(ctx, x: Array, dy: Array) -> Array:
+        need_x, need_dy = ctx.edges
+        ctx.save_for_backward(x if need_dy else None, dy if need_x else None)
+        return array_module(x).matmul(_rows(dy).T, _rows(x))
+
+    def backward(ctx, g: Tensor) -> Any:
+        x, dy = ctx.saved_tensors
+        need_x, need_dy = ctx.needs_input_grad
+        return LinearInput.apply(dy, g) if need_x else None, Linear.apply(x, g, None) if need_dy else None
+
+
+def _rows(x: Array) -> Array:
+    """(..., D) as (rows, D)."""
+    return x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+
+
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """``input @ weight.T + bias``: each output is a weighted sum of the features.
+
+    Args:
+        input: (..., in_features).
+        weight: (out_features, in_features).
+        bias: (out_features,).
+
+    Raises:
+        ShapeError: the numbers of features differ, or ``weight`` is no matrix.
+        DTypeError: the operands are of several dtypes, or integers.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.nn.functional.linear(minigrad.ones(2, 3), minigrad.ones(1, 3), minigrad.tensor([0.5]))
+        tensor([[3.5000],
+                [3.5000]])
+    """
+    check_operands("linear", input, weight, bias)
+    w_shape = weight.array.shape
+    if len(w_shape) != 2:
+        raise ShapeError("linear", "weight", "2 dimensions (out_features, in_features)", f"shape {w_shape}")
+    if input.array.ndim == 0 or input.array.shape[-1] != w_shape[1]:
+        raise ShapeError(
+            "linear",
+            "input",
+            f"{w_shape[1]} features in the last dimension, as weight has shape {w_shape}",
+            f"shape {input.array.shape}",
+        )
+    if bias is not None and bias.array.shape != (w_shape[0],):
+        raise ShapeError("linear", "bias", f"shape ({w_shape[0]},), one value for each output", f"shape {bias.array.shape}")
+    return Linear.apply(input, weight, bias)
+
+
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """``y[..., f] = input1[..., :] @ weight[f] @ input2[..., :] + bias[f]``.
+
+    Args:
+        input1: (..., in1_features).
+        input2: (..., in2_features), with the same sizes before.
+        weight: (out_features, in1_features, in2_features).
+        bias: (out_features,).
+
+    Raises:
+        ShapeError: the numbers of features or the sizes before differ.
+        DTypeError: the operands are of several dtypes, or integers.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.bilinear(minigrad.tensor([1.0, 2.0]), minigrad.tensor([3.0]), minigrad.ones(1, 2, 1))
+        tensor([9.])
+    """
+    check_operands("bilinear", input1, weight, bias)
+    check_operands("bilinear", input1, input2, None, "input2")
+    one, two, w = input1.array.shape, input2.array.shape, weight.array.shape
+    if len(w) != 3:
+        raise ShapeError("bilinear", "weight", "3 dimensions (out_features, in1_features, in2_features)", f"shape {w}")
+    for name, shape, features in (("input1", one, w[1]), ("input2", two, w[2])):
+        if not shape or shape[-1] != features:
+            raise ShapeError("bilinear", name, f"{features} features at last, as weight has {w}", f"shape {shape}")
+    if one[:-1] != two[:-1]:
+        raise ShapeError("bilinear", "input2", f"sizes {one[:-1]} before the features, as input1 has", f"shape {two}")
+    if bias is not None and bias.array.shape != w[:1]:
+        raise ShapeError("bilinear", "bias", f"shape {w[:1]}, one value for each output", f"shape {bias.array.shape}")
+    between = linear(input1, weight.transpose(1, 2).reshape(w[0] * w[2], w[1])).reshape(*one[:-1], w[0], w[2])
+    y = (between * input2.unsqueeze(-2)).sum(-1)
+    return y if bias is None else y + bias
+
+
+def check_operands(where: str, x: Tensor, w: Tensor, b: Tensor | None, name_of_w: str = "weight") -> None:
+    """That all are Tensors of one float dtype.
+
+    Raises:
+        DTypeError: they are not.
+    """
+    dtype = check_tensor(where, "input", x).array.dtype
+    operands = ((name_of_w, w),) if b is None else ((name_of_w, w), ("bias", b))
+    for name, operand in operands:
+        if check_tensor(where, name, operand).array.dtype != dtype:
+            got, remedy = str(operand.array.dtype), "Convert one of them with .to()"
+            raise DTypeError(where, name, f"{dtype}, as input has", got, remedy)
+    if dtype.kind != "f":
+        raise DTypeError(where, "input", "a float dtype", str(dtype), "Convert it with .float()")
+
+
+__all__ = ["bilinear"]
+FUNCTIONAL = ("bilinear", "linear")
+METHODS = ()
