@@ -93,7 +93,7 @@ def _born(
 ) -> AnomalyError:
     xp = array_module(array)
     odd = xp.isnan(array) if nan else xp.isinf(array)
-    first = tuple([int(i[0]) for i in xp.nonzero(odd)])
+    first = tuple([int(i[0]) for i in xp.nonzero(odd)]) if array.ndim else ()
     kind = "NaN" if nan else "Inf"
     shapes = ", ".join([str(tuple(value.shape)) for value in inputs if hasattr(value, "shape")]) or "none"
     number = f" {position}" if position else ""
