@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import minigrad
+import minigrad.nn.functional as F
 from tests.harness import numeric_gradients
 
 OPS: dict[str, Callable[[Any], Any]] = {
@@ -40,6 +41,39 @@ OPS: dict[str, Callable[[Any], Any]] = {
     "cumprod": lambda x: x.cumprod(0),
     "cumprod/zero": lambda x: ((x - ZERO_AT) * minigrad.tensor([1.0, 2.0, -1.0, 0.5], dtype=x.dtype)).cumprod(0),
     "cumsum": lambda x: x.cumsum(0) ** 3,
+    "elu": lambda x: F.elu(-x, 0.7) + F.celu(-x, 0.7) + F.selu(-x),
+    "gelu": lambda x: F.gelu(x) + F.gelu(x, approximate="tanh"),
+    "silu": lambda x: F.silu(x) + F.mish(x),
+    "softplus": lambda x: F.softplus(x, 2.0) + F.logsigmoid(x) + F.softsign(x),
+    "hardswish": lambda x: F.hardswish(x) ** 3,
+    "glu": lambda x: F.glu(x * x),
+    "softmax": lambda x: x.softmax(0),
+    "log_softmax": lambda x: F.log_softmax(x, 0),
+    "linear": lambda x: F.linear(x.reshape(2, 2), x.reshape(2, 2), x[:2]) ** 2,
+    "bilinear": lambda x: F.bilinear(x[:2], x[2:], x.reshape(1, 2, 2), x[:1]),
+    "conv2d": lambda x: F.conv2d(
+        F.conv2d(x.reshape(1, 1, 2, 2), x.reshape(1, 1, 2, 2), padding=1), x.reshape(1, 1, 2, 2), x[:1]
+    ),
+    "conv_transpose2d": lambda x: F.conv_transpose2d(x.reshape(1, 1, 2, 2) ** 2, x.reshape(1, 1, 2, 2), x[:1], stride=2),
+    "avg_pool2d": lambda x: F.avg_pool2d(x.reshape(1, 2, 2) ** 3, 2, 1),
+    "max_pool2d": lambda x: F.max_pool2d(x.reshape(1, 2, 2) ** 3, 2, 1, 1),
+    "batch_norm": lambda x: F.batch_norm(x.reshape(2, 1, 2), None, None, x[:1], x[1:2], training=True),
+    "layer_norm": lambda x: F.layer_norm(x.reshape(2, 2) ** 2, (2,), x[:2], x[2:], eps=0.1),
+    "group_norm": lambda x: F.group_norm(x.reshape(1, 2, 2), 1, x[:2], x[2:]),
+    "rms_norm": lambda x: F.rms_norm(x, (4,)),
+    "normalize": lambda x: F.normalize(x, dim=0),
+    "cross_entropy": lambda x: F.cross_entropy(x, minigrad.tensor(2), label_smoothing=0.2),
+    "cross_entropy/rows": lambda x: F.cross_entropy(x.reshape(2, 2), minigrad.tensor([1, -100])),
+    "binary_cross_entropy": lambda x: F.binary_cross_entropy(x / 2, x / 3),
+    "binary_cross_entropy_with_logits": lambda x: F.binary_cross_entropy_with_logits(x, x / 3, pos_weight=x),
+    "mse_loss": lambda x: F.mse_loss(x * x, x),
+    "kl_div": lambda x: F.kl_div(x * x, x, reduction="sum"),
+    "attention": lambda x: F.scaled_dot_product_attention(x.reshape(2, 2), x.reshape(2, 2), x.reshape(2, 2)),
+    "embedding": lambda x: F.embedding(minigrad.tensor([0, 1, 1]), x.reshape(2, 2)) ** 3,
+    "interpolate": lambda x: F.interpolate(x.reshape(1, 1, 2, 2) ** 3, scale_factor=2, mode="bilinear"),
+    "pad": lambda x: F.pad(x.reshape(1, 4) ** 3, (2, 1), mode="reflect") + F.pad(x**3, (2, 1)),
+    "unfold": lambda x: F.unfold(x.reshape(1, 2, 2) ** 3, (1, 2)),
+    "pixel_shuffle": lambda x: F.pixel_shuffle(x.reshape(4, 1, 1) ** 3, 2),
 }
 POINT = np.array([0.7, 1.1, 1.6, 0.9])
 ZERO_AT = 1.1  # one of the point's, where the factor is 0
