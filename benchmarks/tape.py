@@ -13,6 +13,7 @@ PyTorch / minigrad (above 1: we are faster).
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import time
@@ -33,7 +34,7 @@ def perceptron(m: Any) -> Callable[[], float]:
     rng = np.random.default_rng(0)
     sizes = (32, 64, 64, 1)
     model = m.nn.Sequential(
-        *[layer for a, b in zip(sizes, sizes[1:], strict=False) for layer in (m.nn.Linear(a, b), m.nn.ReLU())][:-1]
+        *[layer for a, b in itertools.pairwise(sizes) for layer in (m.nn.Linear(a, b), m.nn.ReLU())][:-1]
     )
     with m.no_grad():
         for parameter in model.parameters():

@@ -46,7 +46,8 @@ def main(epochs: int, seed: int) -> None:
         model.eval()
         with minigrad.no_grad():
             right = (model(test_images).argmax(dim=1) == test_labels).float().mean().item()
-        print(f"epoch {epoch + 1:2d}: loss {loss.item():.4f}, {right:.1%} right, {time.perf_counter() - start:.1f} s", flush=True)
+        seconds = time.perf_counter() - start
+        print(f"epoch {epoch + 1:2d}: loss {loss.item():.4f}, {right:.1%} right, {seconds:.1f} s", flush=True)
 
 
 if __name__ == "__main__":

@@ -202,7 +202,7 @@ def weighted_sum(case: Case) -> Callable[[list[np.ndarray]], float]:
 
 def first_gradients(case: Case, arrays: list[np.ndarray], create_graph: bool) -> tuple[list[Any], list[Any]]:
     """The float inputs as tensors, and the gradient of each."""
-    inputs = [t for t in tensors(arrays)]
+    inputs = tensors(arrays)
     outputs = outputs_of(case.call(minigrad, *inputs))
     starts = cotangents(case.name, outputs)
     pairs = [(o, minigrad.tensor(g)) for o, g in zip(outputs, starts, strict=True) if g is not None and o.requires_grad]

@@ -36,7 +36,7 @@ def test_names(name: Any, index: int | None, kind: str, number: int | None, text
     [("gpu", None), ("cuda:", None), ("cuda:-1", None), ("cuda:0", 1), ("cuda", -1), ("cpu:1", None), (7, None)],
 )
 def test_what_is_no_device(name: Any, index: int | None) -> None:
-    with pytest.raises(ArgumentError, match="^device: "):
+    with pytest.raises(ArgumentError, match=r"^device: "):
         minigrad.device(name, index)
 
 
