@@ -1,6 +1,6 @@
 """minigrad: a neural-net engine written by hand on NumPy and CuPy."""
 
-from minigrad import autograd, nn, optim, utils
+from minigrad import autograd, linalg, nn, optim, utils
 from minigrad.core import random
 from minigrad.core.device import default_device, device, get_default_device, set_default_device
 from minigrad.core.dtypes import (
@@ -59,6 +59,7 @@ from minigrad.ops.likelihood import *
 from minigrad.ops.linalg import *
 from minigrad.ops.logic import *
 from minigrad.ops.loss import *
+from minigrad.ops.matrices import *
 from minigrad.ops.normalization import *
 from minigrad.ops.norms import *
 from minigrad.ops.padding import *

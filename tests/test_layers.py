@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = {"minigrad": "minigrad", "kernels": "minigrad.kernels", "models": "minigrad.models"}
 
 # Units from the bottom to the top. A unit is a file of core/ or a folder or file of minigrad/; it imports its own layer and
-# those below. `minigrad`, `autograd` and `utils` are the public face: names of what stands below them.
+# those below. `minigrad`, `autograd`, `linalg` and `utils` are the public face: names of what stands below them.
 LAYERS = (
     ("errors",),
     ("emulator",),
@@ -30,7 +30,7 @@ LAYERS = (
     + ("core.anomaly", "core.autograd", "ops"),
     ("nn", "optim"),
     ("data", "interop", "study"),
-    ("minigrad", "autograd", "utils"),
+    ("minigrad", "autograd", "linalg", "utils"),
     ("train",),
     ("models",),
     ("cli", "__main__"),

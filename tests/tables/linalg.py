@@ -1,7 +1,11 @@
 """Products of matrices, vectors and tensors."""
 
+import numpy as np
+
 from minigrad.errors import ArgumentError, DTypeError, IndexingError, ShapeError
-from tests.harness import Case, Refusal, booleans, integers, normal
+from tests.harness import Case, Input, Refusal, booleans, distinct, integers, normal, positive
+
+INF = float("inf")
 
 EQUATIONS = {  # what is written -> the shapes of the operands
     "ij,jk->ik": ((2, 3), (3, 4)),
@@ -126,7 +130,56 @@ CASES = [
     Case("einsum/the same twice", lambda m, x: m.einsum("ij,kj->ik", x, x), normal(2, 3)),
 ]
 
+WELL = Input(lambda rng: rng.standard_normal((2, 3, 3)) + 4 * np.eye(3))  # far from singular
+
+CASES += [
+    Case("inv", lambda m, x: m.linalg.inv(x), WELL),
+    Case("inverse", lambda m, x: (x[0].inverse(), m.inverse(x)), WELL),
+    Case("solve/vector", lambda m, a, b: m.linalg.solve(a[0], b), WELL, normal(3)),
+    Case("solve/vectors", lambda m, a, b: m.linalg.solve(a, b), WELL, normal(2, 3)),
+    Case("solve/matrices", lambda m, a, b: m.linalg.solve(a, b), WELL, normal(2, 3, 1)),
+    Case("solve/one matrix for all", lambda m, a, b: m.linalg.solve(a, b), WELL, normal(3, 2)),
+    Case("det", lambda m, x: (m.linalg.det(x), x[1].det()), WELL),
+    Case("cholesky", lambda m, x: m.linalg.cholesky(x @ x.mT), WELL),
+    Case("cholesky/upper", lambda m, x: m.linalg.cholesky(x[0] @ x[0].mT, upper=True), WELL),
+    Case("cross", lambda m, x, y: m.linalg.cross(x, y), normal(2, 3), normal(2, 3)),
+    Case("cross/dim, broadcast", lambda m, x, y: m.cross(x, y, dim=0), normal(3, 2), normal(3, 1)),
+    *[Case(f"vector_norm/{p}", lambda m, x, p=p: m.linalg.vector_norm(x, p), distinct(2, 3)) for p in (0, 1, 2, 3, 0.5)],
+    *[Case(f"vector_norm/{p}", lambda m, x, p=p: m.linalg.vector_norm(x, p, dim=1), distinct(2, 3)) for p in (INF, -INF)],
+    Case("vector_norm/keepdim", lambda m, x: m.linalg.vector_norm(x, dim=(0, 2), keepdim=True), normal(2, 2, 2)),
+    Case("matrix_norm", lambda m, x: m.linalg.matrix_norm(x), normal(2, 2, 3)),
+    *[Case(f"matrix_norm/{p}", lambda m, x, p=p: m.linalg.matrix_norm(x, p), normal(2, 3)) for p in (1, -1, INF, -INF)],
+    Case("matrix_norm/dim", lambda m, x: m.linalg.matrix_norm(x, INF, dim=(2, 0), keepdim=True), normal(2, 2, 3)),
+    Case("linalg.norm", lambda m, x: m.linalg.norm(x), normal(2, 2, 2)),
+    Case("linalg.norm/of a vector", lambda m, x: m.linalg.norm(x, 3), positive(4)),
+    Case("linalg.norm/of a matrix", lambda m, x: (m.linalg.norm(x, 1), m.linalg.norm(x, "fro")), normal(2, 3)),
+    Case("linalg.norm/dim", lambda m, x: m.linalg.norm(x, 1, dim=0, keepdim=True), normal(2, 3)),
+    Case("linalg.norm/dims", lambda m, x: m.linalg.norm(x, 1, dim=(1, 2)), normal(2, 2, 2)),
+]
+
 ERRORS = [
+    Refusal("inv/singular", lambda m: m.linalg.inv(m.ones(2, 2)), ArgumentError, ("inv", "an inverse", "singular")),
+    Refusal("inv/square", lambda m: m.linalg.inv(m.ones(2, 3)), ShapeError, ("inv", "square", "(2, 3)")),
+    Refusal("inv/integers", lambda m: m.linalg.inv(m.eye(2, dtype=m.int64)), DTypeError, ("inv", "float32", "int64")),
+    Refusal("inv/float16", lambda m: m.linalg.inv(m.eye(2, dtype=m.float16)), DTypeError, ("inv", "float32", "float16")),
+    Refusal("solve/singular", lambda m: m.linalg.solve(m.ones(2, 2), m.ones(2)), ArgumentError, ("solve", "singular")),
+    Refusal("solve/vector", lambda m: m.linalg.solve(m.eye(2), m.ones(3)), ShapeError, ("solve", "2 elements", "(3,)")),
+    Refusal("solve/rows", lambda m: m.linalg.solve(m.eye(2), m.ones(3, 2)), ShapeError, ("solve", "2 rows", "(3, 2)")),
+    Refusal(
+        "solve/dtypes", lambda m: m.linalg.solve(m.eye(2), m.ones(2).double()), DTypeError, ("solve", "float32", "float64")
+    ),
+    Refusal(
+        "det/derivative at a singular one",
+        lambda m: m.linalg.det(m.ones(2, 2, requires_grad=True)).backward(),
+        ArgumentError,
+        ("singular",),
+    ),
+    Refusal("cholesky/definite", lambda m: m.linalg.cholesky(-m.eye(2)), ArgumentError, ("cholesky", "positive definite")),
+    Refusal("cross/size", lambda m: m.linalg.cross(m.ones(2), m.ones(2)), ShapeError, ("cross", "size 3", "(2,)")),
+    Refusal("matrix_norm/rank", lambda m: m.linalg.matrix_norm(m.ones(2)), ShapeError, ("matrix_norm", "at least 2")),
+    Refusal("matrix_norm/order", lambda m: m.linalg.matrix_norm(m.ones(2, 2), 2), ArgumentError, ("ord", "'fro'", "2")),
+    Refusal("matrix_norm/dim", lambda m: m.linalg.matrix_norm(m.ones(2, 2), 1, dim=0), ArgumentError, ("two dimensions",)),
+    Refusal("linalg.norm/rank", lambda m: m.linalg.norm(m.ones(2, 2, 2), 1), ShapeError, ("norm", "1 or 2", "(2, 2, 2)")),
     Refusal(
         "matmul/inner", lambda m: m.ones(2, 3) @ m.ones(2, 3), ShapeError, ("matmul", "(2, 3) and (2, 3)", "3", "Transpose")
     ),
