@@ -40,16 +40,16 @@ class quiet:  # noqa: N801 - it stands where np.errstate would
     """No NumPy warnings for inf and nan inside the block: an op gives them as silently as IEEE 754 does.
 
     What ``np.errstate(all="ignore")`` does, at a third of its cost: NumPy keeps the setting in a context variable, and the
-    variable with its quiet value is looked up once. Elementwise ops pay this every time.
+    variable with its quiet value is looked up once. ``Function.apply`` does the same around every ``forward``.
     """
 
     __slots__ = ("_token",)
 
     def __enter__(self) -> None:
-        self._token = _ERRORS.set(_IGNORED)
+        self._token = ERRORS.set(IGNORED)
 
     def __exit__(self, *_: Any) -> None:
-        _ERRORS.reset(self._token)
+        ERRORS.reset(self._token)
 
 
 def _error_state() -> tuple[contextvars.ContextVar, Any]:
@@ -63,7 +63,7 @@ def _error_state() -> tuple[contextvars.ContextVar, Any]:
     return known[0] if known else (contextvars.ContextVar("unknown"), None)
 
 
-_ERRORS, _IGNORED = _error_state()
+ERRORS, IGNORED = _error_state()
 
 
 class device:  # noqa: N801 - PyTorch's name

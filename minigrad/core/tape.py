@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from minigrad.core.device import Array, device_of
+from minigrad.core.device import ERRORS, IGNORED, Array, device_of
 from minigrad.errors import DeviceError, DTypeError, GradError, ShapeError
 
 Tensor: Any = None  # core.tensor hands its class in, so that this file need not know it,
@@ -134,11 +134,15 @@ class Function:
             for arg in args:
                 arrays.append(arg.array if isinstance(arg, Tensor) else arg)
             node.edges = _NO_EDGES[len(args)]
+        token = None if ERRORS.get() is IGNORED else ERRORS.set(IGNORED)  # inf and nan come silently, as inside quiet()
         try:
             result = cls.forward(*arrays, **kwargs) if kwargs else cls.forward(*arrays)
         except (ValueError, TypeError) as error:
             _explain(cls.__name__, args, error)
             raise
+        finally:
+            if token is not None:
+                ERRORS.reset(token)
         if cls._guarded:
             result = node._checked(result, arrays)
         if type(result) is not ndarray:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.device import quiet
+from minigrad.core.device import ERRORS, IGNORED, quiet
 from minigrad.core.sums import total
 from minigrad.core.tape import Edge, Function, mode
 from minigrad.core.tensor import Tensor
@@ -51,8 +51,7 @@ class _Walk:
 
     def add(self, a: Tensor, b: Tensor) -> Tensor:
         if id(a) in self.sums:
-            with quiet():
-                a.array += b.array
+            a.array += b.array
             return a
         total = a + b
         if not mode.grad and not total.is_sparse:
@@ -138,8 +137,7 @@ def fit(node: Function, position: int, grad: Any, edge: Edge) -> Tensor:
 def _summed(array: Any, target: tuple[int, ...], lead: int) -> Any:
     """What ``sum_to_size`` gives, at less cost: this happens to every bias in every step."""
     axes = [lead + axis for axis, size in enumerate(target) if size == 1 != array.shape[lead + axis]]
-    with quiet():
-        summed = total(array, (*range(lead), *axes), dtype="float32" if array.itemsize == 2 else None)
+    summed = total(array, (*range(lead), *axes), dtype="float32" if array.itemsize == 2 else None)
     return summed.reshape(target) if axes else summed
 
 
@@ -164,6 +162,7 @@ def run_backward(
     walk = _Walk(captured)
     before = mode.grad, mode.wanted
     mode.grad = create_graph
+    errors = ERRORS.set(IGNORED)  # once for all ops of the walk
     try:
         for tensor, start in roots:
             if wanted is None or tensor._node is not None or id(tensor) in wanted:
@@ -172,6 +171,7 @@ def run_backward(
         walk.finish()
     finally:
         mode.grad, mode.wanted = before
+        ERRORS.reset(errors)
     return [] if inputs is None else [captured[id(t._node or t), t.output_nr] for t in inputs]
 
 
