@@ -15,8 +15,9 @@ from minigrad.core.device import Array, array_module
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError, ShapeError
+from minigrad.ops.choice import Clamp
 from minigrad.ops.inplace import alter
-from minigrad.ops.operands import cast
+from minigrad.ops.operands import cast, check_dtype
 from minigrad.ops.sampling import uniform_array
 
 _HALF, _SINGLE = np.dtype(np.float16), np.dtype(np.float32)
@@ -158,7 +159,8 @@ class HardSwish(Function):
     def backward(ctx, dy: Tensor) -> Any:
         (x,) = ctx.saved_tensors
         between = (x.array > -3) & (x.array < 3)
-        return Gate.apply(dy, between) * (x / 3 + 0.5) + Gate.apply(dy, x.array >= 3)
+        slope = Clamp.apply(x, -3, 3) / 3 + 0.5  # finite outside too, where it is gated away
+        return Gate.apply(dy, between) * slope + Gate.apply(dy, x.array >= 3)
 
 
 class HardShrink(Function):
@@ -197,14 +199,14 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
         inplace: write the result into ``input``.
 
     Raises:
-        DTypeError: ``input`` is no Tensor.
+        DTypeError: ``input`` is no Tensor, or holds truth values.
 
     Example:
         >>> import minigrad
         >>> minigrad.relu(minigrad.tensor([-1.0, 0.0, 2.0]))
         tensor([0., 0., 2.])
     """
-    check_tensor("relu", "input", input)
+    check_dtype("relu", "input", input, "iuf")
     return alter("relu_", Relu.apply, input, (), {}) if inplace else Relu.apply(input)
 
 
@@ -223,7 +225,8 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
     """``input`` held between ``min_val`` and ``max_val``.
 
     Raises:
-        ArgumentError: ``min_val`` is above ``max_val``.
+        ArgumentError: ``min_val`` is above ``max_val``, or below 0 where ``input`` cannot be.
+        DTypeError: ``input`` holds truth values.
 
     Example:
         >>> import minigrad
@@ -236,7 +239,11 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
 
 
 def _bounded(where: str, input: Tensor, low: float, high: float, inplace: bool) -> Tensor:
-    check_tensor(where, "input", input)
+    kind = check_dtype(where, "input", input, "iuf").array.dtype.kind
+    if kind != "f":
+        low, high = int(low), int(high)
+        if kind == "u" and low < 0:
+            raise ArgumentError(where, "min_val", f"at least 0, as input is {input.array.dtype}", str(low))
     return alter(where + "_", HardTanh.apply, input, (low, high), {}) if inplace else HardTanh.apply(input, low, high)
 
 

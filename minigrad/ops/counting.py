@@ -8,7 +8,7 @@ import numpy as np
 
 from minigrad.core.device import array_module, quiet
 from minigrad.core.tensor import Tensor, check_tensor
-from minigrad.errors import ArgumentError, DTypeError, ShapeError
+from minigrad.errors import ArgumentError, DTypeError, IndexingError, ShapeError
 from minigrad.ops.dims import one_dim, sizes
 from minigrad.ops.gathering import gather_array
 from minigrad.ops.operands import promote
@@ -40,7 +40,7 @@ def unique(
         (tensor([1, 3]), tensor([1, 2]))
     """
     x = check_tensor("unique", "input", input).array
-    axis = None if dim is None else one_dim("unique", dim, x.ndim)
+    axis = _axis_of_parts("unique", dim, x.ndim)
     found = array_module(x).unique(x, return_inverse=return_inverse, return_counts=return_counts, axis=axis, equal_nan=False)
     if not return_inverse and not return_counts:
         return Tensor._wrap(found)
@@ -48,6 +48,13 @@ def unique(
     if return_inverse:
         rest[0] = rest[0].reshape(x.shape if dim is None else (x.shape[axis],))
     return (Tensor._wrap(values), *[Tensor._wrap(part.astype(np.int64, copy=False)) for part in rest])
+
+
+def _axis_of_parts(where: str, dim: int | None, ndim: int) -> int | None:
+    """``dim`` counted from 0, or none; a tensor without dimensions has no parts."""
+    if dim is not None and not ndim:
+        raise IndexingError(where, "dim", "None, as the tensor has no dimensions", str(dim))
+    return None if dim is None else one_dim(where, dim, ndim)
 
 
 def unique_consecutive(input: Tensor, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None) -> Any:
@@ -60,7 +67,8 @@ def unique_consecutive(input: Tensor, return_inverse: bool = False, return_count
     """
     x = check_tensor("unique_consecutive", "input", input).array
     xp = array_module(x)
-    flat = x.reshape(-1) if dim is None else xp.moveaxis(x, one_dim("unique_consecutive", dim, x.ndim), 0)
+    axis = _axis_of_parts("unique_consecutive", dim, x.ndim)
+    flat = x.reshape(-1) if axis is None else xp.moveaxis(x, axis, 0)
     count = flat.shape[0]
     starts = xp.ones(count, bool)
     if count > 1:

@@ -67,8 +67,10 @@ class Pow(Function):
         need_a, need_b = ctx.needs_input_grad
         da = db = None
         if need_a:
-            constant = Tensor._wrap((a.array == 0) & (b.array == 0))  # 0 times infinity
-            da = dc * (b * Pow.apply(a, Where.apply(constant, 1.0, b - 1)))
+            xp = array_module(a.array)
+            tiny = xp.abs(a.array) < xp.finfo(a.array.dtype).tiny
+            constant = Tensor._wrap((b.array == 0) & (tiny | xp.isnan(a.array)))  # where 1 / a is no number
+            da = dc * (b * Pow.apply(Where.apply(constant, 1.0, a), b - 1))
         if need_b:
             settled = Tensor._wrap((a.array == 0) & (b.array >= 0))  # c stays 0 (or 1), though ln a is infinite
             db = dc * (c * Log.apply(Where.apply(settled, 1.0, a)))

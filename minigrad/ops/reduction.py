@@ -209,7 +209,7 @@ def any(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
 
     Args:
         input: Tensor.
-        dim: one dimension or several; all by default.
+        dim: one dimension or several; all by default; none for ``()``, as in PyTorch (where ``sum`` then takes all).
         keepdim: keep them with size 1.
 
     Returns:
@@ -239,7 +239,8 @@ def all(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
 
 def _truth(where: str, function: type[Function], input: Tensor, dim: Any, keepdim: bool) -> Tensor:
     x = check_dtype(where, "input", input, "biuf")
-    found = function.apply(x, many_dims(where, dim, x.array.ndim), keepdim)
+    none = isinstance(dim, (tuple, list)) and not dim
+    found = function.apply(x, () if none else many_dims(where, dim, x.array.ndim), keepdim)
     return cast(found, uint8) if x.array.dtype.kind == "u" else found
 
 

@@ -10,8 +10,9 @@ from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, ShapeError
 from minigrad.ops.activation import Gate, activate, in_place
+from minigrad.ops.choice import Clamp
 from minigrad.ops.dims import one_dim
-from minigrad.ops.elementwise import sigmoid
+from minigrad.ops.elementwise import Exp, sigmoid
 from minigrad.ops.trigonometry import tanh
 
 SELU_ALPHA = 1.6732632423543772848170429916717
@@ -19,7 +20,7 @@ SELU_SCALE = 1.0507009873554804934193349852946
 
 
 class Elu(Function):
-    """y = scale x where x > 0, else scale alpha (e^(rate x) - 1);  dx = scale dy there, else rate (y + scale alpha) dy."""
+    """y = scale x where x > 0, else scale alpha (e^(rate x) - 1);  dx = scale dy there, else scale alpha rate e^(rate x) dy."""
 
     def forward(ctx, x: Array, alpha: float, scale: float, rate: float) -> Array:
         ctx.alpha, ctx.scale, ctx.rate = alpha, scale, rate
@@ -29,13 +30,14 @@ class Elu(Function):
         xp.expm1(y, out=y)
         y *= scale * alpha
         y += xp.maximum(x, 0) * scale
-        ctx.save_for_backward(x, y)
+        ctx.save_for_backward(x)
         return y
 
     def backward(ctx, dy: Tensor) -> Any:
-        x, y = ctx.saved_tensors
+        (x,) = ctx.saved_tensors
         above = x.array > 0
-        below = Gate.apply(dy, ~above, ctx.rate) * (y + ctx.scale * ctx.alpha)
+        bend = Exp.apply(Clamp.apply(x, None, 0) * ctx.rate)  # finite above 0 too, where it is gated away
+        below = Gate.apply(dy, ~above, ctx.scale * ctx.alpha * ctx.rate) * bend
         return Gate.apply(dy, above, ctx.scale) + below, None, None, None
 
 

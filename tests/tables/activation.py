@@ -158,6 +158,13 @@ CASES = [
     Case("log_softmax/no dimensions", f("log_softmax", -1), constant(3.0)),
     Case("log_softmax/empty", f("log_softmax", 1), normal(2, 0)),
     Case("log_softmax/dtype", f("log_softmax", 0, dtype=None), normal(3)),
+    *(
+        Case(f"{name}/infinite", f(name, *ELEMENTWISE[name]), kinked("inf", 0.5), order=0)
+        for name in ("elu", "celu", "selu", "hardswish", "relu6", "leaky_relu", "threshold")
+    ),
+    *(Case(f"{name}/small slope", f(name), constant(-50.0), order=0) for name in ("elu", "celu", "selu")),
+    Case("relu6/integers", f("relu6"), integers(6, low=-3, high=9)),
+    Case("hardtanh/integers", f("hardtanh", -2.5, 4.5), integers(9, low=-5, high=9)),
 ]
 
 ERRORS = [
@@ -184,5 +191,10 @@ ERRORS = [
     ),
     Refusal(
         "relu/in place on a leaf", lambda m: m.relu_(m.ones(2, requires_grad=True)), RuntimeError, ("relu_", "leaf", "no_grad")
+    ),
+    Refusal("relu/booleans", lambda m: m.relu(m.tensor([True])), DTypeError, ("relu", "bool")),
+    Refusal("relu6/booleans", lambda m: m.nn.functional.relu6(m.tensor([True])), DTypeError, ("relu6", "bool")),
+    Refusal(
+        "hardtanh/uint8", lambda m: m.nn.functional.hardtanh(m.ones(2).to(m.uint8)), ArgumentError, ("min_val", "uint8", "-1")
     ),
 ]

@@ -60,6 +60,13 @@ CASES = [
     Case("atan2", lambda m, x, y: m.atan2(x, y), normal(2, 3), normal(3)),
     Case("atan2/at 0", lambda m, x, y: m.arctan2(x, y), constant([0.0, -0.0, 1.0]), constant([0.0, -0.0, 0.0]), order=0),
     Case("atan2/integers", lambda m, x: m.atan2(x, x), integers(3, low=1), tolerance=1e-6),
+    Case(
+        "pow/exponent 0 of odd bases",
+        lambda m, x, y: x ** y.detach(),
+        constant([NAN, INF, 0.0, 5e-324, -1e-310, 2.0]),
+        constant([0.0] * 6),
+        order=0,
+    ),
 ]
 
 ERRORS = [

@@ -114,6 +114,7 @@ CASES = [
     Case("logsumexp/no dimensions", lambda m, x: x.logsumexp(0), normal()),
     Case("logsumexp/empty", lambda m, x: (m.logsumexp(x, 0), m.logsumexp(x, 1)), normal(0, 3), order=0),
     Case("numel/function", lambda m, x: m.tensor([m.numel(x), x.numel()]), normal(2, 3), order=0),
+    Case("any/no dimensions", lambda m, x: (x.any(dim=()), x.all(dim=[], keepdim=True)), integers(2, 3, high=2)),
 ]
 
 ERRORS = [

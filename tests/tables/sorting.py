@@ -147,4 +147,11 @@ ERRORS = [
     Refusal("histc/bins", lambda m: m.histc(m.ones(1), 0), ArgumentError, ("bins", "positive", "0")),
     Refusal("histc/bounds", lambda m: m.histc(m.ones(1), 2, 3, 1), ArgumentError, ("min, max", "3.0, 1.0")),
     Refusal("histc/nan", lambda m: m.histc(m.tensor([float("nan")])), ArgumentError, ("min, max", "finite")),
+    Refusal("unique/no parts", lambda m: m.tensor(3).unique(dim=0), IndexingError, ("unique", "dim", "None")),
+    Refusal(
+        "unique_consecutive/no parts",
+        lambda m: m.tensor(3).unique_consecutive(dim=-1),
+        IndexingError,
+        ("unique_consecutive", "dim", "-1"),
+    ),
 ]
