@@ -157,7 +157,7 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
         minigrad.Size([3, 4, 2])
     """
     ndim = check_tensor("movedim", "input", input).array.ndim
-    start, end = (value if isinstance(value, (tuple, list)) else (value,) for value in (source, destination))
+    start, end = (tuple(value) if isinstance(value, (tuple, list)) else (value,) for value in (source, destination))
     if len(start) != len(end):
         raise ArgumentError("movedim", "destination", f"{len(start)} places, as many as in source", str(destination))
     sources, places = dim_order("movedim", "source", start, ndim), dim_order("movedim", "destination", end, ndim)

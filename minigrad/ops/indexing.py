@@ -210,69 +210,64 @@ def normalise_index(where: str, index: Any, x: Tensor) -> tuple[tuple | None, Te
     parts = index if type(index) is tuple else (index,)
     shape = x.array.shape
     if len(parts) == 1 and type(parts[0]) is int:  # x[3], the most frequent
-        if not shape or not -shape[0] <= parts[0] < shape[0]:
-            raise _outside(where, parts[0], 0, shape)
+        _check_place(where, parts[0], 0, shape)
         return (parts[0], ...), None, []
-    parts = [_part(where, part, x) for part in parts]
-    used = sum([_width(part) for part in parts])
-    if used > len(shape):
-        raise IndexingError(where, "index", f"at most {len(shape)} indices, for shape {tuple(shape)}", str(used))
-    if sum([part is Ellipsis for part in parts]) > 1:
-        raise ArgumentError(where, "index", "at most one ellipsis", str(sum([part is Ellipsis for part in parts])))
     basic: list[Any] = []
     template: list[Any] = []
     indices: list[Tensor] = []
-    axis, depth = 0, 0  # depth: how much of the template is in use
-    changes = False
-    for part in parts:
-        if part is Ellipsis:
-            rest = len(shape) - used
-            basic += [_WHOLE] * rest
-            template += [_WHOLE] * rest
-            axis += rest
-        elif part is None:
-            basic.append(None)
-            template.append(_WHOLE)
-            changes = True
-        elif isinstance(part, slice):
-            basic.append(part)
-            template.append(_WHOLE)
-            changes = changes or part != _WHOLE
-            axis += 1
-        elif isinstance(part, Tensor):
-            mask = part.array.dtype.kind == "b"
-            if mask and part.array.shape != shape[axis : axis + part.array.ndim]:
-                raise IndexingError(
-                    where,
-                    "index",
-                    f"a mask of shape {tuple(shape[axis : axis + part.array.ndim])}, as dimensions {axis} and on",
-                    f"shape {tuple(part.array.shape)}",
-                )
-            width = _width(part)
-            if not width:  # a single truth value: a new dimension of size 1 or 0
-                basic.append(None)
-                part, changes = Tensor._wrap(part.array.reshape(1)), True
+    axis, depth, changes = 0, 0, False  # depth: how much of the template is in use
+    for part in _spelled_out(where, parts, x):
+        width = _width(part)
+        if isinstance(part, Tensor):
+            if part.array.dtype.kind == "b":
+                _check_mask(where, part, axis, shape)
+                if not width:  # a single truth value: a new dimension, of size 1 or 0
+                    basic.append(None)
+                    part, changes = Tensor._wrap(part.array.reshape(1)), True
             basic += [_WHOLE] * width
             template.append(HOLE)
             indices.append(part)
             depth = len(template)
-            axis += width
         else:
-            if not -shape[axis] <= part < shape[axis]:
-                raise _outside(where, part, axis, shape)
             basic.append(part)
-            changes = True
-            axis += 1
+            changes = changes or part != _WHOLE
+            if part is None or isinstance(part, slice):
+                template.append(_WHOLE)
+            else:
+                _check_place(where, part, axis, shape)
+        axis += width
     return (*basic, ...) if changes or not indices else None, tuple(template[:depth]) if indices else None, indices
 
 
-def _outside(where: str, index: int, axis: int, shape: tuple[int, ...]) -> IndexingError:
+def _spelled_out(where: str, written: tuple, x: Tensor) -> list[Any]:
+    """The parts of an index, each as ``_part`` gives it, with slices in place of ``...``."""
+    parts = [_part(where, part, x) for part in written]
+    ndim = x.array.ndim
+    used = sum([_width(part) for part in parts])
+    if used > ndim:
+        raise IndexingError(where, "index", f"at most {ndim} indices, for shape {tuple(x.array.shape)}", str(used))
+    dots = [place for place, part in enumerate(parts) if part is Ellipsis]
+    if len(dots) > 1:
+        raise ArgumentError(where, "index", "at most one ellipsis", str(len(dots)))
+    for place in dots:
+        parts[place : place + 1] = [_WHOLE] * (ndim - used)
+    return parts
+
+
+def _check_mask(where: str, mask: Tensor, axis: int, shape: tuple[int, ...]) -> None:
+    part = shape[axis : axis + mask.array.ndim]
+    if mask.array.shape != part:
+        got = f"shape {tuple(mask.array.shape)}"
+        raise IndexingError(where, "index", f"a mask of shape {tuple(part)}, that of dimensions {axis} and on", got)
+
+
+def _check_place(where: str, index: int, axis: int, shape: tuple[int, ...]) -> None:
     if not shape:
-        return IndexingError(where, "index", "none, as the tensor has no dimensions", str(index), "Use .item()")
+        raise IndexingError(where, "index", "none, as the tensor has no dimensions", str(index), "Use .item()")
     size = shape[axis]
-    return IndexingError(
-        where, "index", f"an index from {-size} to {size - 1}, as dimension {axis} has size {size}", str(index)
-    )
+    if not -size <= index < size:
+        bounds = f"an index from {-size} to {size - 1}, as dimension {axis} has size {size}"
+        raise IndexingError(where, "index", bounds, str(index))
 
 
 def _width(part: Any) -> int:

@@ -35,7 +35,7 @@ class Place(Function):
     def forward(ctx, x: Array, index: tuple, shape: tuple[int, ...], last: bool) -> Array:
         ctx.index = index
         xp = array_module(x)
-        y = empty_channels_last(xp, shape, x.dtype) if last else xp.zeros(shape, x.dtype)  # type: ignore[arg-type]
+        y = empty_channels_last(xp, shape, x.dtype) if last else xp.zeros(shape, x.dtype)
         if last:
             y.fill(0)
         y[index] = x
@@ -115,7 +115,7 @@ def join_arrays(arrays: list[Array], dim: int, last: bool) -> Array:
     n, c, h, w = first.shape
     shape = [n, c, h, w]
     shape[dim] = sum([array.shape[dim] for array in arrays])
-    out = empty_channels_last(array_module(first), tuple(shape), first.dtype)  # type: ignore[arg-type]
+    out = empty_channels_last(array_module(first), tuple(shape), first.dtype)
     return array_module(first).concatenate(arrays, dim, out=out)
 
 

@@ -205,7 +205,12 @@ def _repeated(where: str, input: Tensor, times: tuple[int, ...]) -> Tensor:
     if narrow == wide:
         return clone(Reshape.apply(input, shape) if len(shape) > input.array.ndim else input)
     spread = Expand.apply(Reshape.apply(input, tuple(narrow)), tuple(wide))
-    return Reshape.apply(spread, tuple([count * size for count, size in zip(times, shape)]))
+    return _copied(Reshape.apply(spread, tuple([count * size for count, size in zip(times, shape)])), input)
+
+
+def _copied(result: Tensor, input: Tensor) -> Tensor:
+    """The result in memory of its own, where expanding and reshaping left it in that of the input."""
+    return clone(result) if array_module(input.array).may_share_memory(result.array, input.array) else result
 
 
 def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None) -> Tensor:
@@ -249,7 +254,7 @@ def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None
         raise ArgumentError(where, "repeats", "numbers of at least 0", str(count))
     before, after = shape[: axis + 1], shape[axis + 1 :]
     spread = Expand.apply(Reshape.apply(input, (*before, 1, *after)), (*before, count, *after))
-    return Reshape.apply(spread, (*shape[:axis], shape[axis] * count, *after))
+    return _copied(Reshape.apply(spread, (*shape[:axis], shape[axis] * count, *after)), input)
 
 
 def _spread_places(where: str, repeats: Tensor, size: int, axis: int) -> Tensor:

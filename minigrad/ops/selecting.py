@@ -208,7 +208,7 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
     Raises:
         IndexingError: there is no such dimension or place.
         ShapeError: ``source`` has other sizes.
-        DTypeError: ``index`` holds no integers, or ``source`` has another dtype.
+        DTypeError: ``index`` holds no integers, ``source`` has another dtype, or ``alpha`` does not fit it.
 
     Example:
         >>> import minigrad
@@ -219,7 +219,9 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
     source = _source_along("index_add", input, axis, index, source)
     x = _at_least_1d(input)
     added = ScatterIndex.apply(source, x.array.shape, template, index)
-    total = x + (added if alpha == 1 else added * alpha)
+    if isinstance(alpha, float) and alpha != int(alpha) and input.array.dtype.kind != "f":
+        raise DTypeError("index_add", "alpha", f"an integer, as input is {input.array.dtype}", str(alpha))
+    total = x + (added if alpha == 1 else cast(added * alpha, input.array.dtype))
     return total if input.array.ndim else Reshape.apply(total, ())
 
 
@@ -301,6 +303,35 @@ def take(input: Tensor, index: Tensor) -> Tensor:
     return Reshape.apply(GetItem.apply(flat, (HOLE,), places), index.array.shape)
 
 
+def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
+    """A copy with the elements of ``source`` at places counted through the whole tensor. See ``take``.
+
+    Args:
+        input: Tensor.
+        index: integers; negative ones count from the end.
+        source: a Tensor of as many elements.
+        accumulate: add them, a place named twice receiving both.
+
+    Raises:
+        IndexingError: there is no such place.
+        DTypeError: ``index`` holds no integers, or ``source`` has another dtype.
+        ShapeError: ``source`` has another number of elements.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.zeros(2, 2).put(minigrad.tensor([1, -1]), minigrad.tensor([5.0, 6.0]))
+        tensor([[0., 5.],
+                [0., 6.]])
+    """
+    flat, places = _flat("put", input, index)
+    if check_tensor("put", "source", source).array.dtype != flat.array.dtype:
+        raise DTypeError("put", "source", f"dtype {flat.array.dtype}, that of input", str(source.array.dtype))
+    if source.array.size != places.array.size:
+        raise ShapeError("put", "source", f"{places.array.size} elements, as index", str(source.array.size))
+    values = Reshape.apply(source, (source.array.size,))
+    return Reshape.apply(IndexPut.apply(flat, values, (HOLE,), accumulate, places), input.array.shape)
+
+
 def _flat(where: str, input: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
     size = check_tensor(where, "input", input).array.size
     kind = check_tensor(where, "index", index).array.dtype
@@ -320,6 +351,7 @@ __all__ = [
     "masked_scatter",
     "masked_select",
     "nonzero",
+    "put",
     "take",
 ]
 METHODS = (
@@ -332,5 +364,6 @@ METHODS = (
     "masked_scatter",
     "masked_select",
     "nonzero",
+    "put",
     "take",
 )

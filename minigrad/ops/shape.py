@@ -10,6 +10,7 @@ from minigrad.core.device import Array, array_module
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Size, Tensor, check_tensor
 from minigrad.errors import ArgumentError, ShapeError
+from minigrad.ops.conversion import contiguous
 from minigrad.ops.dims import many_dims, one_dim, sizes
 
 
@@ -166,14 +167,14 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 
 
 def ravel(input: Tensor) -> Tensor:
-    """All elements along one dimension.
+    """All elements along one dimension, without gaps in memory: a view where they lie so already.
 
     Example:
         >>> import minigrad
         >>> minigrad.tensor([[1, 2], [3, 4]]).ravel()
         tensor([1, 2, 3, 4])
     """
-    return Reshape.apply(input, (check_tensor("ravel", "input", input).array.size,))
+    return contiguous(Reshape.apply(input, (check_tensor("ravel", "input", input).array.size,)))
 
 
 def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
