@@ -235,7 +235,8 @@ def _visit(walk: _Walk, wanted: set[int] | None, retain_graph: bool) -> None:
             elif captured or recording or target._hooks or target._post_hooks or target.grad is not None:
                 walk.deliver(target, nr, grad)
             else:
-                accumulate(target, grad, grad.is_sparse or _is_alone(grad))
+                own = grad.is_sparse or _is_alone(grad)  # counted before the call, which would hold it too
+                accumulate(target, grad, own)
         # nothing of this node's may outlive it while the next one works
         grads = results = grad = None  # type: ignore[assignment]
 
