@@ -130,7 +130,7 @@ def _shorten(weight: Tensor, index: Array, max_norm: float, norm_type: float) ->
     xp = array_module(w)
     named = xp.unique(index)
     rows = w[named]
-    lengths = (xp.abs(rows) ** norm_type).sum(axis=1) ** (1 / norm_type)
+    lengths = xp.linalg.norm(rows, ord=norm_type, axis=1)
     with quiet():
         scale = xp.where(lengths > max_norm, max_norm / (lengths + 1e-7), 1).astype(w.dtype)
     w[named] = rows * scale[:, None]
