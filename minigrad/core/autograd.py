@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from minigrad.core import tape
@@ -12,7 +13,7 @@ from minigrad.errors import DTypeError, GradError, ShapeError
 
 
 def _as_list(where: str, argument: str, value: Any) -> list[Any]:
-    tensors = [value] if isinstance(value, Tensor) else list(value)
+    tensors = [value] if isinstance(value, Tensor) or not isinstance(value, Iterable) else list(value)
     for tensor in tensors:
         if not isinstance(tensor, Tensor):
             raise DTypeError(where, argument, "a Tensor or a sequence of Tensors", type(tensor).__name__)
@@ -22,7 +23,7 @@ def _as_list(where: str, argument: str, value: Any) -> list[Any]:
 def _roots(where: str, tensors: Any, grads: Any, names: tuple[str, str]) -> list[tuple[Any, Any]]:
     """Pair each tensor with the gradient to start from, 1 where there is one element and none was given."""
     outputs = _as_list(where, names[0], tensors)
-    starts = [None] * len(outputs) if grads is None else [grads] if isinstance(grads, Tensor) else list(grads)
+    starts = [None] * len(outputs) if grads is None else list(grads) if isinstance(grads, (list, tuple)) else [grads]
     if len(starts) != len(outputs):
         raise GradError(where, names[1], f"{len(outputs)}, one for each tensor", str(len(starts)))
     roots = []

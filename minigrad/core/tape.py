@@ -254,7 +254,9 @@ class Function:
         """
         kept = []
         for array in self._saved:
-            if array is None or isinstance(array, (int, float)):
+            if isinstance(array, np.generic):
+                array = np.asarray(array)
+            elif array is None or isinstance(array, (int, float)):
                 kept.append((array, None, 0, -1))
                 continue
             for arg in args:

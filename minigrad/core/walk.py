@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.device import ERRORS, IGNORED, quiet
+from minigrad.core.device import ERRORS, IGNORED, array_module, quiet
 from minigrad.core.sums import total
 from minigrad.core.tape import Edge, Function, mode
 from minigrad.core.tensor import Tensor
@@ -83,12 +83,21 @@ class _Walk:
 
 
 def accumulate(leaf: Tensor, grad: Tensor, own: bool = False) -> None:
-    """leaf.grad += grad, in place where nobody records it. ``own``: nobody else holds ``grad``."""
+    """leaf.grad += grad, in place where nobody records it. ``own``: nobody else holds ``grad``.
+
+    A new ``.grad`` has the memory layout of the leaf, so that what works on both at every step runs through both in order.
+    """
     with _accumulating:
         before = leaf.grad
         if before is None:
-            keep = own or grad.is_sparse
-            leaf.grad = grad if keep else grad.clone() if mode.grad else Tensor._wrap(grad.array.copy(order="K"))
+            if grad.is_sparse or (own and grad.array.strides == leaf.array.strides):
+                leaf.grad = grad
+            elif mode.grad:
+                leaf.grad = grad.clone()
+            else:
+                array = array_module(leaf.array).empty_like(leaf.array)
+                array[...] = grad.array
+                leaf.grad = Tensor._wrap(array)
         elif mode.grad or before._requires_grad or before.is_sparse or grad.is_sparse:
             leaf.grad = before + grad
         else:
