@@ -6,7 +6,7 @@ from typing import Any
 
 from minigrad.core.device import Array, array_module
 from minigrad.core.tape import Function
-from minigrad.core.tensor import Tensor
+from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError
 from minigrad.ops.arithmetic import Mul, flat
 from minigrad.ops.operands import cast, check_dtype, pair, promote
@@ -31,7 +31,7 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
     """``input`` where ``condition`` holds, ``other`` elsewhere. With ``condition`` alone: where it holds, as ``nonzero``.
 
     Args:
-        condition: Tensor of truth values (uint8 counts as such).
+        condition: Tensor of truth values (uint8 counts as such; alone, it may hold any numbers).
         input, other: Tensors that broadcast with it and each other, or numbers.
 
     Returns:
@@ -47,11 +47,11 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
         >>> minigrad.where(x > 0, x, 0.0)
         tensor([0., 2.])
     """
+    if input is None and other is None:
+        return check_tensor("where", "condition", condition).nonzero(as_tuple=True)
     if not isinstance(condition, Tensor) or condition.array.dtype.kind not in "bu":
         got = str(condition.array.dtype) if isinstance(condition, Tensor) else type(condition).__name__
         raise DTypeError("where", "condition", "a Tensor of truth values", got, "Compare it, or convert it with .bool()")
-    if input is None and other is None:
-        return condition.nonzero(as_tuple=True)
     if input is None or other is None:
         raise ArgumentError("where", "input, other", "both or neither", "one", "Give a number for the other")
     a, b = pair("where", input, other)

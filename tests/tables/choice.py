@@ -66,6 +66,7 @@ CASES = [
     Case(
         "heaviside", lambda m, x, y: m.heaviside(x.detach(), y.detach()), constant([-1.0, 0.0, 2.0]), constant([0.5]), order=0
     ),
+    Case("where/alone", lambda m, x: (m.where(x), m.where(x > 0)), constant([[0.0, 1.0], [-2.0, 0.0]]), order=0),
 ]
 
 ERRORS = [

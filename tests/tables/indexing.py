@@ -186,6 +186,13 @@ CASES = [
     Case("nonzero/nothing", lambda m, x: x.nonzero(), constant([[0, 0]])),
     Case("argwhere", lambda m, x: m.argwhere(x), booleans(3, 2)),
     Case("where/places", lambda m, x: m.where(x > 0), normal(3, 2), order=0),
+    Case(
+        "index_add/truth values",
+        lambda m, x, i, s: x.index_add(0, i, s, alpha=2),
+        booleans(3, 2),
+        constant([0, 2, 0]),
+        booleans(3, 2),
+    ),
 ]
 
 ERRORS = [
@@ -270,5 +277,11 @@ ERRORS = [
         lambda m: m.ones(1).masked_scatter(m.ones(1) > 0, m.tensor([1])),
         DTypeError,
         ("source", "int64"),
+    ),
+    Refusal(
+        "index_add/alpha",
+        lambda m: m.tensor([1]).index_add(0, m.tensor([0]), m.tensor([1]), alpha=0.5),
+        DTypeError,
+        ("index_add", "alpha", "int64", "0.5"),
     ),
 ]
