@@ -113,7 +113,7 @@ class Threshold(Function):
     def forward(ctx, x: Array, threshold: float, value: float) -> Array:
         keep = ~(x <= threshold)  # NaN stays NaN
         ctx.save_for_backward(keep)
-        return array_module(x).where(keep, x, x.dtype.type(value))
+        return array_module(x).where(keep, x, array_module(x).asarray(value, dtype=x.dtype))
 
     def backward(ctx, dy: Tensor) -> Any:
         return Gate.apply(dy, ctx.saved_tensors[0].array), None, None
@@ -304,7 +304,7 @@ def rrelu(
     if not training:
         return activate("rrelu", LeakyRelu, input, (lower + upper) / 2, inplace=inplace)
     slopes = uniform_array("rrelu", x.shape, x.dtype, array_module(x), lower, upper)
-    slopes = array_module(x).where(x > 0, x.dtype.type(1), slopes)
+    slopes = array_module(x).where(x > 0, 1.0, slopes)
     return input.mul_(Tensor._wrap(slopes)) if inplace else input * Tensor._wrap(slopes)
 
 

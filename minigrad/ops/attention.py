@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from minigrad.core.device import Array, array_module, quiet
+from minigrad.core.device import Array, array_module
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError, ShapeError
@@ -20,16 +20,15 @@ class MaskedSoftmax(Function):
 
     def forward(ctx, x: Array, bias: Array | None, hidden: Array | None) -> Array:
         xp = array_module(x)
-        with quiet():
-            y = x.copy() if bias is None else x + bias
-            if hidden is not None:
-                xp.copyto(y, -math.inf, where=hidden)
-            if y.size:
-                top = y.max(axis=-1, keepdims=True)
-                y -= xp.where(top == -math.inf, 0, top)
-                xp.exp(y, out=y)
-                total = y.sum(axis=-1, keepdims=True)
-                y /= xp.where(total == 0, 1, total)
+        y = x.copy() if bias is None else x + bias
+        if hidden is not None:
+            xp.copyto(y, -math.inf, where=hidden)
+        if y.size:
+            top = y.max(axis=-1, keepdims=True)
+            y -= xp.where(top == -math.inf, 0, top)
+            xp.exp(y, out=y)
+            total = y.sum(axis=-1, keepdims=True)
+            y /= xp.where(total == 0, 1, total)
         ctx.save_for_backward(y)
         return y
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad.core import tape
-from minigrad.core.device import Array, array_module, quiet
+from minigrad.core.device import Array, array_module
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError, ShapeError
@@ -79,15 +79,14 @@ class ChannelNorm(Function):
         count = x.size // (groups * x.shape[0] if own else groups)
         y = xp.empty_like(x)
         from_x, z = seen.table(x), seen.table(y)
-        with quiet():
-            mean = _group_means(seen.sums(from_x), groups, count)
-            xp.subtract(from_x, seen.spread(mean), out=z)
-            rest = _group_means(seen.sums(z), groups, count)  # what rounding left of the mean
-            var = xp.maximum(_group_means(seen.sums(z * z), groups, count) - rest * rest, 0)
-            rstd = 1 / xp.sqrt(var + eps)
-            scale = rstd if w is None else rstd * w
-            z *= seen.spread(scale)
-            z += seen.spread(-rest * scale if b is None else b - rest * scale)
+        mean = _group_means(seen.sums(from_x), groups, count)
+        xp.subtract(from_x, seen.spread(mean), out=z)
+        rest = _group_means(seen.sums(z), groups, count)  # what rounding left of the mean
+        var = xp.maximum(_group_means(seen.sums(z * z), groups, count) - rest * rest, 0)
+        rstd = 1 / xp.sqrt(var + eps)
+        scale = rstd if w is None else rstd * w
+        z *= seen.spread(scale)
+        z += seen.spread(-rest * scale if b is None else b - rest * scale)
         if statistics is not None:
             statistics += [mean + rest, var]
         ctx.groups, ctx.own, ctx.eps, ctx.affine = groups, own, eps, (x.shape[1],)
@@ -106,24 +105,23 @@ class ChannelNorm(Function):
         count = image.size // (groups * image.shape[0] if ctx.own else groups)
         dx: Any = None
         dw: Any = None
-        with quiet():
-            from_dy = seen.table(laid_like(dy.array, image))
-            db = seen.sums(from_dy)
-            if need_x or need_w:
-                out = xp.empty_like(image)
-                centred = xp.subtract(seen.table(image), seen.spread(mean), out=seen.table(out))
-                product = centred * from_dy
-                dw = (seen.sums(product) - rest * db) * rstd
-            if need_x:
-                # dx = scale dy - slope (x - mean) + shift: three passes over the image.
-                scale = rstd if w is None else rstd * w.array
-                along, level = (dw, db) if w is None else (dw * w.array, db * w.array)
-                slope = rstd * rstd * _group_means(along, groups, count)
-                shift = slope * rest - rstd * _group_means(level, groups, count)
-                centred *= seen.spread(-slope)
-                centred += xp.multiply(from_dy, seen.spread(scale), out=product)
-                centred += seen.spread(shift)
-                dx = Tensor._wrap(out)
+        from_dy = seen.table(laid_like(dy.array, image))
+        db = seen.sums(from_dy)
+        if need_x or need_w:
+            out = xp.empty_like(image)
+            centred = xp.subtract(seen.table(image), seen.spread(mean), out=seen.table(out))
+            product = centred * from_dy
+            dw = (seen.sums(product) - rest * db) * rstd
+        if need_x:
+            # dx = scale dy - slope (x - mean) + shift: three passes over the image.
+            scale = rstd if w is None else rstd * w.array
+            along, level = (dw, db) if w is None else (dw * w.array, db * w.array)
+            slope = rstd * rstd * _group_means(along, groups, count)
+            shift = slope * rest - rstd * _group_means(level, groups, count)
+            centred *= seen.spread(-slope)
+            centred += xp.multiply(from_dy, seen.spread(scale), out=product)
+            centred += seen.spread(shift)
+            dx = Tensor._wrap(out)
         return (
             dx,
             Tensor._wrap(dw.sum(axis=0)) if need_w else None,
@@ -161,12 +159,11 @@ class Affine(Function):
         x, seen = lanes(x, own=False)
         y = xp.empty_like(x)
         z = seen.table(y)
-        with quiet():
-            rstd = 1 / xp.sqrt(var + eps)
-            xp.subtract(seen.table(x), seen.spread(mean[None]), out=z)
-            z *= seen.spread((rstd if w is None else rstd * w)[None])
-            if b is not None:
-                z += seen.spread(b[None])
+        rstd = 1 / xp.sqrt(var + eps)
+        xp.subtract(seen.table(x), seen.spread(mean[None]), out=z)
+        z *= seen.spread((rstd if w is None else rstd * w)[None])
+        if b is not None:
+            z += seen.spread(b[None])
         need_x, need_w, *_ = ctx.edges
         ctx.save_for_backward(source if need_w else None, w if need_x else None, mean, rstd)
         return y

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from minigrad.core.device import Array, array_module, quiet
+from minigrad.core.device import Array, array_module
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor
 from minigrad.errors import ArgumentError, ShapeError
@@ -22,8 +22,7 @@ class BinaryCrossEntropy(Function):
     def forward(ctx, p: Array, t: Array) -> Array:
         ctx.save_for_backward(p, t)
         xp = array_module(p)
-        with quiet():
-            yes, no = xp.maximum(xp.log(p), -100), xp.maximum(xp.log1p(-p), -100)
+        yes, no = xp.maximum(xp.log(p), -100), xp.maximum(xp.log1p(-p), -100)
         return (t - 1) * no - t * yes
 
     def backward(ctx, dy: Tensor) -> Any:
@@ -40,11 +39,10 @@ class BinaryCrossEntropyLogits(Function):
     def forward(ctx, x: Array, t: Array) -> Array:
         ctx.save_for_backward(x, t)
         xp = array_module(x)
-        with quiet():
-            y = xp.negative(xp.abs(x))
-            xp.log1p(xp.exp(y, out=y), out=y)
-            y += xp.maximum(x, 0)
-            y -= x * t
+        y = xp.negative(xp.abs(x))
+        xp.log1p(xp.exp(y, out=y), out=y)
+        y += xp.maximum(x, 0)
+        y -= x * t
         return y
 
     def backward(ctx, dy: Tensor) -> Any:

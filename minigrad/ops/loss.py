@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.core import tape
-from minigrad.core.device import Array, array_module, move, quiet
+from minigrad.core.device import Array, array_module, move
 from minigrad.core.device import device as _device
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
@@ -101,26 +101,25 @@ class CrossEntropy(Function):
         ctx.smoothing = smoothing
         y = xp.empty(index.shape, x.dtype)
         shift, log_sum = xp.empty((2, x.shape[0], 1, *x.shape[2:]), x.dtype)
-        with quiet():
-            for rows in _blocks(x):
-                part = x[rows]
-                shift[rows] = part.max(axis=1, keepdims=True)
-                part = part - shift[rows]
-                picked = part[_places(index[rows], axes)]
-                far = None
-                if smoothing:
-                    far = part.sum(axis=1) if weight is None else xp.tensordot(weight, part, (0, 1))
-                log_sum[rows] = xp.log(xp.exp(part, out=part).sum(axis=1, keepdims=True))
-                near = log_sum[rows][:, 0]
-                loss = near - picked
-                if weight is not None:
-                    loss *= weight[index[rows]]
-                if far is not None:
-                    total = classes if weight is None else float(weight.sum())
-                    loss = loss * (1 - smoothing) + (near * total - far) * (smoothing / classes)
-                y[rows] = loss
-            if kept is not None:
-                y = xp.where(kept, y, x.dtype.type(0))
+        for rows in _blocks(x):
+            part = x[rows]
+            shift[rows] = part.max(axis=1, keepdims=True)
+            part = part - shift[rows]
+            picked = part[_places(index[rows], axes)]
+            far = None
+            if smoothing:
+                far = part.sum(axis=1) if weight is None else xp.tensordot(weight, part, (0, 1))
+            log_sum[rows] = xp.log(xp.exp(part, out=part).sum(axis=1, keepdims=True))
+            near = log_sum[rows][:, 0]
+            loss = near - picked
+            if weight is not None:
+                loss *= weight[index[rows]]
+            if far is not None:
+                total = classes if weight is None else float(weight.sum())
+                loss = loss * (1 - smoothing) + (near * total - far) * (smoothing / classes)
+            y[rows] = loss
+        if kept is not None:
+            y = xp.where(kept, y, 0.0)
         if ctx.edges[0]:
             ctx.save_for_backward(x, index, kept, weight, shift, log_sum)
         return y
@@ -148,16 +147,15 @@ class CrossEntropy(Function):
                 dx = dx - dy.unsqueeze(1) * Tensor._wrap(each)
             return dx, None, None, None, None
         dx = xp.empty_like(x.array)
-        with quiet():
-            scale, own = dy.array * spread, dy.array * here
-            for rows in _blocks(x.array):
-                part = xp.subtract(x.array[rows], shift.array[rows], out=dx[rows])
-                part -= log_sum.array[rows]
-                xp.exp(part, out=part)
-                part *= scale[rows][:, None]
-                if each is not None:
-                    part -= dy.array[rows][:, None] * each
-                part[_places(index.array[rows], part.ndim)] -= own[rows]
+        scale, own = dy.array * spread, dy.array * here
+        for rows in _blocks(x.array):
+            part = xp.subtract(x.array[rows], shift.array[rows], out=dx[rows])
+            part -= log_sum.array[rows]
+            xp.exp(part, out=part)
+            part *= scale[rows][:, None]
+            if each is not None:
+                part -= dy.array[rows][:, None] * each
+            part[_places(index.array[rows], part.ndim)] -= own[rows]
         return Tensor._wrap(dx), None, None, None, None
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.core import tape
-from minigrad.core.device import Array, array_module, quiet
+from minigrad.core.device import Array, array_module
 from minigrad.core.sums import total
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
@@ -33,17 +33,16 @@ class LayerNorm(Function):
     def forward(ctx, x: Array, w: Array | None, b: Array | None, last: tuple[int, ...], eps: float) -> Array:
         xp = array_module(x)
         rows = _rows(x, last)
-        with quiet():
-            mean = _mean(rows)
-            y = rows - mean
-            rest = _mean(y)
-            y -= rest
-            rstd = 1 / xp.sqrt(_mean(y * y) + eps)
-            y *= rstd
-            if w is not None:
-                y *= w.reshape(-1)
-            if b is not None:
-                y += b.reshape(-1)
+        mean = _mean(rows)
+        y = rows - mean
+        rest = _mean(y)
+        y -= rest
+        rstd = 1 / xp.sqrt(_mean(y * y) + eps)
+        y *= rstd
+        if w is not None:
+            y *= w.reshape(-1)
+        if b is not None:
+            y += b.reshape(-1)
         ctx.last, ctx.eps, ctx.affine = last, eps, last
         if any(ctx.edges):
             ctx.save_for_backward(x, w, mean, rest, rstd)
@@ -59,26 +58,25 @@ class LayerNorm(Function):
         mean, rest, rstd = (each.array for each in kept)
         from_dy = _rows(dy.array, ctx.last)
         dx = dw = db = None
-        with quiet():
-            if need_b:
-                db = total(from_dy, (0,)).reshape(ctx.last)
-            if need_x or need_w:
-                normal = _rows(x.array, ctx.last) - mean
-                normal -= rest
-                normal *= rstd
-                product = normal * from_dy
-                if need_w:
-                    dw = total(product, (0,)).reshape(ctx.last)
-            if need_x:
-                g = from_dy
-                if w is not None:
-                    product *= w.array.reshape(-1)
-                    g = from_dy * w.array.reshape(-1)
-                normal *= -_mean(product)
-                normal += g
-                normal -= _mean(g)
-                normal *= rstd
-                dx = normal.reshape(x.array.shape)
+        if need_b:
+            db = total(from_dy, (0,)).reshape(ctx.last)
+        if need_x or need_w:
+            normal = _rows(x.array, ctx.last) - mean
+            normal -= rest
+            normal *= rstd
+            product = normal * from_dy
+            if need_w:
+                dw = total(product, (0,)).reshape(ctx.last)
+        if need_x:
+            g = from_dy
+            if w is not None:
+                product *= w.array.reshape(-1)
+                g = from_dy * w.array.reshape(-1)
+            normal *= -_mean(product)
+            normal += g
+            normal -= _mean(g)
+            normal *= rstd
+            dx = normal.reshape(x.array.shape)
         return *(None if grad is None else Tensor._wrap(grad) for grad in (dx, dw, db)), None, None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from minigrad.core.device import Array, array_module, quiet, special_functions
+from minigrad.core.device import Array, array_module, special_functions
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, ShapeError
@@ -61,13 +61,12 @@ class Softplus(Function):
 
     def forward(ctx, x: Array, beta: float, threshold: float) -> Array:
         ctx.beta = beta
-        with quiet():
-            z = array_module(x).multiply(x, beta, out=array_module(x).empty_like(x))
-            straight = array_module(x).asarray(z > threshold)
-            ctx.save_for_backward(x, straight)
-            y = _log1p_exp(z)
-            y /= beta
-            return array_module(x).where(straight, x, y)
+        z = array_module(x).multiply(x, beta, out=array_module(x).empty_like(x))
+        straight = array_module(x).asarray(z > threshold)
+        ctx.save_for_backward(x, straight)
+        y = _log1p_exp(z)
+        y /= beta
+        return array_module(x).where(straight, x, y)
 
     def backward(ctx, dy: Tensor) -> Any:
         x, straight = ctx.saved_tensors
@@ -81,9 +80,8 @@ class LogSigmoid(Function):
     def forward(ctx, x: Array) -> Array:
         ctx.save_for_backward(x)
         xp = array_module(x)
-        with quiet():
-            y = _log1p_exp_minus(x)
-            return xp.subtract(xp.minimum(x, 0), y, out=y)
+        y = _log1p_exp_minus(x)
+        return xp.subtract(xp.minimum(x, 0), y, out=y)
 
     def backward(ctx, dy: Tensor) -> Any:
         (x,) = ctx.saved_tensors
@@ -96,11 +94,10 @@ class Silu(Function):
     def forward(ctx, x: Array) -> Array:
         ctx.save_for_backward(x)
         xp = array_module(x)
-        with quiet():
-            y = xp.negative(x, out=xp.empty_like(x))
-            xp.exp(y, out=y)
-            y += 1
-            return xp.divide(x, y, out=y)
+        y = xp.negative(x, out=xp.empty_like(x))
+        xp.exp(y, out=y)
+        y += 1
+        return xp.divide(x, y, out=y)
 
     def backward(ctx, dy: Tensor) -> Any:
         (x,) = ctx.saved_tensors
@@ -113,11 +110,10 @@ class Mish(Function):
 
     def forward(ctx, x: Array) -> Array:
         ctx.save_for_backward(x)
-        with quiet():
-            y = _log1p_exp(x)
-            array_module(x).tanh(y, out=y)
-            y *= x
-            return y
+        y = _log1p_exp(x)
+        array_module(x).tanh(y, out=y)
+        y *= x
+        return y
 
     def backward(ctx, dy: Tensor) -> Any:
         (x,) = ctx.saved_tensors
@@ -151,17 +147,16 @@ class GeluTanh(Function):
 
     def forward(ctx, x: Array) -> Array:
         ctx.save_for_backward(x)
-        with quiet():
-            y = array_module(x).square(x, out=array_module(x).empty_like(x))
-            y *= 0.044715
-            y += 1
-            y *= x
-            y *= math.sqrt(2 / math.pi)
-            array_module(x).tanh(y, out=y)
-            y += 1
-            y *= x
-            y *= 0.5
-            return y
+        y = array_module(x).square(x, out=array_module(x).empty_like(x))
+        y *= 0.044715
+        y += 1
+        y *= x
+        y *= math.sqrt(2 / math.pi)
+        array_module(x).tanh(y, out=y)
+        y += 1
+        y *= x
+        y *= 0.5
+        return y
 
     def backward(ctx, dy: Tensor) -> Any:
         (x,) = ctx.saved_tensors

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from minigrad.core.device import Array, array_module, quiet
+from minigrad.core.device import Array, array_module
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError
@@ -22,10 +22,9 @@ class Softmax(Function):
         y = array_module(x).empty_like(x)
         if x.size:
             shift = x.max(axis=dim, keepdims=True)
-            with quiet():
-                array_module(x).subtract(x, shift, out=y)
-                array_module(x).exp(y, out=y)
-                y /= y.sum(axis=dim, keepdims=True)
+            array_module(x).subtract(x, shift, out=y)
+            array_module(x).exp(y, out=y)
+            y /= y.sum(axis=dim, keepdims=True)
         ctx.save_for_backward(y)
         return y
 
@@ -44,9 +43,8 @@ class LogSoftmax(Function):
         y = xp.empty_like(x)
         if x.size:
             shift = x.max(axis=dim, keepdims=True)
-            with quiet():
-                xp.subtract(x, shift, out=y)
-                y -= xp.log(xp.exp(y).sum(axis=dim, keepdims=True))
+            xp.subtract(x, shift, out=y)
+            y -= xp.log(xp.exp(y).sum(axis=dim, keepdims=True))
         ctx.save_for_backward(y)
         return y
 
