@@ -415,6 +415,23 @@ def test_several_outputs() -> None:
     assert da.tolist() == db.tolist() == [2.0, 2.0]
 
 
+def test_an_output_may_be_none() -> None:
+    class Perhaps(Function):
+        def forward(ctx: Any, x: Any, both: bool) -> Any:
+            return x * 2, x * 3 if both else None
+
+        def backward(ctx: Any, da: Tensor, db: Tensor | None) -> Any:
+            return (2 * da if db is None else 2 * da + 3 * db), None
+
+    x = leaf(1.0)
+    a, b = Perhaps.apply(x, False)
+    assert b is None
+    a.backward()
+    a, b = Perhaps.apply(x, True)
+    b.backward()
+    assert grad_of(x) == [5.0]
+
+
 def test_gradients_that_are_not_materialised() -> None:
     class Lazy(Function):
         def forward(ctx: Any, x: Any) -> Any:

@@ -251,11 +251,9 @@ def _vector(where: str, v: Any, like: tuple, what: str) -> tuple:
             raise ShapeError(where, "v", f"a Tensor for {what} of each of the shapes {shapes}", "none")
         return (Tensor._wrap(array_module(like[0].array).ones(like[0].array.shape, like[0].array.dtype)),)
     found, _ = _tensors(where, "v", v)
-    shapes = [tuple(item.array.shape) for item in like]
-    if [tuple(item.array.shape) for item in found] != shapes:
-        raise ShapeError(
-            where, "v", f"shapes {', '.join(map(str, shapes))}", ", ".join([str(tuple(item.array.shape)) for item in found])
-        )
+    wanted, got = [", ".join([str(tuple(item.array.shape)) for item in items]) for items in (like, found)]
+    if wanted != got:
+        raise ShapeError(where, "v", f"shapes {wanted}", got)
     return found
 
 

@@ -113,10 +113,10 @@ class inference_mode(_Switch):  # noqa: N801
 
 
 def is_grad_enabled() -> bool:
-    """Whether ops are being recorded in this thread."""
+    """Whether ops are being recorded in this thread. See ``no_grad``."""
     return mode.grad
 
 
 def is_inference_mode_enabled() -> bool:
-    """Whether this thread is inside ``inference_mode``."""
+    """Whether this thread is inside ``inference_mode``. See ``inference_mode``."""
     return mode.inference

@@ -95,7 +95,7 @@ class Function:
     _retained: dict[int, Any] | None = None  # output -> weak reference to the Tensor whose .grad is wanted
     _undifferentiable: tuple[Array, ...] = ()
     _materialize = True
-    _meta: tuple[tuple[Any, Any, Any], ...] = ()
+    _meta: tuple[tuple[Any, Any, Any] | None, ...] = ()
     _guarded = False  # written by the user: what forward returns is looked at
 
     forward: Callable[..., Any]
@@ -114,7 +114,7 @@ class Function:
         arrays = [node]
         record = False
         if mode.grad:
-            edges = []
+            edges: list[Edge | None] = []
             for arg in args:
                 if isinstance(arg, Tensor):
                     if arg._base is not None and arg._seen != arg._counter[0]:
@@ -182,7 +182,8 @@ class Function:
         outputs = tuple([None if array is None else Tensor._wrap(array) for array in arrays])
         if self.is_view:
             for output in outputs:
-                output._share(args[0])
+                if output is not None:
+                    output._share(args[0])
         if record:
             self._age = next(_ages)
             self._outputs = len(outputs)
@@ -206,6 +207,8 @@ class Function:
         if type(result) is list:
             result = tuple(result)
         for item in result if type(result) is tuple else (result,):
+            if item is None and type(result) is tuple:
+                continue
             if not hasattr(item, "dtype") or not hasattr(item, "shape") or isinstance(item, Tensor):
                 raise DTypeError(
                     type(self).__name__,
@@ -252,7 +255,7 @@ class Function:
         Each becomes (what, counter, version, nr): an input Tensor, or an output's array with its number ``nr``, or a bare
         array (``nr`` -2), or what is no array.
         """
-        kept = []
+        kept: list[tuple[Any, list[int] | None, int, int]] = []
         for array in self._saved:
             if isinstance(array, np.generic):
                 array = np.asarray(array)
@@ -356,7 +359,7 @@ class Function:
 
 def hang(node: Function, *inputs: Any) -> Function:
     """Make a node without running its ``forward``: its edges lead to ``inputs``, Tensors or ``None``."""
-    edges = []
+    edges: list[Edge | None] = []
     for x in inputs:
         if x is not None and x.requires_grad:  # asked of the property, which gives a changed view its new history
             edges.append((x._node or x, x.output_nr, x.array.shape, x.array.dtype))

@@ -509,7 +509,7 @@ _OWN = {"array", "grad", "_counter", "_base", "_seen", "_hidden_view", "_hooks",
 
 
 def _rebuild(kind: type, array: Array, requires_grad: bool) -> Tensor:
-    tensor = _new(kind)
+    tensor: Tensor = _new(kind)
     tensor.array, tensor._counter, tensor._requires_grad = array, [0], requires_grad
     return tensor
 

@@ -202,7 +202,8 @@ def _visit(walk: _Walk, wanted: set[int] | None, retain_graph: bool) -> None:
                 continue
             mode.wanted = node, tuple([edge is not None for edge in edges])
         if node._outputs > 1 and node._materialize and None in grads:
-            grads = [Tensor._zeros(*meta) if grad is None else grad for grad, meta in zip(grads, node._meta, strict=True)]
+            pairs = zip(grads, node._meta, strict=True)
+            grads = [Tensor._zeros(*meta) if grad is None and meta is not None else grad for grad, meta in pairs]
         for observer in observers:
             observer.before_backward(node, tuple(grads))
         try:

@@ -19,6 +19,7 @@ from minigrad.core.device import Array, array_module, quiet
 from minigrad.core.tape import Function, hang
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError, GradError, ShapeError
+from minigrad.ops.arithmetic import add, sub
 from minigrad.ops.operands import cast
 from minigrad.ops.regions import changed
 
@@ -81,7 +82,7 @@ def alter(where: str, op: Callable[..., Tensor], x: Tensor, args: tuple, kwargs:
     check_writable(where, x)
     old = Tensor._wrap(x.array)  # what x was, under a version of its own: so is told what is saved of its memory
     old._counter = [0]
-    if tape.mode.grad and x.requires_grad:
+    if tape.mode.grad and x.requires_grad and x._node is not None:
         old._adopt(x._node, x.output_nr)
     start = next(tape._ages)
     result = op(old, *[old if arg is x else arg for arg in args], **kwargs)
@@ -222,7 +223,7 @@ def _at_once(where: str, ufunc: str, x: Tensor, args: tuple) -> bool:
 def add_(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
     """``input += alpha * other``. See ``add``."""
     if alpha == 1:
-        return input if _at_once("add_", "add", input, (other,)) else alter("add_", Tensor.add, input, (other,), {})
+        return input if _at_once("add_", "add", input, (other,)) else alter("add_", add, input, (other,), {})
     if (
         isinstance(other, Tensor)
         and type(alpha) is float
@@ -233,14 +234,14 @@ def add_(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
             scaled = Tensor._wrap(other.array * alpha) if other.array.dtype.kind == "f" else None
         if scaled is not None and _at_once("add_", "add", input, (scaled,)):
             return input
-    return alter("add_", Tensor.add, input, (other,), {"alpha": alpha})
+    return alter("add_", add, input, (other,), {"alpha": alpha})
 
 
 def sub_(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
     """``input -= alpha * other``. See ``sub``."""
     if alpha == 1 and _at_once("sub_", "subtract", input, (other,)):
         return input
-    return alter("sub_", Tensor.sub, input, (other,), {"alpha": alpha})
+    return alter("sub_", sub, input, (other,), {"alpha": alpha})
 
 
 def _reshaped(name: str) -> Callable[..., Tensor]:

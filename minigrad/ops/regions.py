@@ -128,7 +128,7 @@ def changed(x: Tensor, value: Tensor | None) -> None:
     """
     if x._counter is not None:
         x._counter[0] += 1
-    if value is None or not value._requires_grad:
+    if value is None or value._node is None:
         if x._base is not None and x._seen == x._counter[0] - 1:
             x._seen += 1
         return
@@ -146,6 +146,7 @@ def changed(x: Tensor, value: Tensor | None) -> None:
 def refresh(view: Tensor) -> None:
     """Give a view whose memory was changed the history that it has now: a region of its base."""
     base = view._base
+    assert base is not None  # only a view is asked
     view._seen = view._counter[0]
     if base._requires_grad:
         node = Region()

@@ -12,7 +12,7 @@ from minigrad.core.tape import hang
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import DTypeError, ShapeError
 from minigrad.ops import sampling
-from minigrad.ops.indexing import IndexPut, normalise_index, put
+from minigrad.ops.indexing import IndexPut, index_put, normalise_index, put
 from minigrad.ops.inplace import alter, assign, check_writable, overwrite, records
 from minigrad.ops.parts import Slice
 from minigrad.ops.regions import changed
@@ -201,7 +201,7 @@ def index_put_(input: Tensor, indices: Any, values: Tensor, accumulate: bool = F
         >>> minigrad.zeros(3).index_put_((minigrad.tensor([0, 0, 2]),), minigrad.tensor(1.0), accumulate=True)
         tensor([2., 0., 1.])
     """
-    return alter("index_put_", Tensor.index_put, input, (indices, values, accumulate), {})
+    return alter("index_put_", index_put, input, (indices, values, accumulate), {})
 
 
 def _put(where: str, array: Array, template: Any, indices: list[Tensor], source: Any, accumulate: bool) -> None:

@@ -227,8 +227,8 @@ class _Check:
             else:
                 pieces = tuple([goal.detach() * 0 for goal in goals])
             found.append([_host(piece) for piece in pieces])
-        runs = [("value", [_host(y) for y in outputs], [_host(y) for y in again]), ("derivative", *found)]
-        for what, ones, others in runs:
+        values = [_host(y) for y in outputs], [_host(y) for y in again]
+        for what, (ones, others) in (("value", values), ("derivative", (found[0], found[1]))):
             for one, other in zip(ones, others, strict=True):
                 if one.shape != other.shape or not _near(one, other, self.nondet_tol):
                     raise GradError(f"gradcheck: {self.op}", what, "the same in two runs", "two that differ", "Fix its seed")
@@ -341,9 +341,8 @@ class _Check:
                 return  # alone it agrees: the sum of many was beyond what differences can tell
 
     def disagrees(self, position: int, direction: np.ndarray, derivative: np.ndarray, scale: float, places: np.ndarray) -> bool:
-        part = np.zeros(derivative.size)
-        part[places] = direction.reshape(-1)[places]
-        part = part.reshape(derivative.shape)
+        part = np.zeros(derivative.shape)
+        part.reshape(-1)[places] = direction.reshape(-1)[places]
         return not self.agrees(position, part, float((part * derivative).sum()), scale)[0]
 
     def beside_shadow(self, plain: list[np.ndarray], reference: list[np.ndarray]) -> None:
