@@ -18,6 +18,7 @@ from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError, ShapeError
 from minigrad.kernels.layout import is_channels_last
 from minigrad.ops.adaptive import adaptive_avg_pool1d, adaptive_avg_pool2d
+from minigrad.ops.operands import cast
 from minigrad.ops.taps import Taps, along_axis, picks
 
 _MODES = {
@@ -73,6 +74,9 @@ def interpolate(
     if x.dtype.kind != "f":
         raise DTypeError(where, "input", "a float dtype", str(x.dtype), "Convert it with .float()")
     out, scales = _target(x.shape, spatial, size, scale_factor, recompute_scale_factor)
+    if x.dtype == np.float16:  # sums of products: in float32
+        wide = interpolate(input.float(), size, scale_factor, mode, align_corners, recompute_scale_factor, antialias)
+        return cast(wide, x.dtype)
     if mode == "area":
         return adaptive_avg_pool1d(input, out) if spatial == 1 else adaptive_avg_pool2d(input, out)
     for axis in range(spatial):
