@@ -36,14 +36,22 @@ def activate(where: str, kind: type[Function], input: Tensor, *args: Any, inplac
     return kind.apply(input, *args)
 
 
-def in_place(op: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """The form of ``op`` that writes into its input."""
+def in_place(op: Callable[..., Tensor], further: str = "") -> Callable[..., Tensor]:
+    """The form of ``op`` that writes into its input. ``further``: what its example needs beside that."""
 
     def change(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         return op(input, *args, inplace=True, **kwargs)
 
+    change.__module__ = op.__module__
     change.__name__ = change.__qualname__ = f"{op.__name__}_"
-    change.__doc__ = f"``{op.__name__}``, written into ``input``: see there."
+    change.__doc__ = f"""``{op.__name__}``, written into ``input``: see there.
+
+    Example:
+        >>> import minigrad
+        >>> x = minigrad.tensor([-1.0, 2.0])
+        >>> minigrad.nn.functional.{op.__name__}_(x{further}) is x
+        True
+    """
     return change
 
 
@@ -374,7 +382,7 @@ relu_ = in_place(relu)
 hardtanh_ = in_place(hardtanh)
 leaky_relu_ = in_place(leaky_relu)
 rrelu_ = in_place(rrelu)
-threshold_ = in_place(threshold)
+threshold_ = in_place(threshold, ", 0.5, 0.0")
 
 __all__ = ["hardshrink", "prelu", "relu", "relu_", "rrelu", "rrelu_", "threshold", "threshold_"]
 FUNCTIONAL = (
