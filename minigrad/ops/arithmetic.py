@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from minigrad.core.device import Array, array_module, quiet
+from minigrad.core.device import Array, array_module
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError
@@ -20,8 +20,7 @@ class Add(Function):
     """c = a + b;  da = dc, db = dc."""
 
     def forward(ctx, a: Array, b: Array) -> Array:
-        with quiet():
-            return a + b
+        return a + b
 
     def backward(ctx, dc: Tensor) -> Any:
         return dc, dc
@@ -31,8 +30,7 @@ class Sub(Function):
     """c = a - b;  da = dc, db = -dc."""
 
     def forward(ctx, a: Array, b: Array) -> Array:
-        with quiet():
-            return a - b
+        return a - b
 
     def backward(ctx, dc: Tensor) -> Any:
         need_a, need_b = ctx.needs_input_grad
@@ -46,8 +44,7 @@ class Mul(Function):
         need_a, need_b = ctx.edges
         if need_a or need_b:
             ctx.save_for_backward(a if need_b else None, b if need_a else None)
-        with quiet():
-            return a * b
+        return a * b
 
     def backward(ctx, dc: Tensor) -> Any:
         a, b = ctx.saved_tensors
@@ -59,8 +56,7 @@ class Div(Function):
     """c = a / b;  da = dc / b, db = -dc c / b."""
 
     def forward(ctx, a: Array, b: Array) -> Array:
-        with quiet():
-            c = a / b
+        c = a / b
         ctx.save_for_backward(c if ctx.edges[1] else None, b)
         return c
 
@@ -224,11 +220,10 @@ class DivRounded(Function):
     """c = a / b, rounded towards 0 or down;  da = 0, db = 0."""
 
     def forward(ctx, a: Array, b: Array, mode: str) -> Array:
-        with quiet():
-            if mode == "floor":
-                return a // b
-            xp = array_module(a)
-            return xp.trunc(a / b) if a.dtype.kind == "f" else (a - xp.fmod(a, b)) // b
+        if mode == "floor":
+            return a // b
+        xp = array_module(a)
+        return xp.trunc(a / b) if a.dtype.kind == "f" else (a - xp.fmod(a, b)) // b
 
     def backward(ctx, dc: Tensor) -> Any:
         zero = flat(dc)
@@ -241,8 +236,7 @@ class Remainder(Function):
 
     def forward(ctx, a: Array, b: Array) -> Array:
         ctx.save_for_backward(a, b)
-        with quiet():
-            return a % b
+        return a % b
 
     def backward(ctx, dc: Tensor) -> Any:
         need_a, need_b = ctx.needs_input_grad
@@ -255,8 +249,7 @@ class Fmod(Function):
 
     def forward(ctx, a: Array, b: Array) -> Array:
         ctx.save_for_backward(a, b)
-        with quiet():
-            return array_module(a).fmod(a, b)
+        return array_module(a).fmod(a, b)
 
     def backward(ctx, dc: Tensor) -> Any:
         need_a, need_b = ctx.needs_input_grad

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.device import Array, array_module, quiet
+from minigrad.core.device import Array, array_module
 from minigrad.core.dtypes import int64
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor
@@ -251,8 +251,7 @@ class IsClose(Function):
         xp = array_module(a)
         close = a == b
         if a.dtype.kind == "f":
-            with quiet():
-                close = close | (xp.isfinite(a - b) & (xp.absolute(a - b) <= atol + rtol * xp.absolute(b)))
+            close = close | (xp.isfinite(a - b) & (xp.absolute(a - b) <= atol + rtol * xp.absolute(b)))
             return close | (xp.isnan(a) & xp.isnan(b)) if equal_nan else close
         a, b = a.astype(xp.float64), b.astype(xp.float64)
         return close | (xp.absolute(a - b) <= atol + rtol * xp.absolute(b))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from minigrad.core.device import Array, array_module, quiet
+from minigrad.core.device import Array, array_module
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor
 from minigrad.ops.choice import Where
@@ -22,8 +22,7 @@ class Exp(Function):
     """y = e^x;  dx = y dy."""
 
     def forward(ctx, x: Array) -> Array:
-        with quiet():
-            y = array_module(x).exp(x)
+        y = array_module(x).exp(x)
         ctx.save_for_backward(y)
         return y
 
@@ -36,8 +35,7 @@ class Exp2(Function):
     """y = 2^x;  dx = ln 2 y dy."""
 
     def forward(ctx, x: Array) -> Array:
-        with quiet():
-            y = array_module(x).exp2(x)
+        y = array_module(x).exp2(x)
         ctx.save_for_backward(y)
         return y
 
@@ -50,8 +48,7 @@ class Expm1(Function):
     """y = e^x - 1;  dx = (y + 1) dy."""
 
     def forward(ctx, x: Array) -> Array:
-        with quiet():
-            y = array_module(x).expm1(x)
+        y = array_module(x).expm1(x)
         ctx.save_for_backward(y)
         return y
 
@@ -65,8 +62,7 @@ class Log(Function):
 
     def forward(ctx, x: Array) -> Array:
         ctx.save_for_backward(x)
-        with quiet():
-            return array_module(x).log(x)
+        return array_module(x).log(x)
 
     def backward(ctx, dy: Tensor) -> Any:
         (x,) = ctx.saved_tensors
@@ -78,8 +74,7 @@ class Log1p(Function):
 
     def forward(ctx, x: Array) -> Array:
         ctx.save_for_backward(x)
-        with quiet():
-            return array_module(x).log1p(x)
+        return array_module(x).log1p(x)
 
     def backward(ctx, dy: Tensor) -> Any:
         (x,) = ctx.saved_tensors
@@ -91,8 +86,7 @@ class Log2(Function):
 
     def forward(ctx, x: Array) -> Array:
         ctx.save_for_backward(x)
-        with quiet():
-            return array_module(x).log2(x)
+        return array_module(x).log2(x)
 
     def backward(ctx, dy: Tensor) -> Any:
         (x,) = ctx.saved_tensors
@@ -104,8 +98,7 @@ class Log10(Function):
 
     def forward(ctx, x: Array) -> Array:
         ctx.save_for_backward(x)
-        with quiet():
-            return array_module(x).log10(x)
+        return array_module(x).log10(x)
 
     def backward(ctx, dy: Tensor) -> Any:
         (x,) = ctx.saved_tensors
@@ -202,8 +195,7 @@ class Sqrt(Function):
     """y = sqrt(x);  dx = dy / (2 y)."""
 
     def forward(ctx, x: Array) -> Array:
-        with quiet():
-            y = array_module(x).sqrt(x)
+        y = array_module(x).sqrt(x)
         ctx.save_for_backward(y)
         return y
 
@@ -216,8 +208,7 @@ class Rsqrt(Function):
     """y = 1 / sqrt(x);  dx = -y^3 dy / 2."""
 
     def forward(ctx, x: Array) -> Array:
-        with quiet():
-            y = 1 / array_module(x).sqrt(x)
+        y = 1 / array_module(x).sqrt(x)
         ctx.save_for_backward(y)
         return y
 
@@ -230,8 +221,7 @@ class Reciprocal(Function):
     """y = 1 / x;  dx = -y^2 dy."""
 
     def forward(ctx, x: Array) -> Array:
-        with quiet():
-            y = 1 / x
+        y = 1 / x
         ctx.save_for_backward(y)
         return y
 
@@ -282,10 +272,9 @@ class Sigmoid(Function):
     def forward(ctx, x: Array) -> Array:
         xp = array_module(x)
         y = xp.empty_like(x)
-        with quiet():
-            xp.exp(xp.negative(x, y), y)
-            y += 1
-            xp.reciprocal(y, y)
+        xp.exp(xp.negative(x, y), y)
+        y += 1
+        xp.reciprocal(y, y)
         ctx.save_for_backward(y)
         return y
 
@@ -316,8 +305,7 @@ class Logit(Function):
 
     def forward(ctx, x: Array) -> Array:
         ctx.save_for_backward(x)
-        with quiet():
-            return array_module(x).log(x / (1 - x))
+        return array_module(x).log(x / (1 - x))
 
     def backward(ctx, dy: Tensor) -> Any:
         (x,) = ctx.saved_tensors

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from minigrad.core.device import Array, array_module, quiet
+from minigrad.core.device import Array, array_module
 from minigrad.core.dtypes import as_dtype
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor
@@ -24,8 +24,7 @@ class Norm2(Function):
     def forward(ctx, x: Array, axes: tuple[int, ...], keepdim: bool) -> Array:
         ctx.axes, ctx.keepdim = axes, keepdim
         xp = array_module(x)
-        with quiet():
-            y = xp.sqrt(xp.asarray((x * x).sum(axis=axes, keepdims=keepdim)))
+        y = xp.sqrt(xp.asarray((x * x).sum(axis=axes, keepdims=keepdim)))
         ctx.save_for_backward(x, y)
         return y
 
@@ -41,8 +40,7 @@ class NormP(Function):
     def forward(ctx, x: Array, p: float, axes: tuple[int, ...], keepdim: bool) -> Array:
         ctx.p, ctx.axes, ctx.keepdim = p, axes, keepdim
         xp = array_module(x)
-        with quiet():
-            y = xp.asarray((xp.absolute(x) ** p).sum(axis=axes, keepdims=keepdim)) ** (1 / p)
+        y = xp.asarray((xp.absolute(x) ** p).sum(axis=axes, keepdims=keepdim)) ** (1 / p)
         ctx.save_for_backward(x, y)
         return y
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from minigrad.core.device import Array, array_module, quiet
+from minigrad.core.device import Array, array_module
 from minigrad.core.dtypes import float64
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor
@@ -24,8 +24,7 @@ class PowNumber(Function):
     def forward(ctx, x: Array, n: float) -> Array:
         ctx.n = n
         ctx.save_for_backward(x)
-        with quiet():
-            return _power(x, n)
+        return _power(x, n)
 
     def backward(ctx, dy: Tensor) -> Any:
         (x,) = ctx.saved_tensors
@@ -57,8 +56,7 @@ class Pow(Function):
     """c = a^b;  da = b a^(b-1) dc, and 0 where b = 0;  db = c ln a dc, and 0 where a = 0 and b >= 0."""
 
     def forward(ctx, a: Array, b: Array) -> Array:
-        with quiet():
-            c = array_module(a).power(a, b) if a.dtype.kind == "f" else _integer_power(a, b)
+        c = array_module(a).power(a, b) if a.dtype.kind == "f" else _integer_power(a, b)
         ctx.save_for_backward(a, b, c if ctx.edges[1] else None)
         return c
 
@@ -155,8 +153,7 @@ class Xlogy(Function):
     def forward(ctx, a: Array, b: Array) -> Array:
         ctx.save_for_backward(a, b)
         xp = array_module(a)
-        with quiet():
-            c = a * xp.log(b)
+        c = a * xp.log(b)
         return xp.where((a == 0) & ~xp.isnan(b), xp.zeros_like(c), c)
 
     def backward(ctx, dc: Tensor) -> Any:
@@ -174,8 +171,7 @@ class LogAddExp(Function):
 
     def forward(ctx, a: Array, b: Array) -> Array:
         ctx.save_for_backward(a, b)
-        with quiet():
-            return array_module(a).logaddexp(a, b)
+        return array_module(a).logaddexp(a, b)
 
     def backward(ctx, dc: Tensor) -> Any:
         a, b = ctx.saved_tensors
@@ -188,8 +184,7 @@ class LogAddExp2(Function):
 
     def forward(ctx, a: Array, b: Array) -> Array:
         ctx.save_for_backward(a, b)
-        with quiet():
-            return array_module(a).logaddexp2(a, b)
+        return array_module(a).logaddexp2(a, b)
 
     def backward(ctx, dc: Tensor) -> Any:
         a, b = ctx.saved_tensors
@@ -202,8 +197,7 @@ class Hypot(Function):
     """c = sqrt(a^2 + b^2) without overflow;  da = a / c dc, db = b / c dc."""
 
     def forward(ctx, a: Array, b: Array) -> Array:
-        with quiet():
-            c = array_module(a).hypot(a, b)
+        c = array_module(a).hypot(a, b)
         ctx.save_for_backward(a, b, c)
         return c
 

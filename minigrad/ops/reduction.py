@@ -6,7 +6,7 @@ import builtins
 import math
 from typing import Any
 
-from minigrad.core.device import Array, array_module, quiet
+from minigrad.core.device import Array, array_module
 from minigrad.core.dtypes import as_dtype, int64, uint8
 from minigrad.core.sums import total
 from minigrad.core.tape import Function
@@ -25,8 +25,7 @@ class Sum(Function):
 
     def forward(ctx, x: Array, axes: tuple[int, ...], keepdim: bool) -> Array:
         ctx.shape, ctx.axes, ctx.keepdim = x.shape, axes, keepdim
-        with quiet():
-            return total(x, axes, keepdim, x.dtype)
+        return total(x, axes, keepdim, x.dtype)
 
     def backward(ctx, dy: Tensor) -> Any:
         return Spread.apply(dy, ctx.shape, ctx.axes, ctx.keepdim), None, None
@@ -52,8 +51,7 @@ class Mean(Function):
     def forward(ctx, x: Array, axes: tuple[int, ...], keepdim: bool) -> Array:
         ctx.shape, ctx.axes, ctx.keepdim = x.shape, axes, keepdim
         ctx.count = count_along(x.shape, axes)
-        with quiet():
-            return mean_array(x, axes, keepdim, ctx.count)
+        return mean_array(x, axes, keepdim, ctx.count)
 
     def backward(ctx, dy: Tensor) -> Any:
         return Spread.apply(dy / ctx.count, ctx.shape, ctx.axes, ctx.keepdim), None, None
@@ -265,14 +263,13 @@ class LogSumExp(Function):
     def forward(ctx, x: Array, axes: tuple[int, ...], keepdim: bool) -> Array:
         xp = array_module(x)
         ctx.axes, ctx.keepdim = axes, keepdim
-        with quiet():
-            if count_along(x.shape, axes):
-                largest = x.max(axis=axes, keepdims=True)
-                largest = xp.where(xp.isfinite(largest), largest, 0.0)
-                powers = xp.exp(x - largest)
-            else:
-                largest, powers = xp.zeros((), dtype=x.dtype), x
-            y = xp.log(powers.sum(axis=axes, keepdims=True)) + largest
+        if count_along(x.shape, axes):
+            largest = x.max(axis=axes, keepdims=True)
+            largest = xp.where(xp.isfinite(largest), largest, 0.0)
+            powers = xp.exp(x - largest)
+        else:
+            largest, powers = xp.zeros((), dtype=x.dtype), x
+        y = xp.log(powers.sum(axis=axes, keepdims=True)) + largest
         y = y if keepdim else y.squeeze(axes)
         ctx.save_for_backward(x, y)
         return y

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from typing import Any
 
-from minigrad.core.device import Array, array_module, quiet
+from minigrad.core.device import Array, array_module
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor
 from minigrad.errors import DTypeError
@@ -114,8 +114,7 @@ class Round(Function):
         if decimals == 0:
             return xp.rint(x)
         scale = 10.0 ** (decimals if decimals > 0 else -decimals)
-        with quiet():
-            return xp.rint(x * scale) / scale if decimals > 0 else xp.rint(x / scale) * scale
+        return xp.rint(x * scale) / scale if decimals > 0 else xp.rint(x / scale) * scale
 
     def backward(ctx, dy: Tensor) -> Any:
         return flat(dy), None
@@ -125,8 +124,7 @@ class Frac(Function):
     """y = x - trunc(x);  dx = dy."""
 
     def forward(ctx, x: Array) -> Array:
-        with quiet():
-            return x - array_module(x).trunc(x)
+        return x - array_module(x).trunc(x)
 
     def backward(ctx, dy: Tensor) -> Any:
         return dy

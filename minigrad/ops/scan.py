@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from minigrad.core.device import Array, array_module, quiet
+from minigrad.core.device import Array, array_module
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor
 from minigrad.errors import ArgumentError, ShapeError
@@ -22,8 +22,7 @@ class CumSum(Function):
 
     def forward(ctx, x: Array, axis: int, back: bool) -> Array:
         ctx.axis, ctx.back = axis, back
-        with quiet():
-            return _running(x, "cumsum", axis, back)
+        return _running(x, "cumsum", axis, back)
 
     def backward(ctx, dy: Tensor) -> Any:
         return CumSum.apply(dy, ctx.axis, not ctx.back), None, None
@@ -69,8 +68,7 @@ class CumProd(Function):
 
     def forward(ctx, x: Array, axis: int, back: bool) -> Array:
         ctx.axis, ctx.back = axis, back
-        with quiet():
-            y = _running(x, "cumprod", axis, back)
+        y = _running(x, "cumprod", axis, back)
         ctx.save_for_backward(x, y)
         return y
 
@@ -111,9 +109,8 @@ class Recurrence(Function):
         y = b.copy()
         steps, factors = xp.moveaxis(y, axis, 0), xp.moveaxis(c, axis, 0)
         count = len(steps)
-        with quiet():
-            for i in range(count - 2, -1, -1) if back else range(1, count):
-                steps[i] += factors[i] * steps[i + 1 if back else i - 1]
+        for i in range(count - 2, -1, -1) if back else range(1, count):
+            steps[i] += factors[i] * steps[i + 1 if back else i - 1]
         ctx.save_for_backward(c, y)
         return y
 
@@ -130,8 +127,7 @@ class Prod(Function):
 
     def forward(ctx, x: Array, axis: int, keepdim: bool) -> Array:
         ctx.axis, ctx.keepdim = axis, keepdim
-        with quiet():
-            y = array_module(x).asarray(x.prod(axis=axis, keepdims=keepdim, dtype=x.dtype))
+        y = array_module(x).asarray(x.prod(axis=axis, keepdims=keepdim, dtype=x.dtype))
         ctx.save_for_backward(x, y)
         return y
 

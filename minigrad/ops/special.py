@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from minigrad.core.device import Array, quiet, special_functions
+from minigrad.core.device import Array, special_functions
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor
 from minigrad.ops.elementwise import Exp
@@ -40,8 +40,7 @@ class Erfinv(Function):
     """y with erf(y) = x;  dx = sqrt(pi) / 2 e^(y^2) dy."""
 
     def forward(ctx, x: Array) -> Array:
-        with quiet():
-            y = special_functions(x).erfinv(x).astype(x.dtype, copy=False)
+        y = special_functions(x).erfinv(x).astype(x.dtype, copy=False)
         ctx.save_for_backward(y)
         return y
 

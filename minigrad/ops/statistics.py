@@ -6,7 +6,7 @@ import builtins
 import math
 from typing import Any
 
-from minigrad.core.device import Array, array_module, quiet
+from minigrad.core.device import Array, array_module
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor
 from minigrad.ops.choice import Where
@@ -21,10 +21,9 @@ class Var(Function):
     def forward(ctx, x: Array, axes: tuple[int, ...], divisor: int, keepdim: bool) -> Array:
         ctx.axes, ctx.divisor, ctx.keepdim = axes, divisor, keepdim
         ctx.save_for_backward(x)
-        with quiet():
-            offsets = x - mean_array(x, axes, True, count_along(x.shape, axes))
-            offsets *= offsets
-            return mean_array(offsets, axes, keepdim, divisor)
+        offsets = x - mean_array(x, axes, True, count_along(x.shape, axes))
+        offsets *= offsets
+        return mean_array(offsets, axes, keepdim, divisor)
 
     def backward(ctx, dy: Tensor) -> Any:
         (x,) = ctx.saved_tensors
@@ -37,8 +36,7 @@ class Root(Function):
     """y = sqrt(x);  dx = dy / (2 y), and 0 where y = 0: a spread of 0 cannot shrink, so its slope is taken as 0."""
 
     def forward(ctx, x: Array) -> Array:
-        with quiet():
-            y = array_module(x).sqrt(x)
+        y = array_module(x).sqrt(x)
         ctx.save_for_backward(y)
         return y
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from minigrad.core.device import Array, array_module, quiet
+from minigrad.core.device import Array, array_module
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor
 from minigrad.ops.elementwise import Rsqrt
@@ -16,8 +16,7 @@ class Sin(Function):
 
     def forward(ctx, x: Array) -> Array:
         ctx.save_for_backward(x)
-        with quiet():
-            return array_module(x).sin(x)
+        return array_module(x).sin(x)
 
     def backward(ctx, dy: Tensor) -> Any:
         (x,) = ctx.saved_tensors
@@ -29,8 +28,7 @@ class Cos(Function):
 
     def forward(ctx, x: Array) -> Array:
         ctx.save_for_backward(x)
-        with quiet():
-            return array_module(x).cos(x)
+        return array_module(x).cos(x)
 
     def backward(ctx, dy: Tensor) -> Any:
         (x,) = ctx.saved_tensors
@@ -41,8 +39,7 @@ class Tan(Function):
     """y = tan x;  dx = (1 + y^2) dy."""
 
     def forward(ctx, x: Array) -> Array:
-        with quiet():
-            y = array_module(x).tan(x)
+        y = array_module(x).tan(x)
         ctx.save_for_backward(y)
         return y
 
@@ -56,8 +53,7 @@ class Asin(Function):
 
     def forward(ctx, x: Array) -> Array:
         ctx.save_for_backward(x)
-        with quiet():
-            return array_module(x).arcsin(x)
+        return array_module(x).arcsin(x)
 
     def backward(ctx, dy: Tensor) -> Any:
         (x,) = ctx.saved_tensors
@@ -69,8 +65,7 @@ class Acos(Function):
 
     def forward(ctx, x: Array) -> Array:
         ctx.save_for_backward(x)
-        with quiet():
-            return array_module(x).arccos(x)
+        return array_module(x).arccos(x)
 
     def backward(ctx, dy: Tensor) -> Any:
         (x,) = ctx.saved_tensors
@@ -94,8 +89,7 @@ class Sinh(Function):
 
     def forward(ctx, x: Array) -> Array:
         ctx.save_for_backward(x)
-        with quiet():
-            return array_module(x).sinh(x)
+        return array_module(x).sinh(x)
 
     def backward(ctx, dy: Tensor) -> Any:
         (x,) = ctx.saved_tensors
@@ -107,8 +101,7 @@ class Cosh(Function):
 
     def forward(ctx, x: Array) -> Array:
         ctx.save_for_backward(x)
-        with quiet():
-            return array_module(x).cosh(x)
+        return array_module(x).cosh(x)
 
     def backward(ctx, dy: Tensor) -> Any:
         (x,) = ctx.saved_tensors
@@ -136,8 +129,7 @@ class TanhGrad(Function):
         xp = array_module(y)
         z = xp.multiply(y, y, out=xp.empty_like(y))
         xp.subtract(1, z, out=z)
-        with quiet():
-            z *= a
+        z *= a
         return z
 
     def backward(ctx, dz: Tensor) -> Any:
@@ -163,8 +155,7 @@ class Acosh(Function):
 
     def forward(ctx, x: Array) -> Array:
         ctx.save_for_backward(x)
-        with quiet():
-            return array_module(x).arccosh(x)
+        return array_module(x).arccosh(x)
 
     def backward(ctx, dy: Tensor) -> Any:
         (x,) = ctx.saved_tensors
@@ -176,8 +167,7 @@ class Atanh(Function):
 
     def forward(ctx, x: Array) -> Array:
         ctx.save_for_backward(x)
-        with quiet():
-            return array_module(x).arctanh(x)
+        return array_module(x).arctanh(x)
 
     def backward(ctx, dy: Tensor) -> Any:
         (x,) = ctx.saved_tensors
