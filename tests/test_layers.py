@@ -26,8 +26,10 @@ LAYERS = (
     ("emulator",),
     ("core.device", "core.random"),
     ("kernels",),
-    ("core", "core.dtypes", "core.modes", "core.printing", "core.sums", "core.tape", "core.tensor", "core.walk")
-    + ("core.anomaly", "core.autograd", "ops"),
+    (
+        *("core", "core.dtypes", "core.modes", "core.printing", "core.sums", "core.tape", "core.tensor", "core.walk"),
+        *("core.anomaly", "core.autograd", "ops"),
+    ),
     ("nn", "optim"),
     ("data", "interop", "study"),
     ("minigrad", "autograd", "linalg", "utils"),

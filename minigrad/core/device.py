@@ -89,7 +89,8 @@ class device:  # noqa: N801 - PyTorch's name
 
     def __init__(self, type: str | device, index: int | None = None) -> None:
         if isinstance(type, device):
-            type, index = type.type, type.index if index is None else index
+            index = type.index if index is None else index
+            type = type.type
         match = re.fullmatch(r"(cpu|cuda)(?::(\d+))?", type) if isinstance(type, str) else None
         if match is None or (match[2] is not None and index is not None) or (index is not None and index < 0):
             got = repr(type) if index is None else f"{type!r}, index {index}"
