@@ -9,6 +9,7 @@ from minigrad.core.device import Array, array_module
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import DTypeError, ShapeError
+from minigrad.ops.linalg import matmul
 from minigrad.ops.reduction import Sum
 
 
@@ -75,11 +76,11 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
     Args:
         input: (..., in_features).
-        weight: (out_features, in_features).
-        bias: (out_features,).
+        weight: (out_features, in_features); or (in_features,) for one output, which then has no dimension of its own.
+        bias: (out_features,), or ().
 
     Raises:
-        ShapeError: the numbers of features differ, or ``weight`` is no matrix.
+        ShapeError: the numbers of features differ, or ``weight`` has other dimensions.
         DTypeError: the operands are of several dtypes, or integers.
 
     Example:
@@ -90,17 +91,20 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """
     check_operands("linear", input, weight, bias)
     w_shape = weight.array.shape
-    if len(w_shape) != 2:
+    if len(w_shape) not in (1, 2):
         raise ShapeError("linear", "weight", "2 dimensions (out_features, in_features)", f"shape {w_shape}")
-    if input.array.ndim == 0 or input.array.shape[-1] != w_shape[1]:
+    if input.array.ndim == 0 or input.array.shape[-1] != w_shape[-1]:
         raise ShapeError(
             "linear",
             "input",
-            f"{w_shape[1]} features in the last dimension, as weight has shape {w_shape}",
+            f"{w_shape[-1]} features in the last dimension, as weight has shape {w_shape}",
             f"shape {input.array.shape}",
         )
-    if bias is not None and bias.array.shape != (w_shape[0],):
-        raise ShapeError("linear", "bias", f"shape ({w_shape[0]},), one value for each output", f"shape {bias.array.shape}")
+    if bias is not None and bias.array.shape != w_shape[:-1]:
+        raise ShapeError("linear", "bias", f"shape {w_shape[:-1]}, one value for each output", f"shape {bias.array.shape}")
+    if len(w_shape) == 1:
+        y = matmul(input, weight)
+        return y if bias is None else y + bias
     return Linear.apply(input, weight, bias)
 
 

@@ -39,7 +39,8 @@ class BinaryCrossEntropyLogits(Function):
     def forward(ctx, x: Array, t: Array) -> Array:
         ctx.save_for_backward(x, t)
         xp = array_module(x)
-        y = xp.negative(xp.abs(x))
+        y = xp.abs(x, out=xp.empty_like(x))
+        xp.negative(y, out=y)
         xp.log1p(xp.exp(y, out=y), out=y)
         y += xp.maximum(x, 0)
         y -= x * t

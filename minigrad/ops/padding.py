@@ -10,7 +10,7 @@ import numpy as np
 from minigrad.core.device import Array
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
-from minigrad.errors import ArgumentError, DTypeError, ShapeError
+from minigrad.errors import ArgumentError, ShapeError
 from minigrad.kernels.layout import empty_like_layout
 from minigrad.ops.taps import along_axis, picks
 
@@ -39,13 +39,14 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = N
     """``input`` with borders.
 
     Args:
-        input: Tensor. The modes other than constant take (C, L), (N, C, L), (C, H, W) and (N, C, H, W).
+        input: Tensor. The modes other than constant take (C, L), (C, H, W) and (C, D, H, W), with or without N before.
         pad: two numbers for each padded dimension, (before, after), the last dimension first. Negative ones cut off.
         mode: ``"constant"``; ``"reflect"`` at the outermost element; ``"replicate"`` that element; ``"circular"``.
         value: what stands in a constant border, 0 by default.
 
     Raises:
-        ArgumentError: an odd count of numbers, more dimensions than there are, an unknown mode, or a value with another.
+        ArgumentError: an odd count of numbers, more dimensions than there are, an unknown mode, a value with another, or a
+            value that the dtype does not hold.
         ShapeError: a border too wide for the mode, or more cut off than there is.
 
     Example:
@@ -60,22 +61,29 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = N
     widths = _widths(pad, x.ndim)
     if mode == "constant":
         _check_cut(x.shape, widths)
-        return Pad.apply(input, widths, 0 if value is None else value)
+        return Pad.apply(input, widths, 0 if value is None else _fitting(value, x))
     if mode not in ("reflect", "replicate", "circular"):
         raise ArgumentError("pad", "mode", "'constant', 'reflect', 'replicate' or 'circular'", repr(mode))
     if value is not None and value != 0:
         raise ArgumentError("pad", "value", f"none with mode={mode!r}", str(value))
     padded = len(tuple(pad)) // 2
-    if x.ndim not in (padded + 1, padded + 2) or padded > 2:
-        expected = f"2 numbers for (C, L) or (N, C, L), 4 for (C, H, W) or (N, C, H, W), with mode={mode!r}"
+    if x.ndim not in (padded + 1, padded + 2) or not 1 <= padded <= 3:
+        expected = f"2 numbers for (C, L) or (N, C, L), 4 for images, 6 for volumes, with mode={mode!r}"
         raise ArgumentError("pad", "pad", expected, f"{2 * padded} for shape {x.shape}")
-    if x.dtype.kind != "f":
-        raise DTypeError("pad", "input", f"a float dtype with mode={mode!r}", str(x.dtype), "Convert it with .float()")
     _check_cut(x.shape, widths)
     for axis, (before, after) in enumerate(widths):
         if before or after:
             input = along_axis(input, axis, picks(_sources(mode, x.shape, axis, before, after), x.shape[axis]))
     return input
+
+
+def _fitting(value: float, x: Array) -> float:
+    """``value``, if the dtype of ``x`` holds it."""
+    if x.dtype.kind in "iu":
+        least, most = np.iinfo(x.dtype).min, np.iinfo(x.dtype).max
+        if not least <= value <= most:
+            raise ArgumentError("pad", "value", f"a number from {least} to {most}, as input is {x.dtype}", str(value))
+    return value
 
 
 def _widths(pad: Any, ndim: int) -> tuple[tuple[int, int], ...]:
@@ -102,14 +110,15 @@ def _check_cut(shape: tuple[int, ...], widths: tuple[tuple[int, int], ...]) -> N
 def _sources(mode: str, shape: tuple[int, ...], axis: int, before: int, after: int) -> np.ndarray:
     """For each element along an axis of the padded tensor, which one of the input it shows."""
     size = shape[axis]
-    most = {"reflect": size - 1, "replicate": max(before, after) if size else 0, "circular": size}[mode]
+    kept = range(size)[max(0, -before) : size - max(0, -after)]  # of the circle, what is cut off is gone before it turns
+    most = {"reflect": size - 1, "replicate": max(before, after) if size else 0, "circular": len(kept)}[mode]
     if max(before, after) > most:
         raise ShapeError(
             "pad", "pad", f"at most {most} for mode={mode!r} and dimension {axis} of shape {shape}", f"{(before, after)}"
         )
-    places = np.arange(-before, size + after)
     if mode == "circular":
-        return places % size
+        return kept.start + np.arange(-max(0, before), len(kept) + max(0, after)) % max(1, len(kept))
+    places = np.arange(-before, size + after)
     if mode == "replicate":
         return places.clip(0, size - 1)
     return np.abs((size - 1) - np.abs(places - (size - 1))) if size > 1 else places

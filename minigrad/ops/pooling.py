@@ -7,6 +7,7 @@ the transposed one. One-dimensional pooling is two-dimensional with a height of 
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from minigrad.core.device import Array
@@ -207,7 +208,7 @@ def lp_pool2d(input: Tensor, norm_type: float, kernel_size: Any, stride: Any = N
 
     Args:
         input: (N, C, H, W), or (C, H, W).
-        norm_type: 1 for the sum; the larger, the nearer to the maximum.
+        norm_type: 1 for the sum; the larger, the nearer to the maximum of absolutes, which infinity gives.
         kernel_size, stride, ceil_mode: as in ``avg_pool2d``.
 
     Example:
@@ -215,6 +216,9 @@ def lp_pool2d(input: Tensor, norm_type: float, kernel_size: Any, stride: Any = N
         >>> minigrad.nn.functional.lp_pool2d(minigrad.tensor([[[3.0, 4.0]]]), 2, (1, 2))
         tensor([[[5.]]])
     """
+    if abs(norm_type) == math.inf:
+        sign = 1 if norm_type > 0 else -1
+        return max_pool2d(input.abs() * sign, kernel_size, stride, ceil_mode=ceil_mode) * sign
     size = window_pair("lp_pool2d", "kernel_size", kernel_size, 2, 1, 1)
     return _root(avg_pool2d(input.pow(norm_type), kernel_size, stride, 0, ceil_mode), size[0] * size[1], norm_type)
 
@@ -227,6 +231,9 @@ def lp_pool1d(input: Tensor, norm_type: float, kernel_size: int, stride: Any = N
         >>> minigrad.nn.functional.lp_pool1d(minigrad.tensor([[3.0, 4.0]]), 2, 2)
         tensor([[5.]])
     """
+    if abs(norm_type) == math.inf:
+        sign = 1 if norm_type > 0 else -1
+        return max_pool1d(input.abs() * sign, kernel_size, stride, ceil_mode=ceil_mode) * sign
     (_, size) = window_pair("lp_pool1d", "kernel_size", kernel_size, 1, 1, 1)
     return _root(avg_pool1d(input.pow(norm_type), kernel_size, stride, 0, ceil_mode), size, norm_type)
 

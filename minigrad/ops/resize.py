@@ -45,10 +45,11 @@ def interpolate(
         mode: ``"nearest"``, ``"nearest-exact"``, ``"linear"`` (sequences), ``"bilinear"``, ``"bicubic"`` (images), ``"area"``.
         align_corners: whether the corner pixels' centres stay in place, or (by default) the image's corners.
         recompute_scale_factor: measure distances by the rounded sizes, not by ``scale_factor``.
-        antialias: not to be had.
+        antialias: where the output is smaller, let each of its pixels see all that it covers (bilinear and bicubic only).
 
     Raises:
-        ArgumentError: neither or both of ``size`` and ``scale_factor``, an unknown mode, or ``align_corners`` without lines.
+        ArgumentError: neither or both of ``size`` and ``scale_factor``, an unknown mode, ``align_corners`` without lines, or
+            ``antialias`` with another mode.
         ShapeError: other numbers of dimensions, or a size below 1.
         DTypeError: integers.
 
@@ -69,8 +70,8 @@ def interpolate(
     lines = mode not in ("nearest", "nearest-exact", "area")
     if align_corners is not None and not lines:
         raise ArgumentError(where, "align_corners", f"none with mode={mode!r}", str(align_corners))
-    if antialias:
-        raise ArgumentError(where, "antialias", "False", "True", "Blur the input first, or use mode='area'")
+    if antialias and mode not in ("bilinear", "bicubic"):
+        raise ArgumentError(where, "antialias", f"False with mode={mode!r}", "True", "Use mode='bilinear' or 'bicubic'")
     if x.dtype.kind != "f":
         raise DTypeError(where, "input", "a float dtype", str(x.dtype), "Convert it with .float()")
     out, scales = _target(x.shape, spatial, size, scale_factor, recompute_scale_factor)
@@ -81,7 +82,12 @@ def interpolate(
         return adaptive_avg_pool1d(input, out) if spatial == 1 else adaptive_avg_pool2d(input, out)
     for axis in range(spatial):
         have, want, scale = x.shape[2 + axis], out[axis], scales[axis]
-        if have != want or mode in ("nearest-exact", "bicubic"):  # PyTorch too takes no notice of a scale that changes no size
+        if antialias:
+            input = along_axis(input, 2 + axis, _wide_taps(mode, have, want, scale, bool(align_corners)))
+        elif have != want or mode in (
+            "nearest-exact",
+            "bicubic",
+        ):  # PyTorch too takes no notice of a scale that changes no size
             input = along_axis(input, 2 + axis, _taps(mode, have, want, scale, bool(align_corners)))
     return input
 
@@ -143,6 +149,25 @@ def _taps(mode: str, have: int, want: int, scale: float | None, align_corners: b
     share = (centres - low).clip(0, 1)
     sources = np.stack([low, np.minimum(low + 1, have - 1)], axis=1)
     return _merged(sources, np.stack([1 - share, share], axis=1), have)
+
+
+@functools.lru_cache(maxsize=256)
+def _wide_taps(mode: str, have: int, want: int, scale: float | None, align_corners: bool) -> Taps:
+    """The map with the kernel stretched, where pixels become fewer, over all that fall together."""
+    if align_corners:
+        step = (have - 1) / (want - 1) if want > 1 else 0.0
+    else:
+        step = 1 / scale if scale is not None else have / want
+    stretch, reach = max(step, 1.0), 1 if mode == "bilinear" else 2
+    centres = (step * (np.arange(want) + 0.5))[:, None]
+    first = (centres - reach * stretch + 0.5).astype(np.int64).clip(0, None)
+    end = (centres + reach * stretch + 0.5).astype(np.int64).clip(None, have)
+    sources = first + np.arange(max(int((end - first).max()), 1))
+    distances = np.abs(sources - centres + 0.5) / stretch
+    kernel = 1 - distances if mode == "bilinear" else _cubic(distances, -0.5)
+    weights = np.where((distances < reach) & (sources < end), kernel, 0.0)
+    weights /= weights.sum(axis=1, keepdims=True)
+    return _merged(sources.clip(0, have - 1), weights, have)
 
 
 def _merged(sources: np.ndarray, weights: np.ndarray, size: int) -> Taps:

@@ -140,6 +140,8 @@ CASES = [
         normal(4),
     ),
     Case("conv_transpose1d/one sequence", lambda m, x, w: m.conv_transpose1d(x, w), normal(2, 3), normal(2, 1, 2)),
+    Case("linear/vector", linear, normal(2, 2, 3), normal(3)),
+    Case("linear/vectors", linear, normal(3), normal(3), normal()),
 ]
 
 
@@ -151,7 +153,7 @@ ERRORS = [
         ("linear", "input", "5 features", "(2, 3)"),
     ),
     Refusal("linear/no dimensions", lambda m: linear(m, m.tensor(1.0), m.ones(4, 5)), ShapeError, ("linear", "input", "()")),
-    Refusal("linear/weight", lambda m: linear(m, m.ones(2, 3), m.ones(3)), ShapeError, ("linear", "weight", "(3,)")),
+    Refusal("linear/weight", lambda m: linear(m, m.ones(2, 3), m.ones(1, 2, 3)), ShapeError, ("linear", "weight", "(1, 2, 3)")),
     Refusal(
         "linear/bias",
         lambda m: linear(m, m.ones(2, 3), m.ones(4, 3), m.ones(3)),

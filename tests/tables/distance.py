@@ -218,6 +218,12 @@ CASES = [
         normal(4, 3),
         normal(4, 3),
     ),
+    Case(
+        "cosine_similarity/one component for all",
+        lambda m, x, y: m.cosine_similarity(x, y.detach(), dim=-1),
+        normal(2, 3),
+        normal(2, 1),
+    ),
 ]
 
 

@@ -111,6 +111,12 @@ CASES = [
         normal(4, 3),
         integers(4, high=3),
     ),
+    Case(
+        "binary_cross_entropy_with_logits/no dimensions",
+        lambda m, x, t: m.nn.functional.binary_cross_entropy_with_logits(x, t),
+        normal(),
+        positive(),
+    ),
 ]
 
 

@@ -79,6 +79,10 @@ CASES = [
     Case("lp_pool2d/2", lambda m, x: m.nn.functional.lp_pool2d(x, 2, 2), normal(1, 1, 4, 4)),
     Case("lp_pool2d/3", lambda m, x: m.nn.functional.lp_pool2d(x, 3.0, (2, 3), 1, True), positive(1, 1, 3, 4)),
     Case("lp_pool1d/2", lambda m, x: m.nn.functional.lp_pool1d(x, 2, 3, 2), normal(2, 2, 5)),
+    Case("lp_pool2d/inf", lambda m, x: m.nn.functional.lp_pool2d(x, float("inf"), 2, 1), positive(1, 1, 3, 4)),
+    Case("lp_pool1d/inf", lambda m, x: m.nn.functional.lp_pool1d(x, float("inf"), 3, 2, True), positive(2, 6)),
+    Case("lp_pool1d/-inf", lambda m, x: m.nn.functional.lp_pool1d(x, float("-inf"), 3, 2), positive(2, 6)),
+    Case("lp_pool2d/-inf", lambda m, x: m.nn.functional.lp_pool2d(x, float("-inf"), 2), positive(1, 4, 4)),
 ]
 
 ERRORS = [

@@ -112,6 +112,22 @@ CASES = [
     Case("fold/plain", f("fold", (3, 3), 2), normal(1, 8, 4)),
     Case("fold/one image", f("fold", (2, 3), (1, 2)), normal(4, 4)),
     Case("fold/all at once", f("fold", (4, 4), (2, 3), 2, (1, 2), (1, 2)), normal(1, 6, 8)),
+    Case("pad/reflect, volumes", pad((1, 0, 0, 1, 1, 1), "reflect"), normal(1, 2, 2, 2)),
+    Case("pad/replicate, volumes", pad((1, 0, 0, 2, 1, 0), "replicate"), normal(1, 1, 2, 1, 2)),
+    Case("pad/circular, volumes", pad((1, 0, 0, 1, 1, 1), "circular"), normal(1, 1, 2, 2, 2)),
+    *(
+        Case(f"interpolate/antialias {mode} {name}", interpolate(mode=mode, antialias=True, **arguments), normal(1, 1, 5, 4))
+        for mode in ("bilinear", "bicubic")
+        for name, arguments in {
+            "smaller": {"size": (2, 3)},
+            "larger": {"size": (7, 4)},
+            "corners": {"size": (2, 3), "align_corners": True},
+            "factor": {"scale_factor": (0.5, 0.7)},
+        }.items()
+    ),
+    *(Case(f"pad/{mode}, integers", pad((1, 2), mode), integers(2, 4)) for mode in ("reflect", "replicate", "circular")),
+    Case("pad/circular, cut and filled", pad((-1, 2), "circular"), normal(1, 4)),
+    Case("pad/circular, filled and cut", pad((2, -1), "circular"), normal(1, 4)),
 ]
 
 ERRORS = [
@@ -125,7 +141,6 @@ ERRORS = [
     Refusal("pad/replicate nothing", lambda m: pad((1, 0), "replicate")(m, m.ones(1, 0)), ShapeError, ("at most 0", "(1, 0)")),
     Refusal("pad/cut too much", lambda m: pad((-2, -2))(m, m.ones(3)), ShapeError, ("at most 3", "(-2, -2)")),
     Refusal("pad/rank", lambda m: pad((1, 1), "reflect")(m, m.ones(2)), ArgumentError, ("(C, L)", "(2,)")),
-    Refusal("pad/integers by reflection", lambda m: pad((1, 1), "reflect")(m, m.ones(1, 3).long()), DTypeError, ("int64",)),
     Refusal(
         "interpolate/neither", lambda m: interpolate()(m, m.ones(1, 1, 2)), ArgumentError, ("size, scale_factor", "neither")
     ),
@@ -175,4 +190,8 @@ ERRORS = [
     ),
     Refusal("fold/columns", lambda m: f("fold", (3, 3), 2)(m, m.ones(1, 8, 5)), ShapeError, ("4 columns", "(1, 8, 5)")),
     Refusal("fold/rank", lambda m: f("fold", (3, 3), 2)(m, m.ones(8)), ShapeError, ("fold", "(8,)")),
+    Refusal(
+        "pad/value of uint8", lambda m: pad((1, 1), "constant", -2)(m, m.ones(3).to(m.uint8)), ArgumentError, ("uint8", "-2")
+    ),
+    Refusal("pad/infinite integer", lambda m: pad((1, 1), "constant", 1e30)(m, m.ones(3).long()), ArgumentError, ("1e+30",)),
 ]
