@@ -170,6 +170,30 @@ def test_what_is_recorded() -> None:
     assert minigrad.is_grad_enabled()
 
 
+def test_generators_run_inside_the_switch_and_their_callers_outside() -> None:
+    closed = []
+
+    @minigrad.no_grad()
+    def count(n: int) -> Any:
+        try:
+            for i in range(n):
+                got = yield i, minigrad.is_grad_enabled()
+                assert got in (None, "sent") and not minigrad.is_grad_enabled()
+        finally:
+            closed.append(minigrad.is_grad_enabled())
+        return "end"
+
+    seen = []
+    for i, inside in count(2):
+        seen.append((i, inside, minigrad.is_grad_enabled()))
+    assert seen == [(0, False, True), (1, False, True)] and closed == [False]
+    running = count(5)
+    next(running)
+    assert running.send("sent") == (1, False)
+    running.close()
+    assert closed == [False, False] and minigrad.is_grad_enabled()
+
+
 def test_switches_are_put_back_after_an_error_and_nest() -> None:
     switch = minigrad.no_grad()
     with pytest.raises(KeyError), switch, switch:
@@ -194,7 +218,7 @@ def test_inference_mode() -> None:
         y.add_(1)
         assert (x * y).tolist() == [3.0, 10.0]
         with minigrad.inference_mode(False):
-            assert not minigrad.is_inference_mode_enabled()
+            assert not minigrad.is_inference_mode_enabled() and minigrad.is_grad_enabled()  # as in PyTorch
     assert not minigrad.is_inference_mode_enabled() and y.is_inference() and not x.is_inference()
     with pytest.raises(GradError, match=r"Mul: input: expected a tensor that can be saved.*inference_mode.*Clone"):
         x * y
@@ -206,7 +230,11 @@ def test_inference_mode() -> None:
     def decorated() -> Tensor:
         return x * 2
 
-    assert decorated().is_inference() and not minigrad.is_inference_mode_enabled()
+    @minigrad.inference_mode
+    def bare() -> Tensor:
+        return x * 2
+
+    assert decorated().is_inference() and bare().is_inference() and not minigrad.is_inference_mode_enabled()
     z = (x * x).sum()
     x.grad = None
     with minigrad.inference_mode():
@@ -933,6 +961,24 @@ def test_a_held_grad_is_added_to_in_place_and_counted() -> None:
     x.grad = None
     (x * 3).backward()
     assert g.item() == 5.0 and grad_of(x) == [3.0]
+
+
+def test_what_may_be_assigned_to_grad() -> None:
+    x = leaf(1.0, 2.0)
+    x.grad = minigrad.tensor([5.0, 6.0], dtype=minigrad.float64)
+    (x * 2).sum().backward()
+    assert grad_of(x) == [7.0, 8.0]
+    rows: list[tuple[Any, str]] = [
+        (3.0, "float"),
+        (np.zeros(2), "ndarray"),
+        (minigrad.zeros(3, dtype=minigrad.float64), r"shape \(3,\) and dtype float64"),
+        (minigrad.zeros(2), r"shape \(2,\) and dtype float32"),
+    ]
+    for value, got in rows:
+        with pytest.raises(GradError, match=rf"grad: value: expected None or a Tensor of shape \(2,\).*got {got}"):
+            x.grad = value
+    x.grad = None
+    assert x.grad is None
 
 
 def test_adding_to_a_grad_with_a_history() -> None:

@@ -668,6 +668,25 @@ def test_data_and_detach_() -> None:
     assert not x.requires_grad and x.is_leaf
 
 
+def test_views_of_memory_that_was_replaced() -> None:
+    w = _leaf(1.0, 2.0)
+    x = w * 3
+    view, other = x[:1], x[1:]
+    x.data = minigrad.tensor([[7.0, 8.0, 9.0]])
+    view.mul_(2)
+    assert view.tolist() == [6.0] and x.tolist() == [[7.0, 8.0, 9.0]]
+    view.sum().backward(retain_graph=True)
+    assert w.grad is not None and w.grad.tolist() == [6.0, 0.0]
+    other.sum().backward()
+    assert w.grad.tolist() == [6.0, 3.0]
+    parameter = _leaf(1.0, 2.0)
+    part = parameter[0]
+    parameter.array = np.zeros(1000, np.float32)  # as Module.to does
+    assert parameter._counter is not None
+    parameter._counter[0] += 1
+    assert part.requires_grad and part.item() == 1.0  # and nothing was read outside its memory
+
+
 REFUSED: list[tuple[str, Callable[[], Any], type[Exception], tuple[str, ...]]] = [
     ("leaf", lambda: _leaf(1.0).add_(1), GradError, ("add_", "leaf that requires grad", "no_grad")),
     ("leaf by operator", lambda: _leaf(1.0).__imul__(2), GradError, ("mul_", "leaf")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -16,10 +17,34 @@ class _Switch:
         self._before: list[Any] = []
 
     def __call__(self, function: Callable) -> Callable:
+        if inspect.isgeneratorfunction(function):
+            return self._around_generator(function)
+
         @functools.wraps(function)
         def wrapped(*args: Any, **kwargs: Any) -> Any:
             with self._twin():
                 return function(*args, **kwargs)
+
+        return wrapped
+
+    def _around_generator(self, function: Callable) -> Callable:
+        """The switch holds while the generator runs, and not while its caller does."""
+
+        @functools.wraps(function)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            generator = function(*args, **kwargs)
+            try:
+                with self._twin():
+                    value = next(generator)
+                while True:
+                    sent = yield value
+                    with self._twin():
+                        value = generator.send(sent)
+            except StopIteration as stop:
+                return stop.value
+            finally:
+                with self._twin():
+                    generator.close()
 
         return wrapped
 
@@ -96,9 +121,20 @@ class set_grad_enabled(_Switch):  # noqa: N801
 
 
 class inference_mode(_Switch):  # noqa: N801
-    """As ``no_grad``; besides, what is made inside keeps no version and can never be part of a graph."""
+    """As ``no_grad``; besides, what is made inside keeps no version and can never be part of a graph.
 
-    def __init__(self, mode_: bool = True) -> None:
+    Example:
+        >>> import minigrad
+        >>> with minigrad.inference_mode():
+        ...     x = minigrad.ones(2) * 2
+        >>> x.is_inference(), minigrad.ones(2).is_inference()
+        (True, False)
+    """
+
+    def __new__(cls, mode_: Any = True) -> Any:
+        return super().__new__(cls) if isinstance(mode_, bool) else cls()(mode_)
+
+    def __init__(self, mode_: Any = True) -> None:
         super().__init__()
         self._value = mode_
 
@@ -107,9 +143,7 @@ class inference_mode(_Switch):  # noqa: N801
 
     def __enter__(self) -> None:
         self._before.append((mode.grad, mode.inference))
-        mode.inference = self._value
-        if self._value:
-            mode.grad = False
+        mode.inference, mode.grad = self._value, not self._value
 
 
 def is_grad_enabled() -> bool:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy import ndarray
+from numpy import asarray, ndarray
 
 from minigrad.core.device import ERRORS, IGNORED, Array, device_of
 from minigrad.errors import DeviceError, DTypeError, GradError, ShapeError
@@ -149,7 +149,7 @@ class Function:
             if type(result) is tuple:
                 return node._many(args, result, record)
             if isinstance(result, np.generic):  # what NumPy's ufuncs give for 0 dimensions
-                result = node._as_array(result)
+                result = node._as_array(result) if node._saved else asarray(result)
         output = _new(Tensor)
         output.array = result
         output._counter = None if mode.inference else [0]
@@ -167,7 +167,7 @@ class Function:
 
     def _as_array(self, scalar: Any) -> Array:
         """A NumPy scalar as an array, also where it was saved."""
-        array = np.asarray(scalar)
+        array = asarray(scalar)
         if self._saved:
             self._saved = tuple([array if kept is scalar else kept for kept in self._saved])
         return array
@@ -242,26 +242,25 @@ class Function:
         """Whether an output without gradient is given to ``backward`` as zeros (the default) or as ``None``."""
         self._materialize = value
 
-    def _keep(self, args: tuple, outputs: tuple) -> None:
-        """What becomes of the saved arrays: they are kept, or what ``mode.saver`` does (a checkpoint)."""
-        if mode.saver is None:
-            self._keep_now(args, outputs)
-        else:
-            mode.saver.keep(self, args, outputs)
-
-    def _keep_now(self, args: tuple, outputs: tuple) -> None:
+    def _keep(self, args: tuple, outputs: tuple, now: bool = False) -> None:
         """Turn saved arrays into what survives, with the version that must still hold when it is asked for.
 
         Each becomes (what, counter, version, nr): an input Tensor, or an output's array with its number ``nr``, or a bare
-        array (``nr`` -2), or what is no array.
+        array (``nr`` -2), or what is no array. A checkpoint does something else with them (``mode.saver``), unless ``now``.
         """
+        if mode.saver is not None and not now:
+            mode.saver.keep(self, args, outputs)
+            return
         kept: list[tuple[Any, list[int] | None, int, int]] = []
         for array in self._saved:
-            if isinstance(array, np.generic):
-                array = np.asarray(array)
-            elif array is None or isinstance(array, (int, float)):
-                kept.append((array, None, 0, -1))
-                continue
+            if array is None or isinstance(array, (int, float)):
+                if isinstance(array, np.generic):  # float64 is a float too
+                    array = asarray(array)
+                else:
+                    kept.append((array, None, 0, -1))
+                    continue
+            elif isinstance(array, np.generic):
+                array = asarray(array)
             for arg in args:
                 if isinstance(arg, Tensor) and arg.array is array:
                     if arg._counter is None:

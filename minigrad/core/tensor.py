@@ -55,7 +55,7 @@ class Tensor:
 
     Attributes:
         array: the numbers, a NumPy or CuPy array. Writing to it is invisible to the tape.
-        grad: the gradient accumulated here by ``backward``: ``None``, or a Tensor of the same shape and dtype.
+        grad: the gradient accumulated here by ``backward``.
         grad_fn: the node that made this tensor; ``None`` for a leaf.
         output_nr: which of the node's outputs this is.
 
@@ -68,7 +68,7 @@ class Tensor:
     """
 
     array: Array
-    grad: Tensor | None = None
+    _grad: Tensor | None = None  # behind grad
     output_nr: int = 0
     _node: tape.Function | None = None  # behind grad_fn; of a view whose memory was changed, the one of before
     is_sparse: bool = False  # whether it is a SparseRows, see ops/sparse.py
@@ -293,6 +293,26 @@ class Tensor:
         return self
 
     @property
+    def grad(self) -> Tensor | None:
+        """The gradient accumulated here by ``backward``: ``None``, or a Tensor of the same shape and dtype.
+
+        Raises:
+            GradError: something else is assigned.
+        """
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None:
+            shape, dtype = self.array.shape, self.array.dtype
+            if not isinstance(value, Tensor) or value.shape != shape or value.dtype != dtype:
+                fit = isinstance(value, Tensor)
+                got = f"shape {tuple(value.shape)} and dtype {value.dtype}" if fit else type(value).__name__
+                expected = f"None or a Tensor of shape {tuple(shape)} and dtype {dtype}, as the tensor has"
+                raise GradError("grad", "value", expected, got)
+        self._grad = value
+
+    @property
     def grad_fn(self) -> tape.Function | None:
         """The node that made this tensor; ``None`` for a leaf."""
         if self._base is not None and self._seen != self._counter[0]:
@@ -505,7 +525,7 @@ class Tensor:
 
 
 _new = object.__new__
-_OWN = {"array", "grad", "_counter", "_base", "_seen", "_hidden_view", "_hooks", "_post_hooks"}
+_OWN = {"array", "_grad", "_counter", "_base", "_seen", "_hidden_view", "_hooks", "_post_hooks"}
 
 
 def _rebuild(kind: type, array: Array, requires_grad: bool) -> Tensor:

@@ -88,18 +88,18 @@ def accumulate(leaf: Tensor, grad: Tensor, own: bool = False) -> None:
     A new ``.grad`` has the memory layout of the leaf, so that what works on both at every step runs through both in order.
     """
     with _accumulating:
-        before = leaf.grad
+        before = leaf._grad
         if before is None:
             if grad.is_sparse or (own and grad.array.strides == leaf.array.strides):
-                leaf.grad = grad
+                leaf._grad = grad
             elif mode.grad:
-                leaf.grad = grad.clone()
+                leaf._grad = grad.clone()
             else:
                 array = array_module(leaf.array).empty_like(leaf.array)
                 array[...] = grad.array
-                leaf.grad = Tensor._wrap(array)
+                leaf._grad = Tensor._wrap(array)
         elif mode.grad or before._requires_grad or before.is_sparse or grad.is_sparse:
-            leaf.grad = before + grad
+            leaf._grad = before + grad
         else:
             with quiet():
                 before.array += grad.array
@@ -242,7 +242,7 @@ def _visit(walk: _Walk, wanted: set[int] | None, retain_graph: bool) -> None:
                     heappush(heap, (-target._age, target))
                 else:
                     arrived[nr] = grad if arrived[nr] is None else walk.add(arrived[nr], grad)
-            elif captured or recording or target._hooks or target._post_hooks or target.grad is not None:
+            elif captured or recording or target._hooks or target._post_hooks or target._grad is not None:
                 walk.deliver(target, nr, grad)
             else:
                 own = grad.is_sparse or _is_alone(grad)  # counted before the call, which would hold it too

@@ -30,8 +30,14 @@ class Place(NamedTuple):
     distinct: bool  # no element of memory appears twice in the view
 
 
-def place_of(view: Tensor, base: Tensor) -> Place:
-    """The place of ``view`` in the memory of ``base``."""
+def place_of(view: Tensor, base: Tensor) -> Place | None:
+    """The place of ``view`` in the memory of ``base``; ``None`` if it no longer lies there (``base.data`` was replaced).
+
+    Raises:
+        GradError: strides are no whole elements, as those of a field of a structured NumPy array.
+    """
+    if view.array.size and not array_module(view.array).may_share_memory(view.array, base.array):
+        return None
     size = base.array.itemsize
     offset = view.data_ptr() - base.data_ptr()
     steps, base_steps = view.array.strides, base.array.strides
@@ -45,17 +51,26 @@ def place_of(view: Tensor, base: Tensor) -> Place:
             f"strides of {base_steps} bytes",
             "Clone the base before the change",
         )
-    strides, base_strides = tuple([s // size for s in steps]), tuple([s // size for s in base_steps])
-    ends = [(n - 1) * s for n, s in zip(base.array.shape, base_strides, strict=True)] if base.array.size else []
-    low = sum([end for end in ends if end < 0])
-    span = sum([end for end in ends if end > 0]) - low + 1
-    reach, distinct = 0, True
-    for step, count in sorted([(abs(s), n) for s, n in zip(strides, view.array.shape, strict=True) if n > 1]):
-        distinct &= step > reach
-        reach += step * (count - 1)
-    return Place(
-        tuple(base.array.shape), base_strides, -low, span, tuple(view.array.shape), strides, offset // size - low, distinct
-    )
+    shape, base_shape = tuple(view.array.shape), tuple(base.array.shape)
+    strides, base_strides = tuple([step // size for step in steps]), tuple([step // size for step in base_steps])
+    low, high = _reach(base_shape, base_strides)
+    start = offset // size - low
+    below, above = _reach(shape, strides)
+    if start + below < 0 or start + above > high - low:
+        return None
+    covered, distinct = 0, True
+    for step, count in sorted([(abs(step), count) for step, count in zip(strides, shape, strict=True) if count > 1]):
+        distinct &= step > covered
+        covered += step * (count - 1)
+    return Place(base_shape, base_strides, -low, high - low + 1, shape, strides, start, distinct)
+
+
+def _reach(shape: tuple[int, ...], strides: tuple[int, ...]) -> tuple[int, int]:
+    """How far the elements lie before and behind the first."""
+    if 0 in shape:
+        return 0, 0
+    ends = [(count - 1) * step for count, step in zip(shape, strides, strict=True)]
+    return sum([end for end in ends if end < 0]), sum([end for end in ends if end > 0])
 
 
 def _lay_out(flat: Array, place: Place) -> tuple[Array, Array]:
@@ -67,6 +82,8 @@ def _lay_out(flat: Array, place: Place) -> tuple[Array, Array]:
 
 class Region(Function):
     """y = the elements of x in a region;  dx = dy there and 0 elsewhere."""
+
+    place: Place
 
     def forward(ctx, x: Array, place: Place) -> Array:
         ctx.place = place
@@ -133,11 +150,13 @@ def changed(x: Tensor, value: Tensor | None) -> None:
             x._seen += 1
         return
     base = x._base
-    if base is None:
+    place = None if base is None else place_of(x, base)
+    if base is None or place is None:
         x._adopt(value._node, value.output_nr)
+        x._base = None
         return
     node = WriteRegion()
-    node.place = place_of(x, base)
+    node.place = place
     base._adopt(hang(node, base, value), 0)
     if x._node is not None and x._node._retained:
         refresh(x)  # now, so that the retained gradient is that of the new value
@@ -145,15 +164,20 @@ def changed(x: Tensor, value: Tensor | None) -> None:
 
 def refresh(view: Tensor) -> None:
     """Give a view whose memory was changed the history that it has now: a region of its base."""
-    base = view._base
-    assert base is not None  # only a view is asked
-    view._seen = view._counter[0]
-    if base._requires_grad:
-        node = Region()
-        node.place = place_of(view, base)
-        view._adopt(hang(node, base, None), 0)
-    elif view._node is not None:
+    base, counter = view._base, view._counter
+    if base is None or counter is None:
+        return
+    view._seen = counter[0]
+    if not base._requires_grad:
         view._node, view.output_nr, view._requires_grad = None, 0, False
+        return
+    place = place_of(view, base)
+    if place is None:
+        view._base = None  # it goes on with the history that it has
+        return
+    node = Region()
+    node.place = place
+    view._adopt(hang(node, base, None), 0)
 
 
 __all__ = ["changed", "refresh"]

@@ -125,7 +125,7 @@ class _Record:
         self.kept: list[tuple[type, Any]] = []
 
     def keep(self, node: Function, args: tuple, outputs: tuple) -> None:
-        node._keep_now(args, outputs)
+        node._keep(args, outputs, now=True)
         self.kept.append((type(node), node._saved))
 
     def lay_by(self, arrays: list) -> None:
@@ -154,7 +154,7 @@ class _Frame:
 
     def keep(self, node: Function, args: tuple, outputs: tuple) -> None:
         """Leave a promise with the node, in place of what it wants to save."""
-        node._keep_now(args, outputs)
+        node._keep(args, outputs, now=True)
         entries: list[Any] = []
         for entry in node._saved:
             kept, nr = entry[0], entry[3]
