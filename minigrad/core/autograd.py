@@ -9,7 +9,7 @@ from minigrad.core import tape
 from minigrad.core.device import array_module
 from minigrad.core.tensor import Tensor
 from minigrad.core.walk import accumulate, run_backward, run_post_hooks
-from minigrad.errors import DTypeError, GradError, ShapeError
+from minigrad.errors import ArgumentError, DTypeError, GradError, ShapeError
 
 
 def _as_list(where: str, argument: str, value: Any) -> list[Any]:
@@ -105,7 +105,9 @@ def grad(
     grad_outputs: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,
     allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
     materialize_grads: bool = False,
 ) -> tuple[Any, ...]:
     """The derivative of ``outputs`` with respect to ``inputs``, as a tuple; no ``.grad`` is touched.
@@ -118,11 +120,14 @@ def grad(
         grad_outputs: the gradient of each output to start from; ``None`` for 1 where it has one element.
         retain_graph: keep what the graph saved (default: as ``create_graph``).
         create_graph: record the pass, so that the result can be differentiated again.
+        only_inputs: accepted for PyTorch's sake, which takes no notice of it any more.
         allow_unused: give ``None`` for an input that the outputs do not depend on, in place of an error.
+        is_grads_batched: not to be had.
         materialize_grads: give zeros for such an input.
 
     Raises:
         GradError: an input does not require grad or was not used; an output does not require grad.
+        ArgumentError: ``is_grads_batched``.
 
     Example:
         >>> import minigrad
@@ -131,6 +136,8 @@ def grad(
         >>> minigrad.autograd.grad(dx, x)
         (tensor(12.),)
     """
+    if is_grads_batched:
+        raise ArgumentError("grad", "is_grads_batched", "False", "True", "Call grad once for each of grad_outputs")
     goals = _as_list("grad", "inputs", inputs)
     for tensor in goals:
         if not tensor.requires_grad:

@@ -51,7 +51,7 @@ class Tensor:
     """An array of one dtype on one device, with a place in the graph of ops.
 
     Make one with ``minigrad.tensor(data)``, ``minigrad.zeros(...)`` and their like; ``Tensor(data)`` itself, as in PyTorch,
-    always gives the default float dtype.
+    always gives the default float dtype, and takes whole numbers, ``Tensor(2, 3)``, for sizes of a tensor to be filled.
 
     Attributes:
         array: the numbers, a NumPy or CuPy array. Writing to it is invisible to the tape.
@@ -83,10 +83,10 @@ class Tensor:
     __array_priority__ = 1000  # NumPy leaves `array * tensor` to us
     __hash__ = object.__hash__
 
-    def __init__(self, data: Any = (), *, requires_grad: bool = False) -> None:
-        from minigrad.ops.creation import as_array
+    def __init__(self, *data: Any, device: Any = None, requires_grad: bool = False) -> None:
+        from minigrad.ops.creation import sized_or_filled
 
-        self.array = as_array("Tensor", data, get_default_dtype(), None, copy=True)
+        self.array = sized_or_filled("Tensor", data or ((),), get_default_dtype(), device)
         self._counter = [0]
         if requires_grad:
             self.requires_grad = True
@@ -199,6 +199,21 @@ class Tensor:
     def device(self) -> device:
         """Where it lies."""
         return device_of(self.array)
+
+    @property
+    def is_cuda(self) -> bool:
+        """Whether it lies on a GPU."""
+        return device_of(self.array).type == "cuda"
+
+    @property
+    def is_cpu(self) -> bool:
+        """Whether it lies in the memory of the CPU."""
+        return device_of(self.array).type == "cpu"
+
+    def get_device(self) -> int:
+        """The index of its GPU; -1 on the CPU."""
+        where = device_of(self.array)
+        return -1 if where.type == "cpu" else where.index or 0
 
     @property
     def ndim(self) -> int:

@@ -79,8 +79,8 @@ def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
     return Clone.apply(input)
 
 
-def contiguous(input: Tensor) -> Tensor:
-    """The tensor in C order of memory; itself if it is so already."""
+def contiguous(input: Tensor, memory_format: Any = None) -> Tensor:
+    """The tensor in C order of memory; itself if it is so already. ``memory_format`` is accepted for PyTorch's sake."""
     return input if input.array.flags.c_contiguous else Contiguous.apply(input)
 
 
@@ -97,6 +97,34 @@ class Contiguous(Function):
 def type_as(input: Tensor, other: Tensor) -> Tensor:
     """The tensor in the dtype of ``other``."""
     return cast(input, other.array.dtype)
+
+
+_OLD_NAMES = {
+    "BoolTensor": dtypes.bool,
+    "ByteTensor": dtypes.uint8,
+    "DoubleTensor": dtypes.float64,
+    "FloatTensor": dtypes.float32,
+    "HalfTensor": dtypes.float16,
+    "IntTensor": dtypes.int32,
+    "LongTensor": dtypes.int64,
+}
+
+
+def to_type(input: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
+    """The tensor in another dtype, which may be named as of old, ``"minigrad.FloatTensor"``; without one, that name of its own.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.tensor([1, 2]).type(minigrad.float64).type()
+        'minigrad.DoubleTensor'
+    """
+    if dtype is None:
+        return f"minigrad.{next(name for name, kind in _OLD_NAMES.items() if kind == input.array.dtype)}"
+    if isinstance(dtype, str):
+        dtype = _OLD_NAMES.get(dtype.removeprefix("minigrad."), dtype)
+    elif getattr(dtype, "__name__", None) in _OLD_NAMES:
+        dtype = dtype.dtype
+    return cast(input, dtypes.as_dtype("type", dtype))
 
 
 def cpu(input: Tensor) -> Tensor:
@@ -152,4 +180,5 @@ OPERATORS = {  # methods named like Python's types, whose names a module had bet
     "half": to_half,
     "int": to_int,
     "long": to_long,
+    "type": to_type,
 }

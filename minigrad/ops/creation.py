@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core import dtypes
 from minigrad.core.device import Array, device, get_default_device, module_for, move, quiet
 from minigrad.core.dtypes import DType, as_dtype, get_default_dtype, promote_types, scalar_dtype
-from minigrad.core.tensor import Tensor
+from minigrad.core.tensor import Size, Tensor
 from minigrad.errors import ArgumentError, DTypeError, ShapeError
 from minigrad.ops.dims import sizes
 
@@ -301,5 +302,92 @@ def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None, requires_gra
     return leaf(_full("scalar_tensor", module_on(device), (), number_of("scalar_tensor", "s", s), kind), requires_grad)
 
 
-__all__ = ["as_tensor", "asarray", "empty", "from_numpy", "full", "ones", "scalar_tensor", "tensor", "zeros"]
+# ---------------------------------------------------------------------- older names
+
+
+class _OfDType(type):
+    """What ``FloatTensor`` and its like are: called, they make a Tensor of their dtype, and such a Tensor is an instance."""
+
+    dtype: DType
+
+    def __call__(cls, *data: Any) -> Tensor:
+        return leaf(sized_or_filled(cls.__name__, data or ((),), cls.dtype, None), False)
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return isinstance(instance, Tensor) and instance.array.dtype == cls.dtype
+
+
+def sized_or_filled(where: str, data: tuple[Any, ...], dtype: DType, on: Any) -> Array:
+    """PyTorch's rule of old: whole numbers are sizes, of a tensor to be filled; one sequence, array or Tensor is its data."""
+    if len(data) == 1 and not isinstance(data[0], (int, Size)):
+        return as_array(where, data[0], dtype, on, copy=True)
+    return module_on(on).empty(checked_shape(where, data), dtype)
+
+
+class FloatTensor(metaclass=_OfDType):
+    """``FloatTensor([1, 2])``: ``tensor(..., dtype=float32)`` by its older name. ``FloatTensor(2, 3)``: an ``empty`` one.
+
+    Example:
+        >>> import minigrad
+        >>> minigrad.FloatTensor([1, 2])
+        tensor([1., 2.])
+    """
+
+    dtype = dtypes.float32
+
+
+class DoubleTensor(metaclass=_OfDType):
+    """A Tensor of float64. See ``FloatTensor``."""
+
+    dtype = dtypes.float64
+
+
+class HalfTensor(metaclass=_OfDType):
+    """A Tensor of float16. See ``FloatTensor``."""
+
+    dtype = dtypes.float16
+
+
+class LongTensor(metaclass=_OfDType):
+    """A Tensor of int64. See ``FloatTensor``."""
+
+    dtype = dtypes.int64
+
+
+class IntTensor(metaclass=_OfDType):
+    """A Tensor of int32. See ``FloatTensor``."""
+
+    dtype = dtypes.int32
+
+
+class ByteTensor(metaclass=_OfDType):
+    """A Tensor of uint8. See ``FloatTensor``."""
+
+    dtype = dtypes.uint8
+
+
+class BoolTensor(metaclass=_OfDType):
+    """A Tensor of truth values. See ``FloatTensor``."""
+
+    dtype = dtypes.bool
+
+
+__all__ = [
+    "BoolTensor",
+    "ByteTensor",
+    "DoubleTensor",
+    "FloatTensor",
+    "HalfTensor",
+    "IntTensor",
+    "LongTensor",
+    "as_tensor",
+    "asarray",
+    "empty",
+    "from_numpy",
+    "full",
+    "ones",
+    "scalar_tensor",
+    "tensor",
+    "zeros",
+]
 METHODS = ()
