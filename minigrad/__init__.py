@@ -1,6 +1,9 @@
 """minigrad: a neural-net engine written by hand on NumPy and CuPy."""
 
-from minigrad import autograd, linalg, nn, optim, utils
+import importlib
+from types import ModuleType
+from typing import TYPE_CHECKING
+
 from minigrad.core import random
 from minigrad.core.device import default_device, device, get_default_device, set_default_device
 from minigrad.core.dtypes import (
@@ -85,4 +88,19 @@ from minigrad.ops.triangles import *
 from minigrad.ops.trigonometry import *
 from minigrad.ops.windows import *
 
+if TYPE_CHECKING:
+    from minigrad import autograd, cuda, data, interop, kernels, linalg, models, nn, optim, study, utils
+
 __version__ = "0.1.0"
+_PARTS = ("autograd", "cuda", "data", "interop", "kernels", "linalg", "models", "nn", "optim", "study", "utils")
+
+
+def __getattr__(name: str) -> ModuleType:
+    """``minigrad.nn`` and the other parts need no import of their own; each is loaded when it is first named."""
+    if name in _PARTS:
+        return importlib.import_module(f"minigrad.{name}")
+    raise AttributeError(f"module 'minigrad' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PARTS})

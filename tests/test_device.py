@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import sys
 import threading
 from types import ModuleType, SimpleNamespace
@@ -68,7 +69,7 @@ def test_default_device(monkeypatch: pytest.MonkeyPatch) -> None:
 def _pretend(monkeypatch: pytest.MonkeyPatch, wheels: dict[str, str], cupy: Any = None) -> None:
     """Make this Python look as if these CuPy packages were installed, and ``import cupy`` gave ``cupy``."""
     found = [SimpleNamespace(metadata={"Name": name}, version=version) for name, version in wheels.items()]
-    monkeypatch.setattr(devices.importlib.metadata, "distributions", lambda: found)
+    monkeypatch.setattr(importlib.metadata, "distributions", lambda: found)
     monkeypatch.setitem(sys.modules, "cupy", cupy)
     monkeypatch.setattr(devices, "_MODULES", dict(devices._MODULES))
 

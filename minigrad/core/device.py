@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import importlib
-import importlib.metadata
 import os
 import re
 import threading
@@ -151,6 +150,8 @@ def move(array: Array, where: device) -> Array:
 
 def _cupy(where: device) -> Any:
     """CuPy, if it is installed once, loads, sees a driver and a GPU of that index. All else is told apart here."""
+    import importlib.metadata  # only here, since it costs more than all else of this file
+
     asked = f"a GPU for {str(where)!r}"
     wheels = {
         name: dist.version

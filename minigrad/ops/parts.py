@@ -99,12 +99,15 @@ class Stack(Function):
         return *Unbind.apply(dy, ctx.dim), None
 
 
-def with_zeros(grads: tuple[Tensor | None, ...], node: Function) -> list[Tensor]:
+def with_zeros(grads: tuple[Tensor | None, ...], node: Function) -> list[Any]:
     """The gradients of a node's outputs, zeros that take no memory in place of those that did not come."""
-    return [
-        grad if grad is not None else Expand.apply(Tensor._zeros(kind, (), dtype), shape)
-        for grad, (kind, shape, dtype) in zip(grads, node._meta)
-    ]
+    full: list[Any] = []
+    for grad, meta in zip(grads, node._meta):
+        if grad is None and meta is not None:
+            kind, shape, dtype = meta
+            grad = Expand.apply(Tensor._zeros(kind, (), dtype), shape)
+        full.append(grad)
+    return full
 
 
 def join_arrays(arrays: list[Array], dim: int, last: bool) -> Array:
