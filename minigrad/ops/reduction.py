@@ -36,10 +36,9 @@ class Spread(Function):
 
     def forward(ctx, x: Array, shape: tuple[int, ...], axes: tuple[int, ...], keepdim: bool) -> Array:
         ctx.axes, ctx.keepdim = axes, keepdim
-        xp = array_module(x)
         if not keepdim:
-            x = xp.expand_dims(x, axes)
-        return xp.broadcast_to(x, shape)
+            x = x.reshape([1 if axis in axes else size for axis, size in enumerate(shape)])
+        return array_module(x).broadcast_to(x, shape)
 
     def backward(ctx, dy: Tensor) -> Any:
         return Sum.apply(dy, ctx.axes, ctx.keepdim), None, None, None
