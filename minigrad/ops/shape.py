@@ -113,6 +113,10 @@ def reshape(input: Tensor, *sizes_: Any, shape: Any = None) -> Tensor:
 def view(input: Tensor, *sizes_: Any, size: Any = None) -> Tensor:
     """The same memory in another shape. See ``reshape``, which copies where a view refuses.
 
+    Images and sequences that lie channels-last, as convolution makes them, are copied too where they cannot be read in that
+    shape: PyTorch's would be contiguous, and ``x.view(x.size(0), -1)`` after a convolution works in both. What is then changed
+    in place does not reach the image.
+
     Raises:
         ShapeError: the sizes make another number of elements, or the memory cannot be read in that shape.
 
@@ -123,7 +127,7 @@ def view(input: Tensor, *sizes_: Any, size: Any = None) -> Tensor:
     """
     x = input.array
     new = infer_shape("view", "size", sizes("view", sizes_ if size is None else (size,)), x.size)
-    if not (x.flags.c_contiguous or can_view(x.shape, x.strides, new)):
+    if not (x.flags.c_contiguous or can_view(x.shape, x.strides, new) or _lies_channels_last(x)):
         raise ShapeError(
             "view",
             "size",
@@ -132,6 +136,13 @@ def view(input: Tensor, *sizes_: Any, size: Any = None) -> Tensor:
             "Use .reshape(), which copies",
         )
     return Reshape.apply(input, new)
+
+
+def _lies_channels_last(x: Array) -> bool:
+    """Whether (N, C, H, W), (C, H, W) or (N, C, L) lies gapless in memory with the channels last."""
+    if x.ndim == 4:
+        return x.transpose(0, 2, 3, 1).flags.c_contiguous
+    return x.ndim == 3 and (x.transpose(1, 2, 0).flags.c_contiguous or x.transpose(0, 2, 1).flags.c_contiguous)
 
 
 def view_as(input: Tensor, other: Tensor) -> Tensor:

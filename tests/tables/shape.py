@@ -148,6 +148,18 @@ CASES = [
     Case("diag_embed", lambda m, x: m.diag_embed(x), normal(2, 3)),
     Case("diag_embed/above, dims", lambda m, x: m.diag_embed(x, 1, 0, 2), normal(2, 2)),
     Case("diag_embed/dims turned", lambda m, x: m.diag_embed(x, offset=-1, dim1=-1, dim2=0), normal(2, 2)),
+    Case(
+        "view/of images out of a convolution",
+        lambda m, x, w: (m.nn.functional.conv2d(x, w).view(2, -1), m.nn.functional.conv2d(x, w)[1].view(2, 4)),
+        normal(2, 1, 3, 3),
+        normal(2, 1, 2, 2),
+    ),
+    Case(
+        "view/of sequences out of a convolution",
+        lambda m, x, w: m.nn.functional.conv1d(x, w).view(-1),
+        normal(2, 1, 3),
+        normal(2, 1, 2),
+    ),
 ]
 
 ERRORS = [
