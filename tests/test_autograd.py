@@ -537,6 +537,53 @@ def test_an_input_handed_back_is_a_copy() -> None:
     assert grad_of(x) == [1.0]
 
 
+def test_a_view_of_an_input_handed_back_is_a_copy() -> None:
+    class Part(Function):
+        def forward(ctx: Any, x: Any) -> Any:
+            return x[1:], x.reshape(1, 2)
+
+        def backward(ctx: Any, da: Tensor, db: Tensor) -> Any:
+            return db.reshape(2)
+
+    x = leaf(1.0, 2.0)
+    with minigrad.no_grad():
+        for part in Part.apply(x):
+            part.zero_()
+    assert x.tolist() == [1.0, 2.0]
+
+
+def test_a_gradient_made_with_the_tape_on_leaves_no_graph_in_grad() -> None:
+    class Recorded(Function):
+        def forward(ctx: Any, x: Any) -> Any:
+            ctx.save_for_backward(x)
+            return x * x
+
+        def backward(ctx: Any, dy: Tensor) -> Any:
+            with minigrad.enable_grad():
+                return dy * ctx.saved_tensors[0] * 2
+
+    x = leaf(3.0)
+    Recorded.apply(x).backward()
+    assert grad_of(x) == [6.0] and x.grad is not None and not x.grad.requires_grad
+
+
+def test_other_mistakes_in_a_function() -> None:
+    class NoBackward(Function):
+        def forward(ctx: Any, x: Any) -> Any:
+            return x * 2
+
+    class SavesText(Function):
+        def forward(ctx: Any, x: Any) -> Any:
+            ctx.save_for_backward("text")
+            return x * 2
+
+    assert NoBackward.apply(minigrad.ones(1)).item() == 2
+    with pytest.raises(GradError, match=r"NoBackward: backward: expected a method, got none. Define backward\(ctx, \*grads\)"):
+        NoBackward.apply(leaf(1.0)).backward()
+    with pytest.raises(DTypeError, match=r"SavesText: save_for_backward: expected arrays, numbers or None, got str"):
+        SavesText.apply(leaf(1.0))
+
+
 def test_what_breaks_the_contract_of_backward() -> None:
     def made(result: Any, inputs: int = 1) -> type[Function]:
         class Wrong(Function):

@@ -238,6 +238,30 @@ def test_sequential() -> None:
     same([checkpoint_sequential([minigrad.exp], 1, x).detach().numpy()], [np.exp(DATA)])
 
 
+def test_a_walk_back_inside_a_checkpoint() -> None:
+    def penalty(x: Tensor, w: Tensor) -> Tensor:
+        y = (x * w).sin()
+        (dx, dw) = minigrad.autograd.grad(y.sum(), [x, w], create_graph=True)
+        return (dx * dw).exp() + y
+
+    def run(wrap: Callable[..., Any]) -> list[np.ndarray]:
+        x, weights = leaves()
+        wrap(penalty, x[:4] * 2, weights[0] * 1).sum().backward()
+        return [x.grad.numpy(), weights[0].grad.numpy()]  # type: ignore[union-attr]
+
+    for one, other in zip(run(checkpoint), run(lambda f, *args: f(*args)), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-13)
+
+    def whole(x: Tensor) -> Tensor:
+        t = leaves()[1][0]
+        (x * t).sum().backward()
+        return x * t.grad
+
+    x, _ = leaves()
+    checkpoint(whole, x[:4]).sum().backward()
+    assert x.grad is not None
+
+
 def test_what_makes_the_second_run_differ_is_told() -> None:
     runs = []
 

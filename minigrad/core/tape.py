@@ -198,16 +198,17 @@ class Function:
         return outputs
 
     def _checked(self, result: Any, arrays: list) -> Any:
-        """What a user's ``forward`` returned: arrays, or a refusal that names the Function. An input comes back as a copy."""
-        if type(result) is ndarray and not self.is_view:
-            for array in arrays:
-                if array is result:
-                    return result.copy()
-            return result
-        if type(result) is list:
-            result = tuple(result)
-        for item in result if type(result) is tuple else (result,):
-            if item is None and type(result) is tuple:
+        """What a user's ``forward`` returned: arrays, or a refusal that names the Function.
+
+        An input, or a view of one, comes back as a copy: nothing told us that they share memory (``is_view`` would).
+        """
+        if type(result) is ndarray and result.base is None:
+            return result if self.is_view or not _among(result, arrays) else result.copy()
+        several = type(result) in (tuple, list)
+        checked = []
+        for item in result if several else (result,):
+            if item is None and several:
+                checked.append(item)
                 continue
             if not hasattr(item, "dtype") or not hasattr(item, "shape") or isinstance(item, Tensor):
                 raise DTypeError(
@@ -217,11 +218,9 @@ class Function:
                     type(item).__name__,
                     "forward receives arrays and returns arrays; ops on Tensors belong in backward",
                 )
-        if self.is_view:
-            return result
-        if type(result) is tuple:
-            return tuple([item.copy() if _among(item, arrays) else item for item in result])
-        return result.copy() if _among(result, arrays) else result
+            shared = not self.is_view and (_among(item, arrays) or _lies_in(item, arrays))
+            checked.append(item.copy() if shared else item)
+        return tuple(checked) if several else checked[0]
 
     # ------------------------------------------------------------------ what forward may say to its node
 
@@ -279,6 +278,9 @@ class Function:
                         kept.append((array, output._counter, output._counter[0], nr))
                         break
                 else:
+                    if not hasattr(array, "dtype") or isinstance(array, Tensor):
+                        what, got = "arrays, numbers or None", type(array).__name__
+                        raise DTypeError(type(self).__name__, "save_for_backward", what, got, "Keep others as ctx attributes")
                     counter = None if array.base is None else _counter_of_base(array.base, args)
                     kept.append((array, counter, 0 if counter is None else counter[0], -2))
         self._saved = kept
@@ -371,6 +373,12 @@ def hang(node: Function, *inputs: Any) -> Function:
 
 def _among(array: Any, others: Sequence[Any]) -> bool:
     return any(array is other for other in others)
+
+
+def _lies_in(item: Array, arrays: Sequence[Any]) -> bool:
+    """Whether an array is a view of one of the others."""
+    base = getattr(item, "base", None)
+    return base is not None and any(base is a or base is getattr(a, "base", None) for a in arrays)
 
 
 def _counter_of_base(base: Any, args: Sequence[Any]) -> list[int] | None:

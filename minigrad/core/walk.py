@@ -90,7 +90,7 @@ def accumulate(leaf: Tensor, grad: Tensor, own: bool = False) -> None:
     with _accumulating:
         before = leaf._grad
         if before is None:
-            if grad.is_sparse or (own and grad.array.strides == leaf.array.strides):
+            if grad.is_sparse or (own and grad.array.strides == leaf.array.strides and not grad._requires_grad):
                 leaf._grad = grad
             elif mode.grad:
                 leaf._grad = grad.clone()
@@ -211,6 +211,8 @@ def _visit(walk: _Walk, wanted: set[int] | None, retain_graph: bool) -> None:
         except Exception as error:
             for observer in observers:
                 observer.backward(node, tuple(grads), None)
+            if not hasattr(node, "backward"):
+                raise GradError(node.name(), "backward", "a method", "none", "Define backward(ctx, *grads)") from None
             if node._line:
                 error.add_note(f"In the backward of {node.name()}, called at {node._line}")
             raise

@@ -16,7 +16,7 @@ from typing import Any
 
 from minigrad.core import random
 from minigrad.core.modes import enable_grad
-from minigrad.core.tape import Function, mode
+from minigrad.core.tape import Function, hang, mode
 from minigrad.core.tensor import Tensor
 from minigrad.errors import ArgumentError, GradError
 
@@ -198,13 +198,20 @@ class _Frame:
             if not leaf or arg is None:
                 args[position] = twin = Tensor._wrap(array)
                 if requires_grad:
-                    twin._adopt(Function(), 0)  # a result of something, as it was the first time
+                    twin._adopt(hang(_Given()), 0)  # a result of something, as it was the first time
         record = _Record()
         with enable_grad(), _saving(record), random.fork_rng(enabled=self.state is not None):
             if self.state is not None:
                 random.set_rng_state(self.state)
             self.function(*args, **self.kwargs)
         return record.kept
+
+
+class _Given(Function):
+    """Made the inputs of a second run. The way back ends here."""
+
+    def backward(ctx, *grads: Tensor) -> tuple:
+        return ()
 
 
 class _Promise:
