@@ -199,6 +199,7 @@ ARGUMENTS: dict[str, Callable[[Any, Any], tuple]] = {  # (module, tensor of X's 
     "scatter_add": lambda m, y: (1, m.tensor([[2], [0]]), y[:, 1:2]),
     "scatter_reduce": lambda m, y: (1, m.tensor([[2], [0]]), y, "amax"),
     "logit": lambda m, y: (),
+    "put": lambda m, y: (m.tensor([4, 0]), y[0, :2]),
 }
 INTEGER_OPS = [name for name in inplace._OPS if name.startswith("bitwise")]
 FLOAT_OPS = [name for name in inplace._OPS if name not in INTEGER_OPS]
@@ -443,7 +444,9 @@ def test_assigned_values_broadcast_and_convert() -> None:
     bytes_ = minigrad.zeros(2, dtype=minigrad.uint8)
     bytes_[0] = 300
     bytes_[1] = -1
-    assert bytes_.fill_(257)[0].item() == 1
+    assert bytes_.tolist() == [44, 255]
+    bytes_[bytes_ > 100] = 259
+    assert bytes_.tolist() == [44, 3] and bytes_.fill_(257)[0].item() == 1
 
 
 # ---------------------------------------------------------------------- what the tape notices
@@ -715,6 +718,8 @@ REFUSED: list[tuple[str, Callable[[], Any], type[Exception], tuple[str, ...]]] =
     ("item text", lambda: minigrad.zeros(3).__setitem__(0, "a"), DTypeError, ("setitem", "value", "str")),
     ("item array", lambda: minigrad.zeros(3).__setitem__(0, np.ones(1)), DTypeError, ("setitem", "ndarray", "minigrad.tensor")),
     ("item range", lambda: minigrad.zeros(3).__setitem__(3, 1.0), IndexingError, ("setitem", "from -3 to 2", "3")),
+    ("mask nan", lambda: _masked(float("nan"), minigrad.int64), DTypeError, ("setitem", "int64", "nan")),
+    ("mask huge", lambda: _masked(2**70, minigrad.int64), DTypeError, ("setitem", "int64")),
     ("mask values", lambda: _masked(), ShapeError, ("setitem", "(3,)")),
     ("diagonal", lambda: minigrad.zeros(3).fill_diagonal_(1), ShapeError, ("fill_diagonal_", "2 dimensions")),
     ("inference", lambda: _inference(), GradError, ("add_", "inference_mode")),
@@ -728,9 +733,9 @@ def _read_only() -> np.ndarray:
     return array
 
 
-def _masked() -> None:
-    x = minigrad.zeros(4)
-    x[minigrad.tensor([True, True, False, False])] = minigrad.ones(3)
+def _masked(value: Any = None, dtype: Any = None) -> None:
+    x = minigrad.zeros(4, dtype=dtype)
+    x[minigrad.tensor([True, True, False, False])] = minigrad.ones(3) if value is None else value
 
 
 def _inference() -> None:

@@ -171,7 +171,8 @@ def _check_bounds(shape: tuple[int, ...], template: Template, indices: tuple[Arr
         else:
             check_bounds("index", part, shape[axis], axis, least=-shape[axis])
             axis += 1
-    broadcast_shapes(*[array.shape for array in indices if array.dtype.kind != "b"])
+    if len(indices) > 1:  # a mask stands for as many places as it names
+        broadcast_shapes(*[(int(array.sum()),) if array.dtype.kind == "b" else array.shape for array in indices])
 
 
 def check_bounds(where: str, index: Array, size: int, axis: int, least: int = 0) -> None:

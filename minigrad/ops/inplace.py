@@ -291,8 +291,8 @@ _OPS = (
     "greater_equal", "gt", "heaviside", "hypot", "index_add", "index_copy", "index_fill", "le", "lerp", "less",
     "less_equal", "log", "log10", "log1p", "log2", "logical_and", "logical_not", "logical_or", "logical_xor", "logit",
     "lt", "masked_fill", "masked_scatter", "mul", "multiply", "nan_to_num", "ne", "neg", "negative", "not_equal", "pow",
-    "reciprocal", "remainder", "round", "rsqrt", "scatter", "scatter_add", "scatter_reduce", "sgn", "sigmoid", "sign",
-    "sin", "sinh", "sqrt", "square", "subtract", "tan", "tanh", "true_divide", "trunc", "xlogy",
+    "put", "reciprocal", "remainder", "round", "rsqrt", "scatter", "scatter_add", "scatter_reduce", "sgn", "sigmoid", "sign",
+    "sin", "sinh", "sqrt", "square", "subtract", "tan", "tanh", "tril", "triu", "true_divide", "trunc", "xlogy",
 )  # fmt: skip
 _SHAPES = ("squeeze", "swapaxes", "swapdims", "t", "transpose", "unsqueeze")
 

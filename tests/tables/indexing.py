@@ -284,4 +284,19 @@ ERRORS = [
         DTypeError,
         ("index_add", "alpha", "int64", "0.5"),
     ),
+    Refusal(
+        "getitem/masks of other counts",
+        lambda m: m.ones(3, 2)[m.tensor([True, True, True]), m.tensor([True, True])],
+        ShapeError,
+        ("(3,)", "(2,)"),
+    ),
+    Refusal(
+        "getitem/mask and places", lambda m: m.ones(3, 2)[m.tensor([True, False, False]), [0, 1, 1]][9], IndexError, ("9",)
+    ),
+    Refusal(
+        "setitem/mask and places",
+        lambda m: m.ones(3, 2).__setitem__((m.tensor([True, False, True]), [0, 1, 1]), 1),
+        ShapeError,
+        ("(2,)", "(3,)"),
+    ),
 ]
