@@ -241,6 +241,8 @@ def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """The cosine of the angle between vectors along ``dim``: their product over that of their lengths.
 
+    The derivative is that of this formula; PyTorch's of a vector shorter than ``eps`` goes on as if its length still counted.
+
     Args:
         x1, x2: Tensors that broadcast.
         dim: where the vectors' components are.
