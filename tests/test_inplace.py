@@ -50,6 +50,8 @@ CHANGES: list[tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]] = [
     (lambda x, y: x * y if _same(x, y) else x * 1, lambda x, y: x.mul_(y) if _same(x, y) else x.mul_(1)),
     (lambda x, y: y + 0 * x if _same(x, y) else x * 1, lambda x, y: x.copy_(y) if _same(x, y) else x.mul_(1)),
     (lambda x, y: x + y.sum(), lambda x, y: x.add_(y.sum())),
+    (lambda x, y: minigrad.where(x > 0.1, y.sum(), x), lambda x, y: x.__setitem__(x > 0.1, y.sum())),
+    (lambda x, y: minigrad.where(x > 0.1, y.sum(), x), lambda x, y: x.masked_fill_((x > 0.1).detach(), y.sum())),
 ]
 
 

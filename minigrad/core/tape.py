@@ -18,7 +18,7 @@ import numpy as np
 from numpy import asarray, ndarray
 
 from minigrad.core.device import ERRORS, IGNORED, Array, device_of
-from minigrad.errors import DeviceError, DTypeError, GradError, ShapeError
+from minigrad.errors import DTypeError, DeviceError, GradError, MinigradError, OutOfMemoryError, ShapeError
 
 Tensor: Any = None  # core.tensor hands its class in, so that this file need not know it,
 backward: Any = None  # and core.autograd this function, which Tensor.backward calls
@@ -137,7 +137,7 @@ class Function:
         token = None if ERRORS.get() is IGNORED else ERRORS.set(IGNORED)  # inf and nan come silently, as inside quiet()
         try:
             result = cls.forward(*arrays, **kwargs) if kwargs else cls.forward(*arrays)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, MemoryError, OverflowError) as error:
             _explain(cls.__name__, args, error)
             raise
         finally:
@@ -205,7 +205,7 @@ class Function:
         if type(result) is ndarray and result.base is None:
             return result if self.is_view or not _among(result, arrays) else result.copy()
         several = type(result) in (tuple, list)
-        checked = []
+        checked: list[Any] = []
         for item in result if several else (result,):
             if item is None and several:
                 checked.append(item)
@@ -389,10 +389,31 @@ def _counter_of_base(base: Any, args: Sequence[Any]) -> list[int] | None:
     return None
 
 
+def refuse_size(where: str, error: Exception) -> None:
+    """Raise our own words for what NumPy or CuPy says of sizes beyond all memory; do nothing for other errors."""
+    if isinstance(error, MinigradError):
+        return
+    text = str(error)
+    if isinstance(error, MemoryError) or any(sign in text for sign in _TOO_LARGE):
+        raise OutOfMemoryError(where, "sizes", "sizes that memory holds", text, "Make it smaller, or work in parts") from error
+
+
+_TOO_LARGE = (
+    "Maximum allowed dimension exceeded",
+    "array is too big",
+    "too large to convert",
+    "array size defined by dims is larger",
+    "iterator is too large",
+    "negative dimensions are not allowed",  # a product of sizes that went round past 2^63
+    "Maximum allowed size exceeded",
+)
+
+
 def _explain(op: str, args: tuple, error: Exception) -> None:
     """Raise our own words for what NumPy or CuPy refused, where we know better; built only on failure."""
-    if getattr(error, "where", None) is not None:
+    if isinstance(error, MinigradError):
         return
+    refuse_size(op.lower(), error)
     tensors = [arg for arg in args if isinstance(arg, Tensor)]
     devices = sorted({str(device_of(t.array)) for t in tensors})
     if len(devices) > 1:

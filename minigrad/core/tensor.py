@@ -5,8 +5,8 @@
     y.backward()                                             the walk goes back along the edges; x.grad is [2., 4.]
 
 A Tensor computes nothing itself. Every op lives in ``minigrad.ops``, value and derivative side by side, and
-``minigrad/ops/__init__.py`` lists which of them are methods and operators here. How the way back is remembered and walked is in
-``minigrad/core/tape.py``.
+``minigrad/ops/__init__.py`` lists which of them are methods and operators here. How the way back is remembered is in
+``minigrad/core/tape.py``, how it is walked in ``minigrad/core/walk.py``.
 """
 
 from __future__ import annotations

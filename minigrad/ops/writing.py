@@ -175,22 +175,24 @@ def setitem(input: Tensor, index: Any, value: Any) -> None:
     elif not isinstance(value, (int, float, np.generic)):
         raise DTypeError("setitem", "value", "a Tensor or a number", type(value).__name__, "Wrap it in minigrad.tensor()")
     basic, template, indices = normalise_index("setitem", index, input)
+    if template is not None and origin is None:
+        origin = Tensor._wrap(array_module(input.array).zeros((), input.array.dtype))
+        assign("setitem", origin.array, ..., value)
     if not records(input, origin):
         source = value if origin is None else origin.array
         if template is None:
             assign("setitem", input.array, basic or ..., source)
         else:
-            _put("setitem", input.array[basic] if basic else input.array, template, indices, source, False)
+            _put(input.array[basic] if basic else input.array, template, indices, source)
         changed(input, None)
         return
     place = Slice.apply(input, basic) if basic else input
-    if origin is not None:
-        while origin.array.ndim > place.array.ndim and origin.array.shape[0] == 1 and template is None:
+    if origin is None or template is None:
+        while origin is not None and origin.array.ndim > place.array.ndim and origin.array.shape[0] == 1:
             origin = origin.reshape(origin.array.shape[1:])
-    if template is None:
         overwrite("setitem", place, value if origin is None else origin.array, origin)
     else:
-        _put_recorded("setitem", place, template, indices, Tensor._wrap(np.asarray(value)) if origin is None else origin, False)
+        _put_recorded(place, template, indices, origin)
 
 
 def index_put_(input: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
@@ -204,26 +206,26 @@ def index_put_(input: Tensor, indices: Any, values: Tensor, accumulate: bool = F
     return alter("index_put_", index_put, input, (indices, values, accumulate), {})
 
 
-def _put(where: str, array: Array, template: Any, indices: list[Tensor], source: Any, accumulate: bool) -> None:
+def _put(array: Array, template: Any, indices: list[Tensor], source: Array) -> None:
     try:
         with quiet():
-            put(array, template, tuple([index.array for index in indices]), source, accumulate)
+            put(array, template, tuple([index.array for index in indices]), source, accumulate=False)
     except ValueError as error:
         if getattr(error, "where", None) is not None:
             raise
-        shape = tuple(getattr(source, "shape", ()))
-        raise ShapeError(where, "value", "a shape that broadcasts to the places of the index", str(shape)) from error
+        expected = "a shape that broadcasts to the places of the index"
+        raise ShapeError("setitem", "value", expected, str(tuple(source.shape))) from error
 
 
-def _put_recorded(where: str, x: Tensor, template: Any, indices: list[Tensor], values: Tensor, accumulate: bool) -> None:
+def _put_recorded(x: Tensor, template: Any, indices: list[Tensor], values: Tensor) -> None:
     """``IndexPut`` into the memory of ``x``: what its ``forward`` would copy first is not needed again."""
     node = IndexPut()
-    node.template, node.accumulate = template, accumulate
+    node.template, node.accumulate = template, False
     node.save_for_backward(*[index.array for index in indices])
     node._keep(tuple(indices), ())
     result = Tensor._wrap(x.array)
     result._adopt(hang(node, x, values, None, None, *indices), 0)
-    _put(where, x.array, template, indices, values.array, accumulate)
+    _put(x.array, template, indices, values.array)
     changed(x, result)
 
 
