@@ -73,7 +73,8 @@ def eq(input: Tensor, other: Any) -> Tensor:
 
     Args:
         input: Tensor.
-        other: a Tensor that broadcasts with it, or a number.
+        other: a Tensor that broadcasts with it, or a number. One that the integers of ``input`` cannot hold is compared by its
+            value, where PyTorch wraps it: ``uint8 > -1`` is true here.
 
     Returns:
         A Tensor of truth values.
