@@ -89,7 +89,7 @@ from minigrad.ops.trigonometry import *
 from minigrad.ops.windows import *
 
 if TYPE_CHECKING:
-    from minigrad import autograd, cuda, data, interop, kernels, linalg, models, nn, optim, study, utils
+    from minigrad import autograd, cuda, data, interop, kernels, linalg, nn, optim, study, utils
 
 __version__ = "0.1.0"
 _PARTS = ("autograd", "cuda", "data", "interop", "kernels", "linalg", "models", "nn", "optim", "study", "utils")

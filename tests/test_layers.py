@@ -20,19 +20,19 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = {"minigrad": "minigrad", "kernels": "minigrad.kernels", "models": "minigrad.models"}
 
 # Units from the bottom to the top. A unit is a file of core/ or a folder or file of minigrad/; it imports its own layer and
-# those below. `minigrad`, `autograd`, `linalg` and `utils` are the public face: names of what stands below them.
+# those below. `minigrad`, `autograd`, `cuda`, `linalg` and `utils` are the public face: names of what stands below them.
 LAYERS = (
     ("errors",),
     ("emulator",),
     ("core.device", "core.random"),
     ("kernels",),
     (
-        *("core", "core.dtypes", "core.modes", "core.printing", "core.sums", "core.tape", "core.tensor", "core.walk"),
+        *("core", "core.dtypes", "core.hints", "core.modes", "core.printing", "core.sums", "core.tape", "core.tensor", "core.walk"),
         *("core.anomaly", "core.autograd", "ops"),
     ),
     ("nn", "optim"),
     ("data", "interop", "study"),
-    ("minigrad", "autograd", "linalg", "utils"),
+    ("minigrad", "autograd", "cuda", "linalg", "utils"),
     ("train",),
     ("models",),
     ("cli", "__main__"),
@@ -41,7 +41,8 @@ RANK = {unit: rank for rank, layer in enumerate(LAYERS) for unit in layer}
 MAY_KNOW_EACH_OTHER = {"core.tensor", "ops"}
 KERNELS_MAY_IMPORT = {"minigrad.errors", "minigrad.core.device"}
 HEAVY = ("numba", "llvmlite", "scipy", "matplotlib", "PIL", "rich", "typer", "torch", "safetensors", "cupy", "pip")
-IMPORT_BUDGET = 0.3  # seconds beyond `import numpy`
+IMPORT_BUDGET = 0.3  # seconds beyond `import numpy`,
+NUMPY_IMPORT = 0.1  # where that takes no longer than this; a slower or busy machine has in proportion
 
 Sources = dict[str, str]  # module name -> source; packages by the name of the package
 
@@ -302,13 +303,17 @@ def test_import_loads_nothing_heavy(tmp_path: Path) -> None:
 
 
 def test_import_is_quick(tmp_path: Path) -> None:
-    code = "import numpy, time; start = time.perf_counter(); import minigrad; print(time.perf_counter() - start)"
-    seconds = []
-    for _ in range(8):  # the best of several: other processes can only slow it down
-        seconds.append(float(run(code, tmp_path)))
-        if seconds[-1] < IMPORT_BUDGET:
+    code = (
+        "import time; start = time.perf_counter(); import numpy; there = time.perf_counter(); import minigrad;"
+        "print(there - start, time.perf_counter() - there)"
+    )
+    runs = []
+    for _ in range(8):  # the best of several: other processes can only slow it down, and then they slow NumPy down too
+        numpy_seconds, ours = map(float, run(code, tmp_path).split())
+        runs.append(ours / max(1.0, numpy_seconds / NUMPY_IMPORT))
+        if runs[-1] < IMPORT_BUDGET:
             break
-    assert min(seconds) < IMPORT_BUDGET
+    assert min(runs) < IMPORT_BUDGET
 
 
 def run(code: str, folder: Path) -> str:

@@ -227,7 +227,14 @@ _default = _Default()
 
 
 def get_default_device() -> device:
-    """The device on which new tensors are made: ``set_default_device``, else ``MINIGRAD_DEVICE``, else the CPU."""
+    """The device on which new tensors are made: ``set_default_device``, else ``MINIGRAD_DEVICE``, else the CPU.
+
+    Example:
+        >>> import minigrad
+        >>> with minigrad.default_device("cpu"):
+        ...     minigrad.get_default_device()
+        device(type='cpu')
+    """
     if _default.device is not None:
         return _default.device
     name = os.environ.get("MINIGRAD_DEVICE")
@@ -239,6 +246,10 @@ def set_default_device(where: str | device | None) -> None:
 
     Raises:
         DeviceError: the device is not there.
+
+    Example:
+        >>> set_default_device("cpu")
+        >>> set_default_device(None)
     """
     chosen = None if where is None else device(where)
     if chosen is not None:
@@ -248,7 +259,16 @@ def set_default_device(where: str | device | None) -> None:
 
 @contextlib.contextmanager
 def default_device(where: str | device) -> Iterator[None]:
-    """Make new tensors on ``where`` inside a ``with`` block."""
+    """Make new tensors on ``where`` inside a ``with`` block.
+
+    Raises:
+        DeviceError: the device is not there.
+
+    Example:
+        >>> with default_device("cpu"):
+        ...     get_default_device()
+        device(type='cpu')
+    """
     before = _default.device
     set_default_device(where)
     try:

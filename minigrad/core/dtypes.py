@@ -36,7 +36,12 @@ _default = _Default()
 
 
 def get_default_dtype() -> DType:
-    """The dtype of tensors made from Python floats, and of results of integer tensors that must be floats."""
+    """The dtype of tensors made from Python floats, and of results of integer tensors that must be floats.
+
+    Example:
+        >>> get_default_dtype()
+        dtype('float32')
+    """
     return _default.dtype
 
 
@@ -45,6 +50,12 @@ def set_default_dtype(dtype: Any) -> None:
 
     Raises:
         DTypeError: ``dtype`` is no float dtype.
+
+    Example:
+        >>> set_default_dtype(float64)
+        >>> get_default_dtype()
+        dtype('float64')
+        >>> set_default_dtype(float32)
     """
     chosen = as_dtype("set_default_dtype", dtype)
     if chosen.kind != "f":
