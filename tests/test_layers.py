@@ -27,8 +27,8 @@ LAYERS = (
     ("core.device", "core.random"),
     ("kernels",),
     (
-        *("core", "core.dtypes", "core.hints", "core.modes", "core.printing", "core.sums", "core.tape", "core.tensor", "core.walk"),
-        *("core.anomaly", "core.autograd", "ops"),
+        *("core", "core.dtypes", "core.hints", "core.modes", "core.printing", "core.sums", "core.tape", "core.tensor"),
+        *("core.walk", "core.anomaly", "core.autograd", "ops"),
     ),
     ("nn", "optim"),
     ("data", "interop", "study"),
