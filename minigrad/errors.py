@@ -52,6 +52,10 @@ class IndexingError(MinigradError, IndexError):
     """An index, dimension or class number out of range."""
 
 
+class OutOfMemoryError(MinigradError, MemoryError):
+    """Sizes that no memory holds."""
+
+
 class GradError(MinigradError):
     """A backward pass that cannot be made: freed, changed in place, or nothing requires grad."""
 

@@ -176,7 +176,7 @@ REFUSALS: list[tuple[Callable[[], Any], type[MinigradError], str]] = [
     (lambda: S.ReduceLROnPlateau(None), DTypeError, "ReduceLROnPlateau: optimizer"),
     (lambda: S.SequentialLR(None, [], []), DTypeError, "SequentialLR: optimizer"),
     (lambda: S.StepLR(_sgd(), 0), ArgumentError, "step_size: expected a whole number, 1 or more, got 0"),
-    (lambda: S.StepLR(_sgd(), 1.5), ArgumentError, "got 1.5"),
+    (lambda: S.StepLR(_sgd(), 1.5), DTypeError, "got 1.5"),
     (lambda: S.StepLR(_sgd(), 1, last_epoch=3), ArgumentError, "no 'initial_lr' in group 0"),
     (lambda: S.LambdaLR(_sgd(), [abs, abs]), ArgumentError, "1 values, one for each group, got 2"),
     (lambda: S.MultiplicativeLR(_sgd(), 0.5), DTypeError, "a function of the step's number"),

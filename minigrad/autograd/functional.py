@@ -11,12 +11,14 @@ from typing import Any
 
 from minigrad.core.autograd import grad
 from minigrad.core.device import array_module
+from minigrad.core.hints import checked
 from minigrad.core.modes import enable_grad
 from minigrad.core.tensor import Tensor
 from minigrad.errors import ArgumentError, DTypeError, GradError, ShapeError
 from minigrad.ops.parts import stack
 
 
+@checked
 def jacobian(
     func: Callable[..., Any],
     inputs: Any,
@@ -68,6 +70,7 @@ def jacobian(
     return found[0] if one_output else found
 
 
+@checked
 def hessian(
     func: Callable[..., Any],
     inputs: Any,
@@ -107,6 +110,7 @@ def hessian(
     return jacobian(gradient, inputs, create_graph=create_graph, strict=strict)
 
 
+@checked
 def vjp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple:
     """The value of ``func``, and ``v`` times its Jacobian: what ``backward`` computes.
 
@@ -128,6 +132,7 @@ def vjp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool
     return _handed(ys, one_output, create_graph), _handed(found, one_input, create_graph)
 
 
+@checked
 def jvp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple:
     """The value of ``func``, and its Jacobian times ``v``: the derivative along the direction ``v``.
 
@@ -155,6 +160,7 @@ def jvp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool
     return _handed(ys, one_output, create_graph), _handed(found, one_output, create_graph)
 
 
+@checked
 def vhp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple:
     """The value of a function to one number, and ``v`` times its Hessian.
 
@@ -174,6 +180,7 @@ def vhp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool
     return _hessian_product("vhp", func, inputs, v, create_graph, strict)
 
 
+@checked
 def hvp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple:
     """The value of a function to one number, and its Hessian times ``v``. The Hessian is symmetric: see ``vhp``.
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy import asarray, ndarray
 
 from minigrad.core.device import ERRORS, IGNORED, Array, device_of
-from minigrad.errors import DTypeError, DeviceError, GradError, MinigradError, OutOfMemoryError, ShapeError
+from minigrad.errors import DeviceError, DTypeError, GradError, MinigradError, OutOfMemoryError, ShapeError
 
 Tensor: Any = None  # core.tensor hands its class in, so that this file need not know it,
 backward: Any = None  # and core.autograd this function, which Tensor.backward calls
@@ -138,6 +138,8 @@ class Function:
         try:
             result = cls.forward(*arrays, **kwargs) if kwargs else cls.forward(*arrays)
         except (ValueError, TypeError, MemoryError, OverflowError) as error:
+            if not cls._guarded:
+                refuse_size(cls.__name__.lower(), error)
             _explain(cls.__name__, args, error)
             raise
         finally:
@@ -413,7 +415,6 @@ def _explain(op: str, args: tuple, error: Exception) -> None:
     """Raise our own words for what NumPy or CuPy refused, where we know better; built only on failure."""
     if isinstance(error, MinigradError):
         return
-    refuse_size(op.lower(), error)
     tensors = [arg for arg in args if isinstance(arg, Tensor)]
     devices = sorted({str(device_of(t.array)) for t in tensors})
     if len(devices) > 1:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.hints import checked
 from minigrad.core.random import Generator
 from minigrad.core.tensor import Tensor
 from minigrad.errors import ArgumentError, DTypeError, IndexingError, ShapeError
@@ -93,6 +94,7 @@ class TensorDataset(Dataset):
         (tensor([2.]), tensor(1))
     """
 
+    @checked
     def __init__(self, *tensors: Tensor) -> None:
         for place, tensor in enumerate(tensors):
             if not isinstance(tensor, Tensor):
@@ -136,6 +138,7 @@ class Subset(Dataset):
         'c'
     """
 
+    @checked
     def __init__(self, dataset: Any, indices: Sequence[int]) -> None:
         self.dataset, self.indices = dataset, indices
 
@@ -169,6 +172,7 @@ class ConcatDataset(Dataset):
         'c'
     """
 
+    @checked
     def __init__(self, datasets: Iterable[Any]) -> None:
         self.datasets = list(datasets)
         if not self.datasets:
@@ -184,6 +188,7 @@ class ConcatDataset(Dataset):
         return self.cumulative_sizes[-1]
 
 
+@checked
 def random_split(dataset: Any, lengths: Sequence[float], generator: Generator | None = None) -> list[Subset]:
     """Parts of a data set, of given sizes, that have no sample in common.
 

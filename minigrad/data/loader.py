@@ -10,6 +10,7 @@ from typing import Any
 
 from minigrad.core.device import get_default_device, set_default_device
 from minigrad.core.dtypes import get_default_dtype, set_default_dtype
+from minigrad.core.hints import checked
 from minigrad.core.random import Generator
 from minigrad.data.collate import default_collate, default_convert
 from minigrad.data.dataset import IterableDataset, size_of
@@ -51,6 +52,7 @@ class DataLoader:
         [[0, 1], [2, 3], [4]]
     """
 
+    @checked
     def __init__(
         self,
         dataset: Any,

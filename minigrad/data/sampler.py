@@ -6,6 +6,7 @@ import operator
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from minigrad.core.hints import checked
 from minigrad.core.random import Generator, generator_or_default
 from minigrad.data.dataset import size_of
 from minigrad.errors import ArgumentError, DTypeError, ShapeError
@@ -40,6 +41,7 @@ def count_of(where: str, name: str, value: Any, least: int = 1) -> int:
 class SequentialSampler(Sampler):
     """All samples, from the first to the last."""
 
+    @checked
     def __init__(self, data_source: Any) -> None:
         self.data_source = data_source
         size_of("SequentialSampler", data_source)
@@ -69,6 +71,7 @@ class RandomSampler(Sampler):
         [0, 3, 2, 1]
     """
 
+    @checked
     def __init__(
         self,
         data_source: Any,
@@ -105,6 +108,7 @@ class RandomSampler(Sampler):
 class SubsetRandomSampler(Sampler):
     """The samples ``indices`` in random order, another at each pass."""
 
+    @checked
     def __init__(self, indices: Sequence[int], generator: Generator | None = None) -> None:
         self.indices, self.generator = indices, generator
 
@@ -134,6 +138,7 @@ class WeightedRandomSampler(Sampler):
         [1, 1, 1]
     """
 
+    @checked
     def __init__(self, weights: Any, num_samples: int, replacement: bool = True, generator: Generator | None = None) -> None:
         self.weights = tensor(weights, dtype="float64", device="cpu")
         self.num_samples = count_of("WeightedRandomSampler", "num_samples", num_samples)
@@ -164,6 +169,7 @@ class BatchSampler(Sampler):
         [[0, 1], [2, 3], [4]]
     """
 
+    @checked
     def __init__(self, sampler: Iterable[int], batch_size: int, drop_last: bool) -> None:
         self.batch_size = count_of("BatchSampler", "batch_size", batch_size)
         if not isinstance(drop_last, bool):

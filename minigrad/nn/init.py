@@ -9,6 +9,7 @@ import math
 from typing import Any
 
 from minigrad.core.device import CPU, array_module, device_of, move
+from minigrad.core.hints import checked
 from minigrad.core.modes import no_grad
 from minigrad.core.tensor import Tensor
 from minigrad.errors import ArgumentError, ShapeError
@@ -18,6 +19,7 @@ _GAINS = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2), "s
 _GAINS |= {f"conv{'_transpose' * t}{d}d": 1.0 for t in (0, 1) for d in (1, 2, 3)}
 
 
+@checked
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """By how much the scale of weights must grow to make up for what a nonlinearity takes away.
 
@@ -59,6 +61,7 @@ def _fan(tensor: Tensor, mode: str, where: str) -> int:
     return _calculate_fan_in_and_fan_out(tensor, where)[mode == "fan_out"]
 
 
+@checked
 @no_grad()
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Any = None) -> Tensor:
     """Uniform between ``a`` and ``b``.
@@ -72,6 +75,7 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Any = No
     return tensor.uniform_(a, b, generator=generator)
 
 
+@checked
 @no_grad()
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> Tensor:
     """Normal of the given mean and standard deviation.
@@ -85,6 +89,7 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Any 
     return tensor.normal_(mean, std, generator=generator)
 
 
+@checked
 @no_grad()
 def trunc_normal_(
     tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0, generator: Any = None
@@ -110,6 +115,7 @@ def trunc_normal_(
     return tensor.copy_(Tensor._wrap(numbers.clip(a, b)).to(tensor.device))
 
 
+@checked
 @no_grad()
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """The same number everywhere.
@@ -122,6 +128,7 @@ def constant_(tensor: Tensor, val: float) -> Tensor:
     return tensor.fill_(val)
 
 
+@checked
 @no_grad()
 def ones_(tensor: Tensor) -> Tensor:
     """One everywhere.
@@ -134,6 +141,7 @@ def ones_(tensor: Tensor) -> Tensor:
     return tensor.fill_(1.0)
 
 
+@checked
 @no_grad()
 def zeros_(tensor: Tensor) -> Tensor:
     """Zero everywhere.
@@ -146,6 +154,7 @@ def zeros_(tensor: Tensor) -> Tensor:
     return tensor.zero_()
 
 
+@checked
 @no_grad()
 def eye_(tensor: Tensor) -> Tensor:
     """The identity matrix: a linear layer hands its input on.
@@ -164,6 +173,7 @@ def eye_(tensor: Tensor) -> Tensor:
     return tensor.copy_(Tensor._wrap(array_module(tensor.array).eye(*tensor.array.shape, dtype=tensor.array.dtype)))
 
 
+@checked
 @no_grad()
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     """The weight of a convolution that hands as many channels on as it can: one in the middle of the window.
@@ -190,6 +200,7 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     return tensor.copy_(Tensor._wrap(values))
 
 
+@checked
 @no_grad()
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Any = None) -> Tensor:
     """Uniform with variance 2 gain^2 / (fan_in + fan_out) (Glorot and Bengio 2010, equation 16).
@@ -207,6 +218,7 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Any = None) ->
     return tensor.uniform_(-bound, bound, generator=generator)
 
 
+@checked
 @no_grad()
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Any = None) -> Tensor:
     """Normal with variance 2 gain^2 / (fan_in + fan_out) (Glorot and Bengio 2010).
@@ -224,6 +236,7 @@ def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Any = None) -> 
     return tensor.normal_(0, std, generator=generator)
 
 
+@checked
 @no_grad()
 def kaiming_uniform_(
     tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Any = None
@@ -254,6 +267,7 @@ def kaiming_uniform_(
     return tensor.uniform_(-bound, bound, generator=generator)
 
 
+@checked
 @no_grad()
 def kaiming_normal_(
     tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Any = None
@@ -276,6 +290,7 @@ def kaiming_normal_(
     return tensor.normal_(0, calculate_gain(nonlinearity, a) / math.sqrt(fan), generator=generator)
 
 
+@checked
 @no_grad()
 def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tensor:
     """Rows (or columns, whichever are fewer) of length ``gain`` at right angles (Saxe et al. 2014).
@@ -302,6 +317,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tenso
     return tensor.copy_(Tensor._wrap((gain * (q.T if rows < columns else q)).reshape(shape)))
 
 
+@checked
 @no_grad()
 def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any = None) -> Tensor:
     """Normal, with a share of each column set to zero (Martens 2010).

@@ -8,6 +8,7 @@ from typing import Any, Self
 from minigrad.core.device import device as _device
 from minigrad.core.device import device_of, move
 from minigrad.core.dtypes import DType, as_dtype, float16, float32, float64
+from minigrad.core.hints import check_constructor
 from minigrad.core.tensor import Tensor
 from minigrad.errors import ArgumentError, DTypeError, GradError
 from minigrad.nn.hooks import Hookable, call_with_hooks
@@ -52,6 +53,10 @@ class Module(Hookable, Stateful):
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes: to be written by each class."""
         raise NotImplementedError(f"{type(self).__name__} has no forward: write one, def forward(self, ...)")
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        check_constructor(cls)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self._hooks is None:

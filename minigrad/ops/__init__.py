@@ -7,6 +7,7 @@ Each file ends with literal tables: ``__all__``, its functions in ``minigrad``; 
 from __future__ import annotations
 
 from minigrad.core import autograd  # noqa: F401 - gives Tensor its backward
+from minigrad.core.hints import check_functions
 from minigrad.core.tensor import Tensor
 from minigrad.ops import (
     activation,
@@ -125,6 +126,7 @@ FAMILIES = (
 
 def _bind() -> None:
     for family in FAMILIES:
+        check_functions(family, dict.fromkeys([*family.__all__, *getattr(family, "FUNCTIONAL", ()), *family.METHODS]))
         for name in family.METHODS:
             setattr(Tensor, name, getattr(family, name))
         for name, function in getattr(family, "OPERATORS", {}).items():

@@ -7,6 +7,7 @@ from typing import Any
 from minigrad.core import dtypes
 from minigrad.core.device import Array, device_of, move
 from minigrad.core.device import device as _device
+from minigrad.core.hints import checked
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor
 from minigrad.ops.operands import cast
@@ -94,6 +95,7 @@ class Contiguous(Function):
         return dy
 
 
+@checked
 def type_as(input: Tensor, other: Tensor) -> Tensor:
     """The tensor in the dtype of ``other``."""
     return cast(input, other.array.dtype)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.device import array_module
+from minigrad.core.hints import checked
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import DTypeError, ShapeError
 from minigrad.ops.choice import Where
@@ -92,6 +93,7 @@ def _with_mask(where: str, input: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]
     return tuple([x if x.array.shape == shape else broadcast_to(x, shape) for x in (input, mask)])  # type: ignore[return-value]
 
 
+@checked
 def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     """A copy in which the places where ``mask`` holds are filled, in their order, with the first elements of ``source``.
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from minigrad.core.device import Array, array_module
+from minigrad.core.hints import checked
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Size, Tensor, check_tensor
 from minigrad.errors import ArgumentError, ShapeError
@@ -145,11 +146,13 @@ def _lies_channels_last(x: Array) -> bool:
     return x.ndim == 3 and (x.transpose(1, 2, 0).flags.c_contiguous or x.transpose(0, 2, 1).flags.c_contiguous)
 
 
+@checked
 def view_as(input: Tensor, other: Tensor) -> Tensor:
     """The same memory in the shape of ``other``. See ``view``."""
     return view(input, other.array.shape)
 
 
+@checked
 def reshape_as(input: Tensor, other: Tensor) -> Tensor:
     """The elements in the shape of ``other``. See ``reshape``."""
     return reshape(input, other.array.shape)
@@ -324,6 +327,7 @@ def _expanded(where: str, argument: str, input: Tensor, new: tuple[int, ...]) ->
     return Expand.apply(input, target)
 
 
+@checked
 def expand_as(input: Tensor, other: Tensor) -> Tensor:
     """Broadcast to the shape of ``other``. See ``expand``."""
     return _expanded("expand_as", "other", input, other.array.shape)

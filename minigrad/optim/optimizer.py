@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.device import array_module, move, quiet
+from minigrad.core.hints import check_constructor
 from minigrad.core.modes import enable_grad
 from minigrad.core.tensor import RemovableHandle, Tensor
 from minigrad.errors import ArgumentError, DTypeError, GradError, ShapeError, StateError
@@ -74,6 +75,7 @@ class Optimizer:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        check_constructor(cls)
         if "step" in cls.__dict__:
             cls.step = _hooked(cls.__dict__["step"])  # type: ignore[method-assign]
 

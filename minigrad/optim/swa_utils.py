@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from minigrad.core.device import move
+from minigrad.core.hints import checked
 from minigrad.core.modes import no_grad
 from minigrad.core.tensor import Tensor
 from minigrad.errors import ArgumentError, ShapeError
@@ -50,6 +51,7 @@ def _copy(targets: Sequence[Tensor], sources: Sequence[Tensor]) -> None:
             target._counter[0] += 1
 
 
+@checked
 def get_ema_multi_avg_fn(decay: float = 0.999) -> Averages:
     """The rule of the exponential moving average: a <- decay a + (1 - decay) p, for ``AveragedModel(multi_avg_fn=...)``.
 
@@ -71,6 +73,7 @@ def get_ema_multi_avg_fn(decay: float = 0.999) -> Averages:
     return ema_update
 
 
+@checked
 def get_ema_avg_fn(decay: float = 0.999) -> Average:
     """The same rule for one tensor, for ``AveragedModel(avg_fn=...)``.
 
@@ -90,6 +93,7 @@ def get_ema_avg_fn(decay: float = 0.999) -> Average:
     return ema_update
 
 
+@checked
 def get_swa_multi_avg_fn() -> Averages:
     """The rule of the plain mean: a <- a + (p - a) / (n + 1), for ``AveragedModel(multi_avg_fn=...)``.
 
@@ -107,6 +111,7 @@ def get_swa_multi_avg_fn() -> Averages:
     return swa_update
 
 
+@checked
 def get_swa_avg_fn() -> Average:
     """The same rule for one tensor, for ``AveragedModel(avg_fn=...)``.
 
@@ -153,6 +158,7 @@ class AveragedModel(Module):
 
     n_averaged: Tensor
 
+    @checked
     def __init__(
         self,
         model: Module,
@@ -202,6 +208,7 @@ class AveragedModel(Module):
         return [*model.parameters(), *(model.buffers() if buffers else ())]
 
 
+@checked
 @no_grad()
 def update_bn(loader: Iterable[Any], model: Module, device: Any = None) -> None:
     """Measure the running means of the model's batch norms anew, over one pass through ``loader``.

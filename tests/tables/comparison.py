@@ -111,7 +111,7 @@ ERRORS = [
     Refusal("shift/floats", lambda m: m.tensor([1]) << 0.5, DTypeError, ("bitwise_left_shift", "float32")),
     Refusal("shift/booleans", lambda m: m.tensor([True]) >> m.tensor([True]), DTypeError, ("bitwise_right_shift", "bool")),
     Refusal("isclose/dtypes", lambda m: m.isclose(m.ones(1), m.tensor([1])), DTypeError, ("isclose", "other", "int64")),
-    Refusal("isclose/number", lambda m: m.allclose(m.ones(1), 1.0), DTypeError, ("isclose", "other", "float")),
+    Refusal("isclose/number", lambda m: m.allclose(m.ones(1), 1.0), DTypeError, ("allclose", "other", "float")),
     Refusal("isnan/list", lambda m: m.isnan([1.0]), DTypeError, ("isnan", "input", "list")),
     Refusal("equal/array", lambda m: m.equal(m.ones(1), m.ones(1).numpy()), DTypeError, ("equal", "other", "ndarray")),
     Refusal("isin/list", lambda m: m.isin(m.ones(1), [1.0]), DTypeError, ("isin", "other", "list")),

@@ -118,7 +118,7 @@ ERRORS = [
     Refusal("sort/dim", lambda m: m.ones(2, 3).sort(2), IndexingError, ("sort", "-2 to 1", "2")),
     Refusal("sort/array", lambda m: m.sort([1.0]), DTypeError, ("sort", "input", "list")),
     Refusal("topk/k", lambda m: m.ones(2, 3).topk(4), ArgumentError, ("topk", "0 to 3", "dimension 1", "4")),
-    Refusal("topk/float", lambda m: m.ones(3).topk(1.0), DTypeError, ("topk", "k", "integers")),
+    Refusal("topk/float", lambda m: m.ones(3).topk(1.0), DTypeError, ("topk", "k", "an integer")),
     Refusal("kthvalue/k", lambda m: m.ones(2, 3).kthvalue(0), ArgumentError, ("kthvalue", "1 to 3", "0")),
     Refusal("median/empty", lambda m: m.ones(0, 3).median(0), ShapeError, ("median", "dimension 0", "(0, 3)")),
     Refusal("median/no integers", lambda m: m.ones(0, dtype=m.int64).median(), ShapeError, ("median", "at least one")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from minigrad.core.hints import checked
 from minigrad.core.modes import no_grad
 from minigrad.core.tensor import Tensor
 from minigrad.errors import ArgumentError, DTypeError, GradError
@@ -26,9 +27,10 @@ def _grads(where: str, parameters: Any) -> list[Tensor]:
     return [item.grad for item in _as_list(where, "parameters", parameters) if item.grad is not None]
 
 
+@checked
 @no_grad()
 def get_total_norm(
-    tensors: Tensors, norm_type: float = 2.0, error_if_nonfinite: bool = False, foreach: bool | None = None
+    tensors: Tensors, norm_type: float | str = 2.0, error_if_nonfinite: bool = False, foreach: bool | None = None
 ) -> Tensor:
     """The norm of all tensors, as if they were one vector.
 
@@ -49,7 +51,10 @@ def get_total_norm(
     found = [item for item in _as_list("get_total_norm", "tensors", tensors) if item.numel()]
     if not found:
         return tensor(0.0)
-    power = float(norm_type)
+    try:
+        power = float(norm_type)  # also "inf", as PyTorch
+    except ValueError as error:
+        raise ArgumentError("get_total_norm", "norm_type", "a number or 'inf'", repr(norm_type)) from error
     total = stack([item.norm(power).to(found[0].device) for item in found]).norm(power)
     if error_if_nonfinite and not bool(total.isfinite()):
         raise GradError(
@@ -62,6 +67,7 @@ def get_total_norm(
     return total
 
 
+@checked
 @no_grad()
 def clip_grads_with_norm_(parameters: Tensors, max_norm: float, total_norm: Tensor, foreach: bool | None = None) -> None:
     """Scale the gradients by ``max_norm / total_norm``, if that is below 1.
@@ -85,11 +91,12 @@ def clip_grads_with_norm_(parameters: Tensors, max_norm: float, total_norm: Tens
         grad.mul_(factor.to(grad.device))
 
 
+@checked
 @no_grad()
 def clip_grad_norm_(
     parameters: Tensors,
     max_norm: float,
-    norm_type: float = 2.0,
+    norm_type: float | str = 2.0,
     error_if_nonfinite: bool = False,
     foreach: bool | None = None,
 ) -> Tensor:
@@ -121,6 +128,7 @@ def clip_grad_norm_(
     return total
 
 
+@checked
 @no_grad()
 def clip_grad_value_(parameters: Tensors, clip_value: float, foreach: bool | None = None) -> None:
     """Bring each element of the gradients, in place, between ``-clip_value`` and ``clip_value``.

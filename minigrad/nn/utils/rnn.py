@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from minigrad.core.device import device_of
+from minigrad.core.hints import checked
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DeviceError, DTypeError, ShapeError
 from minigrad.nn.checks import check_choice
@@ -86,6 +87,7 @@ def _host(indices: Tensor) -> np.ndarray:
     return indices.detach().cpu().numpy()
 
 
+@checked
 def invert_permutation(permutation: Tensor | None) -> Tensor | None:
     """The permutation that undoes another.
 
@@ -118,6 +120,7 @@ def _places(batch_sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return steps, np.arange(len(steps)) - starts[steps]
 
 
+@checked
 def pack_padded_sequence(input: Tensor, lengths: Any, batch_first: bool = False, enforce_sorted: bool = True) -> PackedSequence:
     """Pack sequences that were padded to one length.
 
@@ -174,6 +177,7 @@ def _laid_out(rows: Tensor, table: np.ndarray, padding_value: float) -> Tensor:
     return result
 
 
+@checked
 def pad_packed_sequence(
     sequence: PackedSequence, batch_first: bool = False, padding_value: float = 0.0, total_length: int | None = None
 ) -> tuple[Tensor, Tensor]:
@@ -226,6 +230,7 @@ def _sequences(where: str, sequences: Any) -> list[Tensor]:
     return found
 
 
+@checked
 def pad_sequence(
     sequences: Sequence[Tensor], batch_first: bool = False, padding_value: float = 0.0, padding_side: str = "right"
 ) -> Tensor:
@@ -257,6 +262,7 @@ def pad_sequence(
     return _laid_out(cat(found), table if batch_first else table.T, padding_value)
 
 
+@checked
 def unpad_sequence(padded_sequences: Tensor, lengths: Any, batch_first: bool = False) -> list[Tensor]:
     """Undo ``pad_sequence``: the list of sequences. (PyTorch's transposes the caller's tensor in place; this one does not.)
 
@@ -280,6 +286,7 @@ def unpad_sequence(padded_sequences: Tensor, lengths: Any, batch_first: bool = F
     return [by_sequence[position, : int(size)] for position, size in enumerate(sizes)]
 
 
+@checked
 def pack_sequence(sequences: Sequence[Tensor], enforce_sorted: bool = True) -> PackedSequence:
     """Pack sequences (length, *). See ``pack_padded_sequence``.
 
@@ -295,6 +302,7 @@ def pack_sequence(sequences: Sequence[Tensor], enforce_sorted: bool = True) -> P
     return pack_padded_sequence(pad_sequence(found), [len(item.array) for item in found], enforce_sorted=enforce_sorted)
 
 
+@checked
 def unpack_sequence(packed_sequences: PackedSequence) -> list[Tensor]:
     """Undo ``pack_sequence``.
 

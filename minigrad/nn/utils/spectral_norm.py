@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+from minigrad.core.hints import checked
 from minigrad.core.modes import no_grad
 from minigrad.core.tensor import Tensor
 from minigrad.errors import ArgumentError
@@ -50,6 +51,7 @@ def _hook(module: Module, name: str) -> tuple[int, SpectralNorm] | None:
     return None
 
 
+@checked
 def spectral_norm(
     module: M, name: str = "weight", n_power_iterations: int = 1, eps: float = 1e-12, dim: int | None = None
 ) -> M:
@@ -96,6 +98,7 @@ def spectral_norm(
     return module
 
 
+@checked
 def remove_spectral_norm(module: M, name: str = "weight") -> M:
     """Undo ``spectral_norm``: the weight becomes a parameter again, with the value it has now.
 

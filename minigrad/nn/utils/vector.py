@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from minigrad.core.hints import checked
 from minigrad.core.modes import no_grad
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, ShapeError
 from minigrad.ops.parts import cat
 
 
+@checked
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
     """The elements of all parameters, one after the other.
 
@@ -27,6 +29,7 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
     return cat(parts)
 
 
+@checked
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     """Copy a vector into the parameters, in order. (PyTorch makes them views of the vector; ours keep their own memory.)
 

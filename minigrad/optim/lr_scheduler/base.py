@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from minigrad.core.hints import check_constructor
 from minigrad.errors import ArgumentError, DTypeError, StateError
 from minigrad.optim.optimizer import Optimizer
 
@@ -40,6 +41,10 @@ class LRScheduler:
     """
 
     _is_initial = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        check_constructor(cls)
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         self.optimizer = check_optimizer(self, optimizer)
