@@ -4,6 +4,7 @@ import importlib
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from minigrad.core import autograd as _autograd  # gives Tensor its backward
 from minigrad.core import random
 from minigrad.core.device import default_device, device, get_default_device, set_default_device
 from minigrad.core.dtypes import (

@@ -6,7 +6,6 @@ Each file ends with literal tables: ``__all__``, its functions in ``minigrad``; 
 
 from __future__ import annotations
 
-from minigrad.core import autograd  # noqa: F401 - gives Tensor its backward
 from minigrad.core.hints import check_functions
 from minigrad.core.tensor import Tensor
 from minigrad.ops import (
