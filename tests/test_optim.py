@@ -478,7 +478,9 @@ def _one() -> minigrad.Tensor:
 
 def _with_grad(grad: minigrad.Tensor) -> minigrad.Tensor:
     p = _one()
+    p.data = grad * 0
     p.grad = grad
+    p.data = _one().detach()  # of another shape, perhaps
     return p
 
 
