@@ -92,7 +92,11 @@ def promote_types(a: DType, b: DType) -> DType:
         >>> promote_types(int64, float16), promote_types(uint8, int32)
         (dtype('float16'), dtype('int32'))
     """
-    return a if _RANK[a] >= _RANK[b] else b
+    try:
+        return a if _RANK[a] >= _RANK[b] else b
+    except (KeyError, TypeError):
+        a, b = as_dtype("promote_types", a), as_dtype("promote_types", b)
+        return promote_types(a, b)
 
 
 def scalar_dtype(number: Any) -> DType:

@@ -23,7 +23,7 @@ from minigrad.core.device import Array, array_module, device, device_of, move
 from minigrad.core.dtypes import DType, get_default_dtype
 from minigrad.core.printing import tensor_text
 from minigrad.core.tape import mode
-from minigrad.errors import DeviceError, DTypeError, GradError, ShapeError
+from minigrad.errors import DeviceError, DTypeError, GradError, IndexingError, ShapeError
 
 
 class Size(tuple):
@@ -240,7 +240,10 @@ class Tensor:
             return self.shape
         from minigrad.ops.dims import one_dim
 
-        return self.array.shape[one_dim("size", dim, self.array.ndim)]
+        return self.array.shape[one_dim("size", dim, self.array.ndim)] if self.array.ndim else self._no_dim("size", dim)
+
+    def _no_dim(self, where: str, dim: Any) -> Any:
+        raise IndexingError(where, "dim", "none, as the tensor has no dimensions", repr(dim))
 
     def dim(self) -> int:
         """The number of dimensions."""
@@ -260,7 +263,11 @@ class Tensor:
     def stride(self, dim: int | None = None) -> Any:
         """How many elements of memory lie between neighbours along each dimension, or along ``dim``."""
         steps = tuple(step // self.array.dtype.itemsize for step in self.array.strides)
-        return steps if dim is None else steps[dim]
+        if dim is None:
+            return steps
+        from minigrad.ops.dims import one_dim
+
+        return steps[one_dim("stride", dim, len(steps))] if steps else self._no_dim("stride", dim)
 
     def data_ptr(self) -> int:
         """The address of the first element."""
@@ -502,7 +509,9 @@ class Tensor:
         return format(self.item(), spec) if self.array.ndim == 0 else object.__format__(self, spec)
 
     def __contains__(self, element: Any) -> bool:
-        return bool((self.array == (element.array if isinstance(element, Tensor) else element)).any())
+        if not isinstance(element, (Tensor, bool, int, float, np.generic)):
+            raise DTypeError("in", "element", "a number or a Tensor", type(element).__name__)
+        return bool((self == element).any())
 
     def __repr__(self) -> str:
         array = move(self.array, device("cpu"))

@@ -15,6 +15,8 @@ from minigrad.core.hints import checked
 from minigrad.core.random import Generator
 from minigrad.core.tensor import Tensor
 from minigrad.errors import ArgumentError, DTypeError, IndexingError, ShapeError
+from minigrad.ops.creation import number_of
+from minigrad.ops.dims import several
 from minigrad.ops.sampling import randperm
 
 
@@ -174,7 +176,7 @@ class ConcatDataset(Dataset):
 
     @checked
     def __init__(self, datasets: Iterable[Any]) -> None:
-        self.datasets = list(datasets)
+        self.datasets = several("ConcatDataset", "datasets", datasets)
         if not self.datasets:
             raise ArgumentError("ConcatDataset", "datasets", "at least one", "none")
         self.cumulative_sizes = list(accumulate(size_of("ConcatDataset", dataset) for dataset in self.datasets))
@@ -208,6 +210,9 @@ def random_split(dataset: Any, lengths: Sequence[float], generator: Generator | 
         [4, 2]
     """
     size = size_of("random_split", dataset)
+    lengths = [number_of("random_split", "lengths", length) for length in several("random_split", "lengths", lengths)]
+    if not all(math.isfinite(length) for length in lengths):
+        raise ArgumentError("random_split", "lengths", "finite numbers", str(lengths))
     if any(isinstance(length, float) for length in lengths) and math.isclose(sum(lengths), 1) and sum(lengths) <= 1 + 1e-6:
         if any(not 0 <= share <= 1 for share in lengths):
             raise ArgumentError("random_split", "lengths", "shares from 0 to 1", str(list(lengths)))

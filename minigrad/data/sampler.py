@@ -174,6 +174,8 @@ class BatchSampler(Sampler):
         self.batch_size = count_of("BatchSampler", "batch_size", batch_size)
         if not isinstance(drop_last, bool):
             raise DTypeError("BatchSampler", "drop_last", "True or False", repr(drop_last))
+        if not hasattr(sampler, "__iter__") and not hasattr(sampler, "__getitem__"):
+            raise DTypeError("BatchSampler", "sampler", "a sampler, or a sequence of numbers", repr(sampler))
         self.sampler, self.drop_last = sampler, drop_last
 
     def __iter__(self) -> Iterator[list[int]]:

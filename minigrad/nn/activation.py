@@ -214,21 +214,21 @@ class Sigmoid(Module):
     """1 / (1 + exp(-x))."""
 
     def forward(self, input: Tensor) -> Tensor:
-        return input.sigmoid()
+        return F.sigmoid(input)
 
 
 class Tanh(Module):
     """tanh(x)."""
 
     def forward(self, input: Tensor) -> Tensor:
-        return input.tanh()
+        return F.tanh(input)
 
 
 class Tanhshrink(Module):
     """x - tanh(x)."""
 
     def forward(self, input: Tensor) -> Tensor:
-        return input - input.tanh()
+        return F.tanhshrink(input)
 
 
 class Hardshrink(Module):
@@ -330,7 +330,7 @@ class Softmin(_AlongDim):
     """softmax(-x) along ``dim``."""
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.softmax(input.neg(), dim=self.dim)
+        return F.softmin(input, dim=self.dim)
 
 
 class Softmax2d(Module):

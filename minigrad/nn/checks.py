@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numbers
 import operator
 from collections.abc import Iterable
 from typing import Any
 
-from minigrad.errors import ArgumentError, DTypeError
+from minigrad.errors import ArgumentError
+from minigrad.ops.dims import whole
 
 
 def check_counts(where: str, least: int = 0, **named: Any) -> None:
@@ -17,10 +19,7 @@ def check_counts(where: str, least: int = 0, **named: Any) -> None:
         ArgumentError: one is too small.
     """
     for argument, value in named.items():
-        try:
-            count = operator.index(value)
-        except TypeError as error:
-            raise DTypeError(where, argument, "an integer", repr(value)) from error
+        count = whole(where, argument, value)
         if count < least:
             raise ArgumentError(where, argument, f"at least {least}", str(count))
 
@@ -42,7 +41,7 @@ def check_probability(where: str, value: Any, argument: str = "p") -> None:
     Raises:
         ArgumentError: it is not between 0 and 1.
     """
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 <= float(value) <= 1:
         raise ArgumentError(where, argument, "a number from 0 to 1", repr(value))
 
 

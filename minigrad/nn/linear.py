@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from minigrad.core.tensor import Tensor
+from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ShapeError
 from minigrad.nn import functional as F
 from minigrad.nn import init
@@ -13,6 +13,7 @@ from minigrad.nn.checks import check_counts
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import Parameter, empty_parameter
 from minigrad.ops.einsum import einsum
+from minigrad.ops.shape import flatten, unflatten
 
 
 class Identity(Module):
@@ -128,6 +129,7 @@ class Bilinear(Module):
 
     def forward(self, input1: Tensor, input2: Tensor) -> Tensor:
         for name, tensor, size in (("input1", input1, self.in1_features), ("input2", input2, self.in2_features)):
+            check_tensor("Bilinear", name, tensor)
             if not tensor.array.ndim or tensor.array.shape[-1] != size:
                 raise ShapeError("Bilinear", name, f"a last dimension of {size}", f"shape {tuple(tensor.array.shape)}")
         output = einsum("...i,kij,...j->...k", input1, self.weight, input2)
@@ -152,7 +154,7 @@ class Flatten(Module):
         self.start_dim, self.end_dim = start_dim, end_dim
 
     def forward(self, input: Tensor) -> Tensor:
-        return input.flatten(self.start_dim, self.end_dim)
+        return flatten(input, self.start_dim, self.end_dim)
 
     def extra_repr(self) -> str:
         return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
@@ -178,7 +180,7 @@ class Unflatten(Module):
         self.unflattened_size = unflattened_size
 
     def forward(self, input: Tensor) -> Tensor:
-        return input.unflatten(self.dim, self.unflattened_size)
+        return unflatten(input, self.dim, self.unflattened_size)
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}, unflattened_size={self.unflattened_size}"

@@ -6,7 +6,7 @@ from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from minigrad.core.tensor import Tensor
+from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, ShapeError
 from minigrad.nn import functional as F
 from minigrad.nn import init
@@ -71,7 +71,7 @@ class _RunningNorm(Module):
         reset_affine(self.weight, self.bias)
 
     def _check_input(self, input: Tensor) -> None:
-        if input.array.ndim not in self._ndims:
+        if check_tensor(type(self).__name__, "input", input).array.ndim not in self._ndims:
             raise ShapeError(type(self).__name__, "input", self._layouts, f"shape {tuple(input.array.shape)}")
 
     def _upgrade_state(self, state: Mapping[str, Any], prefix: str) -> Mapping[str, Any]:

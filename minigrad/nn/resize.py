@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from minigrad.core.tensor import Tensor
+from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ShapeError
 from minigrad.nn import functional as F
 from minigrad.nn.checks import check_counts, repeated
 from minigrad.nn.module import Module
+from minigrad.ops.creation import number_of
 
 Sizes = int | Sequence[int]
 
@@ -47,7 +48,9 @@ class Upsample(Module):
         self.scale_factor: Any = scale_factor
         if scale_factor is not None:
             several = isinstance(scale_factor, Sequence)
-            self.scale_factor = tuple(map(float, scale_factor)) if several else float(scale_factor)  # type: ignore[arg-type]
+            items: Any = scale_factor if several else [scale_factor]
+            given = [number_of(type(self).__name__, "scale_factor", item) for item in items]
+            self.scale_factor = tuple(map(float, given)) if several else float(given[0])
 
     def forward(self, input: Tensor) -> Tensor:
         return F.interpolate(
@@ -132,6 +135,7 @@ class _Pad(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         dims = self._dims
+        check_tensor(type(self).__name__, "input", input)
         if self._mode != "constant" and input.array.ndim not in (dims + 1, dims + 2):
             shape = f"shape {tuple(input.array.shape)}"
             raise ShapeError(type(self).__name__, "input", f"{dims + 1} or {dims + 2} dimensions", shape)

@@ -6,6 +6,7 @@ in memory already; the rest is computed again.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -39,10 +40,10 @@ def activate(where: str, kind: type[Function], input: Tensor, *args: Any, inplac
 def in_place(op: Callable[..., Tensor], further: str = "") -> Callable[..., Tensor]:
     """The form of ``op`` that writes into its input. ``further``: what its example needs beside that."""
 
+    @functools.wraps(op)
     def change(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         return op(input, *args, inplace=True, **kwargs)
 
-    change.__module__ = op.__module__
     change.__name__ = change.__qualname__ = f"{op.__name__}_"
     change.__doc__ = f"""``{op.__name__}``, written into ``input``: see there.
 

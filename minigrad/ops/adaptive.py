@@ -9,8 +9,9 @@ import numpy as np
 from minigrad.core.device import Array, array_module
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
-from minigrad.errors import DTypeError, IndexingError, ShapeError
+from minigrad.errors import ArgumentError, DTypeError, IndexingError, ShapeError
 from minigrad.kernels import pool2d as kernel
+from minigrad.ops.dims import several, sizes
 from minigrad.ops.pooling import MaxGather, MaxScatter, as_images, as_input, sliding, window_pair
 
 
@@ -177,7 +178,10 @@ def _unpool(
     steps, pads, kernels = windows["stride"], windows["padding"], windows["kernel_size"]
     size = [(n - 1) * s - 2 * p + k for n, s, p, k in zip(x.array.shape[2:], steps, pads, kernels, strict=True)]
     if output_size is not None:
-        asked = tuple(output_size)[-spatial:]
+        asked = sizes(where, tuple(several(where, "output_size", output_size)), "output_size")
+        if len(asked) not in (spatial, spatial + 1, spatial + 2):
+            raise ArgumentError(where, "output_size", f"{spatial} sizes", str(asked))
+        asked = asked[-spatial:]
         asked = (1, *asked) if spatial == 1 else asked
         if any(not default - s < want < default + s for want, default, s in zip(asked, size, steps, strict=True)):
             expected = f"sizes less than a stride {steps[2 - spatial :]} from {tuple(size[2 - spatial :])}"

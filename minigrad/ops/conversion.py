@@ -9,7 +9,7 @@ from minigrad.core.device import Array, device_of, move
 from minigrad.core.device import device as _device
 from minigrad.core.hints import checked
 from minigrad.core.tape import Function
-from minigrad.core.tensor import Tensor
+from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.ops.operands import cast
 
 
@@ -77,7 +77,7 @@ def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
         >>> minigrad.ones(2).clone()
         tensor([1., 1.])
     """
-    return Clone.apply(input)
+    return Clone.apply(check_tensor("clone", "input", input))
 
 
 def contiguous(input: Tensor, memory_format: Any = None) -> Tensor:

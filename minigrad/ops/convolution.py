@@ -155,9 +155,9 @@ def _conv(
     kernel_size = w.array.shape[2:]
     steps = numbers(where, "stride", stride, spatial, 1)
     spread = numbers(where, "dilation", dilation, spatial, 1)
-    if padding == "valid":
+    if isinstance(padding, str) and padding == "valid":
         pads = ((0, 0),) * spatial
-    elif padding == "same":
+    elif isinstance(padding, str) and padding == "same":
         if any(step != 1 for step in steps):
             raise ArgumentError(where, "padding", "a number where stride is not 1", "'same'", "Give the padding in numbers")
         reach = [d * (k - 1) for d, k in zip(spread, kernel_size, strict=True)]

@@ -62,14 +62,14 @@ def _from_sequences(where: str, data: Any, wanted: DType | None) -> np.ndarray:
     found: set[Any] = set()
     try:
         plain = _unwrap(data, found)
+        dtypes = [kind if wanted is not None and _holds_numbers(kind) else as_dtype(where, kind) for kind in found]
         if wanted is None:
-            dtypes = [as_dtype(where, kind) for kind in found]
             wanted = functools.reduce(promote_types, dtypes) if dtypes else get_default_dtype()
         return np.array(plain, dtype=wanted)
     except DTypeError:
         text = f"{type(data).__name__} with {', '.join(sorted(str(getattr(kind, '__name__', kind)) for kind in found))}"
         raise DTypeError(where, "data", "numbers, nested sequences of them, an array or a Tensor", text) from None
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         if "inhomogeneous" not in str(error):
             raise DTypeError(where, "data", f"numbers that {wanted} can hold", str(error)) from error
         remedy = "Pad them, or make one tensor for each"
@@ -90,11 +90,19 @@ def _unwrap(data: Any, found: set[Any]) -> Any:
         data = move(data.array, _device("cpu"))
     elif hasattr(data, "__array__"):
         data = np.asarray(data)
-    found.add(data.dtype if isinstance(data, np.ndarray) else type(data))
+    if isinstance(data, np.ndarray):
+        found.add(data.dtype)
+    else:
+        found.add(next((kind for kind in (bool, int, float) if isinstance(data, kind)), type(data)))
     return data
 
 
 _NUMBERS = {bool, int, float}
+
+
+def _holds_numbers(kind: Any) -> bool:
+    """Whether this is a dtype of numbers, of which we may not have all: those can still be converted."""
+    return isinstance(kind, np.dtype) and kind.kind in "biuf"
 
 
 def leaf(array: Array, requires_grad: bool) -> Tensor:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import operator
 from typing import Any
 
-from minigrad.errors import ArgumentError, DTypeError, IndexingError
+import numpy as np
+
+from minigrad.errors import ArgumentError, DTypeError, IndexingError, MinigradError
 
 
 def one_dim(where: str, dim: Any, ndim: int, argument: str = "dim") -> int:
@@ -15,16 +17,39 @@ def one_dim(where: str, dim: Any, ndim: int, argument: str = "dim") -> int:
         IndexingError: it lies outside ``-ndim .. ndim - 1``. (A tensor without dimensions takes 0 and -1.)
         DTypeError: it is no integer.
     """
-    try:
-        dim = operator.index(dim)
-    except TypeError as error:
-        raise DTypeError(where, argument, "an integer", repr(dim)) from error
+    if type(dim) is not int:
+        dim = whole(where, argument, dim)
     bound = max(ndim, 1)
     if not -bound <= dim < bound:
         raise IndexingError(
             where, argument, f"a number from {-bound} to {bound - 1}", str(dim), f"The tensor has {ndim} dimensions"
         )
     return dim % bound
+
+
+def whole(where: str, argument: str, value: Any) -> int:
+    """``value`` as an int.
+
+    Raises:
+        DTypeError: it is no integer; a truth value is none.
+    """
+    try:
+        if isinstance(value, (bool, np.bool_)):
+            raise TypeError
+        return operator.index(value)
+    except (TypeError, MinigradError) as error:
+        raise DTypeError(where, argument, "an integer", repr(value)) from error
+
+
+def several(where: str, argument: str, value: Any) -> list[Any]:
+    """The items of a sequence, or of anything that gives them one by one.
+
+    Raises:
+        DTypeError: it gives none.
+    """
+    if isinstance(value, (str, bytes)) or not (hasattr(value, "__iter__") or hasattr(value, "__getitem__")):
+        raise DTypeError(where, argument, "a sequence", repr(value))
+    return list(value)
 
 
 def many_dims(where: str, dim: Any, ndim: int, argument: str = "dim") -> tuple[int, ...]:
@@ -57,7 +82,9 @@ def sizes(where: str, args: tuple, argument: str = "size") -> tuple[int, ...]:
     """
     if len(args) == 1 and isinstance(args[0], (tuple, list)):
         args = tuple(args[0])
+    if bool in map(type, args):  # x.sum(True) and zeros(True) are mistakes, though Python takes True for 1
+        raise DTypeError(where, argument, "integers", repr(args))
     try:
         return tuple([operator.index(size) for size in args])
-    except TypeError as error:
+    except (TypeError, MinigradError) as error:
         raise DTypeError(where, argument, "integers", repr(args)) from error

@@ -113,7 +113,7 @@ def logspace(
     kind = float_or("logspace", dtype)
     with quiet():
         powers = number_of("logspace", "base", base) ** _linspace("logspace", start, end, steps, device)
-    return leaf(powers.astype(kind), requires_grad)
+        return leaf(powers.astype(kind), requires_grad)
 
 
 def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -218,17 +218,32 @@ def new_tensor(input: Tensor, data: Any, *, dtype: Any = None, device: Any = Non
 
 def new_zeros(input: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """``zeros(size)`` with the dtype and device of ``input``."""
-    return zeros(*size, dtype=dtype or input.array.dtype, device=device or input.device, requires_grad=requires_grad)
+    return zeros(
+        *size,
+        dtype=input.array.dtype if dtype is None else dtype,
+        device=input.device if device is None else device,
+        requires_grad=requires_grad,
+    )
 
 
 def new_ones(input: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """``ones(size)`` with the dtype and device of ``input``."""
-    return ones(*size, dtype=dtype or input.array.dtype, device=device or input.device, requires_grad=requires_grad)
+    return ones(
+        *size,
+        dtype=input.array.dtype if dtype is None else dtype,
+        device=input.device if device is None else device,
+        requires_grad=requires_grad,
+    )
 
 
 def new_empty(input: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """``empty(size)`` with the dtype and device of ``input``."""
-    return empty(*size, dtype=dtype or input.array.dtype, device=device or input.device, requires_grad=requires_grad)
+    return empty(
+        *size,
+        dtype=input.array.dtype if dtype is None else dtype,
+        device=input.device if device is None else device,
+        requires_grad=requires_grad,
+    )
 
 
 def new_full(
@@ -238,8 +253,8 @@ def new_full(
     return full(
         size,
         fill_value,
-        dtype=dtype or input.array.dtype,
-        device=device or input.device,
+        dtype=input.array.dtype if dtype is None else dtype,
+        device=input.device if device is None else device,
         requires_grad=requires_grad,
     )
 

@@ -71,6 +71,8 @@ class Scatter(Function):
 def places(shape: tuple[int, ...], dim: int, index: Array) -> Array:
     """The number in memory order, in a C-ordered array of ``shape``, of each place that ``index`` names along ``dim``; flat."""
     xp, step = array_module(index), 1
+    if not index.size:
+        return index.reshape(-1)
     found: Any = 0
     for axis in reversed(range(len(shape))):
         if axis == dim:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from typing import Any
 
-from minigrad.errors import ArgumentError
+from minigrad.errors import ArgumentError, MinigradError
 
 
 def numbers(where: str, argument: str, value: Any, count: int, least: int) -> tuple[int, ...]:
@@ -22,8 +22,8 @@ def numbers(where: str, argument: str, value: Any, count: int, least: int) -> tu
     if len(items) == 1:
         items *= count
     try:
-        found = tuple([operator.index(item) for item in items])
-    except TypeError:
+        found = () if bool in map(type, items) else tuple([operator.index(item) for item in items])
+    except (TypeError, MinigradError):
         found = ()
     if len(found) != count or min(found) < least:
         many = f"or {count} of them" if count > 1 else "or a tuple of one"

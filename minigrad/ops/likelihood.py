@@ -9,6 +9,7 @@ from minigrad.core.device import Array, array_module
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor
 from minigrad.errors import ArgumentError, ShapeError
+from minigrad.ops.creation import number_of
 from minigrad.ops.loss import check_float, check_same_shape, reduced
 from minigrad.ops.operands import pair
 from minigrad.ops.power import xlogy
@@ -213,7 +214,7 @@ def gaussian_nll_loss(
     check_same_shape(where, input, target)
     x = check_float(where, "input", input)
     if not isinstance(var, Tensor):
-        var = Tensor._wrap(array_module(x).full(x.shape, float(var), x.dtype))
+        var = Tensor._wrap(array_module(x).full(x.shape, number_of(where, "var", var), x.dtype))
     if var.array.shape != x.shape:
         if var.array.shape == x.shape[:-1]:
             var = var.unsqueeze(-1)

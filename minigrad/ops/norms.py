@@ -76,7 +76,7 @@ def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, 
     x = check_dtype("norm", "input", input, "f", "Convert it with .float()")
     if dtype is not None:
         x = cast(x, as_dtype("norm", dtype))
-    if p is None or p == "fro":
+    if p is None or (isinstance(p, str) and p == "fro"):
         p = 2
     if not isinstance(p, (int, float)) or p != p:
         raise ArgumentError("norm", "p", "a number, inf, -inf or 'fro'", repr(p))

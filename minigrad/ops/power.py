@@ -12,6 +12,7 @@ from minigrad.core.tensor import Tensor
 from minigrad.errors import ArgumentError, DTypeError
 from minigrad.ops.arithmetic import flat
 from minigrad.ops.choice import Where
+from minigrad.ops.creation import number_of
 from minigrad.ops.elementwise import Log, Sigmoid
 from minigrad.ops.operands import cast, check_dtype, pair, promote, to_float
 
@@ -129,8 +130,12 @@ def float_power(input: Any, exponent: Any) -> Tensor:
     """
     if not isinstance(input, Tensor) and not isinstance(exponent, Tensor):
         raise DTypeError("float_power", "input", "a Tensor, or a number with a Tensor as exponent", type(input).__name__)
-    base = cast(input, float64) if isinstance(input, Tensor) else float(input)
-    return pow(base, cast(exponent, float64) if isinstance(exponent, Tensor) else float(exponent))
+    operands = []
+    for name, operand in (("input", input), ("exponent", exponent)):
+        operands.append(
+            cast(operand, float64) if isinstance(operand, Tensor) else float(number_of("float_power", name, operand))
+        )
+    return pow(*operands)
 
 
 def square(input: Tensor) -> Tensor:

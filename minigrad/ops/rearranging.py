@@ -12,7 +12,7 @@ from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError, ShapeError
 from minigrad.ops.conversion import clone
 from minigrad.ops.dimensions import dim_order, transpose
-from minigrad.ops.dims import one_dim, sizes
+from minigrad.ops.dims import one_dim, several, sizes
 from minigrad.ops.indexing import HOLE, GetItem
 from minigrad.ops.shape import Expand, Reshape
 
@@ -117,7 +117,7 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     """
     x = check_tensor("roll", "input", input).array
     steps = sizes("roll", (shifts,), "shifts")
-    if dims is None or dims == ():
+    if dims is None or (isinstance(dims, (tuple, list)) and not dims):
         if len(steps) != 1:
             raise ArgumentError("roll", "shifts", "one number, as dims is None", str(shifts))
         return Reshape.apply(Roll.apply(Reshape.apply(input, (x.size,)), steps, (0,)), x.shape)
@@ -141,7 +141,7 @@ def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
                 [1, 3]])
     """
     ndim = check_tensor("rot90", "input", input).array.ndim
-    plane = dim_order("rot90", "dims", tuple(dims), ndim)
+    plane = dim_order("rot90", "dims", tuple(several("rot90", "dims", dims)), ndim)
     if len(plane) != 2:
         raise ArgumentError("rot90", "dims", "two dimensions", str(dims))
     (turns,) = sizes("rot90", (k,), "k")

@@ -18,6 +18,7 @@ from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError, ShapeError
 from minigrad.kernels.layout import is_channels_last
 from minigrad.ops.adaptive import adaptive_avg_pool1d, adaptive_avg_pool2d
+from minigrad.ops.creation import number_of
 from minigrad.ops.operands import cast
 from minigrad.ops.taps import Taps, along_axis, picks
 
@@ -115,8 +116,11 @@ def _target(
             raise ArgumentError(where, "size", "whole numbers", repr(size)) from None
         scales: tuple[float | None, ...] = (None,) * spatial
     else:
-        out = tuple([math.floor(have * float(item)) for have, item in zip(shape[2:], items, strict=True)])
-        scales = (None,) * spatial if recompute else tuple([float(item) for item in items])
+        factors = [number_of(where, "scale_factor", item) for item in items]
+        if not all(math.isfinite(factor) for factor in factors):
+            raise ArgumentError(where, "scale_factor", "finite numbers", repr(scale_factor))
+        out = tuple([math.floor(have * factor) for have, factor in zip(shape[2:], factors, strict=True)])
+        scales = (None,) * spatial if recompute else tuple([float(factor) for factor in factors])
     if min(out) < 1 or 0 in shape[1:]:
         raise ShapeError(where, "size", "sizes of at least 1", f"{out} from shape {shape}")
     return out, scales

@@ -113,7 +113,10 @@ class Round(Function):
         xp = array_module(x)
         if decimals == 0:
             return xp.rint(x)
-        scale = 10.0 ** (decimals if decimals > 0 else -decimals)
+        places = decimals if decimals > 0 else -decimals
+        if places > 308:  # beyond the range of a float64: nothing is left to round, or all
+            return x.copy() if decimals > 0 else x * 0.0
+        scale = 10.0**places
         return xp.rint(x * scale) / scale if decimals > 0 else xp.rint(x / scale) * scale
 
     def backward(ctx, dy: Tensor) -> Any:

@@ -24,6 +24,7 @@ from minigrad.core.random import Generator, generator_or_default
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError, ShapeError
 from minigrad.kernels import random as streams
+from minigrad.ops.creation import number_of
 from minigrad.ops.dims import sizes
 
 _HALF, _SINGLE, _DOUBLE = np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.float64)
@@ -82,7 +83,7 @@ def uniform_array(
         DTypeError: no float dtype.
     """
     _check_float(where, dtype)
-    low, high = float(low), float(high)
+    low, high = float(number_of(where, "from", low)), float(number_of(where, "to", high))
     if not (math.isfinite(low) and math.isfinite(high) and low <= high):
         raise ArgumentError(where, "from, to", "finite numbers, the first not above the second", f"{low}, {high}")
     drawn = _uniform(shape, dtype, xp, generator_or_default(where, generator))
@@ -113,7 +114,7 @@ def normal_array(
         DTypeError: no float dtype.
     """
     _check_float(where, dtype)
-    mean, std = float(mean), float(std)
+    mean, std = float(number_of(where, "mean", mean)), float(number_of(where, "std", std))
     if not std >= 0:
         raise ArgumentError(where, "std", "0 or more", str(std))
     drawn = _normal(shape, dtype, xp, generator_or_default(where, generator))
@@ -549,13 +550,14 @@ def normal(
         return _leaf(normal_array("normal", shape, kind, xp, mean, std, generator), requires_grad)
     if size is not None:
         raise ArgumentError("normal", "size", "none beside a Tensor, whose shape counts", repr(size))
-    parts = [part.array if isinstance(part, Tensor) else part for part in (mean, std)]
+    named = (("mean", mean), ("std", std))
+    parts = [part.array if isinstance(part, Tensor) else number_of("normal", name, part) for name, part in named]
     arrays = [part for part in parts if not isinstance(part, (int, float))]
     for array in arrays:
         _check_float("normal", array.dtype)
     if isinstance(std, Tensor) and not bool((parts[1] >= 0).all()):
         raise ArgumentError("normal", "std", "0 or more", f"numbers from {float(parts[1].min())}")
-    if not isinstance(std, Tensor) and not std >= 0:
+    if not isinstance(std, Tensor) and not parts[1] >= 0:
         raise ArgumentError("normal", "std", "0 or more", str(std))
     xp = array_module(arrays[0])
     try:

@@ -221,7 +221,7 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
     source = _source_along("index_add", input, axis, index, source)
     x = _at_least_1d(input)
     added = ScatterIndex.apply(source, x.array.shape, template, index)
-    if isinstance(alpha, float) and alpha != int(alpha) and input.array.dtype.kind != "f":
+    if isinstance(alpha, float) and not alpha.is_integer() and input.array.dtype.kind != "f":
         raise DTypeError("index_add", "alpha", f"an integer, as input is {input.array.dtype}", str(alpha))
     total = x + (added if alpha == 1 else cast(added * alpha, input.array.dtype))
     return total if input.array.ndim else Reshape.apply(total, ())

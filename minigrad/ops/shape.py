@@ -13,6 +13,7 @@ from minigrad.core.tensor import Size, Tensor, check_tensor
 from minigrad.errors import ArgumentError, ShapeError
 from minigrad.ops.conversion import contiguous
 from minigrad.ops.dims import many_dims, one_dim, sizes
+from minigrad.ops.dims import sizes as sizes_of
 
 
 class Reshape(Function):
@@ -210,7 +211,7 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     """
     shape = check_tensor("unflatten", "input", input).array.shape
     axis = one_dim("unflatten", dim, len(shape))
-    parts = infer_shape("unflatten", "sizes", tuple(sizes), shape[axis] if shape else 1)
+    parts = infer_shape("unflatten", "sizes", sizes_of("unflatten", (sizes,), "sizes"), shape[axis] if shape else 1)
     return Reshape.apply(input, (*shape[:axis], *parts, *shape[axis + 1 :]))
 
 

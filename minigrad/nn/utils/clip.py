@@ -10,13 +10,14 @@ from minigrad.core.modes import no_grad
 from minigrad.core.tensor import Tensor
 from minigrad.errors import ArgumentError, DTypeError, GradError
 from minigrad.ops.creation import tensor
+from minigrad.ops.dims import several
 from minigrad.ops.parts import stack
 
 Tensors = Tensor | Iterable[Tensor]
 
 
 def _as_list(where: str, argument: str, tensors: Any) -> list[Tensor]:
-    found = [tensors] if isinstance(tensors, Tensor) else list(tensors)
+    found = [tensors] if isinstance(tensors, Tensor) else several(where, argument, tensors)
     for position, item in enumerate(found):
         if not isinstance(item, Tensor):
             raise DTypeError(where, f"{argument}[{position}]", "a Tensor", type(item).__name__)

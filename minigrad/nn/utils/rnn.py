@@ -101,7 +101,10 @@ def invert_permutation(permutation: Tensor | None) -> Tensor | None:
 
 def _lengths(where: str, lengths: Any, count: int, longest: int | None) -> np.ndarray:
     """Lengths as a NumPy array, one of at least 1 for each of ``count`` sequences."""
-    array = np.asarray(_host(lengths) if isinstance(lengths, Tensor) else lengths)
+    try:
+        array = np.asarray(_host(lengths) if isinstance(lengths, Tensor) else lengths)
+    except ValueError as error:  # nested sequences of different lengths
+        raise DTypeError(where, "lengths", "integers, one for each sequence", repr(lengths)) from error
     if array.dtype.kind not in "iu":
         raise DTypeError(where, "lengths", "integers", f"{array.dtype}")
     if array.shape != (count,):

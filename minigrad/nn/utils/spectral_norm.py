@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from minigrad.core.hints import checked
 from minigrad.core.modes import no_grad
 from minigrad.core.tensor import Tensor
-from minigrad.errors import ArgumentError
+from minigrad.errors import ArgumentError, DTypeError
 from minigrad.nn import functional as F
 from minigrad.nn.checks import check_counts
 from minigrad.nn.conv import ConvTranspose1d, ConvTranspose2d
@@ -76,6 +76,8 @@ def spectral_norm(
         >>> sorted(layer.state_dict())
         ['bias', 'weight_orig', 'weight_u', 'weight_v']
     """
+    if not isinstance(module, Module):
+        raise DTypeError("spectral_norm", "module", "a Module", type(module).__name__)
     if _hook(module, name) is not None:
         raise ArgumentError("spectral_norm", "name", "a weight without spectral norm", f"{name!r}, which has it already")
     weight = module._parameters.get(name)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from minigrad.core.hints import checked
 from minigrad.core.modes import no_grad
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, ShapeError
+from minigrad.ops.dims import several
 from minigrad.ops.parts import cat
 
 
@@ -23,7 +25,7 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
         >>> parameters_to_vector([minigrad.ones(1, 2), minigrad.zeros(1)])
         tensor([1., 1., 0.])
     """
-    parts = [parameter.reshape(-1) for parameter in parameters]
+    parts = [parameter.reshape(-1) for parameter in _tensors("parameters_to_vector", parameters)]
     if not parts:
         raise ArgumentError("parameters_to_vector", "parameters", "at least one", "none")
     return cat(parts)
@@ -44,7 +46,7 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
         tensor([[3., 4.]])
     """
     check_tensor("vector_to_parameters", "vec", vec)
-    targets = list(parameters)
+    targets = _tensors("vector_to_parameters", parameters)
     count = sum(target.array.size for target in targets)
     if tuple(vec.array.shape) != (count,):
         wanted = f"shape ({count},), as many as the parameters have"
@@ -55,6 +57,11 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
             stop = start + target.array.size
             target.copy_(vec[start:stop].reshape(target.shape))
             start = stop
+
+
+def _tensors(where: str, parameters: Any) -> list[Tensor]:
+    found = several(where, "parameters", parameters)
+    return [check_tensor(where, f"parameters[{place}]", item) for place, item in enumerate(found)]
 
 
 __all__ = ["parameters_to_vector", "vector_to_parameters"]

@@ -149,7 +149,10 @@ class MultiStepLR(LRScheduler):
     """
 
     def __init__(self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1, last_epoch: int = -1) -> None:
-        self.milestones, self.gamma = Counter(milestones), gamma
+        if isinstance(milestones, (str, bytes)) or not isinstance(milestones, Iterable):
+            raise DTypeError("MultiStepLR", "milestones", "a list of integers", repr(milestones))
+        steps = list(milestones)
+        self.milestones, self.gamma = Counter([check_count(self, "milestones", step, 0) for step in steps]), gamma
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
@@ -309,6 +312,7 @@ class PolynomialLR(LRScheduler):
     """
 
     def __init__(self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1) -> None:
+        check_number("PolynomialLR", "power", power)
         self.total_iters, self.power = check_count(self, "total_iters", total_iters, 1), power
         super().__init__(optimizer, last_epoch)
 

@@ -57,6 +57,8 @@ class ReduceLROnPlateau(LRScheduler):
         self.factor, self.patience, self.cooldown, self.eps = factor, patience, cooldown, eps
         self.mode, self.threshold, self.threshold_mode = mode, threshold, threshold_mode
         self.min_lrs = for_each_group(self, "min_lr", min_lr, optimizer)
+        for least in self.min_lrs:
+            check_number("ReduceLROnPlateau", "min_lr", least)
         self.best = math.inf if mode == "min" else -math.inf
         self.last_epoch = self.cooldown_counter = self.num_bad_epochs = 0
         self._last_lr = [group["lr"] for group in optimizer.param_groups]

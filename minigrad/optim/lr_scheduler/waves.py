@@ -195,6 +195,8 @@ class OneCycleLR(LRScheduler):
             self.use_beta1 = "betas" in optimizer.defaults
         if last_epoch == -1:
             rates = for_each_group(self, "max_lr", max_lr, optimizer)
+            for rate in rates:
+                check_number("OneCycleLR", "max_lr", rate)
             for group, highest in zip(optimizer.param_groups, rates, strict=True):
                 group["initial_lr"] = highest / div_factor
                 group["max_lr"], group["min_lr"] = highest, group["initial_lr"] / final_div_factor
