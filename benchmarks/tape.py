@@ -33,9 +33,7 @@ def perceptron(m: Any) -> Callable[[], float]:
     """One training step of the perceptron; returns the loss."""
     rng = np.random.default_rng(0)
     sizes = (32, 64, 64, 1)
-    model = m.nn.Sequential(
-        *[layer for a, b in itertools.pairwise(sizes) for layer in (m.nn.Linear(a, b), m.nn.ReLU())][:-1]
-    )
+    model = m.nn.Sequential(*[layer for a, b in itertools.pairwise(sizes) for layer in (m.nn.Linear(a, b), m.nn.ReLU())][:-1])
     with m.no_grad():
         for parameter in model.parameters():
             parameter.copy_(m.tensor(rng.normal(0, 0.1, tuple(parameter.shape)).astype(np.float32)))
