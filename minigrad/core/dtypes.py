@@ -72,7 +72,7 @@ def as_dtype(where: str, dtype: Any) -> DType:
     if isinstance(dtype, type) and dtype in (_float_type, _int_type, _bool_type):
         return get_default_dtype() if dtype is _float_type else int64 if dtype is _int_type else bool
     try:
-        found = np.dtype(dtype)
+        found = np.dtype(dtype) if isinstance(dtype, (np.dtype, type, str)) else None  # an array's .dtype would count too
     except TypeError:
         found = None
     if found not in _RANK:

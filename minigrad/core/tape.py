@@ -18,7 +18,7 @@ import numpy as np
 from numpy import asarray, ndarray
 
 from minigrad.core.device import ERRORS, IGNORED, Array, device_of
-from minigrad.errors import DeviceError, DTypeError, GradError, MinigradError, OutOfMemoryError, ShapeError
+from minigrad.errors import DeviceError, DTypeError, GradError, IndexingError, MinigradError, OutOfMemoryError, ShapeError
 
 Tensor: Any = None  # core.tensor hands its class in, so that this file need not know it,
 backward: Any = None  # and core.autograd this function, which Tensor.backward calls
@@ -137,10 +137,8 @@ class Function:
         token = None if ERRORS.get() is IGNORED else ERRORS.set(IGNORED)  # inf and nan come silently, as inside quiet()
         try:
             result = cls.forward(*arrays, **kwargs) if kwargs else cls.forward(*arrays)
-        except (ValueError, TypeError, MemoryError, OverflowError) as error:
-            if not cls._guarded:
-                refuse_size(cls.__name__.lower(), error)
-            _explain(cls.__name__, args, error)
+        except (ValueError, TypeError, IndexError, MemoryError, OverflowError) as error:
+            _explain(cls, args, error)
             raise
         finally:
             if token is not None:
@@ -411,23 +409,31 @@ _TOO_LARGE = (
 )
 
 
-def _explain(op: str, args: tuple, error: Exception) -> None:
+def _explain(cls: type[Function], args: tuple, error: Exception) -> None:
     """Raise our own words for what NumPy or CuPy refused, where we know better; built only on failure."""
     if isinstance(error, MinigradError):
         return
+    op = cls.__name__.lower()
     tensors = [arg for arg in args if isinstance(arg, Tensor)]
     devices = sorted({str(device_of(t.array)) for t in tensors})
     if len(devices) > 1:
         shapes = ", ".join(f"{tuple(t.array.shape)} on {device_of(t.array)}" for t in tensors)
         raise DeviceError(
-            op.lower(), "operands", "tensors of one device", shapes, f"Call .to({devices[-1]!r}) on the others"
+            op, "operands", "tensors of one device", shapes, f"Call .to({devices[-1]!r}) on the others"
         ) from error
     if "broadcast" in str(error) and len(tensors) > 1:
         shapes = " and ".join(str(tuple(t.array.shape)) for t in tensors)
         raise ShapeError(
-            op.lower(),
+            op,
             "operands",
             "shapes that broadcast: counted from the last, sizes equal or 1",
             shapes,
             "Reshape or expand one of them",
         ) from error
+    if cls._guarded:  # the user's own: what else it raised passes as it is
+        return
+    refuse_size(op, error)
+    if isinstance(error, IndexError):
+        raise IndexingError(op, "index", "places inside the tensor", str(error)) from error
+    if isinstance(error, OverflowError):
+        raise DTypeError(op, "operands", "numbers that the dtype holds", str(error)) from error

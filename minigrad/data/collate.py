@@ -31,7 +31,14 @@ def default_collate(batch: Sequence[Any]) -> Any:
         >>> default_collate([(0, "a"), (1, "b")])
         [tensor([0, 1]), ('a', 'b')]
     """
+    if not isinstance(batch, (Sequence, np.ndarray)) or isinstance(batch, (str, bytes)):
+        raise DTypeError("default_collate", "batch", "a list of samples", f"a {type(batch).__name__}")
+    if not len(batch):
+        raise ShapeError("default_collate", "batch", "at least one sample", "none")
     first = batch[0]
+    for kind in (Tensor, np.ndarray, Mapping, (tuple, list)):
+        if isinstance(first, kind):
+            _check_kind(batch, kind, first)
     if isinstance(first, Tensor):
         if any(item.requires_grad for item in batch):
             return stack(list(batch))
@@ -61,6 +68,16 @@ def default_collate(batch: Sequence[Any]) -> Any:
         f"a {type(first).__name__}",
         "Convert it in the data set, or pass a collate_fn",
     )
+
+
+def _check_kind(batch: Sequence[Any], kind: Any, first: Any) -> None:
+    for place, item in enumerate(batch):
+        if not isinstance(item, kind):
+            expected = f"samples of one kind: the first holds a {type(first).__name__}"
+            raise DTypeError("default_collate", "batch", expected, f"a {type(item).__name__} in number {place}")
+        if kind is Mapping and item.keys() != first.keys():
+            expected = f"the keys of the first sample: {', '.join(map(repr, first))}"
+            raise DTypeError("default_collate", "batch", expected, f"{', '.join(map(repr, item))} in number {place}")
 
 
 def _stack(arrays: Sequence[Any]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -33,7 +34,7 @@ def count_of(where: str, name: str, value: Any, least: int = 1) -> int:
         number = operator.index(value)
     except TypeError:
         number = least - 1
-    if number < least:
+    if not least <= number <= sys.maxsize:
         raise ArgumentError(where, name, f"a whole number, {least} or more", repr(value))
     return number
 

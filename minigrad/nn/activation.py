@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from minigrad.core.tensor import Tensor
+from minigrad.core.tensor import Tensor, check_tensor
+from minigrad.errors import ShapeError
 from minigrad.nn import functional as F
 from minigrad.nn import init
 from minigrad.nn.checks import check_counts
@@ -337,6 +338,8 @@ class Softmax2d(Module):
     """softmax over the channels of (N, C, H, W) or (C, H, W), at each place."""
 
     def forward(self, input: Tensor) -> Tensor:
+        if check_tensor("Softmax2d", "input", input).array.ndim not in (3, 4):
+            raise ShapeError("Softmax2d", "input", "(N, C, H, W) or (C, H, W)", f"shape {tuple(input.array.shape)}")
         return F.softmax(input, dim=-3)
 
 

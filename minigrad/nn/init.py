@@ -13,6 +13,7 @@ from minigrad.core.hints import checked
 from minigrad.core.modes import no_grad
 from minigrad.core.tensor import Tensor
 from minigrad.errors import ArgumentError, ShapeError
+from minigrad.nn.checks import check_probability
 from minigrad.ops.creation import zeros
 
 _GAINS = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4}
@@ -333,6 +334,7 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any =
     """
     if tensor.array.ndim != 2:
         raise ShapeError("sparse_", "tensor", "2 dimensions", f"shape {tuple(tensor.array.shape)}")
+    check_probability("sparse_", sparsity, "sparsity")
     rows, columns = tensor.array.shape
     tensor.normal_(0, std, generator=generator)
     order = zeros(rows, columns, device=device_of(tensor.array)).uniform_(0, 1, generator=generator).array.argsort(0)

@@ -7,6 +7,7 @@ in memory already; the rest is computed again.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -308,8 +309,8 @@ def rrelu(
         tensor([-1.,  2.])
     """
     x = check_tensor("rrelu", "input", input).array
-    if lower > upper:
-        raise ArgumentError("rrelu", "lower", f"at most upper={upper}", str(lower))
+    if not -math.inf < lower <= upper < math.inf:
+        raise ArgumentError("rrelu", "lower", f"a finite number of at most upper={upper}", str(lower))
     if not training:
         return activate("rrelu", LeakyRelu, input, (lower + upper) / 2, inplace=inplace)
     slopes = uniform_array("rrelu", x.shape, x.dtype, array_module(x), lower, upper)
@@ -374,8 +375,8 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
         >>> minigrad.nn.functional.softshrink(minigrad.tensor([-2.0, 0.25]))
         tensor([-1.5000,  0.0000])
     """
-    if lambd < 0:
-        raise ArgumentError("softshrink", "lambd", "a number of at least 0", str(lambd))
+    if not 0 <= lambd < math.inf:
+        raise ArgumentError("softshrink", "lambd", "a finite number of at least 0", str(lambd))
     return activate("softshrink", SoftShrink, input, lambd)
 
 

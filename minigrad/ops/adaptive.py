@@ -179,7 +179,7 @@ def _unpool(
     size = [(n - 1) * s - 2 * p + k for n, s, p, k in zip(x.array.shape[2:], steps, pads, kernels, strict=True)]
     if output_size is not None:
         asked = sizes(where, tuple(several(where, "output_size", output_size)), "output_size")
-        if len(asked) not in (spatial, spatial + 1, spatial + 2):
+        if len(asked) not in (spatial, spatial + 2):
             raise ArgumentError(where, "output_size", f"{spatial} sizes", str(asked))
         asked = asked[-spatial:]
         asked = (1, *asked) if spatial == 1 else asked

@@ -18,7 +18,7 @@ from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError, ShapeError
 from minigrad.ops.inplace import overwrite
 from minigrad.ops.lanes import laid_like, lanes
-from minigrad.ops.operands import cast
+from minigrad.ops.operands import cast, check_dtype
 from minigrad.ops.reduction import Sum
 
 _HALF, _SINGLE = np.dtype(np.float16), np.dtype(np.float32)
@@ -76,7 +76,7 @@ class ChannelNorm(Function):
     ) -> Array:
         xp, source = array_module(x), x
         x, seen = lanes(x, own)
-        count = x.size // (groups * x.shape[0] if own else groups)
+        count = x.size // max(groups * x.shape[0] if own else groups, 1)
         y = xp.empty_like(x)
         from_x, z = seen.table(x), seen.table(y)
         mean = _group_means(seen.sums(from_x), groups, count)
@@ -217,6 +217,13 @@ def batch_norm(
     x = check_operands(where, input, (("weight", weight), ("bias", bias)))
     if x.ndim < 2:
         raise ShapeError(where, "input", "2 dimensions (N, C) or more", f"shape {x.shape}")
+    if (running_mean is None) != (running_var is None):
+        raise ArgumentError(where, "running_mean, running_var", "both or neither", "one of them")
+    for name, tracked in (("running_mean", running_mean), ("running_var", running_var)):
+        if tracked is not None:
+            check_dtype(where, name, tracked, "f")
+    if not eps >= 0:
+        raise ArgumentError(where, "eps", "0 or more", str(eps))
     channels = x.shape[1]
     named = (("running_mean", running_mean), ("running_var", running_var), ("weight", weight), ("bias", bias))
     check_channels(where, x, named)

@@ -11,7 +11,7 @@ from minigrad.core.device import Array, array_module
 from minigrad.core.dtypes import int64
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor
-from minigrad.errors import DTypeError
+from minigrad.errors import ArgumentError, DTypeError
 from minigrad.ops.operands import cast, check_dtype, pair, promote, two_tensors
 
 # ---------------------------------------------------------------------- comparisons
@@ -147,11 +147,11 @@ def ge(input: Tensor, other: Any) -> Tensor:
 
 
 def _eq(input: Tensor, other: Any) -> Any:
-    return eq(input, other) if isinstance(other, _COMPARABLE) else NotImplemented
+    return eq(input, other) if isinstance(other, _COMPARABLE) or hasattr(other, "__array__") else NotImplemented
 
 
 def _ne(input: Tensor, other: Any) -> Any:
-    return ne(input, other) if isinstance(other, _COMPARABLE) else NotImplemented
+    return ne(input, other) if isinstance(other, _COMPARABLE) or hasattr(other, "__array__") else NotImplemented
 
 
 _COMPARABLE = (Tensor, int, float, np.generic)
@@ -277,6 +277,9 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8
     a, b = two_tensors("isclose", input, other)
     if a.array.dtype != b.array.dtype:
         raise DTypeError("isclose", "other", f"{a.array.dtype}, as input", str(b.array.dtype), "Convert it with .to()")
+    for name, tolerance in (("rtol", rtol), ("atol", atol)):
+        if not tolerance >= 0:
+            raise ArgumentError("isclose", name, "0 or more", str(tolerance))
     return IsClose.apply(a, b, rtol, atol, equal_nan)
 
 

@@ -259,6 +259,8 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     check_tensor("cosine_similarity", "x1", x1), check_tensor("cosine_similarity", "x2", x2)
     if x1.array.shape != x2.array.shape:
         x1, x2 = broadcast_tensors(x1, x2)  # before the lengths are taken
+    if not eps >= 0:
+        raise ArgumentError("cosine_similarity", "eps", "0 or more", str(eps))
     one, two = x1.norm(2, dim, True).clamp(min=eps), x2.norm(2, dim, True).clamp(min=eps)
     return (x1 / one * (x2 / two)).sum(dim)
 

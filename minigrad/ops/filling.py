@@ -60,7 +60,7 @@ def arange(
     kind = (np.dtype(np.int64) if whole else get_default_dtype()) if dtype is None else as_dtype("arange", dtype)
     if kind.kind == "b":
         raise DTypeError("arange", "dtype", "integers or floats", str(kind))
-    if each == 0 or not math.isfinite(first) or not math.isfinite(last) or (last - first) * each < 0:
+    if each == 0 or math.isnan(each) or not math.isfinite(first) or not math.isfinite(last) or (last - first) * each < 0:
         raise ArgumentError(
             "arange", "step", "a finite range and a step that leads from start to end", f"{first}, {last}, step {each}"
         )
@@ -88,9 +88,10 @@ def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, device: Any
 
 def _linspace(where: str, start: Any, end: Any, steps: Any, on: Any) -> Array:
     (count,) = sizes(where, (steps,), "steps")
-    if count < 0:
-        raise ArgumentError(where, "steps", "at least 0", str(count))
-    return module_on(on).linspace(number_of(where, "start", start), number_of(where, "end", end), count, dtype=np.float64)
+    if not 0 <= count < 2**40:
+        raise ArgumentError(where, "steps", "a number from 0 to 2^40", str(count))
+    with quiet():
+        return module_on(on).linspace(number_of(where, "start", start), number_of(where, "end", end), count, dtype=np.float64)
 
 
 def logspace(

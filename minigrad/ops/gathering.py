@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.device import CPU, Array, array_module, device_of, move
+from minigrad.core.device import CPU, Array, array_module, device_of, move, quiet
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError, ShapeError
@@ -199,7 +199,8 @@ def _source(where: str, input: Tensor, dim: int, index: Any, src: Any) -> tuple[
         if not isinstance(src, (bool, int, float, np.generic)):
             raise DTypeError(where, "src", "a Tensor or a number", type(src).__name__)
         axis, index = _checked(where, x, dim, index)
-        number = Tensor._wrap(array_module(x.array).asarray(src).astype(x.array.dtype))
+        with quiet():
+            number = Tensor._wrap(array_module(x.array).asarray(src).astype(x.array.dtype))
         return axis, index, broadcast_to(number, index.array.shape)
     if src.array.dtype != x.array.dtype:
         raise DTypeError(where, "src", f"dtype {x.array.dtype}, that of input", str(src.array.dtype), "Convert it with .to()")

@@ -25,7 +25,7 @@ def numbers(where: str, argument: str, value: Any, count: int, least: int) -> tu
         found = () if bool in map(type, items) else tuple([operator.index(item) for item in items])
     except (TypeError, MinigradError):
         found = ()
-    if len(found) != count or min(found) < least:
+    if len(found) != count or min(found) < least or max(found) >= 2**40:
         many = f"or {count} of them" if count > 1 else "or a tuple of one"
         raise ArgumentError(where, argument, f"a whole number of at least {least}, {many}", repr(value))
     return found

@@ -47,7 +47,7 @@ class Lanes(NamedTuple):
             each = array_module(table).matmul(ones, table)
         else:
             each = total(table, (0, 1))
-        return each.reshape(self.shape[0], self.repeats, -1).sum(axis=1)
+        return each.reshape(self.shape[0], self.repeats, self.shape[2] // self.repeats).sum(axis=1)
 
 
 def lanes(x: Array, own: bool) -> tuple[Array, Lanes]:

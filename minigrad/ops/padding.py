@@ -10,7 +10,7 @@ import numpy as np
 from minigrad.core.device import Array
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
-from minigrad.errors import ArgumentError, ShapeError
+from minigrad.errors import ArgumentError, DTypeError, MinigradError, ShapeError
 from minigrad.kernels.layout import empty_like_layout
 from minigrad.ops.taps import along_axis, picks
 
@@ -58,6 +58,8 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = N
         tensor([[3., 2., 1., 2., 3., 2.]])
     """
     x = check_tensor("pad", "input", input).array
+    if not isinstance(pad, (tuple, list)):
+        raise DTypeError("pad", "pad", "a sequence of integers", repr(pad))
     widths = _widths(pad, x.ndim)
     if mode == "constant":
         _check_cut(x.shape, widths)
@@ -89,8 +91,8 @@ def _fitting(value: float, x: Array) -> float:
 def _widths(pad: Any, ndim: int) -> tuple[tuple[int, int], ...]:
     """(before, after) for each dimension, the first one first."""
     try:
-        numbers = [operator.index(number) for number in pad]
-    except TypeError:
+        numbers = [0] if bool in map(type, pad) else [operator.index(number) for number in pad]
+    except (TypeError, MinigradError):
         numbers = [0]
     if len(numbers) % 2 or len(numbers) > 2 * ndim:
         expected = f"an even count of whole numbers, at most {2 * ndim} for {ndim} dimensions"

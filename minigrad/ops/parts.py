@@ -242,6 +242,8 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     (count,) = sizes("chunk", (chunks,), "chunks")
     if count <= 0:
         raise ArgumentError("chunk", "chunks", "a positive number", str(count))
+    if count > 2**31:
+        raise ArgumentError("chunk", "chunks", "at most 2^31", str(count))
     return Split.apply(input, _cut(size, -(-size // count)) if size else (0,) * count, axis)
 
 
@@ -268,8 +270,8 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
     lead = (slice(None),) * axis
     if not isinstance(at, (tuple, list)):
         (count,) = sizes(where, (at,), argument)
-        if count <= 0:
-            raise ArgumentError(where, argument, "a positive number, or places", str(count))
+        if not 0 < count < 2**31:
+            raise ArgumentError(where, argument, "a positive number (at most 2^31), or places", str(count))
         return Split.apply(input, tuple([size // count + (i < size % count) for i in range(count)]), axis)
     bounds = [slice(place, None).indices(size)[0] for place in sizes(where, tuple(at), argument)]
     edges = [0, *bounds, size]

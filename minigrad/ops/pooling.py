@@ -216,6 +216,8 @@ def lp_pool2d(input: Tensor, norm_type: float, kernel_size: Any, stride: Any = N
         >>> minigrad.nn.functional.lp_pool2d(minigrad.tensor([[[3.0, 4.0]]]), 2, (1, 2))
         tensor([[[5.]]])
     """
+    if not abs(norm_type) > 0:
+        raise ArgumentError("lp_pool2d", "norm_type", "a number other than 0", str(norm_type))
     if abs(norm_type) == math.inf:
         sign = 1 if norm_type > 0 else -1
         return max_pool2d(input.abs() * sign, kernel_size, stride, ceil_mode=ceil_mode) * sign
@@ -231,6 +233,8 @@ def lp_pool1d(input: Tensor, norm_type: float, kernel_size: int, stride: Any = N
         >>> minigrad.nn.functional.lp_pool1d(minigrad.tensor([[3.0, 4.0]]), 2, 2)
         tensor([[5.]])
     """
+    if not abs(norm_type) > 0:
+        raise ArgumentError("lp_pool1d", "norm_type", "a number other than 0", str(norm_type))
     if abs(norm_type) == math.inf:
         sign = 1 if norm_type > 0 else -1
         return max_pool1d(input.abs() * sign, kernel_size, stride, ceil_mode=ceil_mode) * sign

@@ -121,6 +121,8 @@ def _target(
             raise ArgumentError(where, "scale_factor", "finite numbers", repr(scale_factor))
         out = tuple([math.floor(have * factor) for have, factor in zip(shape[2:], factors, strict=True)])
         scales = (None,) * spatial if recompute else tuple([float(factor) for factor in factors])
+    if max(out) >= 2**40:
+        raise ArgumentError(where, "size", "sizes that memory holds", str(out))
     if min(out) < 1 or 0 in shape[1:]:
         raise ShapeError(where, "size", "sizes of at least 1", f"{out} from shape {shape}")
     return out, scales

@@ -186,7 +186,8 @@ def bernoulli_array(
         ShapeError: the array does not broadcast to ``shape``.
     """
     owner = generator_or_default(where, generator)
-    if isinstance(p, (int, float)):
+    if not hasattr(p, "shape"):
+        p = number_of(where, "p", p)
         if not 0 <= p <= 1:
             raise ArgumentError(where, "p", "a probability from 0 to 1", str(p))
         return _below(shape, p, xp, owner).astype(dtype, copy=False)

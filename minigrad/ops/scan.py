@@ -269,7 +269,7 @@ def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None
     parts = [part for part in (prepend, x, append) if part is not None]
     if len(parts) > 1:
         x = cat(promote("diff", *parts), axis)
-    for _ in range(n):
+    for _ in range(min(n, x.array.shape[axis])):  # further differences of nothing are nothing
         count = x.array.shape[axis]
         later, earlier = x.narrow(axis, min(count, 1), max(count - 1, 0)), x.narrow(axis, 0, max(count - 1, 0))
         x = later != earlier if x.array.dtype.kind == "b" else later - earlier

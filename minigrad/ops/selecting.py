@@ -62,7 +62,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
             )
         value = cast(value, dtype)
     elif isinstance(value, (bool, int, float, np.generic)):
-        value = value if dtype.kind == "f" and type(value) is float else dtype.type(value).item()
+        value = value if dtype.kind == "f" and type(value) is float else np.asarray(value).astype(dtype).item()
     else:
         raise DTypeError("masked_fill", "value", "a number or a Tensor", type(value).__name__)
     return Where.apply(mask, value, x)
