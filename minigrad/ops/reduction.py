@@ -166,17 +166,6 @@ def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any
     return total / Tensor._wrap(counts.astype(total.array.dtype))
 
 
-def numel(input: Tensor) -> int:
-    """The number of elements.
-
-    Example:
-        >>> import minigrad
-        >>> minigrad.numel(minigrad.zeros(2, 3))
-        6
-    """
-    return check_dtype("numel", "input", input, "biuf").array.size
-
-
 # ---------------------------------------------------------------------- truth values
 
 
@@ -310,7 +299,6 @@ __all__ = [
     "mean",
     "nanmean",
     "nansum",
-    "numel",
     "sum",
 ]
 METHODS = ("all", "any", "count_nonzero", "logsumexp", "mean", "nanmean", "nansum", "sum", "sum_to_size")
