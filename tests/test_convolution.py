@@ -76,3 +76,9 @@ def test_linear_of_many_dimensions_is_one_product() -> None:
     F.linear(x, w).sum().backward()
     assert np.allclose(w.grad.numpy(), x.detach().numpy().sum(axis=(0, 1)), atol=1e-12)
     assert np.allclose(x.grad.numpy(), w.detach().numpy().sum(axis=0), atol=1e-12)
+
+
+@pytest.mark.parametrize("convolution", [F.conv2d, F.conv_transpose2d])
+def test_groups_as_numpys_integer(convolution: Any) -> None:
+    x, w = tensor(1, 4, 3, 3), tensor(4, 2, 2, 2)
+    assert np.array_equal(convolution(x, w, groups=np.int64(2)).numpy(), convolution(x, w, groups=2).numpy())

@@ -20,6 +20,7 @@ from minigrad.core.tensor import Tensor
 from minigrad.errors import ArgumentError, DTypeError, ShapeError
 from minigrad.kernels import conv2d as kernel
 from minigrad.ops.dense import check_operands
+from minigrad.ops.dims import whole
 from minigrad.ops.geometry import numbers
 from minigrad.ops.padding import pad
 from minigrad.ops.reduction import Sum
@@ -166,7 +167,7 @@ def _conv(
         raise ArgumentError(where, "padding", "a number, a tuple, 'same' or 'valid'", repr(padding))
     else:
         pads = tuple((p, p) for p in numbers(where, "padding", padding, spatial, 0))
-    _check_groups(where, "weight", "output channels", w.array.shape, groups)
+    groups = _check_groups(where, "output channels", w.array.shape, groups)
     shape = x.array.shape
     channels = shape[-spatial - 1]
     if channels != w.array.shape[1] * groups:
@@ -176,9 +177,7 @@ def _conv(
             f"{w.array.shape[1] * groups} channels, as weight has shape {w.array.shape} and groups={groups}",
             f"{channels} channels in shape {shape}",
         )
-    if b is not None and b.array.shape != w.array.shape[:1]:
-        expected = f"shape ({w.array.shape[0]},), one value for each output channel"
-        raise ShapeError(where, "bias", expected, f"shape {b.array.shape}")
+    _check_bias(where, b, w.array.shape[0])
     spans = tuple(d * (k - 1) + 1 for d, k in zip(spread, kernel_size, strict=True))
     padded = tuple(s + p[0] + p[1] for s, p in zip(shape[-spatial:], pads, strict=True))
     if any(size < span for size, span in zip(padded, spans, strict=True)):
@@ -280,13 +279,11 @@ def _conv_transpose(
     pads = numbers(where, "padding", padding, spatial, 0)
     extra = numbers(where, "output_padding", output_padding, spatial, 0)
     spread = numbers(where, "dilation", dilation, spatial, 1)
-    _check_groups(where, "weight", "input channels", w_shape, groups)
+    groups = _check_groups(where, "input channels", w_shape, groups)
     if shape[-spatial - 1] != w_shape[0]:
         expected = f"{w_shape[0]} channels, as weight has shape {w_shape}"
         raise ShapeError(where, "input", expected, f"{shape[-spatial - 1]} channels in shape {shape}")
-    if b is not None and b.array.shape != (w_shape[1] * groups,):
-        expected = f"shape ({w_shape[1] * groups},), one value for each output channel"
-        raise ShapeError(where, "bias", expected, f"shape {b.array.shape}")
+    _check_bias(where, b, w_shape[1] * groups)
     if any(e >= max(s, d) for e, s, d in zip(extra, steps, spread, strict=True)):
         raise ArgumentError(where, "output_padding", f"less than stride {steps} or dilation {spread}", str(extra))
     # The kernel's padding at the end is cut by what output_padding adds; what exceeds it makes the output larger.
@@ -332,11 +329,19 @@ def _check_ranks(where: str, spatial: int, x: Tensor, w: Tensor, b: Tensor | Non
     return x.array.ndim == spatial + 2
 
 
-def _check_groups(where: str, name: str, channels: str, shape: tuple[int, ...], groups: Any) -> None:
-    if not isinstance(groups, int) or groups < 1:
-        raise ArgumentError(where, "groups", "a whole number of at least 1", repr(groups))
+def _check_groups(where: str, channels: str, shape: tuple[int, ...], groups: Any) -> int:
+    groups = whole(where, "groups", groups)
+    if groups < 1:
+        raise ArgumentError(where, "groups", "a whole number of at least 1", str(groups))
     if shape[0] % groups:
-        raise ShapeError(where, name, f"a number of {channels} that groups={groups} divides", f"shape {shape}")
+        raise ShapeError(where, "weight", f"a number of {channels} that groups={groups} divides", f"shape {shape}")
+    return groups
+
+
+def _check_bias(where: str, b: Tensor | None, channels: int) -> None:
+    if b is not None and b.array.shape != (channels,):
+        expected = f"shape ({channels},), one value for each output channel"
+        raise ShapeError(where, "bias", expected, f"shape {b.array.shape}")
 
 
 __all__ = ["conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d"]
