@@ -38,6 +38,7 @@ def _programs(m: Any) -> list[Any]:
     lines += [tuple(m.Tensor(2, 3).shape), tuple(m.Tensor(0).shape), tuple(m.Tensor().shape), m.Tensor([5]).tolist()]
     lines += [tuple(m.Tensor(x.size()).shape), m.Tensor(m.tensor([2, 3])).tolist(), m.LongTensor(x.long()).tolist()]
     lines += [x.type(f"{m.__name__}.LongTensor").tolist(), x.is_cuda, x.is_cpu, x.get_device()]
+    lines += [x.element_size(), x.nelement(), x.ndimension(), x.is_contiguous(), x.t().is_contiguous()]
     leaf = m.autograd.Variable(x, requires_grad=True)
     (grad,) = m.autograd.grad(outputs=(leaf * leaf).sum(), inputs=leaf, create_graph=True, retain_graph=True, only_inputs=True)
     lines += [grad.tolist(), x.requires_grad, leaf.data_ptr() == x.data_ptr(), m.cuda.is_available(), m.cuda.device_count()]
@@ -56,7 +57,7 @@ def test_older_names_give_what_the_new_ones_do() -> None:
         same = dtype == "float32"
         assert lines[9 * at : 9 * at + 9] == [made, dtype, (2, 0, 3), (0,), True, same, f"m.{name}", f"m.{name}", f"m.{name}"]
     shapes = [(2, 3), (0,), (0,), [5.0], (2, 3), [2.0, 3.0], [[0, 1, 2], [3, 4, 5]], [[0, 1, 2], [3, 4, 5]]]
-    rest = [False, True, -1, [[0.0, 2.0, 4.0], [6.0, 8.0, 10.0]], False, True, False, 0, 3, "cpu"]
+    rest = [False, True, -1, 4, 6, 2, True, False, [[0.0, 2.0, 4.0], [6.0, 8.0, 10.0]], False, True, False, 0, 3, "cpu"]
     assert lines[9 * len(KINDS) :] == shapes + rest
 
 

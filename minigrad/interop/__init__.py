@@ -1,0 +1,1 @@
+"""Files: what is written and read, whole or not at all."""

@@ -160,7 +160,7 @@ def _summed(parts: list[tuple[Tensor, Labels]], result: Labels) -> Tensor:
             elif size not in (1, sizes[label]):
                 name = "'...'" if isinstance(label, tuple) else repr(label)
                 raise ShapeError("einsum", f"operand {position}", f"size {sizes[label]} or 1 for {name}", str(size))
-    parts = [_without_ones(x, labels, sizes) for x, labels in parts]
+    parts = [_without_ones(x, labels) for x, labels in parts]
     while len(parts) > 1:
         a, b = _cheapest(parts, sizes) if len(parts) > 2 else (0, 1)
         others = [part for position, part in enumerate(parts) if position not in (a, b)]
@@ -182,7 +182,7 @@ def _cheapest(parts: list[tuple[Tensor, Labels]], sizes: dict[Hashable, int]) ->
     return min(pairs, key=lambda pair: math.prod([sizes[label] for label in {*parts[pair[0]][1], *parts[pair[1]][1]}]))
 
 
-def _without_ones(x: Tensor, labels: Labels, sizes: dict[Hashable, int]) -> tuple[Tensor, Labels]:
+def _without_ones(x: Tensor, labels: Labels) -> tuple[Tensor, Labels]:
     """An operand without its dimensions of size 1: along them it multiplies all alike."""
     shape = x.array.shape
     if 1 not in shape:

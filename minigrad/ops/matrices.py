@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.device import Array, array_module, quiet
+from minigrad.core.device import Array, array_module
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError, ShapeError
@@ -89,8 +89,7 @@ class Cholesky(Function):
 
 def _solved(where: str, expected: str, got: str, solve: Callable[..., Array], *arrays: Array) -> Array:
     try:
-        with quiet():
-            return solve(*arrays)
+        return solve(*arrays)
     except np.linalg.LinAlgError as error:
         raise ArgumentError(where, "A", expected, got) from error
 

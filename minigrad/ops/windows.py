@@ -58,7 +58,7 @@ class Unfold(Function):
 
 
 class Fold(Function):
-    """The transpose of ``Unfold``: each column is added back to the window it stands for;  dy = Unfold(dx)."""
+    """x̂[n, c, i s + k d, j s + l d] = Σ y[n, (c, k, l), (i, j)], x̂ cut to x;  dy = Unfold(dx). The transpose of ``Unfold``."""
 
     def forward(ctx, y: Array, windows: Geometry) -> Array:
         ctx.windows = windows

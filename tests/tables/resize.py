@@ -30,7 +30,6 @@ def f(name, *args, **options):
 
 
 SIZES = {"up": {"size": (5, 4)}, "down": {"size": (2, 3)}, "to one": {"size": 1}, "by": {"scale_factor": (1.7, 0.6)}}
-LINES = {1: "linear", 2: "bilinear"}
 
 CASES = [
     Case("pad/last", pad((1, 2)), normal(2, 3)),
