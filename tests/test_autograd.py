@@ -1193,3 +1193,9 @@ def test_the_walk_knows_who_holds_a_result() -> None:
     held = [alone]
     for result in (alone,):
         assert not walk._is_alone(result) and held
+
+
+@pytest.mark.parametrize("switch", [minigrad.enable_grad, minigrad.no_grad, minigrad.inference_mode])
+def test_an_op_takes_thousands_of_tensors(switch: Callable[[], Any]) -> None:
+    with switch():
+        assert minigrad.cat([minigrad.ones(2)] * 3000).sum().item() == 6000

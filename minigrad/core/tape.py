@@ -59,7 +59,7 @@ passes must have the shape and dtype of the input. (A plain tuple, because one i
 """
 
 _new = object.__new__
-_NO_EDGES = [(None,) * count for count in range(1000)]
+_NO_EDGES = [(None,) * count for count in range(16)]  # made once for the ops of few arguments, which are nearly all
 
 
 class Function:
@@ -133,7 +133,8 @@ class Function:
         else:
             for arg in args:
                 arrays.append(arg.array if isinstance(arg, Tensor) else arg)
-            node.edges = _NO_EDGES[len(args)]
+            count = len(args)
+            node.edges = _NO_EDGES[count] if count < 16 else (None,) * count
         token = None if ERRORS.get() is IGNORED else ERRORS.set(IGNORED)  # inf and nan come silently, as inside quiet()
         try:
             result = cls.forward(*arrays, **kwargs) if kwargs else cls.forward(*arrays)
