@@ -17,7 +17,7 @@ from scipy import stats
 import minigrad
 from minigrad.core.random import DEFAULT_SEED, default_generator
 from minigrad.errors import ArgumentError, DTypeError, MinigradError, ShapeError, StateError
-from minigrad.ops import sampling
+from minigrad.ops import draws
 
 COUNT = 100_000
 RECORDED: dict[str, list] = {
@@ -144,14 +144,14 @@ def test_bernoulli_has_the_probabilities_asked_for() -> None:
     share = minigrad.bernoulli(p.expand(COUNT, 5)).mean(0).numpy()
     assert share[0] == 0 and share[4] == 1
     assert np.abs(share - p.numpy()).max() < 4 * 0.5 / math.sqrt(COUNT)
-    assert abs(sampling.keep_mask("dropout", (COUNT,), 0.3, np).mean() - 0.3) < 4 * 0.5 / math.sqrt(COUNT)
+    assert abs(draws.keep_mask("dropout", (COUNT,), 0.3, np).mean() - 0.3) < 4 * 0.5 / math.sqrt(COUNT)
 
 
 @pytest.mark.parametrize("p", [0, 0.0, 1e-9, 2.0**-24, 0.3, 0.5, 1 / 3, 1 - 2.0**-24, 1 - 2.0**-30, 1.0, 1, True])
 @pytest.mark.parametrize("shape", [(), (0,), (7,), (101, 33)])
 def test_a_mask_is_a_comparison_of_uniforms(p: float, shape: tuple[int, ...]) -> None:
     a, b = seeded(2), seeded(2)
-    mask = sampling.keep_mask("dropout", shape, p, np, a)
+    mask = draws.keep_mask("dropout", shape, p, np, a)
     assert mask.dtype == bool and mask.shape == shape
     assert np.array_equal(mask, minigrad.rand(shape, generator=b).numpy() < p)
     assert np.array_equal(a.get_state(), b.get_state())

@@ -18,9 +18,9 @@ from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError, ShapeError
 from minigrad.ops.choice import Clamp
+from minigrad.ops.draws import uniform_array
 from minigrad.ops.inplace import alter
 from minigrad.ops.operands import cast, check_dtype
-from minigrad.ops.sampling import uniform_array
 
 _HALF, _SINGLE = np.dtype(np.float16), np.dtype(np.float32)
 

@@ -11,8 +11,8 @@ from minigrad.core.device import Array, array_module
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError, ShapeError
+from minigrad.ops.draws import keep_mask
 from minigrad.ops.inplace import alter
-from minigrad.ops.sampling import keep_mask
 
 ALPHA = 1.7580993408473766  # scale times alpha of selu: what a unit far below 0 gives is -ALPHA
 

@@ -1,18 +1,9 @@
-"""Random tensors, from the streams of the generators.
-
-The words come from ``minigrad.kernels.random``, the same on every device. What is drawn depends only on the seed, on what
-was drawn before, and on shape and dtype; memory layout plays no part.
-
-The functions on arrays (``uniform_array``, ``normal_array``, ``exponential_array``, ``integer_array``, ``bernoulli_array``,
-``keep_mask``) stand behind ``Tensor.uniform_``, ``normal_``, ``exponential_``, ``random_``, ``bernoulli_`` and behind dropout:
-``tensor.array[...] = uniform_array("uniform_", shape, dtype, xp, low, high, generator)``. Nothing drawn has a derivative.
-"""
+"""Random tensors, from the streams of the generators. How their arrays are drawn is in ``minigrad/ops/draws.py``."""
 
 from __future__ import annotations
 
 import math
 import operator
-import sys
 from typing import Any
 
 import numpy as np
@@ -26,190 +17,18 @@ from minigrad.errors import ArgumentError, DTypeError, ShapeError
 from minigrad.kernels import random as streams
 from minigrad.ops.creation import number_of
 from minigrad.ops.dims import sizes
+from minigrad.ops.draws import (
+    MANTISSA,
+    bernoulli_array,
+    check_float,
+    integer_array,
+    normal_array,
+    uniform_array,
+    unit_normal,
+    unit_uniform,
+)
 
-_HALF, _SINGLE, _DOUBLE = np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.float64)
-_LONG = np.dtype(np.int64)
-_MANTISSA = {_HALF: 11, _SINGLE: 24, _DOUBLE: 53}  # a float dtype holds every integer up to 2 to the power of this
-
-# ---------------------------------------------------------------------- arrays
-
-
-def _uniform(shape: tuple[int, ...], dtype: DType, xp: Any, generator: Generator) -> Array:
-    """Numbers in [0, 1) of a float dtype. float16 ones are multiples of 2**-11: rounding would give 1."""
-    kind = _DOUBLE if dtype == _DOUBLE else _SINGLE
-    key, block = generator.reserve(streams.blocks_used("uniform", math.prod(shape), kind))
-    drawn = streams.uniform(key, block, shape, kind, xp)
-    return drawn if dtype == kind else (xp.floor(drawn * 2.0**11) * 2.0**-11).astype(dtype)
-
-
-def _below(shape: tuple[int, ...], p: float, xp: Any, generator: Generator) -> Array:
-    """``_uniform(shape, float32) < p`` without the floats: h 2**-32 < p, with p rounded up to a multiple of 2**-24."""
-    count = math.prod(shape)
-    key, block = generator.reserve(streams.blocks_used("uniform", count, _SINGLE))
-    limit = math.ceil(float(np.float32(p)) * 2.0**24) << 8
-    if limit >= 1 << 32:
-        return xp.ones(shape, bool)
-    halves = streams.words(key, block, -(-count // 2), xp).view(np.uint32)
-    if sys.byteorder == "big":
-        halves = halves.reshape(-1, 2)[:, ::-1].reshape(-1)
-    return (halves[:count] < limit).reshape(shape)
-
-
-def _normal(shape: tuple[int, ...], dtype: DType, xp: Any, generator: Generator) -> Array:
-    kind = _DOUBLE if dtype == _DOUBLE else _SINGLE
-    key, block = generator.reserve(streams.blocks_used("normal", math.prod(shape), kind))
-    drawn = streams.normal(key, block, shape, kind, xp)
-    return drawn if dtype == kind else drawn.astype(dtype)
-
-
-def _check_float(where: str, dtype: DType) -> None:
-    if dtype.kind != "f":
-        raise DTypeError(where, "dtype", "float16, float32 or float64", str(dtype), "Draw floats and convert them with .to()")
-
-
-def uniform_array(
-    where: str,
-    shape: tuple[int, ...],
-    dtype: DType,
-    xp: Any,
-    low: float = 0.0,
-    high: float = 1.0,
-    generator: Generator | None = None,
-) -> Array:
-    """Numbers spread evenly over [low, high). ``high`` itself never comes, also where rounding would give it.
-
-    Raises:
-        ArgumentError: ``low`` lies above ``high``, or one is not finite.
-        DTypeError: no float dtype.
-    """
-    _check_float(where, dtype)
-    low, high = float(number_of(where, "from", low)), float(number_of(where, "to", high))
-    if not (math.isfinite(low) and math.isfinite(high) and low <= high):
-        raise ArgumentError(where, "from, to", "finite numbers, the first not above the second", f"{low}, {high}")
-    drawn = _uniform(shape, dtype, xp, generator_or_default(where, generator))
-    if (low, high) == (0.0, 1.0):
-        return drawn
-    with quiet():
-        drawn *= high - low
-        drawn += low
-        if low < high:
-            top = xp.nextafter(xp.asarray(high, dtype=dtype), xp.asarray(low, dtype=dtype))
-            xp.minimum(drawn, top, out=drawn)
-    return drawn
-
-
-def normal_array(
-    where: str,
-    shape: tuple[int, ...],
-    dtype: DType,
-    xp: Any,
-    mean: float = 0.0,
-    std: float = 1.0,
-    generator: Generator | None = None,
-) -> Array:
-    """Numbers of the normal distribution with this mean and standard deviation.
-
-    Raises:
-        ArgumentError: ``std`` is negative.
-        DTypeError: no float dtype.
-    """
-    _check_float(where, dtype)
-    mean, std = float(number_of(where, "mean", mean)), float(number_of(where, "std", std))
-    if not std >= 0:
-        raise ArgumentError(where, "std", "0 or more", str(std))
-    drawn = _normal(shape, dtype, xp, generator_or_default(where, generator))
-    if std != 1:
-        drawn *= std
-    if mean != 0:
-        drawn += mean
-    return drawn
-
-
-def exponential_array(
-    where: str, shape: tuple[int, ...], dtype: DType, xp: Any, lambd: float = 1.0, generator: Generator | None = None
-) -> Array:
-    """Waiting times, all above 0, of events that come ``lambd`` to a unit of time: -log(1 - u) / lambd.
-
-    Raises:
-        ArgumentError: ``lambd`` is not above 0.
-        DTypeError: no float dtype.
-    """
-    _check_float(where, dtype)
-    if not lambd > 0:
-        raise ArgumentError(where, "lambd", "above 0", str(lambd))
-    drawn = _uniform(shape, _DOUBLE if dtype == _DOUBLE else _SINGLE, xp, generator_or_default(where, generator))
-    with quiet():
-        drawn = (-xp.log1p(-drawn) / float(lambd)).astype(dtype, copy=False)
-    smallest = xp.asarray(float(np.finfo(dtype).tiny), dtype=dtype)
-    return xp.maximum(drawn, smallest, out=drawn if drawn.ndim else None)
-
-
-def integer_array(
-    where: str,
-    shape: tuple[int, ...],
-    dtype: DType,
-    xp: Any,
-    low: int = 0,
-    high: int | None = None,
-    generator: Generator | None = None,
-) -> Array:
-    """Whole numbers from ``low`` to ``high - 1``, each as likely; without ``high`` up to the largest of the dtype.
-
-    Raises:
-        ArgumentError: there is no number in the range, one that the dtype cannot hold, or more than 2**63 of them.
-        DTypeError: a bound is no integer.
-    """
-    most = 1 if dtype.kind == "b" else 2 ** _MANTISSA[dtype] if dtype.kind == "f" else int(np.iinfo(dtype).max)
-    least = 0 if dtype.kind == "b" else -most if dtype.kind == "f" else int(np.iinfo(dtype).min)
-    try:
-        low = operator.index(low)
-        high = most + 1 if high is None else operator.index(high)
-    except TypeError:
-        raise DTypeError(where, "low, high", "integers", f"{low!r}, {high!r}") from None
-    if low >= high:
-        raise ArgumentError(where, "low, high", "low below high", f"{low}, {high}")
-    if low < least or high - 1 > most or high - low > 1 << 63:
-        reason = f"from {least} to {most} of {dtype}, at most 2**63 of them"
-        raise ArgumentError(where, "low, high", reason, f"{low} to {high - 1}")
-    owner = generator_or_default(where, generator)
-    key, block = owner.reserve(streams.blocks_used("integers", math.prod(shape)))
-    return streams.integers(key, block, shape, low, high, xp).astype(dtype, copy=False)
-
-
-def bernoulli_array(
-    where: str, shape: tuple[int, ...], dtype: DType, xp: Any, p: Any, generator: Generator | None = None
-) -> Array:
-    """1 with probability ``p`` (a number, or an array that broadcasts to ``shape``), else 0.
-
-    Raises:
-        ArgumentError: a probability below 0, above 1, or NaN.
-        ShapeError: the array does not broadcast to ``shape``.
-    """
-    owner = generator_or_default(where, generator)
-    if not hasattr(p, "shape"):
-        p = number_of(where, "p", p)
-        if not 0 <= p <= 1:
-            raise ArgumentError(where, "p", "a probability from 0 to 1", str(p))
-        return _below(shape, p, xp, owner).astype(dtype, copy=False)
-    if not bool(((p >= 0) & (p <= 1)).all()):
-        raise ArgumentError(where, "p", "probabilities from 0 to 1", f"numbers from {p.min()} to {p.max()}")
-    try:
-        wide = xp.broadcast_to(p, shape)
-    except ValueError:
-        raise ShapeError(where, "p", f"a shape that broadcasts to {shape}", str(tuple(p.shape))) from None
-    return (_uniform(shape, _DOUBLE if p.dtype == _DOUBLE else _SINGLE, xp, owner) < wide).astype(dtype, copy=False)
-
-
-def keep_mask(where: str, shape: tuple[int, ...], keep: float, xp: Any, generator: Generator | None = None) -> Array:
-    """Truth values, each true with probability ``keep``: what dropout leaves standing.
-
-    Raises:
-        ArgumentError: ``keep`` is no probability.
-    """
-    return bernoulli_array(where, shape, np.dtype(np.bool_), xp, keep, generator)
-
-
-# ---------------------------------------------------------------------- tensors
+_DOUBLE, _LONG = np.dtype(np.float64), np.dtype(np.int64)
 
 
 def _place(where: str, size: tuple, named: Any, dtype: Any, device: Any, otherwise: DType | None = None) -> tuple:
@@ -357,7 +176,7 @@ def randperm(
     if n < 0:
         raise ArgumentError("randperm", "n", "0 or more", str(n))
     _, kind, xp = _place("randperm", (n,), None, dtype, device, _LONG)
-    most = 1 if kind.kind == "b" else 2 ** _MANTISSA[kind] if kind.kind == "f" else int(np.iinfo(kind).max)
+    most = 1 if kind.kind == "b" else 2 ** MANTISSA[kind] if kind.kind == "f" else int(np.iinfo(kind).max)
     if n - 1 > most:
         raise ArgumentError("randperm", "n", f"at most {most + 1}, what {kind} tells apart", str(n))
     key, block = generator_or_default("randperm", generator).reserve(streams.blocks_used("permutation", n))
@@ -436,7 +255,7 @@ def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | N
     """
     array = check_tensor("bernoulli", "input", input).array
     if p is None:
-        _check_float("bernoulli", array.dtype)
+        check_float("bernoulli", array.dtype)
     chance = array if p is None else p
     drawn = bernoulli_array("bernoulli", tuple(array.shape), array.dtype, array_module(array), chance, generator)
     return Tensor._wrap(drawn)
@@ -470,7 +289,7 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
     """
     array = check_tensor("multinomial", "input", input).array
     xp = array_module(array)
-    _check_float("multinomial", array.dtype)
+    check_float("multinomial", array.dtype)
     if array.ndim not in (1, 2):
         raise ShapeError("multinomial", "input", "(categories,) or (rows, categories)", f"shape {tuple(array.shape)}")
     try:
@@ -502,7 +321,7 @@ def _with_replacement(weights: Array, count: int, xp: Any, owner: Generator) -> 
     """The first category at which the sum of weights passes a drawn share of the total."""
     sums = xp.cumsum(weights / weights.max(axis=1, keepdims=True), axis=1)
     total = sums[:, -1:]
-    drawn = _uniform((weights.shape[0], count), _DOUBLE, xp, owner) * total
+    drawn = unit_uniform((weights.shape[0], count), _DOUBLE, xp, owner) * total
     drawn = xp.minimum(drawn, xp.nextafter(total, xp.zeros_like(total)))  # the product may round up to the total
     found = xp.empty(drawn.shape, _LONG)
     for row in range(len(sums)):
@@ -511,7 +330,7 @@ def _with_replacement(weights: Array, count: int, xp: Any, owner: Generator) -> 
 
 
 def _without(weights: Array, count: int, xp: Any, owner: Generator) -> Array:
-    times = -xp.log1p(-_uniform(tuple(weights.shape), _DOUBLE, xp, owner)) / weights
+    times = -xp.log1p(-unit_uniform(tuple(weights.shape), _DOUBLE, xp, owner)) / weights
     times = xp.where(weights > 0, times, math.inf)
     return xp.argsort(times, axis=1, kind="stable")[:, :count].astype(_LONG, copy=False)
 
@@ -555,7 +374,7 @@ def normal(
     parts = [part.array if isinstance(part, Tensor) else number_of("normal", name, part) for name, part in named]
     arrays = [part for part in parts if not isinstance(part, (int, float))]
     for array in arrays:
-        _check_float("normal", array.dtype)
+        check_float("normal", array.dtype)
     if isinstance(std, Tensor) and not bool((parts[1] >= 0).all()):
         raise ArgumentError("normal", "std", "0 or more", f"numbers from {float(parts[1].min())}")
     if not isinstance(std, Tensor) and not parts[1] >= 0:
@@ -567,7 +386,7 @@ def normal(
         shapes = " and ".join(str(tuple(array.shape)) for array in arrays)
         raise ShapeError("normal", "mean, std", "shapes that broadcast", shapes) from None
     kind = np.result_type(*[array.dtype for array in arrays])
-    drawn = _normal(shape, kind, xp, generator_or_default("normal", generator))
+    drawn = unit_normal(shape, kind, xp, generator_or_default("normal", generator))
     return Tensor._wrap(drawn * parts[1] + parts[0])
 
 

@@ -10,8 +10,8 @@ from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError
 from minigrad.ops.activation import activate
 from minigrad.ops.dims import one_dim
+from minigrad.ops.draws import exponential_array
 from minigrad.ops.operands import cast, dtype_or
-from minigrad.ops.sampling import exponential_array
 
 
 class Softmax(Function):

@@ -11,7 +11,7 @@ from minigrad.core.device import Array, array_module, quiet
 from minigrad.core.tape import hang
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import DTypeError, ShapeError
-from minigrad.ops import sampling
+from minigrad.ops import draws
 from minigrad.ops.indexing import IndexPut, index_put, normalise_index, put
 from minigrad.ops.inplace import alter, assign, check_writable, overwrite, records
 from minigrad.ops.parts import Slice
@@ -96,7 +96,7 @@ def uniform_(input: Tensor, from_: float = 0.0, to: float = 1.0, *, generator: A
         >>> minigrad.zeros(2).uniform_(3, 3)
         tensor([3., 3.])
     """
-    return _draw("uniform_", sampling.uniform_array, input, from_, to, generator)
+    return _draw("uniform_", draws.uniform_array, input, from_, to, generator)
 
 
 def normal_(input: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Any = None) -> Tensor:
@@ -107,7 +107,7 @@ def normal_(input: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: An
         >>> minigrad.zeros(3).normal_(5, 0)
         tensor([5., 5., 5.])
     """
-    return _draw("normal_", sampling.normal_array, input, mean, std, generator)
+    return _draw("normal_", draws.normal_array, input, mean, std, generator)
 
 
 def exponential_(input: Tensor, lambd: float = 1.0, *, generator: Any = None) -> Tensor:
@@ -118,7 +118,7 @@ def exponential_(input: Tensor, lambd: float = 1.0, *, generator: Any = None) ->
         >>> bool((minigrad.zeros(3).exponential_() > 0).all())
         True
     """
-    return _draw("exponential_", sampling.exponential_array, input, lambd, generator)
+    return _draw("exponential_", draws.exponential_array, input, lambd, generator)
 
 
 def random_(input: Tensor, from_: int = 0, to: int | None = None, *, generator: Any = None) -> Tensor:
@@ -129,7 +129,7 @@ def random_(input: Tensor, from_: int = 0, to: int | None = None, *, generator: 
         >>> minigrad.ones(3, dtype=minigrad.int64).random_(1)
         tensor([0, 0, 0])
     """
-    return _draw("random_", sampling.integer_array, input, *((0, from_) if to is None and from_ else (from_, to)), generator)
+    return _draw("random_", draws.integer_array, input, *((0, from_) if to is None and from_ else (from_, to)), generator)
 
 
 def bernoulli_(input: Tensor, p: Any = 0.5, *, generator: Any = None) -> Tensor:
@@ -140,7 +140,7 @@ def bernoulli_(input: Tensor, p: Any = 0.5, *, generator: Any = None) -> Tensor:
         >>> minigrad.zeros(3).bernoulli_(1)
         tensor([1., 1., 1.])
     """
-    return _draw("bernoulli_", sampling.bernoulli_array, input, p.array if isinstance(p, Tensor) else p, generator)
+    return _draw("bernoulli_", draws.bernoulli_array, input, p.array if isinstance(p, Tensor) else p, generator)
 
 
 def _draw(where: str, draw: Callable[..., Array], x: Tensor, *options: Any) -> Tensor:
