@@ -40,7 +40,7 @@ class AdaptiveAvgPool(Function):
 
 
 class AdaptiveAvgSpread(Function):
-    """The transpose of ``AdaptiveAvgPool``."""
+    """x = y / size of the window, spread over it;  dy = AdaptiveAvgPool of dx. The transpose of ``AdaptiveAvgPool``."""
 
     def forward(ctx, y: Array, size: tuple[int, int]) -> Array:
         ctx.output_size = y.shape[2:]

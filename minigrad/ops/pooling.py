@@ -66,7 +66,7 @@ class AvgPool(Function):
 
 
 class AvgSpread(Function):
-    """The transpose of ``AvgPool``: x = y / size of the window, spread over it;  dy = AvgPool of dx."""
+    """x = y / size of the window, spread over it;  dy = AvgPool of dx. The transpose of ``AvgPool``."""
 
     def forward(ctx, y: Array, size: tuple[int, int], windows: dict[str, Any]) -> Array:
         ctx.windows = windows
