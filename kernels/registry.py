@@ -101,8 +101,11 @@ _choice = _Choice()
 
 def _names() -> dict[str, str]:
     if _choice.names is None:
+        wish = os.environ.get(ENVIRONMENT_CHECK, "")
+        if wish not in ("", "0", "1"):
+            raise KernelError("kernels", ENVIRONMENT_CHECK, "0 or 1", repr(wish))
         _choice.names = _parse(os.environ.get(ENVIRONMENT, ""))
-        _choice.check = os.environ.get(ENVIRONMENT_CHECK, "") not in ("", "0")
+        _choice.check = wish == "1"
     return _choice.names
 
 

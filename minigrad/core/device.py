@@ -238,7 +238,12 @@ def get_default_device() -> device:
     if _default.device is not None:
         return _default.device
     name = os.environ.get("MINIGRAD_DEVICE")
-    return device(name) if name else CPU
+    if not name:
+        return CPU
+    try:
+        return device(name)
+    except ArgumentError as error:
+        raise ArgumentError("MINIGRAD_DEVICE", error.argument, error.expected, error.got, error.remedy) from error
 
 
 def set_default_device(where: str | device | None) -> None:

@@ -117,7 +117,8 @@ class DataLoader:
             return batches if not self.num_workers else self._ahead(1, lambda _: next(batches, _END), itertools.repeat(None))
         make: Callable[[Any], Any] = self._sample if self.batch_sampler is None else self._batch
         orders: Iterator[Any] = iter((self.sampler or ()) if self.batch_sampler is None else self.batch_sampler)
-        return map(make, orders) if not self.num_workers else self._ahead(self.num_workers, make, orders)
+        # a generator, because map would take a StopIteration that the data set raises for the end of the data
+        return (make(order) for order in orders) if not self.num_workers else self._ahead(self.num_workers, make, orders)
 
     def _sample(self, index: int) -> Any:
         return self.collate_fn(self.dataset[index])
@@ -132,7 +133,8 @@ class DataLoader:
     def _stream(self) -> Iterator[Any]:
         samples = iter(self.dataset)
         if self.batch_size is None:
-            yield from map(self.collate_fn, samples)
+            for sample in samples:
+                yield self.collate_fn(sample)
             return
         while batch := list(itertools.islice(samples, self.batch_size)):
             if len(batch) == self.batch_size or not self.drop_last:

@@ -122,7 +122,10 @@ def load(f: Any, map_location: Any = None, *, weights_only: bool = True) -> Any:
 def _path(where: str, f: Any) -> str:
     if not isinstance(f, (str, os.PathLike)):
         raise DTypeError(where, "f", "the name of a file, or an open one", type(f).__name__)
-    return os.fsdecode(f)
+    path = os.fsdecode(f)
+    if "\0" in path:
+        raise FileFormatError(where, "f", "the name of a file", repr(path))
+    return path
 
 
 def _place(map_location: Any) -> _device:

@@ -48,7 +48,7 @@ class _ModulesByNumber(Module):
         return list(self._modules)[place_in_list(type(self).__name__, index, len(self))]
 
     def __setitem__(self, index: int, module: Module) -> None:
-        self._modules[self._key(index)] = _check_module(type(self).__name__, module)
+        self.add_module(self._key(index), _check_module(type(self).__name__, module))
 
     def append(self, module: Module) -> Self:
         """Add a module at the end."""
@@ -58,7 +58,8 @@ class _ModulesByNumber(Module):
         """Put a module before place ``index``."""
         modules = self._list()
         place = place_in_list(type(self).__name__, index, len(modules), past_end=True)
-        modules.insert(place, _check_module(type(self).__name__, module))
+        self._check_no_circle(str(place), _check_module(type(self).__name__, module))
+        modules.insert(place, module)
         self._fill(modules)
         return self
 

@@ -73,6 +73,12 @@ class Module(Hookable, Stateful):
         hint = "" if "_parameters" in own else ": call super().__init__() first in its __init__"
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}")
 
+    def _check_no_circle(self, name: str, module: Module | None) -> None:
+        """Every walk over the modules would go round for ever."""
+        if module is self or (module is not None and module._modules and any(inner is self for inner in module.modules())):
+            remedy = "Keep it in a list, which is no part of the module, if you need to reach it"
+            raise ArgumentError(type(self).__name__, name, "a module that does not hold this one", "one that does", remedy)
+
     def __setattr__(self, name: str, value: Any) -> None:
         own = self.__dict__
         if isinstance(value, (Parameter, Module, Buffer)):
@@ -90,6 +96,7 @@ class Module(Hookable, Stateful):
             if isinstance(value, Parameter):
                 self.register_parameter(name, value)
             elif isinstance(value, Module):
+                self._check_no_circle(name, value)
                 own["_modules"][name] = value
             else:
                 self.register_buffer(name, value, value.persistent)
@@ -181,6 +188,7 @@ class Module(Hookable, Stateful):
         if module is not None and not isinstance(module, Module):
             raise DTypeError("register_module", str(name), "a Module or None", type(module).__name__)
         self._check_name("register_module", name, self._modules)
+        self._check_no_circle(name, module)
         self._modules[name] = module
 
     add_module = register_module

@@ -70,10 +70,14 @@ def _from_sequences(where: str, data: Any, wanted: DType | None) -> np.ndarray:
         text = f"{type(data).__name__} with {', '.join(sorted(str(getattr(kind, '__name__', kind)) for kind in found))}"
         raise DTypeError(where, "data", "numbers, nested sequences of them, an array or a Tensor", text) from None
     except (ValueError, TypeError) as error:
+        if "maximum number of dimension" in str(error):
+            raise ShapeError(where, "data", "at most 64 levels of sequences", "more") from error
         if "inhomogeneous" not in str(error):
             raise DTypeError(where, "data", f"numbers that {wanted} can hold", str(error)) from error
         remedy = "Pad them, or make one tensor for each"
         raise ShapeError(where, "data", "nested sequences of equal lengths", "unequal ones", remedy) from error
+    except RecursionError:
+        raise ShapeError(where, "data", "at most 64 levels of sequences", "more, or one that holds itself") from None
     except OverflowError as error:
         raise ArgumentError(where, "data", f"numbers that {wanted} can hold", str(error), "Choose another dtype") from error
 

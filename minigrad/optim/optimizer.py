@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import numbers
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -242,7 +243,10 @@ class Optimizer:
         if not faults:
             numbers = [number for group in state_dict["param_groups"] for number in group["params"]]
             places = {str(number): (i, p) for i, (number, p) in enumerate(zip(numbers, self._all(), strict=True))}
-            for number, values in state_dict["state"].items():
+            states = state_dict["state"]
+            if not isinstance(states, Mapping) or not all(isinstance(values, Mapping) for values in states.values()):
+                faults, states = ["state, which is no dict of dicts"], {}
+            for number, values in states.items():
                 if str(number) not in places:
                     faults.append(f"state of parameter {number}, which is in no group")
                     continue
@@ -261,16 +265,22 @@ class Optimizer:
             own.update({key: _like(own.get(key), value) for key, value in settings.items()})
 
     def _group_faults(self, groups: Any) -> list[str]:
+        if not isinstance(groups, (list, tuple)) or not all(isinstance(group, Mapping) for group in groups):
+            return ["param_groups, which is no list of dicts"]
         if len(groups) != len(self.param_groups):
             return [f"{len(groups)} parameter groups, where the optimiser has {len(self.param_groups)}"]
         faults = []
         for i, (own, loaded) in enumerate(zip(self.param_groups, groups, strict=True)):
-            if len(loaded.get("params", ())) != len(own["params"]):
-                got = len(loaded.get("params", ()))
+            numbers = loaded.get("params", ())
+            got = len(numbers) if isinstance(numbers, (list, tuple)) else 0
+            if got != len(own["params"]):
                 faults.append(f"group {i} with {got} parameters, where the optimiser has {len(own['params'])}")
             missing = [setting for setting in self.defaults if setting not in loaded]
             if missing:
                 faults.append(f"group {i} without {', '.join(missing)}")
+            for key, value in loaded.items():
+                if key != "params" and not same_kind(own.get(key), value):
+                    faults.append(f"{key} of group {i}, {value!r}, where the optimiser has {own[key]!r}")
         return faults
 
     def _state_faults(self, place: int, p: Tensor, values: Any) -> list[str]:
@@ -284,7 +294,10 @@ class Optimizer:
                     faults.append(
                         f"{key} of parameter {place} of shape {shape}, where the parameter has {tuple(p.array.shape)}"
                     )
-            elif key not in self.NUMBERS:
+            elif key in self.NUMBERS:
+                if not same_kind(0.0, value):
+                    faults.append(f"{key} of parameter {place}, {value!r}, which is no number")
+            else:
                 faults.append(f"{key} of parameter {place}, which {type(self).__name__} does not have")
         for key in (*self.STATE, *self.NUMBERS) if values else ():
             if key not in values and key not in self.OPTIONAL:
@@ -352,6 +365,16 @@ def zeros_like(p: Tensor, value: float = 0.0) -> Tensor:
     state = array_module(p.array).empty_like(p.array)
     state.fill(value)
     return Tensor._wrap(state)
+
+
+def same_kind(own: Any, loaded: Any) -> bool:
+    """Whether a loaded setting can stand in the place of ``own``: a number for a number, several for several."""
+    if isinstance(own, (tuple, list)):
+        fits = isinstance(loaded, (tuple, list)) and len(loaded) == len(own)
+        return fits and all(same_kind(one, other) for one, other in zip(own, loaded, strict=True))
+    if isinstance(own, (int, float)) and not isinstance(own, bool):
+        return isinstance(loaded, (numbers.Real, np.ndarray)) or (isinstance(loaded, Tensor) and loaded.array.size == 1)
+    return True
 
 
 def check_number(where: str, name: str, value: Any, low: float = 0.0, high: float | None = None, above: bool = False) -> None:

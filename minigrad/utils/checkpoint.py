@@ -15,12 +15,14 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from minigrad.core import random
+from minigrad.core.hints import checked
 from minigrad.core.modes import enable_grad
 from minigrad.core.tape import Function, hang, mode
 from minigrad.core.tensor import Tensor
 from minigrad.errors import ArgumentError, GradError
 
 
+@checked
 def checkpoint(
     function: Callable[..., Any], *args: Any, use_reentrant: bool = False, preserve_rng_state: bool = True, **kwargs: Any
 ) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 from minigrad.core.hints import check_constructor
 from minigrad.errors import ArgumentError, DTypeError, StateError
-from minigrad.optim.optimizer import Optimizer
+from minigrad.optim.optimizer import Optimizer, same_kind
 
 
 class LRScheduler:
@@ -125,11 +125,17 @@ class LRScheduler:
             StateError: the state lacks something that this schedule has, as one of another kind does.
         """
         own = self.state_dict()
+        where = type(self).__name__
+        if not isinstance(state_dict, Mapping):
+            raise StateError(where, "state_dict", f"one of a {where}", type(state_dict).__name__)
         missing = [name for name in own if name not in state_dict]
         if missing:
             raise StateError(
                 type(self).__name__, "state_dict", f"one of a {type(self).__name__}", f"one without {', '.join(missing)}"
             )
+        for name, value in own.items():
+            if not isinstance(value, (tuple, list)) and not same_kind(value, state_dict[name]):
+                raise StateError(where, name, f"a number, as {value!r}", repr(state_dict[name]), "Nothing was loaded")
         for name, value in state_dict.items():
             if name in own:
                 self._take(name, value, own[name])
