@@ -318,7 +318,7 @@ def test_import_is_quick(tmp_path: Path) -> None:
 
 
 def run(code: str, folder: Path) -> str:
-    """What a fresh interpreter prints, away from the checkout. Bytecode is kept from one call to the next, as where it is used."""
+    """What a fresh interpreter prints, away from the checkout. Bytecode is kept between calls, as where it is installed."""
     environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(folder / "bytecode")}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     done = subprocess.run(
