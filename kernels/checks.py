@@ -76,7 +76,7 @@ def integers(where: str, name: str, values: Iterable[Any], expected: str, least:
         numbers = tuple(map(index, values))
     except TypeError:
         numbers = ()
-    if not numbers or min(numbers) < least:
+    if not numbers or min(numbers) < least or max(numbers) >= 1 << 40:  # more than any memory holds
         raise ArgumentError(where, name, expected, str(values))
     return numbers
 
@@ -91,3 +91,14 @@ def pair(where: str, name: str, value: Any, least: int) -> tuple[int, int]:
     if type(value) is not tuple or len(value) != 2:
         raise ArgumentError(where, name, expected, repr(value))
     return integers(where, name, value, expected, least)  # type: ignore[return-value]
+
+
+def truth(where: str, **named: Any) -> None:
+    """Each of the named arguments is True or False.
+
+    Raises:
+        DTypeError: one is not.
+    """
+    for name, value in named.items():
+        if type(value) is not bool:
+            raise DTypeError(where, name, "True or False", type(value).__name__)

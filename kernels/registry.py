@@ -27,6 +27,7 @@ from typing import Any
 
 from minigrad.core.device import device, module_for
 from minigrad.errors import DeviceError, KernelError
+from minigrad.kernels.checks import truth
 from minigrad.kernels.comparison import checked
 
 ENVIRONMENT = "MINIGRAD_KERNELS"
@@ -122,6 +123,9 @@ def find(family: str, device_type: str = "cpu") -> Any:
     names = _choice.names
     if names is None:
         names = _names()
+    if not isinstance(family, str) or not isinstance(device_type, str):
+        got = f"{type(family).__name__} and {type(device_type).__name__}"
+        raise KernelError("kernels", "family, device_type", "two names, such as 'conv2d' and 'cpu'", got)
     key = (family, names.get(family), device_type, _choice.check)
     functions = _ready.get(key)
     return _prepare(*key) if functions is None else functions
@@ -167,6 +171,7 @@ def checking(on: bool = True) -> Iterator[None]:
         >>> y.item()
         9.0
     """
+    truth("checking", on=on)
     _names()  # the environment's say comes first
     before = _choice.check
     _choice.check = on
@@ -287,7 +292,7 @@ def reason_not_available(family: str, name: str) -> str:
 
 
 def _contract_name(family: str) -> str:
-    if family not in TABLE:
+    if not isinstance(family, str) or family not in TABLE:
         raise KernelError("kernels", "family", f"one of {', '.join(TABLE)}", repr(family))
     return f"{__package__}.{family}"
 
@@ -301,7 +306,7 @@ def _all(family: str) -> dict[str, Implementation]:
 
 
 def _named(family: str, name: str) -> Implementation:
-    one = implementations(family).get(name)
+    one = implementations(family).get(name) if isinstance(name, str) else None
     if one is None:
         raise KernelError("kernels", family, f"one of {', '.join(available(family))}", repr(name))
     return one

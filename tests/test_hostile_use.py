@@ -8,12 +8,14 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
 import minigrad
 from minigrad import kernels, nn
 from minigrad.core.tape import mode
 from minigrad.errors import ArgumentError, DTypeError, FileFormatError, KernelError, ShapeError, StateError
+from minigrad.kernels import pool2d, random
 from minigrad.utils import data
 from minigrad.utils.checkpoint import checkpoint
 
@@ -269,12 +271,32 @@ def test_nonsense_in_the_environment(
     assert type(caught) is error and text in str(caught)
 
 
-def test_kernels_that_do_not_exist() -> None:
-    for call in (
-        lambda: kernels.use(conv2d=3),
-        lambda: kernels.use(nothing="reference"),
-        lambda: kernels.available("nothing"),
-    ):
-        with pytest.raises((KernelError, DTypeError)):
-            with_it = call()
-            with_it.__enter__()
+IMAGE = np.ones((1, 2, 5, 5), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "text"),
+    [
+        (lambda: kernels.use(conv2d=3).__enter__(), KernelError, "kernels: conv2d: expected one of"),
+        (lambda: kernels.use(conv2d=[]).__enter__(), KernelError, "kernels: conv2d: expected one of"),
+        (lambda: kernels.use(nothing="reference").__enter__(), KernelError, "kernels: family: expected one of conv2d"),
+        (lambda: kernels.available([]), KernelError, "kernels: family: expected one of conv2d"),
+        (lambda: kernels.registry.find("conv2d", []), KernelError, "expected two names, such as 'conv2d' and 'cpu'"),
+        (lambda: kernels.checking("no").__enter__(), DTypeError, "checking: on: expected True or False, got str."),
+        (lambda: pool2d.max_forward(IMAGE, (2, 2), ceil_mode="no"), DTypeError, "ceil_mode: expected True or False, got str."),
+        (
+            lambda: pool2d.avg_forward(IMAGE, (2, 2), count_include_pad=1),
+            DTypeError,
+            "count_include_pad: expected True or False",
+        ),
+        (lambda: pool2d.adaptive_avg_forward(IMAGE, (10**13, 1)), ArgumentError, "output_size: expected two whole numbers"),
+        (lambda: random.uniform((1, 2), 0, (3,), dtype=IMAGE), DTypeError, "random: dtype: expected float32 or float64"),
+        (lambda: random.words((1, 2), 0, 2**63), ArgumentError, "random: shape: expected whole numbers, 0 or more"),
+        (lambda: random.blocks_used("uniform", "a"), ArgumentError, "random: shape: expected whole numbers, 0 or more"),
+        (lambda: random.blocks_used(IMAGE, 1), ArgumentError, "random: kind: expected one of"),
+    ],
+)
+def test_kernels_refuse_nonsense(call: Callable[[], Any], error: type[Exception], text: str) -> None:
+    with pytest.raises(error) as caught:
+        call()
+    assert text in str(caught.value)

@@ -28,7 +28,7 @@ import numpy as np
 
 from minigrad.core.device import Array, device_of, quiet
 from minigrad.errors import ArgumentError, DeviceError, DTypeError, IndexingError, ShapeError
-from minigrad.kernels.checks import check_arrays, check_rank, pair
+from minigrad.kernels.checks import check_arrays, check_rank, pair, truth
 from minigrad.kernels.registry import find
 
 FUNCTIONS = (
@@ -181,6 +181,7 @@ def avg_forward(
     where = "avg_pool2d"
     device_type = _check_image(where, x)
     kernel_size, stride, padding, _ = _check_windows(where, x.shape[2:], kernel_size, stride, padding, (1, 1), ceil_mode)
+    truth(where, count_include_pad=count_include_pad)
     _check_divisor(divisor_override)
     with quiet():
         return find("pool2d", device_type).avg_forward(
@@ -215,6 +216,7 @@ def avg_backward(
     device_type = _check_image(where, dy, "grad_output")
     input_size = pair(where, "input_size", input_size, 1)
     kernel_size, stride, padding, _ = _check_windows(where, input_size, kernel_size, stride, padding, (1, 1), ceil_mode)
+    truth(where, count_include_pad=count_include_pad)
     _check_divisor(divisor_override)
     size = tuple(map(output_size, input_size, kernel_size, stride, padding, (1, 1), (ceil_mode, ceil_mode)))
     _check_grad_output(where, dy, size, input_size)
@@ -304,6 +306,7 @@ def _check_image(where: str, x: Array, name: str = "input") -> str:
 def _check_windows(
     where: str, size: Any, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
 ) -> tuple[Pair, Pair, Pair, Pair]:
+    truth(where, ceil_mode=ceil_mode)
     kernel_size = pair(where, "kernel_size", kernel_size, 1)
     stride = kernel_size if stride is None else pair(where, "stride", stride, 1)
     padding = pair(where, "padding", padding, 0)

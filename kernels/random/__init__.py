@@ -50,9 +50,10 @@ def blocks_used(kind: str, n: int, dtype: Any = np.float32) -> int:
         >>> blocks_used("uniform", 9, np.float32), blocks_used("uniform", 9, np.float64), blocks_used("integers", 9)
         (2, 3, 3)
     """
-    if kind not in FUNCTIONS:
+    if not isinstance(kind, str) or kind not in FUNCTIONS:
         raise ArgumentError("random", "kind", f"one of {', '.join(FUNCTIONS)}", repr(kind))
-    per_block = 8 if kind in ("uniform", "normal") and np.dtype(dtype) == np.float32 else 4
+    (n,) = _check_shape((n,))
+    per_block = 8 if kind in ("uniform", "normal") and _check_dtype(dtype) == np.float32 else 4
     return -(-n // per_block)
 
 
@@ -173,13 +174,16 @@ def _check_shape(shape: Any) -> tuple[int, ...]:
         sizes = tuple(map(index, shape))
     except TypeError:
         sizes = (-1,)
-    if any(size < 0 for size in sizes):
-        raise ArgumentError("random", "shape", "whole numbers, 0 or more", repr(shape))
+    if any(not 0 <= size < 1 << 40 for size in sizes):
+        raise ArgumentError("random", "shape", "whole numbers, 0 or more, that memory holds", repr(shape))
     return sizes
 
 
 def _check_dtype(dtype: Any) -> np.dtype:
-    dtype = np.dtype(dtype)
-    if dtype not in (np.float32, np.float64):
-        raise DTypeError("random", "dtype", "float32 or float64", dtype.name, "Draw float32 and convert")
-    return dtype
+    try:
+        found = np.dtype(dtype) if isinstance(dtype, (np.dtype, type, str)) else None
+    except TypeError:
+        found = None
+    if found not in (np.float32, np.float64):
+        raise DTypeError("random", "dtype", "float32 or float64", repr(dtype), "Draw float32 and convert")
+    return found
