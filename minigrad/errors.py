@@ -78,5 +78,9 @@ class FileFormatError(MinigradError, ValueError):
     """A file that is missing, cut short, of another format, or hostile."""
 
 
+class MissingFileError(FileFormatError, FileNotFoundError):
+    """A file that is not there."""
+
+
 class DataError(MinigradError):
     """A data set that cannot be had or does not hold what it should."""

@@ -84,7 +84,7 @@ def test_tensor_dataset() -> None:
 @pytest.mark.parametrize("indices", [[0, 1, 2], [3], [7, 2, 2], [9, 8, 7], [0, 2, 2]])
 def test_a_batch_taken_at_once_is_the_collated_one(indices: list[int]) -> None:
     data = pairs()
-    taken, collated = data.take(indices), default_collate([data[i] for i in indices])
+    taken, collated = data.take_batch(indices), default_collate([data[i] for i in indices])
     assert type(taken) is type(collated)
     assert [part.tolist() for part in taken] == [part.tolist() for part in collated]
     assert [part.dtype for part in taken] == [part.dtype for part in collated]
@@ -95,18 +95,18 @@ def test_a_batch_taken_at_once_is_the_collated_one(indices: list[int]) -> None:
 def test_a_batch_keeps_the_images_layout_and_the_graph() -> None:
     images = minigrad.from_numpy(np.zeros((4, 5, 6, 3), np.float32).transpose(0, 3, 1, 2))
     for indices in ([0, 1], [2, 0]):
-        batch = TensorDataset(images).take(indices)[0]
+        batch = TensorDataset(images).take_batch(indices)[0]
         assert batch.stride()[1] == 1 and batch.shape == (2, 3, 5, 6)
     w = minigrad.ones(4, 2, requires_grad=True)
-    TensorDataset(w).take([1, 1])[0].sum().backward()
+    TensorDataset(w).take_batch([1, 1])[0].sum().backward()
     assert w.grad.tolist() == [[0, 0], [2, 2], [0, 0], [0, 0]]
 
 
 def test_subset_and_concat() -> None:
     part = Subset(pairs(), [7, 3])
     assert len(part) == 2 and part[1][1].item() == 3 and part[-2][1].item() == 7
-    assert part.take([1, 0])[1].tolist() == [3, 7]
-    assert not hasattr(Subset(Squares(), [0]), "take")
+    assert part.take_batch([1, 0])[1].tolist() == [3, 7]
+    assert not hasattr(Subset(Squares(), [0]), "take_batch")
     whole = Squares(3) + Squares(2)
     assert isinstance(whole, ConcatDataset) and whole.cumulative_sizes == [3, 5]
     assert [sample[0] for sample in whole] == [0, 1, 2, 0, 1]
@@ -426,3 +426,12 @@ def test_unwritten_methods_say_so() -> None:
     for call in (lambda: Dataset()[0], lambda: iter(IterableDataset()), lambda: iter(Sampler())):
         with pytest.raises(NotImplementedError):
             call()
+
+
+@pytest.mark.parametrize("make", [np.asarray, minigrad.tensor, list], ids=["array", "Tensor", "list"])
+def test_anything_with_rows_and_a_length_is_a_data_set(make: Any) -> None:
+    rows = make([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]])
+    if isinstance(rows, list):
+        rows = [minigrad.tensor(row) for row in rows]
+    batches = [batch.tolist() for batch in DataLoader(rows, batch_size=2)]
+    assert batches == [[[0.0, 1.0], [2.0, 3.0]], [[4.0, 5.0]]]

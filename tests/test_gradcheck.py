@@ -252,3 +252,20 @@ def test_the_callers_tensors_are_left_alone() -> None:
     gradgradcheck(lambda x: x**2, x)
     assert x.grad is None and x.is_leaf and x.requires_grad
     assert minigrad.autograd.gradcheck is gradcheck
+
+
+def test_the_second_order_check_finds_a_wrong_first_derivative_too() -> None:
+    class Wrong(minigrad.autograd.Function):
+        """y = x^2; dx is said to be 3 x dy, whose own derivative is right."""
+
+        def forward(ctx: Any, x: Any) -> Any:
+            ctx.save_for_backward(x)
+            return x * x
+
+        def backward(ctx: Any, dy: Any) -> Any:
+            (x,) = ctx.saved_tensors
+            return 3 * x * dy
+
+    x = minigrad.tensor([0.5, 2.0], dtype=minigrad.float64, requires_grad=True)
+    with pytest.raises(GradError, match="Wrong"):
+        minigrad.study.gradgradcheck(Wrong.apply, x)

@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import minigrad
-from minigrad.errors import ArgumentError, DTypeError, FileFormatError
+from minigrad.errors import ArgumentError, DTypeError, FileFormatError, MissingFileError
 from minigrad.interop import atomic
 
 DTYPES = ("bool", "uint8", "int32", "int64", "float16", "float32", "float64")
@@ -415,7 +415,7 @@ def test_every_single_bit_of_the_header_counts() -> None:
 
 
 def test_what_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(FileFormatError, match="none of that name"):
+    with pytest.raises(MissingFileError, match="none of that name"):
         minigrad.load(tmp_path / "nothing")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FileFormatError, match="The folder looked in is"):

@@ -23,7 +23,7 @@ from minigrad.ops.sampling import randperm
 class Dataset:
     """Samples by number. Derive from it and write ``__getitem__(index)`` and ``__len__()``.
 
-    A data set that can gather a whole batch at once may have ``take(indices)`` too, which gives what ``default_collate``
+    A data set that can gather a whole batch at once may have ``take_batch(indices)`` too, which gives what ``default_collate``
     would make of these samples; ``DataLoader`` prefers it.
 
     Example:
@@ -113,7 +113,7 @@ class TensorDataset(Dataset):
     def __len__(self) -> int:
         return len(self.tensors[0].array)
 
-    def take(self, indices: Sequence[int]) -> list[Tensor]:
+    def take_batch(self, indices: Sequence[int]) -> list[Tensor]:
         """The rows ``indices`` of each tensor, copied in one call."""
         first, count = indices[0], len(indices)
         if indices[-1] - first == count - 1 and list(indices) == list(range(first, first + count)):
@@ -151,12 +151,12 @@ class Subset(Dataset):
         return len(self.indices)
 
     def __getattr__(self, name: str) -> Any:
-        if name == "take" and hasattr(self.dataset, "take"):
-            return self._take
+        if name == "take_batch" and hasattr(self.dataset, "take_batch"):
+            return self._take_batch
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
-    def _take(self, indices: Sequence[int]) -> Any:
-        return self.dataset.take([self.indices[index] for index in indices])
+    def _take_batch(self, indices: Sequence[int]) -> Any:
+        return self.dataset.take_batch([self.indices[index] for index in indices])
 
     def __reduce__(self) -> tuple:
         return type(self), (self.dataset, self.indices)

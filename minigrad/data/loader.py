@@ -124,8 +124,8 @@ class DataLoader:
         return self.collate_fn(self.dataset[index])
 
     def _batch(self, indices: list[int]) -> Any:
-        if self.collate_fn is default_collate and hasattr(self.dataset, "take"):
-            return self.dataset.take(indices)
+        if self.collate_fn is default_collate and hasattr(self.dataset, "take_batch"):
+            return self.dataset.take_batch(indices)
         if hasattr(self.dataset, "__getitems__"):
             return self.collate_fn(self.dataset.__getitems__(indices))
         return self.collate_fn([self.dataset[index] for index in indices])

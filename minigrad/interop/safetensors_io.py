@@ -19,7 +19,7 @@ from minigrad.core.device import device as _device
 from minigrad.core.device import move
 from minigrad.core.dtypes import DTYPES
 from minigrad.core.tensor import Tensor
-from minigrad.errors import ArgumentError, DTypeError, FileFormatError
+from minigrad.errors import ArgumentError, DTypeError, FileFormatError, MissingFileError
 from minigrad.interop.atomic import write_atomically
 from minigrad.interop.structure import Misfit, put_together, take_apart
 
@@ -151,9 +151,11 @@ def _read(path: str) -> bytes:
         with open(path, "rb") as file:
             return file.read()
     except OSError as error:
-        got = "none of that name" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
+        missing = isinstance(error, FileNotFoundError)
+        got = "none of that name" if missing else error.strerror or str(error)
         remedy = f"The folder looked in is {os.getcwd()}" if not os.path.isabs(path) else ""
-        raise FileFormatError("load", path, "a file that can be read", got, remedy) from error
+        kind = MissingFileError if missing else FileFormatError
+        raise kind("load", path, "a file that can be read", got, remedy) from error
 
 
 def _parse(name: Any, raw: bytes) -> tuple[list, dict[str, str]]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from minigrad.core import dtypes
 from minigrad.core.device import Array, device_of, move
 from minigrad.core.device import device as _device
 from minigrad.core.hints import checked
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
+from minigrad.errors import ArgumentError
 from minigrad.ops.operands import cast
 
 
@@ -62,6 +65,9 @@ def to(
             device = item
         elif item is not None:
             dtype = item
+            if isinstance(item, str) and not hasattr(np, item):
+                expected = "a device ('cpu', 'cuda', 'cuda:INDEX'), a dtype (minigrad.float64, 'float64', ...) or a Tensor"
+                raise ArgumentError("to", "target", expected, repr(item))
     if device is not None and _device(device) != device_of(input.array):
         input = Move.apply(input, _device(device))
     elif copy and (dtype is None or dtypes.as_dtype("to", dtype) == input.array.dtype):

@@ -150,13 +150,14 @@ def check_operands(where: str, x: Tensor, w: Tensor, b: Tensor | None, name_of_w
         DTypeError: they are not.
     """
     dtype = check_tensor(where, "input", x).array.dtype
+    if dtype.kind != "f":
+        raise DTypeError(where, "input", "a float dtype", str(dtype), "Convert it with .float()")
     operands = ((name_of_w, w),) if b is None else ((name_of_w, w), ("bias", b))
     for name, operand in operands:
         if check_tensor(where, name, operand).array.dtype != dtype:
-            got, remedy = str(operand.array.dtype), "Convert one of them with .to()"
-            raise DTypeError(where, name, f"{dtype}, as input has", got, remedy)
-    if dtype.kind != "f":
-        raise DTypeError(where, "input", "a float dtype", str(dtype), "Convert it with .float()")
+            theirs = operand.array.dtype
+            remedy = f"Convert the input with .to(minigrad.{theirs}), or the {name}"
+            raise DTypeError(where, name, f"{dtype}, as input has", str(theirs), remedy)
 
 
 __all__ = ["bilinear"]

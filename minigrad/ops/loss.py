@@ -59,7 +59,7 @@ def check_float(where: str, argument: str, value: Any) -> Array:
     return array
 
 
-def check_same_shape(where: str, input: Any, target: Any, argument: str = "target") -> None:
+def check_same_shape(where: str, input: Any, target: Any, argument: str = "target", remedy: str = "") -> None:
     """That two Tensors have one shape: a loss that broadcasts is nearly always a mistake.
 
     Raises:
@@ -73,7 +73,7 @@ def check_same_shape(where: str, input: Any, target: Any, argument: str = "targe
             argument,
             f"shape {shape}, as input has",
             f"shape {got}",
-            "Nothing broadcasts here: squeeze, unsqueeze or expand one of them",
+            remedy or "Nothing broadcasts here: squeeze, unsqueeze or expand one of them",
         )
 
 
@@ -226,7 +226,9 @@ def _of_probabilities(
     where: str, input: Tensor, target: Tensor, weight: Tensor | None, reduction: str, label_smoothing: float
 ) -> Tensor:
     x = input.array
-    check_same_shape(where, input, target)
+    check_same_shape(
+        where, input, target, remedy="A float target holds probabilities; convert class numbers with target.long()"
+    )
     dim = 0 if x.ndim == 1 else 1
     if label_smoothing:
         target = target * (1 - label_smoothing) + label_smoothing / x.shape[dim]

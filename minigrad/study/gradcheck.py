@@ -99,7 +99,7 @@ def gradcheck(
 
 
 def gradgradcheck(func: Callable[..., Any], inputs: Any, grad_outputs: Any = None, **options: Any) -> Gradcheck:
-    """Compare the second derivatives of ``func`` with central differences of its first ones.
+    """Compare the derivatives of ``func`` with central differences, then its second derivatives with those of the first.
 
     Args:
         func, inputs: see ``gradcheck``.
@@ -116,6 +116,9 @@ def gradgradcheck(func: Callable[..., Any], inputs: Any, grad_outputs: Any = Non
         True
     """
     given = list(inputs) if isinstance(inputs, (tuple, list)) else [inputs]
+    once = gradcheck(func, given, **options)
+    if not once:
+        return once  # a wrong first derivative has a second that may well agree with it
     if grad_outputs is None:
         rng = np.random.default_rng(options.get("seed", 0) + 1)
         shapes = [(y, rng.uniform(0.5, 1.5, y.array.shape)) for y in _outputs(func, given)]

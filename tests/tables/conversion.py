@@ -23,7 +23,8 @@ CASES = [
 ]
 
 ERRORS = [
-    Refusal("to/no dtype", lambda m: m.ones(2).to("float31"), DTypeError, ("to", "float32", "'float31'")),
+    Refusal("to/no dtype", lambda m: m.ones(2).to(dtype="float31"), DTypeError, ("to", "float32", "'float31'")),
+    Refusal("to/no target", lambda m: m.ones(2).to("mps"), ArgumentError, ("to", "'cuda:INDEX'", "'mps'")),
     Refusal("to/complex", lambda m: m.ones(2).to("complex64"), DTypeError, ("to", "'complex64'")),
     Refusal("to/no device", lambda m: m.ones(2).to(device="gpu"), ArgumentError, ("device", "'cuda:INDEX'", "'gpu'")),
 ]

@@ -126,6 +126,12 @@ def refused(*shape, target, **options):
 
 ERRORS = [
     Refusal(
+        "cross_entropy/class numbers as floats",
+        lambda m: m.nn.functional.cross_entropy(m.ones(4, 3), m.zeros(4)),
+        ShapeError,
+        ("cross_entropy", "target", "(4, 3)", "(4,)", "target.long()"),
+    ),
+    Refusal(
         "cross_entropy/class",
         refused(3, 4, target=lambda m: m.tensor([0, 4, 1])),
         IndexingError,
