@@ -1,8 +1,12 @@
 """minigrad: a neural-net engine written by hand on NumPy and CuPy."""
 
 import importlib
+import importlib.util
 from types import ModuleType
 from typing import TYPE_CHECKING
+
+if importlib.util.find_spec("minigrad.kernels") is None:
+    raise ImportError("minigrad: kernels/ and models/ take their places when it is installed: run pip install -e . in the checkout")
 
 from minigrad.core import autograd as _autograd  # gives Tensor its backward
 from minigrad.core import random

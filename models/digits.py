@@ -48,6 +48,7 @@ def main(epochs: int, seed: int) -> None:
             right = (model(test_images).argmax(dim=1) == test_labels).float().mean().item()
         seconds = time.perf_counter() - start
         print(f"epoch {epoch + 1:2d}: loss {loss.item():.4f}, {right:.1%} right, {seconds:.1f} s", flush=True)
+    print(f"{right:.1%} of the {len(test_labels):,} digits that it never saw are told right.")
 
 
 if __name__ == "__main__":
@@ -55,4 +56,6 @@ if __name__ == "__main__":
     parser.add_argument("--epochs", type=int, default=15)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    if options.epochs < 1:
+        parser.error(f"--epochs: expected at least 1, got {options.epochs}")
     main(options.epochs, options.seed)

@@ -326,3 +326,10 @@ def run(code: str, folder: Path) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
+
+
+def test_an_uninstalled_checkout_says_what_to_do() -> None:
+    code = "import minigrad"  # without site-packages (-S), so that only the folder itself can be found
+    done = subprocess.run([sys.executable, "-S", "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "run pip install -e . in the checkout" in done.stderr
