@@ -6,7 +6,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if importlib.util.find_spec("minigrad.kernels") is None:
-    raise ImportError("minigrad: kernels/ and models/ take their places when it is installed: run pip install -e . in the checkout")
+    raise ImportError("minigrad: kernels/ and models/ take their places at installation: run pip install -e . in the checkout")
 
 from minigrad.core import autograd as _autograd  # gives Tensor its backward
 from minigrad.core import random

@@ -55,7 +55,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--epochs", type=int, default=15)
     parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    if options.epochs < 1:
+    if (options := parser.parse_args()).epochs < 1:
         parser.error(f"--epochs: expected at least 1, got {options.epochs}")
     main(options.epochs, options.seed)
