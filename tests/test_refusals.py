@@ -63,6 +63,12 @@ ROWS: list[Row] = [
     (lambda: m.float_power(x, "2"), DTypeError, "float_power: exponent: expected a number, got str."),
     (lambda: m.normal(x, "1"), DTypeError, "normal: std: expected a number, got str."),
     (lambda: x.clone().bernoulli_("a"), DTypeError, "bernoulli_: p: expected a number, got str."),
+    (lambda: x.clone().fill_(None), DTypeError, "fill_: value: expected a number that float32 holds, got None."),
+    (lambda: x.clone().fill_("1.5"), DTypeError, "fill_: value: expected a number that float32 holds, got '1.5'."),
+    (lambda: x.clone().__setitem__(0, None), DTypeError, "setitem: value: expected"),
+    (lambda: nn.init.dirac_(m.ones(2, 2, 0)), ShapeError, "dirac_: tensor: expected a kernel with a middle"),
+    (lambda: nn.init.trunc_normal_(x, float("inf")), ArgumentError, "trunc_normal_: a, b, std: expected a < b, std > 0"),
+    (lambda: LR.OneCycleLR(_sgd(), "0.5", 10), DTypeError, "OneCycleLR: max_lr: expected a number, got '0.5'."),
     (lambda: F.gaussian_nll_loss(x, x, None), DTypeError, "gaussian_nll_loss: var: expected a number, got NoneType."),
     (lambda: F.interpolate(images, scale_factor="2"), DTypeError, "interpolate: scale_factor: expected a number, got str."),
     (lambda: nn.Upsample(scale_factor=[2, None]), DTypeError, "Upsample: scale_factor: expected a number, got NoneType."),
@@ -132,6 +138,7 @@ def test_what_looks_like_a_mistake_and_is_none() -> None:
     assert m.gather(x, 1, m.zeros(0, 0, dtype="int64")).shape == (0, 0)
     assert x.round(decimals=400).tolist() == x.tolist()
     assert x.masked_fill(x > 0, 3).sum() == 18
+    assert m.ones(300, dtype="uint8").sum_to_size(1).tolist() == [300]
     assert m.ones(2, dtype="uint8").masked_fill(m.tensor([True, False]), -2).tolist() == [254, 1]
     assert data.default_collate([("a", 1), ("b", 2)])[0] == ("a", "b")
     assert m.tensor([1, 2], dtype=float).tolist() == [1.0, 2.0]

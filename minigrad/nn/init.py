@@ -106,8 +106,9 @@ def trunc_normal_(
         >>> bool((w.abs() <= 2).all())
         True
     """
-    if not (a < b and std > 0):
-        raise ArgumentError("trunc_normal_", "a, b, std", "a < b and std > 0", f"{a}, {b}, {std}")
+    if not (a < b and std > 0 and math.isfinite(mean) and math.isfinite(std)):
+        got = f"{a}, {b}, {std} and mean {mean}"
+        raise ArgumentError("trunc_normal_", "a, b, std", "a < b, std > 0, and finite numbers for std and mean", got)
     from scipy.special import ndtr, ndtri
 
     low, high = ndtr((a - mean) / std), ndtr((b - mean) / std)
@@ -190,6 +191,8 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     shape = tensor.array.shape
     if len(shape) not in (3, 4, 5):
         raise ShapeError("dirac_", "tensor", "3, 4 or 5 dimensions", f"shape {tuple(shape)}")
+    if 0 in shape[2:]:
+        raise ShapeError("dirac_", "tensor", "a kernel with a middle", f"shape {tuple(shape)}")
     if shape[0] % groups:
         raise ShapeError("dirac_", "tensor", f"output channels that {groups} groups divide", str(shape[0]))
     values = array_module(tensor.array).zeros(shape, dtype=tensor.array.dtype)

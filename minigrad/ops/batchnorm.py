@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad.core import tape
-from minigrad.core.device import Array, array_module
+from minigrad.core.device import Array, array_module, quiet
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError, ShapeError
@@ -262,7 +262,8 @@ def batch_norm(
 def update_running(where: str, running: Tensor | None, batch: Array, momentum: float) -> None:
     """running += momentum (batch - running), in place."""
     if running is not None:
-        overwrite(where, running, running.array * (1 - momentum) + batch.astype(running.array.dtype) * momentum)
+        with quiet():
+            overwrite(where, running, running.array * (1 - momentum) + batch.astype(running.array.dtype) * momentum)
 
 
 def check_operands(where: str, input: Tensor, named: tuple[tuple[str, Tensor | None], ...]) -> Array:

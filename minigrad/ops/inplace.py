@@ -161,6 +161,8 @@ def records(x: Tensor, origin: Tensor | None) -> bool:
 
 def assign(where: str, array: Array, index: Any, source: Any) -> None:
     """array[index] = source, with our words for what does not fit."""
+    if not isinstance(source, (int, float, np.generic)) and not hasattr(source, "dtype"):  # NumPy takes None for nan
+        raise DTypeError(where, "value", f"a number that {array.dtype} holds", repr(source))
     try:
         with quiet():
             array[index] = source

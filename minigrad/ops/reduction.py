@@ -132,6 +132,8 @@ def sum_to_size(input: Tensor, *size: Any) -> Tensor:
     if lead < 0 or builtins.any(want not in (have, 1) for want, have in zip(target, shape[lead:], strict=True)):
         raise ShapeError("sum_to_size", "size", f"one that broadcasts to {tuple(shape)}", str(target))
     kept = tuple([lead + i for i, size in enumerate(target) if size == 1 and shape[lead + i] != 1])
+    if (kept or lead) and input.array.dtype.kind != "f":
+        input = cast(input, int64)  # as in sum: narrower integers would run over
     if kept:
         input = Sum.apply(input, kept, True)
     return Sum.apply(input, tuple(range(lead)), False) if lead else input

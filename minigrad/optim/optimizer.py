@@ -385,6 +385,8 @@ def check_number(where: str, name: str, value: Any, low: float = 0.0, high: floa
         ArgumentError: it is out of range.
     """
     try:
+        if isinstance(value, (str, bytes)):
+            raise TypeError
         number = float(value)
     except (TypeError, ValueError):
         raise DTypeError(where, name, "a number", repr(value)) from None
