@@ -373,7 +373,7 @@ def same_kind(own: Any, loaded: Any) -> bool:
         fits = isinstance(loaded, (tuple, list)) and len(loaded) == len(own)
         return fits and all(same_kind(one, other) for one, other in zip(own, loaded, strict=True))
     if isinstance(own, (int, float)) and not isinstance(own, bool):
-        return isinstance(loaded, (numbers.Real, np.ndarray)) or (isinstance(loaded, Tensor) and loaded.array.size == 1)
+        return isinstance(loaded, numbers.Real) or hasattr(loaded, "item")  # PyTorch keeps steps as tensors
     return True
 
 
