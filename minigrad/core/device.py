@@ -30,6 +30,11 @@ def array_module(array: Array) -> Any:
     return _MODULES[type(array)]
 
 
+def module_of(kind: type) -> Any:
+    """The module that computes with arrays of this type."""
+    return _MODULES[kind]
+
+
 def special_functions(array: Array) -> Any:
     """The module of special functions (erf and its like) for this array: SciPy's, or CuPy's of the same names; loaded here."""
     return importlib.import_module("scipy.special" if type(array) is np.ndarray else "cupyx.scipy.special")

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad.core import tape
-from minigrad.core.device import Array, array_module, device, device_of, move
+from minigrad.core.device import Array, array_module, device, device_of, module_of, move
 from minigrad.core.dtypes import DType, get_default_dtype
 from minigrad.core.printing import tensor_text
 from minigrad.core.tape import mode
@@ -147,9 +147,7 @@ class Tensor:
     @staticmethod
     def _zeros(kind: type, shape: tuple, dtype: DType) -> Tensor:
         """Zeros for an output that got no gradient."""
-        from minigrad.core.device import _MODULES
-
-        return Tensor._wrap(_MODULES[kind].zeros(shape, dtype))
+        return Tensor._wrap(module_of(kind).zeros(shape, dtype))
 
     def _share(self, source: Tensor) -> None:
         """Say that this tensor may lie in the memory of ``source``: one version counter counts for both."""

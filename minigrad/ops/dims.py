@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.errors import ArgumentError, DTypeError, IndexingError, MinigradError
+from minigrad.errors import ArgumentError, DTypeError, IndexingError, MinigradError, ShapeError
+
+MOST_DIMENSIONS = 64  # NumPy's bound
 
 
 def one_dim(where: str, dim: Any, ndim: int, argument: str = "dim") -> int:
@@ -79,9 +81,12 @@ def sizes(where: str, args: tuple, argument: str = "size") -> tuple[int, ...]:
 
     Raises:
         DTypeError: one of them is no integer.
+        ShapeError: there are more than arrays have dimensions.
     """
     if len(args) == 1 and isinstance(args[0], (tuple, list)):
         args = tuple(args[0])
+    if len(args) > MOST_DIMENSIONS:
+        raise ShapeError(where, argument, f"at most {MOST_DIMENSIONS} dimensions", str(len(args)))
     if bool in map(type, args):  # x.sum(True) and zeros(True) are mistakes, though Python takes True for 1
         raise DTypeError(where, argument, "integers", repr(args))
     try:

@@ -79,6 +79,7 @@ CASES = [
 ]
 
 ERRORS = [
+    Refusal("ones/too many dimensions", lambda m: m.ones(*[1] * 70), ShapeError, ("ones", "size", "64 dimensions", "70")),
     Refusal("tensor/ragged", lambda m: m.tensor([[1], [2, 3]]), ShapeError, ("tensor", "equal lengths", "Pad them")),
     Refusal("tensor/text", lambda m: m.tensor("abc"), DTypeError, ("tensor", "numbers", "str")),
     Refusal("tensor/list of text", lambda m: m.tensor([1, "a"]), DTypeError, ("tensor", "list with int, str")),
