@@ -1,0 +1,379 @@
+"""A bar with the time left, on a terminal; lines of text anywhere else.
+
+The bar is one line that never wraps. It is drawn by the calls that report progress, a few times a second: there is no thread
+beside the work, and a step between two drawings pays for one look at the clock. The cursor waits at the line's beginning and is
+never hidden, so that a terminal whose window changes, or whose process is killed, is left as it was found.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+import os
+import sys
+import time
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from rich.console import Console, ConsoleRenderable, RenderHook
+from rich.control import Control
+from rich.file_proxy import FileProxy
+from rich.segment import ControlType, Segment, Segments
+from rich.text import Text
+
+from minigrad.train.pace import Pace
+
+Item = TypeVar("Item")
+
+REDRAW = 0.2  # seconds between two drawings
+BAR = (10, 32)  # columns of the bar, least and most
+_ERASE = Segments([Segment("\r\x1b[J", None, [(ControlType.CLEAR,)])])  # the line, and what a narrower window made of it
+_TO_THE_BEGINNING = Control(ControlType.CARRIAGE_RETURN)
+
+
+class Progress(RenderHook):
+    """Progress of work that is counted in steps: a live bar on a terminal, nothing but :meth:`say` where there is none.
+
+    Everything goes to standard error, so that results on standard output can be piped.
+
+    Args:
+        total: how many steps the work has, those before ``start`` included; ``None`` where that is not known.
+        unit: what a step works on, in the plural: the bar shows how many of them a second.
+        start: the steps that were done before, by a run that is resumed; they say nothing about the pace.
+        describe: what is being done.
+        console: where to draw; standard error, if none is given.
+        keep: leave the bar's last state standing at the end.
+        clock: seconds from some fixed moment on.
+
+    Example:
+        >>> with Progress(3, "examples", describe="training") as progress:
+        ...     for step in range(3):
+        ...         progress.advance(step + 1, 64, {"loss": 0.5 / (step + 1)})
+    """
+
+    def __init__(
+        self,
+        total: int | None,
+        unit: str = "examples",
+        *,
+        start: int = 0,
+        describe: str = "",
+        console: Console | None = None,
+        keep: bool = True,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._console = open_console(stderr=True) if console is None else console
+        self._live = self._console.is_interactive and not self._console.legacy_windows
+        self._total, self._unit, self._describe, self._keep, self._clock = total, unit, printable(describe), keep, clock
+        self._pace = Pace()
+        self._done = self._sampled = start
+        self._units = 0  # since the last sample
+        self._shown: Mapping[str, float | str] = {}
+        self._began = self._last = self._next = clock()
+        self._warm = False  # whether the first step, which compiles and fills caches, is over
+        self._widest: dict[str, int] = {}  # what each column has needed so far: columns must not come and go
+        self._pausing = self._finished = self._open = False
+        self._restore: dict[str, Any] = {}
+
+    def __enter__(self) -> Progress:
+        self._began = self._last = self._next = self._clock()
+        if self._live:
+            self._open = True
+            self._console.push_render_hook(self)
+            self._catch_prints()
+            self._draw()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self._open:
+            return
+        self._open, self._finished = False, True
+        for name, stream in self._restore.items():
+            getattr(sys, name).flush()
+            setattr(sys, name, stream)
+        self._console.pop_render_hook()
+        self._print(_ERASE, *([self._line(), Text("\n", end="")] if self._keep else []))
+
+    def advance(self, steps_done: int, units: int, shown: Mapping[str, float | str]) -> None:
+        """Report where the work stands. Cheap: the bar is drawn a few times a second, however often this is called.
+
+        Args:
+            steps_done: the steps done so far, those before ``start`` included.
+            units: the units of work done since the last call.
+            shown: what to show beside the bar, the most important first; an empty mapping leaves what was shown.
+        """
+        if not self._open:
+            return
+        self._done = steps_done
+        self._units += units
+        if shown:
+            self._shown = shown
+        now = self._clock()
+        if now >= self._next:
+            self._sample(now)
+            self._draw()
+            self._next = self._clock() + REDRAW
+
+    def say(self, text: str) -> None:
+        """Write a permanent line, above the bar where there is one."""
+        if self._live:
+            self._print(Text(printable(text, keep="\n\t")), soft_wrap=True)
+        else:
+            write_line(self._console.file, text)
+
+    @contextmanager
+    def pause(self, what: str) -> Iterator[None]:
+        """Do something else inside a ``with`` block, such as an evaluation: it does not count as slow steps."""
+        described, self._describe = self._describe, printable(what)
+        began = self._clock()
+        self._sample(began)
+        self._pausing = True
+        if self._open:
+            self._draw()
+        try:
+            yield
+        finally:
+            self._last = self._clock()
+            self._pace.add_pause(self._last - began)
+            self._pausing = False
+            self._describe = described
+
+    def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+        """Put what is printed above the bar. For rich, which calls this whenever the console prints."""
+        return [_ERASE, *renderables, self._line(), _TO_THE_BEGINNING]
+
+    def _sample(self, now: float) -> None:
+        """Close the sample that runs since the last one."""
+        steps = self._done - self._sampled
+        if steps == 0:
+            return
+        if self._warm and steps > 0:  # fewer than before: the work was rolled back
+            self._pace.add(now - self._last, steps, self._units)
+        self._warm = True
+        self._last, self._sampled, self._units = now, self._done, 0
+
+    def _draw(self) -> None:
+        self._print(Control())
+
+    def _print(self, *what: Any, soft_wrap: bool = False) -> None:
+        """Print to the terminal; one that has gone away does not stop the work."""
+        try:
+            self._console.print(*what, sep="", end="\n" if soft_wrap else "", soft_wrap=soft_wrap)
+        except OSError:
+            self._live = False
+
+    def _catch_prints(self) -> None:
+        """Let what others print to this terminal, warnings above all, stand above the bar."""
+        for name in ("stderr", "stdout"):
+            stream = getattr(sys, name)
+            if isinstance(stream, FileProxy) or not _same_terminal(stream, self._console.file):
+                continue
+            self._restore[name] = stream
+        for name, stream in self._restore.items():
+            setattr(sys, name, FileProxy(self._console, stream))
+
+    def _line(self) -> Text:
+        """The bar and as many columns as fit, on one line that is narrower than the terminal."""
+        room = self._console.width - 2  # a blank for the cursor to stand on, and the last column, in which some terminals wrap
+        columns = {name: text for name, text in self._columns().items() if text.plain}
+        for name, text in columns.items():
+            self._widest[name] = max(self._widest.get(name, 0), text.cell_len)
+            text.pad_right(self._widest[name] - text.cell_len) if name != "percent" else text.pad_left(
+                self._widest[name] - text.cell_len
+            )
+        ranked = ["percent", "left", *[name for name in columns if name.startswith("shown 0")], "describe", "bar", "rate"]
+        ranked += [name for name in columns if name not in ranked and name != "bar"]
+        taken: dict[str, int] = {}
+        for name in ranked:
+            width = BAR[0] if name == "bar" else columns[name].cell_len if name in columns else 0
+            needed = width + 2 * bool(taken)
+            if not width or (name == "bar" and self._total is None):
+                continue
+            if needed > room:
+                if name == "percent":
+                    return Text("", end="")
+                continue
+            taken[name] = width
+            room -= needed
+        if "bar" in taken:
+            columns["bar"] = self._bar(min(BAR[1], BAR[0] + room))
+        order = ["describe", "percent", "bar", "rate", "left"]
+        order += [name for name in columns if name not in order]
+        line = Text("  ", end="", no_wrap=True).join([columns[name] for name in order if name in taken])
+        return Text(" ", end="", no_wrap=True).append_text(line)
+
+    def _columns(self) -> dict[str, Text]:
+        """All that could be shown beside the bar, by name."""
+        columns = {"describe": Text(self._describe, "bold")}
+        if self._total is None:
+            columns["percent"] = Text(f"{self._done:,}")
+        else:
+            columns["percent"] = Text(f"{math.floor(100 * self._share())} %")
+            self._widest["percent"] = 5
+        rate = self._pace.units_per_second()
+        if rate is not None:
+            columns["rate"] = Text(f"{short_number(rate)} {self._unit}/s", "dim")
+        columns["left"] = Text(self._time())
+        for place, (name, value) in enumerate(self._shown.items()):
+            text = value if isinstance(value, str) else short_number(value)
+            columns[f"shown {place} {name}"] = Text.assemble((printable(name), "dim"), " ", printable(text))
+        return columns
+
+    def _share(self) -> float:
+        return min(1.0, max(0.0, self._done / self._total)) if self._total else 1.0
+
+    def _time(self) -> str:
+        if self._finished:
+            return f"in {duration(self._clock() - self._began)}"
+        if self._total is None:
+            return ""
+        left = self._pace.seconds_left(max(0, self._total - self._done))
+        return "-:-- left" if left is None else f"{duration(left)} left"
+
+    def _bar(self, width: int) -> Text:
+        full, empty = ("━", "─") if unicode_fits(self._console) else ("#", "-")
+        done = math.floor(self._share() * width)
+        return Text.assemble((full * done, "cyan"), (empty * (width - done), "dim"))
+
+
+def track(
+    iterable: Iterable[Item],
+    total: int | None = None,
+    describe: str = "",
+    *,
+    unit: str = "files",
+    console: Console | None = None,
+) -> Iterator[Item]:
+    """The items of an iterable, with a bar on a terminal while they are worked on; the bar is gone afterwards.
+
+    Args:
+        iterable: what to go through.
+        total: how many items there are; by default ``len(iterable)`` where it has one.
+        describe: what is being done.
+        unit: what the items are, in the plural.
+        console: where to draw; standard error, if none is given.
+
+    Example:
+        >>> [item + 1 for item in track([1, 2, 3], describe="adding")]
+        [2, 3, 4]
+    """
+    if total is None and isinstance(iterable, Sized):
+        total = len(iterable)
+    with Progress(total, unit, describe=describe, console=console, keep=False) as progress:
+        for done, item in enumerate(iterable, 1):
+            yield item
+            progress.advance(done, 1, {})
+
+
+def open_console(*, stderr: bool = False) -> Console:
+    """A rich console on standard output or standard error, interactive only on a real terminal.
+
+    ``FORCE_COLOR`` gives colours to a pipe, never a live bar; ``CI``, ``TERM=dumb`` and a pipe have no bar; ``NO_COLOR`` has no
+    colours.
+
+    Example:
+        >>> open_console(stderr=True).stderr
+        True
+    """
+    stream = sys.stderr if stderr else sys.stdout
+    automatic = os.environ.get("CI", "").lower() not in ("", "0", "false")
+    interactive = _is_terminal(stream) and not automatic and os.environ.get("TERM", "") not in ("dumb", "unknown")
+    return Console(stderr=stderr, force_interactive=interactive, highlight=False, markup=False, emoji=False)
+
+
+def write_line(stream: Any, text: str) -> None:
+    """Write a line at once, in whatever encoding the stream has; a stream that is closed or gone is left alone."""
+    if stream is None:
+        return
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    try:
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+        stream.flush()
+    except (OSError, ValueError):  # ValueError: it was closed
+        return
+
+
+def unicode_fits(console: Console) -> bool:
+    """Whether the console's encoding has blocks, lines and arrows.
+
+    Example:
+        >>> import io
+        >>> unicode_fits(Console(file=io.TextIOWrapper(io.BytesIO(), "ascii")))
+        False
+    """
+    return console.encoding.lower().startswith("utf")
+
+
+def printable(text: str, keep: str = "") -> str:
+    """Text that a terminal shows as it stands: control characters, which could move its cursor, become U+FFFD.
+
+    Args:
+        text: the text, a file's name for instance.
+        keep: control characters to leave as they are.
+
+    Example:
+        >>> printable("a" + chr(27) + "[2Jb")
+        'a�[2Jb'
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        "�" if unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Zl", "Zp") and letter not in keep else letter
+        for letter in text
+    )
+
+
+def short_number(value: Any) -> str:
+    """A number in four significant digits, or fewer; whole numbers whole.
+
+    Example:
+        >>> [short_number(value) for value in (0.5, 12345.6, 1e-5, 7, float("nan"))]
+        ['0.5000', '12,346', '1.000e-05', '7', 'nan']
+    """
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        return str(value)
+    if isinstance(value, numbers.Integral):
+        return f"{int(value):,}"
+    number = float(value)
+    if not math.isfinite(number) or number == 0:
+        return f"{number:g}"
+    if abs(number) >= 1e9 or abs(number) < 1e-3:
+        return f"{number:.3e}"
+    if abs(number) >= 999.95:
+        return f"{number:,.0f}"
+    return f"{number:#.4g}".rstrip(".")
+
+
+def duration(seconds: float) -> str:
+    """Seconds as minutes and seconds, with hours and days in front where there are any.
+
+    Example:
+        >>> [duration(seconds) for seconds in (5, 3725, 200_000)]
+        ['0:05', '1:02:05', '2 d 7 h']
+    """
+    if not math.isfinite(seconds):
+        return "-:--"
+    whole = max(0, round(seconds))
+    if whole >= 86400:
+        return f"{whole // 86400} d {whole % 86400 // 3600} h"
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}" if minutes >= 60 else f"{minutes}:{rest:02}"
+
+
+def _is_terminal(stream: Any) -> bool:
+    try:
+        return stream is not None and stream.isatty()
+    except (AttributeError, ValueError):  # no stream, or a closed one
+        return False
+
+
+def _same_terminal(stream: Any, other: Any) -> bool:
+    """Whether both streams write to one terminal."""
+    if not _is_terminal(stream):
+        return False
+    try:
+        return stream is other or os.path.samestat(os.fstat(stream.fileno()), os.fstat(other.fileno()))
+    except (AttributeError, OSError, ValueError):
+        return False
