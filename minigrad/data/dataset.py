@@ -153,6 +153,8 @@ class Subset(Dataset):
     def __getattr__(self, name: str) -> Any:
         if name == "take_batch" and hasattr(self.dataset, "take_batch"):
             return self._take_batch
+        if name == "set_epoch":
+            return self.dataset.set_epoch
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def _take_batch(self, indices: Sequence[int]) -> Any:
@@ -185,6 +187,12 @@ class ConcatDataset(Dataset):
         number = whole_index("ConcatDataset", index, len(self))
         place = bisect_right(self.cumulative_sizes, number)
         return self.datasets[place][number - (self.cumulative_sizes[place - 1] if place else 0)]
+
+    def set_epoch(self, epoch: int) -> None:
+        """Tell it to those that want to know. See ``DataLoader``."""
+        for dataset in self.datasets:
+            if hasattr(dataset, "set_epoch"):
+                dataset.set_epoch(epoch)
 
     def __len__(self) -> int:
         return self.cumulative_sizes[-1]

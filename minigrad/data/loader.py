@@ -1,27 +1,54 @@
-"""Batches of a data set, made in the foreground or ahead of time by threads."""
+"""Batches of a data set, made in the foreground or ahead of time by threads; and the place in them, which can be saved."""
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import itertools
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Generator as Batches
+from dataclasses import dataclass
 from typing import Any
 
 from minigrad.core.device import get_default_device, set_default_device
 from minigrad.core.dtypes import get_default_dtype, set_default_dtype
 from minigrad.core.hints import checked
 from minigrad.core.random import Generator
+from minigrad.data import prefetch
 from minigrad.data.collate import default_collate, default_convert
 from minigrad.data.dataset import IterableDataset, size_of
-from minigrad.data.sampler import BatchSampler, RandomSampler, SequentialSampler, count_of
-from minigrad.errors import ArgumentError
+from minigrad.data.order import load_order, save_order
+from minigrad.data.sampler import BatchSampler, DrawnSampler, RandomSampler, SequentialSampler, count_of
+from minigrad.errors import ArgumentError, StateError
 
-_END = object()
+_KEYS = ("epoch", "batches", "order", "size", "batch_size")
+
+
+@dataclass
+class _Place:
+    """A place in the passes of a loader.
+
+    Attributes:
+        epoch: passes before this one.
+        batches: handed out in this one.
+        order: what gives the order, as it was when this pass began; ``None`` before that, or where it cannot be saved.
+    """
+
+    epoch: int = 0
+    batches: int = 0
+    order: dict[str, Any] | None = None
 
 
 class DataLoader:
     """Goes through a data set in batches, again at each ``for``.
+
+    Each ``iter()`` begins a pass. ``epoch`` is its number, from 0; a data set that has ``set_epoch(epoch)`` is told it when the
+    pass begins, so that what it makes of a sample can be another in each. ``state_dict()`` is the place reached: the batch that
+    the loop is working on counts as handed out, what threads have made ahead does not. Loaded into a loader of the same data
+    and arguments (another ``num_workers`` does no harm), the next ``iter()`` goes on with the batch after it, and the passes
+    after that are those that would have come. A pass that is left (``break``) is over when the next begins. Of several passes
+    at the same time the place is that of the one begun last.
 
     Args:
         dataset: samples by number (``dataset[i]``, ``len(dataset)``), or an ``IterableDataset``.
@@ -31,12 +58,14 @@ class DataLoader:
         batch_sampler: gives lists of numbers, the batches, instead.
         num_workers: threads that make batches ahead of time; their order stays. With 0 each is made when it is asked for.
             Threads help where samples wait for the disk or spend their time in NumPy. Of an ``IterableDataset`` one thread
-            reads ahead, so that no sample comes twice.
+            reads ahead, so that no sample comes twice. At most ``num_workers * prefetch_factor`` batches wait in memory, beside
+            the loop's own. When the loop is left, the batches being made are waited for, up to five seconds.
         collate_fn: makes a batch of a list of samples; default: ``default_collate``.
         pin_memory: accepted for PyTorch's sake.
         drop_last: leave out a last batch that is smaller.
         worker_init_fn: called in each thread, with its number, before it works.
-        generator: of the random order, which is a function of its state when a pass begins; default: that of the process.
+        generator: of the random order, which is a function of its state when a pass begins; default: that of the process. For a
+            place that can be saved it must be one that nothing else draws from.
         prefetch_factor: batches that each thread is ahead; default 2.
         persistent_workers: accepted for PyTorch's sake: threads cost nothing to start.
 
@@ -100,6 +129,7 @@ class DataLoader:
         if batch_size is not None and sampler is not None:
             batch_sampler = BatchSampler(sampler, batch_size, bool(drop_last))
         self.batch_sampler = batch_sampler
+        self._place, self._begun = _Place(), False  # where the pass begun last is, or the next begins
         batched = batch_sampler is not None or batch_size is not None
         self.collate_fn = collate_fn or (default_collate if batched else default_convert)
 
@@ -111,14 +141,121 @@ class DataLoader:
             return size // self.batch_size if self.drop_last else -(-size // self.batch_size)
         return size_of("DataLoader", self.sampler if self.batch_sampler is None else self.batch_sampler)
 
-    def __iter__(self) -> Iterator[Any]:
+    @property
+    def epoch(self) -> int:
+        """How many passes are over: the number of the pass under way, or of the next."""
+        return self._place.epoch
+
+    def state_dict(self) -> dict[str, Any]:
+        """The place reached, as numbers and arrays that ``minigrad.save`` writes.
+
+        ``epoch`` passes are over and ``batches`` batches of the next one handed out; ``order`` is what gives the order (the
+        generator, or the ``state_dict()`` of a sampler or stream of the user's own) as it was when that pass began. ``size``
+        and ``batch_size`` say of what loader it is.
+
+        Raises:
+            ArgumentError: the order cannot be had again: it is drawn from the process's generator, or it is that of a sampler
+                or stream that has no ``state_dict()``.
+
+        Example:
+            >>> import minigrad
+            >>> def loader():
+            ...     return DataLoader(range(6), shuffle=True, generator=minigrad.Generator().manual_seed(1))
+            >>> first, again = loader(), loader()
+            >>> batches = iter(first)
+            >>> _ = next(batches), next(batches)
+            >>> again.load_state_dict(first.state_dict())
+            >>> [batch.item() for batch in again] == [batch.item() for batch in batches]
+            True
+        """
+        place = self._place
+        order = save_order("state_dict", self._order) if place.order is None else copy.deepcopy(place.order)
+        return dict(zip(_KEYS, (place.epoch, place.batches, order, self._size(), self.batch_size), strict=True))
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go to a place that ``state_dict`` gave: the next ``iter()`` goes on with the batch after it.
+
+        Where all batches of a pass had been handed out, the rest of it is empty, and the ``iter()`` after that begins the next.
+
+        Raises:
+            StateError: it is no such state, or that of a loader of other data or batches. The loader is as it was.
+            ArgumentError: the order cannot be had again, as with ``state_dict``.
+        """
+        where = "load_state_dict"
+        if not isinstance(state, Mapping) or set(state) != set(_KEYS):
+            got = f"the keys {sorted(map(str, state))}" if isinstance(state, Mapping) else f"a {type(state).__name__}"
+            raise StateError(where, "state", f"a dict with the keys {', '.join(_KEYS)}, as state_dict gives", got)
+        save_order(where, self._order)
+        epoch, batches = (_count(where, key, state[key]) for key in ("epoch", "batches"))
+        for key, ours, words in (("size", self._size(), "samples"), ("batch_size", self.batch_size, "samples a batch")):
+            if type(state[key]) is not type(ours) or state[key] != ours:
+                remedy = "Give the loader the data and arguments that it had when the state was saved"
+                raise StateError(where, key, f"{ours} {words}, as this loader has", repr(state[key]), remedy)
+        if self._size() is not None and batches > len(self):
+            raise StateError(where, "batches", f"at most {len(self)}, the batches of a pass", str(batches))
+        if not isinstance(state["order"], dict):
+            raise StateError(where, "order", "a dict", f"a {type(state['order']).__name__}")
+        load_order(where, self._order, state["order"])
+        self._place, self._begun = _Place(epoch, batches, copy.deepcopy(state["order"])), False
+
+    @property
+    def _order(self) -> Any:
+        """What the order of the samples comes from."""
         if self.streams:
-            batches = self._stream()
-            return batches if not self.num_workers else self._ahead(1, lambda _: next(batches, _END), itertools.repeat(None))
-        make: Callable[[Any], Any] = self._sample if self.batch_sampler is None else self._batch
-        orders: Iterator[Any] = iter((self.sampler or ()) if self.batch_sampler is None else self.batch_sampler)
-        # a generator, because map would take a StopIteration that the data set raises for the end of the data
-        return (make(order) for order in orders) if not self.num_workers else self._ahead(self.num_workers, make, orders)
+            return self.dataset
+        return self.sampler if self.batch_sampler is None else self.batch_sampler
+
+    def _size(self) -> int | None:
+        """The samples of a pass (of a batch sampler of the user's own: the batches), where each pass has as many."""
+        return _fixed_size(self.sampler if self.sampler is not None else self.batch_sampler)
+
+    def _begin(self) -> _Place:
+        """The place at which the pass that now begins takes up."""
+        place = self._place
+        if self._begun:
+            place = _Place(place.epoch + 1)
+        if place.order is not None:  # loaded; others may have drawn from the generator since
+            load_order("DataLoader", self._order, place.order)
+        else:
+            with contextlib.suppress(ArgumentError):  # which state_dict raises, if it is ever asked for
+                place.order = save_order("DataLoader", self._order)
+        self._place, self._begun = place, True
+        if hasattr(self.dataset, "set_epoch"):
+            self.dataset.set_epoch(place.epoch)
+        return place
+
+    def __iter__(self) -> Iterator[Any]:
+        place = self._begin()
+        done = place.batches
+        make: Callable[[Any], Any]
+        orders: Iterator[Any]
+        workers = self.num_workers
+        if self.streams:
+            stream = self._stream(done)
+            make, orders, workers = (lambda _: next(stream, prefetch.END)), itertools.repeat(None), min(workers, 1)
+        else:
+            make = self._sample if self.batch_sampler is None else self._batch
+            orders = iter(self._order)
+            skipped = sum(1 for _ in itertools.islice(orders, done))
+            _check_skipped(skipped, done)
+            # The first is taken now, so that a random order is drawn when the pass begins and not at some later time.
+            orders = itertools.chain(list(itertools.islice(orders, 1)), orders)
+        if workers:
+            depth = workers * self.prefetch_factor
+            return self._hand_out(place, prefetch.ahead(workers, depth, make, orders, self._thread_start()))
+        return self._hand_out(place, stream if self.streams else (make(order) for order in orders))
+
+    def _hand_out(self, place: _Place, batches: Batches[Any, None, None]) -> Iterator[Any]:
+        """The batches, counted."""
+        try:
+            for batch in batches:
+                place.batches += 1
+                yield batch
+                del batch  # while the next is made, memory holds the loop's own and no other
+        finally:
+            batches.close()
+        if self._place is place:
+            self._place, self._begun = _Place(place.epoch + 1), False
 
     def _sample(self, index: int) -> Any:
         return self.collate_fn(self.dataset[index])
@@ -130,18 +267,24 @@ class DataLoader:
             return self.collate_fn(self.dataset.__getitems__(indices))
         return self.collate_fn([self.dataset[index] for index in indices])
 
-    def _stream(self) -> Iterator[Any]:
+    def _stream(self, done: int) -> Batches[Any, None, None]:
+        """The batches of a stream after ``done`` of them, which are read and dropped."""
         samples = iter(self.dataset)
         if self.batch_size is None:
+            _check_skipped(sum(1 for _ in itertools.islice(samples, done)), done)
             for sample in samples:
                 yield self.collate_fn(sample)
             return
-        while batch := list(itertools.islice(samples, self.batch_size)):
-            if len(batch) == self.batch_size or not self.drop_last:
+        for number in itertools.count():
+            batch = list(itertools.islice(samples, self.batch_size))
+            if not batch or (len(batch) < self.batch_size and self.drop_last):
+                _check_skipped(min(number, done), done)
+                return
+            if number >= done:
                 yield self.collate_fn(batch)
 
-    def _ahead(self, workers: int, make: Callable[[Any], Any], orders: Iterator[Any]) -> Iterator[Any]:
-        """``map(make, orders)`` until ``_END``, by threads that are a few steps ahead. What a thread raises is raised here."""
+    def _thread_start(self) -> Callable[[], None]:
+        """What each thread does first."""
         dtype, place, numbers = get_default_dtype(), get_default_device(), itertools.count()
 
         def begin() -> None:
@@ -150,18 +293,30 @@ class DataLoader:
             if self.worker_init_fn is not None:
                 self.worker_init_fn(next(numbers))
 
-        pool = ThreadPoolExecutor(workers, thread_name_prefix="minigrad-loader", initializer=begin)
-        try:
-            coming = deque(pool.submit(make, order) for order in itertools.islice(orders, workers * self.prefetch_factor))
-            while coming:
-                made = coming.popleft().result()
-                if made is _END:
-                    break
-                for order in itertools.islice(orders, 1):
-                    coming.append(pool.submit(make, order))
-                yield made
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+        return begin
+
+
+def _fixed_size(order: Any) -> int | None:
+    if isinstance(order, BatchSampler):
+        return None if _fixed_size(order.sampler) is None else len(order)
+    fixed = isinstance(order, (DrawnSampler, SequentialSampler)) or not hasattr(order, "load_state_dict")
+    return len(order) if fixed and hasattr(order, "__len__") else None
+
+
+def _check_skipped(skipped: int, done: int) -> None:
+    if skipped < done:
+        remedy = "Give the loader the data that it had when the state was saved"
+        raise StateError("DataLoader", "batches", f"at most {skipped}, the batches of this pass", str(done), remedy)
+
+
+def _count(where: str, key: str, value: Any) -> int:
+    try:
+        number = -1 if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = -1
+    if number < 0:
+        raise StateError(where, key, "a whole number, 0 or more", repr(value))
+    return number
 
 
 __all__ = ["DataLoader"]

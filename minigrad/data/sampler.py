@@ -10,13 +10,18 @@ from typing import Any
 from minigrad.core.hints import checked
 from minigrad.core.random import Generator, generator_or_default
 from minigrad.data.dataset import size_of
-from minigrad.errors import ArgumentError, DTypeError, ShapeError
+from minigrad.data.order import load_generator, load_order, save_generator, save_order
+from minigrad.errors import ArgumentError, DTypeError, ShapeError, StateError
 from minigrad.ops.creation import tensor
 from minigrad.ops.sampling import multinomial, randint, randperm
 
 
 class Sampler:
-    """Numbers of samples, in the order in which they are wanted. Derive from it and write ``__iter__`` (and ``__len__``)."""
+    """Numbers of samples, in the order in which they are wanted. Derive from it and write ``__iter__`` (and ``__len__``).
+
+    Write ``state_dict()`` and ``load_state_dict(state)`` too, and a ``DataLoader`` can save its place: they give and take
+    what the next pass depends on, ``{}`` where it is always the same.
+    """
 
     def __iter__(self) -> Iterator[Any]:
         raise NotImplementedError(f"{type(self).__name__} has no __iter__")
@@ -53,8 +58,44 @@ class SequentialSampler(Sampler):
     def __len__(self) -> int:
         return len(self.data_source)
 
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing: each pass is the same."""
+        return {}
 
-class RandomSampler(Sampler):
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take what ``state_dict`` gave.
+
+        Raises:
+            StateError: it is the state of another order.
+        """
+        if state != {}:
+            raise StateError("SequentialSampler", "state", "nothing, as its order is always the same", repr(state))
+
+
+class DrawnSampler(Sampler):
+    """A sampler whose order is a function of its generator's state when a pass begins."""
+
+    generator: Generator | None
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state of its generator.
+
+        Raises:
+            ArgumentError: it has none of its own.
+        """
+        return save_generator(type(self).__name__, self.generator)
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Set its generator to what ``state_dict`` gave.
+
+        Raises:
+            ArgumentError: it has none of its own.
+            StateError: it is no such state.
+        """
+        load_generator(type(self).__name__, self.generator, state)
+
+
+class RandomSampler(DrawnSampler):
     """All samples in random order, another at each pass.
 
     Args:
@@ -98,15 +139,16 @@ class RandomSampler(Sampler):
         if self.replacement:
             yield from randint(size, (left,), generator=self.generator, device="cpu").tolist()
             return
-        while left > 0:
-            yield from randperm(size, generator=self.generator, device="cpu").tolist()[:left]
+        rounds = [randperm(size, generator=self.generator, device="cpu").tolist() for _ in range(-(-left // size))]
+        for order in rounds:  # all drawn by now: the order depends on nothing that happens to the generator meanwhile
+            yield from order[:left]
             left -= size
 
     def __len__(self) -> int:
         return self.num_samples
 
 
-class SubsetRandomSampler(Sampler):
+class SubsetRandomSampler(DrawnSampler):
     """The samples ``indices`` in random order, another at each pass."""
 
     @checked
@@ -121,7 +163,7 @@ class SubsetRandomSampler(Sampler):
         return len(self.indices)
 
 
-class WeightedRandomSampler(Sampler):
+class WeightedRandomSampler(DrawnSampler):
     """Samples drawn with a weight for each, which need not sum to 1.
 
     Args:
@@ -192,6 +234,22 @@ class BatchSampler(Sampler):
     def __len__(self) -> int:
         size = size_of("BatchSampler", self.sampler)
         return size // self.batch_size if self.drop_last else -(-size // self.batch_size)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state of the sampler.
+
+        Raises:
+            ArgumentError: it has none that could be saved.
+        """
+        return save_order("BatchSampler", self.sampler)
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Hand on to the sampler what ``state_dict`` gave.
+
+        Raises:
+            StateError: it is the state of another order.
+        """
+        load_order("BatchSampler", self.sampler, state)
 
 
 __all__ = [
