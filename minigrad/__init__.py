@@ -97,7 +97,7 @@ if TYPE_CHECKING:
     from minigrad import autograd, cuda, data, interop, kernels, linalg, nn, optim, study, utils
 
 __version__ = "0.1.0"
-_PARTS = ("autograd", "cuda", "data", "interop", "kernels", "linalg", "models", "nn", "optim", "study", "utils")
+_PARTS = ("autograd", "cuda", "data", "interop", "kernels", "linalg", "models", "nn", "optim", "study", "train", "utils")
 
 
 def __getattr__(name: str) -> ModuleType:

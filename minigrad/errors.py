@@ -84,3 +84,11 @@ class MissingFileError(FileFormatError, FileNotFoundError):
 
 class DataError(MinigradError):
     """A data set that cannot be had or does not hold what it should."""
+
+
+class RunError(MinigradError):
+    """A run folder that cannot be made, read or gone on with."""
+
+
+class DivergedError(MinigradError):
+    """A training step whose loss is no number."""

@@ -1,1 +1,12 @@
-"""The one training loop: run folders, exact resume, progress, reports."""
+"""The one training loop: run folders, exact resume, progress, reports.
+
+Begin with ``examples.py``, the smallest whole task, then ``task.py`` and ``loop.py``.
+"""
+
+from minigrad.train.descent import Descent, ema, parts
+from minigrad.train.loop import Outcome, fit
+from minigrad.train.runs import Run
+from minigrad.train.settings import Settings, setting
+from minigrad.train.task import Rollback, Step, Task, Track
+
+__all__ = ["Descent", "Outcome", "Rollback", "Run", "Settings", "Step", "Task", "Track", "ema", "fit", "parts", "setting"]

@@ -45,12 +45,13 @@ class Progress(RenderHook):
         describe: what is being done.
         console: where to draw; standard error, if none is given.
         keep: leave the bar's last state standing at the end.
+        quiet: draw and say nothing.
         clock: seconds from some fixed moment on.
 
     Example:
         >>> with Progress(3, "examples", describe="training") as progress:
         ...     for step in range(3):
-        ...         progress.advance(step + 1, 64, {"loss": 0.5 / (step + 1)})
+        ...         progress.advance(step + 1, 64 * (step + 1), {"loss": 0.5 / (step + 1)})
     """
 
     def __init__(
@@ -62,23 +63,32 @@ class Progress(RenderHook):
         describe: str = "",
         console: Console | None = None,
         keep: bool = True,
+        quiet: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._console = open_console(stderr=True) if console is None else console
-        self._live = self._console.is_interactive and not self._console.legacy_windows
-        self._total, self._unit, self._describe, self._keep, self._clock = total, unit, printable(describe), keep, clock
+        self._live = self._console.is_interactive and not self._console.legacy_windows and not quiet
+        self._total, self._unit, self._describe, self._clock = total, unit, printable(describe), clock
+        self._keep, self._quiet = keep, quiet
+        self._shown: Mapping[str, float | str] = {}
+        self._widest: dict[str, int] = {}  # what each column has needed so far: columns must not come and go
+        self._open = self._finished = False
+        self._replaced: dict[str, Any] = {}  # sys.stderr and sys.stdout, as they were
+        self._began = clock()
+        self.restart(start)
+
+    def restart(self, start: int) -> None:
+        """Set the place from which the work goes on, where it is known only now or where it has been set back."""
         self._pace = Pace()
         self._done = self._sampled = start
-        self._units = 0  # since the last sample
-        self._shown: Mapping[str, float | str] = {}
-        self._began = self._last = self._next = clock()
+        self._units = self._units_sampled = 0
+        self._last = self._next = self._seen = self._clock()  # the last sample, the next drawing, the last report
+        self._idle = 0.0  # seconds since the last sample that went into something else than steps
         self._warm = False  # whether the first step, which compiles and fills caches, is over
-        self._widest: dict[str, int] = {}  # what each column has needed so far: columns must not come and go
-        self._pausing = self._finished = self._open = False
-        self._restore: dict[str, Any] = {}
 
     def __enter__(self) -> Progress:
-        self._began = self._last = self._next = self._clock()
+        self._began = self._clock()
+        self.restart(self._done)
         if self._live:
             self._open = True
             self._console.push_render_hook(self)
@@ -90,7 +100,7 @@ class Progress(RenderHook):
         if not self._open:
             return
         self._open, self._finished = False, True
-        for name, stream in self._restore.items():
+        for name, stream in self._replaced.items():
             getattr(sys, name).flush()
             setattr(sys, name, stream)
         self._console.pop_render_hook()
@@ -99,18 +109,21 @@ class Progress(RenderHook):
     def advance(self, steps_done: int, units: int, shown: Mapping[str, float | str]) -> None:
         """Report where the work stands. Cheap: the bar is drawn a few times a second, however often this is called.
 
+        A report of a step that has been reported before comes from an evaluation, and its time is not the steps' time.
+
         Args:
             steps_done: the steps done so far, those before ``start`` included.
-            units: the units of work done since the last call.
+            units: the units of work done so far.
             shown: what to show beside the bar, the most important first; an empty mapping leaves what was shown.
         """
         if not self._open:
             return
-        self._done = steps_done
-        self._units += units
+        now = self._clock()
+        if steps_done == self._done:
+            self._idle += now - self._seen
+        self._seen, self._done, self._units = now, steps_done, units
         if shown:
             self._shown = shown
-        now = self._clock()
         if now >= self._next:
             self._sample(now)
             self._draw()
@@ -120,24 +133,20 @@ class Progress(RenderHook):
         """Write a permanent line, above the bar where there is one."""
         if self._live:
             self._print(Text(printable(text, keep="\n\t")), soft_wrap=True)
-        else:
+        elif not self._quiet:
             write_line(self._console.file, text)
 
     @contextmanager
     def pause(self, what: str) -> Iterator[None]:
         """Do something else inside a ``with`` block, such as an evaluation: it does not count as slow steps."""
         described, self._describe = self._describe, printable(what)
-        began = self._clock()
-        self._sample(began)
-        self._pausing = True
-        if self._open:
-            self._draw()
+        began, idle = self._clock(), self._idle
+        self._draw()
         try:
             yield
         finally:
-            self._last = self._clock()
-            self._pace.add_pause(self._last - began)
-            self._pausing = False
+            self._seen = self._clock()
+            self._idle = idle + self._seen - began
             self._describe = described
 
     def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
@@ -150,12 +159,15 @@ class Progress(RenderHook):
         if steps == 0:
             return
         if self._warm and steps > 0:  # fewer than before: the work was rolled back
-            self._pace.add(now - self._last, steps, self._units)
+            self._pace.add(now - self._last - self._idle, steps, self._units - self._units_sampled)
+            if self._idle:
+                self._pace.add_pause(self._idle)
         self._warm = True
-        self._last, self._sampled, self._units = now, self._done, 0
+        self._last, self._idle, self._sampled, self._units_sampled = now, 0.0, self._done, self._units
 
     def _draw(self) -> None:
-        self._print(Control())
+        if self._open:
+            self._print(Control())
 
     def _print(self, *what: Any, soft_wrap: bool = False) -> None:
         """Print to the terminal; one that has gone away does not stop the work."""
@@ -170,8 +182,8 @@ class Progress(RenderHook):
             stream = getattr(sys, name)
             if isinstance(stream, FileProxy) or not _same_terminal(stream, self._console.file):
                 continue
-            self._restore[name] = stream
-        for name, stream in self._restore.items():
+            self._replaced[name] = stream
+        for name, stream in self._replaced.items():
             setattr(sys, name, FileProxy(self._console, stream))
 
     def _line(self) -> Text:
@@ -179,29 +191,26 @@ class Progress(RenderHook):
         room = self._console.width - 2  # a blank for the cursor to stand on, and the last column, in which some terminals wrap
         columns = {name: text for name, text in self._columns().items() if text.plain}
         for name, text in columns.items():
-            self._widest[name] = max(self._widest.get(name, 0), text.cell_len)
-            text.pad_right(self._widest[name] - text.cell_len) if name != "percent" else text.pad_left(
-                self._widest[name] - text.cell_len
-            )
-        ranked = ["percent", "left", *[name for name in columns if name.startswith("shown 0")], "describe", "bar", "rate"]
-        ranked += [name for name in columns if name not in ranked and name != "bar"]
-        taken: dict[str, int] = {}
-        for name in ranked:
-            width = BAR[0] if name == "bar" else columns[name].cell_len if name in columns else 0
-            needed = width + 2 * bool(taken)
-            if not width or (name == "bar" and self._total is None):
-                continue
-            if needed > room:
-                if name == "percent":
-                    return Text("", end="")
-                continue
-            taken[name] = width
-            room -= needed
+            blanks = self._widest[name] = max(self._widest.get(name, 0), text.cell_len)
+            pad = text.pad_left if name == "percent" else text.pad_right
+            pad(blanks - text.cell_len)
+        widths = {name: text.cell_len for name, text in columns.items()}
+        if self._total is not None:
+            widths["bar"] = BAR[0]
+        first = [name for name in columns if name.startswith("shown 0")]
+        taken = []
+        for name in dict.fromkeys(["percent", "left", *first, "describe", "bar", "rate", *columns]):
+            needed = widths.get(name, room) + 2 * bool(taken)
+            if needed <= room:
+                taken.append(name)
+                room -= needed
+            elif name == "percent":
+                return Text("", end="")
         if "bar" in taken:
             columns["bar"] = self._bar(min(BAR[1], BAR[0] + room))
-        order = ["describe", "percent", "bar", "rate", "left"]
-        order += [name for name in columns if name not in order]
-        line = Text("  ", end="", no_wrap=True).join([columns[name] for name in order if name in taken])
+        line = Text("  ", end="", no_wrap=True).join(
+            columns[name] for name in dict.fromkeys(["describe", "percent", "bar", "rate", "left", *columns]) if name in taken
+        )
         return Text(" ", end="", no_wrap=True).append_text(line)
 
     def _columns(self) -> dict[str, Text]:
@@ -218,7 +227,7 @@ class Progress(RenderHook):
         columns["left"] = Text(self._time())
         for place, (name, value) in enumerate(self._shown.items()):
             text = value if isinstance(value, str) else short_number(value)
-            columns[f"shown {place} {name}"] = Text.assemble((printable(name), "dim"), " ", printable(text))
+            columns[f"shown {place} {name}"] = Text.assemble((printable(f"{name} " if name else ""), "dim"), printable(text))
         return columns
 
     def _share(self) -> float:
@@ -264,7 +273,7 @@ def track(
     with Progress(total, unit, describe=describe, console=console, keep=False) as progress:
         for done, item in enumerate(iterable, 1):
             yield item
-            progress.advance(done, 1, {})
+            progress.advance(done, done, {})
 
 
 def open_console(*, stderr: bool = False) -> Console:

@@ -1,0 +1,87 @@
+"""The checkpoints of a run: numbered files, the newest two kept, a damaged one passed over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import minigrad
+from minigrad.errors import FileFormatError, RunError
+
+FORMAT = 1
+KEPT = 2
+
+
+class Checkpoints:
+    """The checkpoints in a folder, that belong to one config.
+
+    Args:
+        folder: where they lie.
+        config: the digest of the run's config.
+        say: takes a sentence for the user.
+    """
+
+    def __init__(self, folder: Path, config: str, say: Callable[[str], None]) -> None:
+        self.folder, self.config, self.say = folder, config, say
+
+    def numbered(self) -> list[Path]:
+        """The files from the oldest to the newest."""
+        return sorted(path for path in self.folder.glob("*.safetensors") if path.stem.isdigit())
+
+    def save(self, content: dict[str, Any], *, name: str = "") -> None:
+        """Write a checkpoint, under the next number or a name, and drop numbered ones that are no longer needed.
+
+        Raises:
+            FileFormatError: it cannot be written; those that are there stay.
+        """
+        there = self.numbered()
+        if not name:
+            name = f"{int(there[-1].stem) + 1 if there else 1:08d}"
+        minigrad.save({"format": FORMAT, "config": self.config, **content}, self.folder / f"{name}.safetensors")
+        for path in self.numbered()[:-KEPT]:
+            path.unlink(missing_ok=True)
+
+    def newest(self) -> dict[str, Any] | None:
+        """The newest checkpoint that is whole, or ``None`` where there is none at all.
+
+        A damaged one is renamed, so that nothing is lost, and told.
+
+        Raises:
+            RunError: it belongs to another run, or none is whole.
+        """
+        there = self.numbered()
+        for path in reversed(there):
+            try:
+                return self.read(path)
+            except FileFormatError as error:
+                path.rename(path.with_suffix(".damaged"))
+                self.say(f"The checkpoint {path.name} is damaged ({error.got}). Going on from the one before.")
+        if there:
+            expected, got = "one whole checkpoint", f"{len(there)}, all damaged"
+            raise RunError("resume", str(self.folder), expected, got, "Put back a copy of one, or train anew")
+        return None
+
+    def named(self, name: str) -> dict[str, Any] | None:
+        """The checkpoint of that name, or ``None``."""
+        path = self.folder / f"{name}.safetensors"
+        return self.read(path) if path.exists() else None
+
+    def read(self, path: Path) -> dict[str, Any]:
+        """The content of one.
+
+        Raises:
+            FileFormatError: it is damaged.
+            RunError: it is no checkpoint, of a later format, or of another run.
+        """
+        content = minigrad.load(path)
+        if not isinstance(content, dict) or "format" not in content or "config" not in content:
+            raise RunError("resume", str(path), "a checkpoint of a run", "another file", "Take it out of the folder")
+        if content["format"] != FORMAT:
+            got = f"format {content['format']}"
+            raise RunError("resume", str(path), f"format {FORMAT}", got, "Take the version of minigrad that wrote it")
+        if content["config"] != self.config:
+            expected = "a checkpoint that belongs to this run's config.json"
+            got = "one of another task, architecture, data or settings"
+            raise RunError("resume", str(path), expected, got, "Put back the right file, or train anew")
+        return content

@@ -1,0 +1,73 @@
+"""One process at a time: a lock that the system takes back when its holder dies, however it dies."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from minigrad.errors import RunError
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _take(handle: int) -> None:
+        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+else:
+    import fcntl
+
+    def _take(handle: int) -> None:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+class Lock:
+    """A lock file. It holds the number of the process, for whoever is kept out.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "lock"
+        >>> one, other = Lock(path), Lock(path)
+        >>> one.acquire()
+        >>> try:
+        ...     other.acquire()
+        ... except RunError as error:
+        ...     print(error.expected)
+        a folder in which no other process trains
+        >>> one.release()
+        >>> other.acquire()
+        >>> other.release()
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file: Any = None
+
+    def acquire(self) -> None:
+        """Take the lock.
+
+        Raises:
+            RunError: another holder has it.
+            OSError: the file cannot be made.
+        """
+        file = open(self.path, "a+b")  # noqa: SIM115 - open as long as the lock is held
+        try:
+            _take(file.fileno())
+        except OSError as error:
+            file.seek(0)
+            holder = file.read(20).decode("ascii", "replace").strip()
+            file.close()
+            got = f"process {holder}, which does" if holder.isdigit() else "one that does"
+            remedy = "Wait for it, stop it, or choose another folder with --out"
+            expected = "a folder in which no other process trains"
+            raise RunError("run", str(self.path.parent), expected, got, remedy) from error
+        file.truncate(0)
+        file.write(str(os.getpid()).encode())
+        file.flush()
+        self._file = file
+
+    def release(self) -> None:
+        """Give it back; without effect where it is not held."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None

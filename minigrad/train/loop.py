@@ -1,0 +1,381 @@
+"""The one training loop: progress, checkpoints, stopping and the report. It knows nothing of what is learned."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple, TypeVar
+
+import minigrad
+from minigrad import Tensor
+from minigrad.errors import DivergedError, MinigradError, RunError
+from minigrad.train.checkpoints import Checkpoints
+from minigrad.train.interrupt import Interrupt
+from minigrad.train.progress import Progress, write_line
+from minigrad.train.runs import Run, digest
+from minigrad.train.task import Rollback, Task
+from minigrad.train.watch import Watch
+
+T = TypeVar("T")
+ACCEPTED = "accepted"  # the checkpoint to which a rollback leads
+
+
+@dataclass
+class Place:
+    """How far a training has come. All of it is in every checkpoint.
+
+    Attributes:
+        step: steps made.
+        units: examples (or what the task counts) learned from.
+        evaluated: the step of the last evaluation.
+        best: the best value of the task's goal so far, and ``best_step`` when that was.
+        worse: evaluations in a row since then.
+        rollbacks: how many there were.
+        sums: the metrics of the ``summed`` steps since the last row, added up.
+        seconds: spent in training.
+    """
+
+    step: int = 0
+    units: int = 0
+    evaluated: int = 0
+    best: float | None = None
+    best_step: int = 0
+    worse: int = 0
+    rollbacks: int = 0
+    sums: dict[str, Any] = field(default_factory=dict)
+    summed: int = 0
+    seconds: float = 0.0
+
+
+class Outcome(NamedTuple):
+    """How a training ended.
+
+    Attributes:
+        status: ``"finished"``, ``"stopped early"`` or ``"interrupted"``.
+        step: steps made.
+        best: the best value of the goal, or ``None``.
+        best_step: the step of that evaluation.
+        signal: the number of the signal that interrupted it, else 0.
+    """
+
+    status: str
+    step: int
+    best: float | None
+    best_step: int
+    signal: int = 0
+
+
+class _Interrupted(Exception):
+    pass
+
+
+def fit(task: Task, run: Run, *, say: Callable[[str], None] | None = None) -> Outcome:
+    """Train a task in a run folder, from the newest checkpoint there or from the beginning, to the end or to a Ctrl-C.
+
+    A training that was killed at any moment goes on by the same call, and its ``metrics.jsonl`` becomes byte for byte that of
+    one that was never killed (on the same machine with as many threads; on another one, sums may be rounded otherwise).
+
+    Args:
+        task: what to learn.
+        run: the folder, entered (``with Run(path) as run``). In a new one the task's config is written first.
+        say: takes the sentences for the user instead of the progress display.
+
+    Raises:
+        RunError: the folder is of another task or config, or cannot be written to.
+        DivergedError: a step gave nan or inf.
+
+    Example:
+        >>> import tempfile
+        >>> from minigrad.train.examples import Line
+        >>> with Run(tempfile.mkdtemp()) as run:
+        ...     outcome = fit(Line(), run, say=lambda text: None)
+        >>> outcome.status, outcome.step
+        ('finished', 40)
+    """
+    config = {"task": task.name, **task.config()}
+    if not run.exists():
+        run.begin(config)
+    elif digest(run.config()) != digest(config):
+        changed = sorted(key for key in {*config, *run.config()} if config.get(key) != run.config().get(key))
+        raise RunError(
+            "resume", str(run.path), "the task, data and settings that the run began with", f"other {', '.join(changed)}",
+            "Put them back as they were, or train into a new folder",
+        )  # fmt: skip
+    with Interrupt() as interrupt:
+        return _Loop(task, run, interrupt, config, say).run()
+
+
+class _Loop:
+    def __init__(
+        self, task: Task, run: Run, interrupt: Interrupt, config: Mapping[str, Any], say: Callable[[str], None] | None
+    ) -> None:
+        self.task, self.folder, self.interrupt = task, run, interrupt
+        self.place = Place()
+        self.bar: Progress | None = None
+        self._say = say
+        self.checkpoints = Checkpoints(run.checkpoints, digest(config), self.say)
+        self.watch = Watch(task.describe)
+        self.log_every = task.settings.log_every or max(1, task.evaluate_every // 10)
+        self.rolls_back = type(task).rolled_back is not Task.rolled_back
+        self.shown: dict[str, float | str] = {}
+        self.early = False
+
+    def say(self, text: str) -> None:
+        """Tell the user something that stays on the screen."""
+        if self._say is not None:
+            self._say(text)
+        elif self.bar is not None:
+            self.bar.say(text)
+        else:
+            write_line(sys.stderr, text)
+
+    # ------------------------------------------------------------------ from begin to end
+
+    def run(self) -> Outcome:
+        task, place = self.task, self.place
+        self._restore(self.checkpoints.newest())
+        with self._display():
+            self._began = self._saved = time.monotonic()
+            batches = task.batches()
+            try:
+                while True:
+                    if self._due():
+                        if self._evaluate():
+                            batches = self._renewed(batches)
+                            continue
+                        self.early = self._enough()
+                    if place.step >= task.total_steps or self.early or self.interrupt.wanted:
+                        break
+                    if time.monotonic() - self._saved >= task.settings.save_every:
+                        self._save()
+                    self._step(next(batches))
+            except _Interrupted:
+                pass
+            finally:
+                _close(batches)
+            done = (place.step >= task.total_steps or self.early) and not self._due()
+            if not done:
+                self._save()
+                number = int(self.interrupt.wanted or 0)
+                return Outcome("interrupted", place.step, place.best, place.best_step, number)
+            self._report()
+        return Outcome("stopped early" if self.early else "finished", place.step, place.best, place.best_step)
+
+    @contextlib.contextmanager
+    def _display(self) -> Iterator[None]:
+        if self._say is not None:
+            yield
+            return
+        with Progress(self.task.total_steps, self.task.unit, start=self.place.step, describe=self.task.name) as self.bar:
+            yield
+
+    def _renewed(self, batches: Iterator[Any]) -> Iterator[Any]:
+        _close(batches)
+        return self.task.batches()
+
+    # ------------------------------------------------------------------ a step
+
+    def _step(self, batch: Any) -> None:
+        place = self.place
+        units, metrics = self.task.step(batch)
+        place.step += 1
+        place.units += units
+        self.watch.see(place.step, metrics.values(), self.task.origin(batch))
+        for name, value in metrics.items():
+            number = value.detach().double() if isinstance(value, Tensor) else float(value)
+            place.sums[name] = place.sums[name] + number if name in place.sums else number
+        place.summed += 1
+        if place.step % self.log_every == 0:
+            self._row()
+        if self.bar is not None:
+            self.bar.advance(place.step, units, self.shown)
+
+    def _row(self) -> None:
+        """Write the means of the steps since the last row."""
+        place = self.place
+        if not place.summed:
+            return
+        self.watch.look()
+        means = {name: float(total) / place.summed for name, total in place.sums.items()}
+        self._append({**self._where(), **{f"train/{name}": value for name, value in means.items()}})
+        self.shown = {**self.shown, **means}
+        place.sums, place.summed = {}, 0
+
+    def _where(self) -> dict[str, Any]:
+        place, row = self.place, {"step": self.place.step}
+        if self.task.steps_per_epoch:
+            row["epoch"] = -(-place.step // self.task.steps_per_epoch)
+        return {**row, self.task.unit: place.units}
+
+    def _append(self, row: dict[str, Any]) -> None:
+        with self.folder.explained("metrics.jsonl"):
+            self.folder.metrics.append(row)
+
+    # ------------------------------------------------------------------ an evaluation
+
+    def _due(self) -> bool:
+        place, task = self.place, self.task
+        return place.step > place.evaluated and (place.step % task.evaluate_every == 0 or place.step >= task.total_steps)
+
+    def _evaluate(self) -> bool:
+        """Measure, keep the best, write a row and a checkpoint. True when the task was rolled back."""
+        task, place = self.task, self.place
+        self.watch.look()
+        with minigrad.random.fork_rng():  # so that an evaluation that is interrupted leaves no trace
+            try:
+                with self.bar.pause("evaluating") if self.bar is not None else contextlib.nullcontext():
+                    measured = {name: float(value) for name, value in task.evaluate(self._track).items()}
+            except Rollback as wish:
+                return self._roll_back(str(wish))
+        goal, direction = task.goal
+        broken = [name for name, value in measured.items() if not math.isfinite(value)]
+        if broken:
+            got = f"{broken[0]} = {measured[broken[0]]} at step {place.step}"
+            raise DivergedError("train", "evaluation", "finite numbers", got, "Lower the learning rate (--set lr=...)")
+        if goal not in measured:
+            raise RunError(
+                "train", task.name, f"a task whose evaluate gives its goal {goal!r}", ", ".join(measured) or "nothing"
+            )
+        self._row()
+        value = measured[goal]
+        better = place.best is None or (value > place.best if direction == "max" else value < place.best)
+        place.evaluated, place.worse = place.step, 0 if better else place.worse + 1
+        if better:
+            place.best, place.best_step = value, place.step
+            with self.folder.explained("the best model"):
+                minigrad.save(dict(task.weights()), self.folder.model)
+        self._append({**self._where(), **{f"val/{name}": number for name, number in measured.items()}})
+        self._clock()
+        self.say(self._line(measured, better))
+        self.shown.update({f"val {goal}": value})
+        if self.rolls_back:
+            self._save(ACCEPTED)
+        self._save()
+        return False
+
+    def _track(self, items: Iterable[T]) -> Iterator[T]:
+        """Give one item after the other, unless the user wants to stop."""
+        for item in items:
+            if self.interrupt.wanted:
+                raise _Interrupted
+            yield item
+
+    def _line(self, measured: Mapping[str, float], better: bool) -> str:
+        place, task = self.place, self.task
+        width = len(str(task.total_steps))
+        head = f"step {place.step:{width}d}/{task.total_steps}"
+        if task.steps_per_epoch:
+            epochs = -(-task.total_steps // task.steps_per_epoch)
+            head = f"epoch {-(-place.step // task.steps_per_epoch):{len(str(epochs))}d}/{epochs}"
+        numbers = [f"train loss {self.shown['loss']:.4f}"] if "loss" in self.shown else []
+        numbers += [f"val {name} {value:.4f}" for name, value in measured.items()]
+        return f"{head}  {'  '.join(numbers)}{'  (best)' if better else ''}"
+
+    def _enough(self) -> bool:
+        patience = self.task.settings.patience
+        if patience and self.place.worse >= patience:
+            goal = self.task.goal[0]
+            self.say(f"Stopped early: {self.place.worse} evaluations in a row without a better {goal}.")
+            return True
+        return False
+
+    def _roll_back(self, reason: str) -> bool:
+        place = self.place
+        content = self.checkpoints.named(ACCEPTED) if self.rolls_back else None
+        if content is None or place.evaluated == 0:
+            raise DivergedError(
+                "train",
+                self.task.name,
+                "a state that can be gone back to",
+                f"none yet ({reason})",
+                "Begin anew with a lower rate (--set lr=...)",
+            )
+        if content["place"]["step"] != place.evaluated:
+            got = f"that of step {content['place']['step']}"
+            raise RunError(
+                "train", str(self.folder.checkpoints), f"the accepted state of step {place.evaluated}", got, "Train anew"
+            )
+        self._row()
+        times, step, seconds = place.rollbacks + 1, place.step, place.seconds
+        self._take(content)
+        place.rollbacks, place.seconds = times, seconds
+        self._append({"step": step, "rollback": times, "to": place.step})
+        self.task.rolled_back(times)
+        self.say(f"Rolled back from step {step} to step {place.step}: {reason}.")
+        self._save()
+        return True
+
+    # ------------------------------------------------------------------ checkpoints
+
+    def _save(self, name: str = "") -> None:
+        """Write a checkpoint of all that the future depends on."""
+        self.watch.look()
+        place, now = self.place, time.monotonic()
+        place.seconds += now - self._began
+        self._began = now
+        place.sums = {key: float(value) for key, value in place.sums.items()}
+        with self.folder.explained("a checkpoint"):
+            content = {
+                "place": asdict(place),
+                "metrics": self.folder.metrics.place(),
+                "random": minigrad.get_rng_state(),
+                "state": {key: dict(part.state_dict()) for key, part in self.task.state().items()},
+            }
+            self.checkpoints.save(content, name=name)
+        self._saved = time.monotonic()
+
+    def _restore(self, content: dict[str, Any] | None) -> None:
+        if content is None:
+            self.folder.metrics.cut()
+            return
+        self._take(content)
+        self.folder.metrics.cut(content["metrics"])
+        self.say(f"Going on from step {self.place.step} of {self.task.total_steps}.")
+
+    def _take(self, content: dict[str, Any]) -> None:
+        """Take the state of a checkpoint over."""
+        state = self.task.state()
+        try:
+            for name, value in content["place"].items():
+                setattr(self.place, name, value)
+            if content["state"].keys() != state.keys():
+                raise KeyError(f"the parts {', '.join(content['state'])} in place of {', '.join(state)}")
+            for name, part in state.items():
+                part.load_state_dict(content["state"][name])
+            minigrad.set_rng_state(content["random"])
+        except (KeyError, TypeError, ValueError, MinigradError) as error:
+            expected = "a checkpoint that fits the task"
+            raise RunError(
+                "resume", str(self.folder.checkpoints), expected, str(error), "Train anew into a new folder"
+            ) from error
+
+    # ------------------------------------------------------------------ the end
+
+    def _clock(self) -> None:
+        place, now = self.place, time.monotonic()
+        seconds = place.seconds + now - self._began
+        row = {
+            "step": place.step,
+            "seconds": round(seconds, 3),
+            f"{self.task.unit}_per_second": round(place.units / seconds, 1),
+        }
+        with self.folder.explained("timing.jsonl"):
+            self.folder.timing.append(row)
+
+    def _report(self) -> None:
+        from minigrad.train.report import write
+
+        self.task.load_weights(minigrad.load(self.folder.model))
+        with self.folder.explained("the report"):
+            write(self.task, self.folder)
+
+
+def _close(batches: Iterator[Any]) -> None:
+    """Let a loader's threads go."""
+    close = getattr(batches, "close", None)
+    if close is not None:
+        close()

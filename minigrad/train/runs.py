@@ -1,0 +1,209 @@
+"""A run folder: one training, and all that going on with it or applying it takes.
+
+::
+
+    config.json            task, data, settings and what the model is made of; never changed
+    model.safetensors      the best weights so far
+    checkpoints/           the newest two, by number
+    metrics.jsonl          what was measured: no clocks, so that equal runs have equal files
+    timing.jsonl           when and how fast
+    report.html            the page of the run
+    run.lock               held by the process that trains here
+
+Every file but the two journals is written whole or not at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import minigrad
+from minigrad.errors import MinigradError, RunError
+from minigrad.interop.atomic import write_atomically
+from minigrad.train.journal import Journal
+from minigrad.train.lock import Lock
+
+FORMAT = 1
+
+
+def digest(config: Mapping[str, Any]) -> str:
+    """The sha256 of a config, whatever the order of its keys.
+
+    Example:
+        >>> digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
+        True
+    """
+    return hashlib.sha256(json.dumps(config, sort_keys=True, allow_nan=False).encode()).hexdigest()
+
+
+class Run:
+    """A run folder. ``with run:`` locks it against a second process.
+
+    Args:
+        path: the folder, which need not be there yet.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.metrics = Journal(self.path / "metrics.jsonl")
+        self.timing = Journal(self.path / "timing.jsonl")
+        self.checkpoints = self.path / "checkpoints"
+        self.model = self.path / "model.safetensors"
+        self.report = self.path / "report.html"
+        self._config = self.path / "config.json"
+        self._lock = Lock(self.path / "run.lock")
+        self._made: list[Path] = []
+
+    # ------------------------------------------------------------------ holding it
+
+    def __enter__(self) -> Run:
+        """Lock the folder, make it if need be, and clear away what a killed process left half written.
+
+        Raises:
+            RunError: another process trains here, or the folder cannot be made or written to.
+        """
+        try:
+            self._make(self.path)
+            self._lock.acquire()
+            self._make(self.checkpoints)
+            for folder in (self.path, self.checkpoints):
+                for left in folder.glob(".*.tmp"):
+                    left.unlink()
+        except OSError as error:
+            self.__exit__()
+            reason = error.strerror or str(error)
+            remedy = "Choose another folder with --out, or mend this one's permissions"
+            raise RunError("run", str(self.path), "a folder that can be written to", reason, remedy) from error
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _make(self, folder: Path) -> None:
+        missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+        self._made += missing
+
+    def __exit__(self, *_: Any) -> None:
+        """Let go of the folder. One that was made here and got no config is taken away again."""
+        self._lock.release()
+        if self._made and not self._config.exists():
+            with contextlib.suppress(OSError):
+                (self.path / "run.lock").unlink(missing_ok=True)
+            for folder in sorted(self._made, key=lambda made: len(made.parts), reverse=True):
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
+        self._made = []
+
+    # ------------------------------------------------------------------ what it is
+
+    def exists(self) -> bool:
+        """Whether a training was begun here."""
+        return self._config.exists()
+
+    def begin(self, config: Mapping[str, Any]) -> None:
+        """Write the config of a new training.
+
+        Raises:
+            RunError: one was begun here before, or the folder holds other things.
+        """
+        if self.exists():
+            remedy = f"Go on with it by: minigrad resume {self.path}\nor train into another folder with --out"
+            raise RunError("train", str(self.path), "a new folder, or an empty one", "a run that was begun before", remedy)
+        others = sorted(entry.name for entry in self.path.iterdir() if entry.name not in ("run.lock", "checkpoints"))
+        if others:
+            got = f"one that holds {', '.join(others[:3])}{', ...' if len(others) > 3 else ''}"
+            raise RunError("train", str(self.path), "a new folder, or an empty one", got, "Choose another with --out")
+        content = {"format": FORMAT, "minigrad": minigrad.__version__, **config}
+        write_atomically("train", self._config, json.dumps(content, indent=1, ensure_ascii=False).encode())
+
+    def config(self) -> dict[str, Any]:
+        """The config, as the task gave it.
+
+        Raises:
+            RunError: the folder is none of a run, or its config is damaged or of a later format.
+        """
+        shown = str(self.path)
+        expected = "a run folder, as minigrad train makes it"
+        try:
+            content = json.loads(self._config.read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            got = (
+                "a folder without config.json"
+                if self.path.is_dir()
+                else "no such folder"
+                if not self.path.exists()
+                else "a file"
+            )
+            raise RunError("run", shown, expected, got, _neighbours(self.path)) from None
+        except (OSError, ValueError, RecursionError) as error:
+            raise RunError(
+                "run", shown, expected, f"a config.json that cannot be read ({error})", "Take a copy of it"
+            ) from error
+        if not isinstance(content, dict) or not isinstance(content.get("task"), str):
+            raise RunError("run", shown, expected, "a config.json of another program", "Is it the right folder?")
+        version = content.pop("format", None)
+        if version != FORMAT:
+            got = f"one of format {version!r}, by minigrad {content.get('minigrad')}"
+            raise RunError("run", shown, f"a run of format {FORMAT}", got, "Take the version of minigrad that made it")
+        content.pop("minigrad", None)
+        return content
+
+    def weights(self) -> dict[str, Any]:
+        """The best weights.
+
+        Raises:
+            RunError: there are none yet.
+            FileFormatError: the file is damaged.
+        """
+        self.config()
+        if not self.model.exists():
+            remedy = f"Let it come to its first evaluation: minigrad resume {self.path}"
+            raise RunError("run", str(self.path), "a run with a model", "one that has not been evaluated yet", remedy)
+        return minigrad.load(self.model)
+
+    @contextlib.contextmanager
+    def explained(self, doing: str) -> Iterator[None]:
+        """Turn what goes wrong in writing to the folder into words that say how to go on."""
+        try:
+            yield
+        except OSError as error:
+            reason = error.strerror or str(error)
+            remedy = f"Nothing is lost but the steps since the last checkpoint. Go on by: minigrad resume {self.path}"
+            raise RunError("run", str(self.path), f"room and leave to write {doing}", reason, remedy) from error
+        except MinigradError as error:
+            if not isinstance(error.__cause__, OSError):
+                raise
+            reason = error.__cause__.strerror or str(error.__cause__)
+            remedy = f"Nothing is lost but the steps since the last checkpoint. Go on by: minigrad resume {self.path}"
+            raise RunError("run", str(self.path), f"room and leave to write {doing}", reason, remedy) from error
+
+
+def _neighbours(path: Path) -> str:
+    """The runs that stand beside a folder that is none."""
+    folder = path if path.is_dir() else path.parent
+    with contextlib.suppress(OSError):
+        runs = sorted(str(entry.parent) for entry in folder.glob("*/config.json"))
+        if runs:
+            return f"Runs there: {', '.join(runs[:5])}{', ...' if len(runs) > 5 else ''}"
+    return ""
+
+
+def free_name(folder: str | os.PathLike[str], stem: str) -> Path:
+    """The first of ``stem-1``, ``stem-2``, ... that is not in ``folder``.
+
+    Example:
+        >>> import tempfile
+        >>> free_name(tempfile.mkdtemp(), "classify-mnist5k").name
+        'classify-mnist5k-1'
+    """
+    number = 1
+    while (path := Path(folder) / f"{stem}-{number}").exists():
+        number += 1
+    return path
