@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from queue import SimpleQueue
 from typing import Any
 
@@ -46,7 +46,7 @@ class _Task:
 
 def ahead(
     workers: int, depth: int, make: Callable[[Any], Any], orders: Iterator[Any], begin: Callable[[], None]
-) -> Iterator[Any]:
+) -> Generator[Any, None, None]:
     """``map(make, orders)`` until ``END``, by threads. What a thread raises is raised here, in its turn.
 
     The threads hold at most ``depth`` results that nobody has taken. They are daemons, so that one that is stuck in a sample
