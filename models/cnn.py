@@ -1,28 +1,48 @@
-"""Convolutional networks for small images: a plain one, and the residual networks of He et al.
+"""Convolutional networks that classify images: a plain one, and by name the residual ones of ``resnet.py``.
 
-Paper: Deep Residual Learning for Image Recognition, He, Zhang, Ren, Sun 2015, arXiv:1512.03385; section 4.2 for 32 x 32 images:
-6 n + 2 layers in three stages of 16, 32 and 64 channels, identity shortcuts without parameters (option A).
+Paper of the plain one's pattern, two 3x3 convolutions and a pooling that halves the map, again and again: Very Deep
+Convolutional Networks for Large-Scale Image Recognition, Simonyan and Zisserman 2014, arXiv:1409.1556.
 
 Shapes are written in one alphabet: N images, C channels, H x W pixels, K classes.
 """
 
 from __future__ import annotations
 
+import inspect
+from numbers import Integral
+from typing import Any, NamedTuple
+
 import minigrad
-import minigrad.nn.functional as F
 from minigrad import nn
+from minigrad.errors import ArgumentError, ShapeError
+from minigrad.models.resnet import ResNet, ResNet18, at_least_one
+
+LAST_MAP = 8  # pixels a side that the last pooling leaves, at most, where the shorter side allows it
+WIDEST = 8  # times the first width: where doubling from stage to stage ends
+SMALL = 64  # pixels a side up to which residual networks for photos begin without a pooling
 
 
 class PlainCNN(nn.Module):
-    """Two convolutions and a pooling, twice, then two linear layers.
+    """Stages of two convolutions and a pooling, then two linear layers.
 
     Args:
         in_channels: C of the images.
         image_size: (H, W), each at least 4.
         num_classes: K.
-        width: channels of the first pair of convolutions; the second has twice as many.
+        width: channels of the first stage; each further one has twice as many, up to eight times as many.
         hidden: size of the first linear layer.
         dropout: chance that an element in front of a linear layer is zeroed in training.
+        norm: batch norm behind each convolution, which then has no bias.
+        stages: how often the map is halved. By default as often as brings the longer side to 8 pixels or less, but at least
+            twice, and never so often that the shorter side has none left: 2 for 28 and 32 pixels, 3 for 64, 4 for 96.
+
+    Raises:
+        ArgumentError: the image is too small for the stages, or a size is below 1.
+
+    Example:
+        >>> net = PlainCNN(in_channels=1, image_size=(28, 28), width=8, norm=True)
+        >>> net(minigrad.zeros(2, 1, 28, 28)).shape
+        minigrad.Size([2, 10])
     """
 
     def __init__(
@@ -33,94 +53,133 @@ class PlainCNN(nn.Module):
         width: int = 32,
         hidden: int = 256,
         dropout: float = 0.0,
+        *,
+        norm: bool = False,
+        stages: int | None = None,
     ) -> None:
         super().__init__()
-        height, breadth = image_size
-        self.features = nn.Sequential(
-            nn.Conv2d(in_channels, width, 3, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(width, width, 3, padding=1),
-            nn.ReLU(),
-            nn.MaxPool2d(2),
-            nn.Conv2d(width, 2 * width, 3, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(2 * width, 2 * width, 3, padding=1),
-            nn.ReLU(),
-            nn.MaxPool2d(2),
-        )
+        at_least_one("PlainCNN", in_channels=in_channels, num_classes=num_classes, width=width, hidden=hidden)
+        height, breadth = check_image_size("PlainCNN", image_size)
+        stages = stages_for(image_size) if stages is None else stages
+        at_least_one("PlainCNN", stages=stages)
+        if min(height, breadth) < 2**stages:
+            expected = f"{2**stages} pixels a side or more, as {stages} stages halve the map {stages} times"
+            remedy = f"Use larger images, or stages={min(height, breadth).bit_length() - 1}"
+            raise ArgumentError("PlainCNN", "image_size", expected, f"{height} x {breadth}", remedy)
+        layers: list[nn.Module] = []
+        channels = in_channels
+        for number in range(stages):
+            out = width * min(2**number, WIDEST)
+            for _ in range(2):
+                layers.append(nn.Conv2d(channels, out, 3, padding=1, bias=not norm))
+                if norm:
+                    layers.append(nn.BatchNorm2d(out))
+                layers.append(nn.ReLU())
+                channels = out
+            layers.append(nn.MaxPool2d(2))
+        self.shape = (in_channels, height, breadth)
+        self.features = nn.Sequential(*layers)
         self.classifier = nn.Sequential(
             nn.Flatten(),
             nn.Dropout(dropout),
-            nn.Linear(2 * width * (height // 4) * (breadth // 4), hidden),
+            nn.Linear(channels * (height >> stages) * (breadth >> stages), hidden),
             nn.ReLU(),
             nn.Dropout(dropout),
             nn.Linear(hidden, num_classes),
         )
 
     def forward(self, images: minigrad.Tensor) -> minigrad.Tensor:
-        """Images (N, C, H, W) to logits (N, K)."""
+        """Images (N, C, H, W) to logits (N, K).
+
+        Raises:
+            ShapeError: the images are of another size than the network is made for.
+        """
+        if tuple(images.shape[1:]) != self.shape:
+            expected = f"shape (N, {', '.join(map(str, self.shape))}), which the network is made for"
+            raise ShapeError(
+                "PlainCNN", "images", expected, f"shape {tuple(images.shape)}", "Resize them, or make another network"
+            )
         return self.classifier(self.features(images))
 
 
-class BasicBlock(nn.Module):
-    """y = relu(x' + bn(conv(relu(bn(conv(x)))))), where x' is x, or x at every second pixel with zero channels added."""
-
-    def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride=stride, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(out_channels)
-        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(out_channels)
-        self.stride = stride
-        self.added = out_channels - in_channels
-
-    def shortcut(self, x: minigrad.Tensor) -> minigrad.Tensor:
-        if self.stride == 1 and self.added == 0:
-            return x
-        before = self.added // 2
-        return F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, before, self.added - before))
-
-    def forward(self, x: minigrad.Tensor) -> minigrad.Tensor:
-        y = F.relu(self.bn1(self.conv1(x)))
-        y = self.bn2(self.conv2(y))
-        return F.relu(y + self.shortcut(x))
+def stages_for(image_size: tuple[int, int]) -> int:
+    """How often :class:`PlainCNN` halves images of a size when nothing else is asked for."""
+    stages = 2
+    while max(image_size) >> stages > LAST_MAP and min(image_size) >> (stages + 1):
+        stages += 1
+    return stages
 
 
-class ResNet(nn.Module):
-    """The residual network for 32 x 32 images.
-
-    Args:
-        depth: 6 n + 2 layers: 20, 32, 44, 56, ...
-        in_channels: C of the images.
-        num_classes: K.
-        width: channels of the first stage; the others have twice and four times as many.
+def check_image_size(where: str, size: Any) -> tuple[int, int]:
+    """Height and width of images.
 
     Raises:
-        ValueError: ``depth`` is not 6 n + 2.
+        ArgumentError: not two whole numbers of at least 4.
+    """
+    if not (isinstance(size, (tuple, list)) and len(size) == 2 and all(isinstance(n, Integral) and int(n) >= 4 for n in size)):
+        raise ArgumentError(where, "image_size", "(height, width), each 4 or more", repr(size))
+    return int(size[0]), int(size[1])
+
+
+class Network(NamedTuple):
+    """An entry of the table of networks.
+
+    Attributes:
+        network: its class.
+        words: what it is, for a list of choices.
+        fixed: the arguments that make it what its name says.
+        preset: arguments that stand unless the caller gives others.
     """
 
-    def __init__(self, depth: int = 20, in_channels: int = 3, num_classes: int = 10, width: int = 16) -> None:
-        super().__init__()
-        blocks, rest = divmod(depth - 2, 6)
-        if blocks < 1 or rest:
-            raise ValueError(f"ResNet: depth: expected 6 n + 2 (20, 32, 44, 56, ...), got {depth}")
-        self.conv1 = nn.Conv2d(in_channels, width, 3, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
-        self.layer1 = self._stage(width, width, blocks, stride=1)
-        self.layer2 = self._stage(width, 2 * width, blocks, stride=2)
-        self.layer3 = self._stage(2 * width, 4 * width, blocks, stride=2)
-        self.fc = nn.Linear(4 * width, num_classes)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+    network: type[nn.Module]
+    words: str
+    fixed: dict[str, Any]
+    preset: dict[str, Any]
 
-    @staticmethod
-    def _stage(in_channels: int, out_channels: int, blocks: int, stride: int) -> nn.Sequential:
-        first = BasicBlock(in_channels, out_channels, stride)
-        return nn.Sequential(first, *[BasicBlock(out_channels, out_channels, 1) for _ in range(blocks - 1)])
 
-    def forward(self, images: minigrad.Tensor) -> minigrad.Tensor:
-        """Images (N, C, H, W) to logits (N, K)."""
-        x = F.relu(self.bn1(self.conv1(images)))
-        x = self.layer3(self.layer2(self.layer1(x)))
-        return self.fc(x.mean(dim=(2, 3)))
+NETWORKS: dict[str, Network] = {
+    "cnn": Network(PlainCNN, "stages of two convolutions and a pooling, then two linear layers", {}, {"norm": True}),
+    "resnet20": Network(ResNet, "residual, 20 layers, for images of about 32 pixels", {"depth": 20}, {}),
+    "resnet32": Network(ResNet, "residual, 32 layers, for images of about 32 pixels", {"depth": 32}, {}),
+    "resnet56": Network(ResNet, "residual, 56 layers, for images of about 32 pixels", {"depth": 56}, {}),
+    "resnet18": Network(ResNet18, "residual, 18 layers, wide, for photos", {"layers": (2, 2, 2, 2)}, {}),
+    "resnet34": Network(ResNet18, "residual, 34 layers, wide, for photos", {"layers": (3, 4, 6, 3)}, {}),
+}
+
+
+def build(name: str, shape: tuple[int, int, int], num_classes: int, **options: Any) -> nn.Module:
+    """The network of a name, made for images of a shape.
+
+    ResNet-18 and 34 begin with the step for small images where H and W are at most 64, unless ``small_images`` is given.
+
+    Args:
+        name: a key of ``NETWORKS``.
+        shape: (C, H, W) of the images.
+        num_classes: K.
+        options: further arguments of the network's class.
+
+    Raises:
+        ArgumentError: no network has that name, the network has no such option, or an argument is out of range.
+
+    Example:
+        >>> net = build("resnet20", (1, 28, 28), 10, width=8)
+        >>> net(minigrad.zeros(3, 1, 28, 28)).shape
+        minigrad.Size([3, 10])
+    """
+    if name not in NETWORKS:
+        raise ArgumentError("build", "name", f"one of {', '.join(NETWORKS)}", repr(name))
+    if not (
+        isinstance(shape, (tuple, list)) and len(shape) == 3 and all(isinstance(n, Integral) and int(n) >= 1 for n in shape)
+    ):
+        raise ArgumentError("build", "shape", "(channels, height, width), each at least 1", repr(shape))
+    entry = NETWORKS[name]
+    channels, height, width = map(int, shape)
+    known = inspect.signature(entry.network).parameters
+    given = {"in_channels": channels, "num_classes": num_classes, "image_size": (height, width), **entry.fixed}
+    free = [option for option in known if option not in given]
+    for option in options:
+        if option not in free:
+            raise ArgumentError("build", option, f"an option of {name}: {', '.join(free)}", "another")
+    preset = {"small_images": max(height, width) <= SMALL, **entry.preset}
+    arguments = {**preset, **given, **options}
+    return entry.network(**{argument: value for argument, value in arguments.items() if argument in known})

@@ -248,7 +248,7 @@ def batch_norm(
             "input",
             "more than one value for each channel in training",
             f"shape {x.shape}",
-            "Use a larger batch, or call .eval() on the module",
+            "Use a larger batch (drop_last=True leaves a last one of one sample out), larger images, or .eval()",
         )
     statistics: list[Array] = []
     y = ChannelNorm.apply(input, weight, bias, channels, False, eps, statistics)
