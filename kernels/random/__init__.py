@@ -5,6 +5,7 @@ below 2²⁵⁶. Block b of a key is four 64-bit words that depend on nothing el
 anywhere, in any order. Everything is made of words, whole blocks at a time::
 
     words        word i of (key, block) is word i mod 4 of block + ⌊i/4⌋
+    words_at     the same for many places at once: row j begins at block j of a list
     uniform      float32: the halves of each word, low half first: (half >> 8) · 2⁻²⁴        in [0, 1)
                  float64: (word >> 11) · 2⁻⁵³                                                in [0, 1)
     normal       the quantile Φ⁻¹(u) by Wichura's AS 241 (PPND16), computed in float64, with
@@ -28,11 +29,13 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.device import Array, quiet
-from minigrad.errors import ArgumentError, DTypeError
+from minigrad.core.device import Array, array_module, quiet
+from minigrad.errors import ArgumentError, DTypeError, ShapeError
+from minigrad.kernels.checks import check_arrays
 from minigrad.kernels.registry import find
 
-FUNCTIONS = ("words", "uniform", "normal", "integers", "permutation")
+KINDS = ("words", "uniform", "normal", "integers", "permutation")
+FUNCTIONS = (*KINDS, "words_at")
 Key = tuple[int, int]
 
 
@@ -50,8 +53,8 @@ def blocks_used(kind: str, n: int, dtype: Any = np.float32) -> int:
         >>> blocks_used("uniform", 9, np.float32), blocks_used("uniform", 9, np.float64), blocks_used("integers", 9)
         (2, 3, 3)
     """
-    if not isinstance(kind, str) or kind not in FUNCTIONS:
-        raise ArgumentError("random", "kind", f"one of {', '.join(FUNCTIONS)}", repr(kind))
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise ArgumentError("random", "kind", f"one of {', '.join(KINDS)}", repr(kind))
     (n,) = _check_shape((n,))
     per_block = 8 if kind in ("uniform", "normal") and _check_dtype(dtype) == np.float32 else 4
     return -(-n // per_block)
@@ -71,6 +74,34 @@ def words(key: Key, block: int, n: int, xp: Any = np) -> Array:
     key, block = _check_place(key, block)
     (n,) = _check_shape((n,))
     return find("random", _device(xp)).words(key, block, n, xp)
+
+
+def words_at(key: Key, blocks: Array, n: int) -> Array:
+    """The first ``n`` 64-bit words from each of several blocks on, for streams that many things read at their own places.
+
+    Args:
+        blocks: uint64, shape (m,).
+
+    Returns:
+        uint64 (m, n), C-contiguous, on the device of ``blocks``; row j is ``words(key, blocks[j], n)``.
+
+    Raises:
+        ArgumentError: a key or n outside its range.
+        DTypeError: ``blocks`` is no array of uint64.
+        ShapeError: it is no vector.
+        KernelError: the chosen implementation cannot run.
+
+    Example:
+        >>> [hex(int(word)) for word in words_at((0, 0), np.array([5, 0], np.uint64), 2)[1]]
+        ['0x16554d9eca36314c', '0xdb20fe9d672d0fdc']
+    """
+    key, _ = _check_place(key, 0)
+    (n,) = _check_shape((n,))
+    check_arrays("random", (("blocks", blocks),), (np.dtype(np.uint64),))
+    if blocks.ndim != 1:
+        raise ShapeError("random", "blocks", "one dimension", f"shape {tuple(blocks.shape)}")
+    xp = array_module(blocks)
+    return find("random", _device(xp)).words_at(key, blocks, n, xp)
 
 
 def uniform(key: Key, block: int, shape: tuple[int, ...], dtype: Any = np.float32, xp: Any = np) -> Array:

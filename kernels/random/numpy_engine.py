@@ -21,6 +21,9 @@ def words(key: Key, block: int, n: int, xp: Any) -> Array:
     return np.random.Philox(counter=before, key=key[0] | key[1] << 64).random_raw(n)
 
 
+words_at = vectorised.words_at  # NumPy's own is slow to start, and would start at each place
+
+
 def uniform(key: Key, block: int, n: int, dtype: np.dtype, xp: Any) -> Array:
     """See the contract."""
     if dtype == np.float32:

@@ -30,6 +30,11 @@ def words(key: Key, block: int, n: int, xp: Any) -> Array:
     return np.array(_words(key, block, n), np.uint64)
 
 
+def words_at(key: Key, blocks: Array, n: int, xp: Any) -> Array:
+    """See the contract."""
+    return np.array([_words(key, int(block), n) for block in blocks], np.uint64).reshape(len(blocks), n)
+
+
 def uniform(key: Key, block: int, n: int, dtype: np.dtype, xp: Any) -> Array:
     """See the contract."""
     if dtype == np.float32:

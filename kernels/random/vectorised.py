@@ -31,13 +31,17 @@ CHUNK = 1 << 15  # numbers of a NumPy array mapped at a time, so that the steps 
 
 def words(key: Key, block: int, n: int, xp: Any) -> Array:
     """See the contract."""
-    c0, c1, c2, c3 = _counters(block, -(-n // 4), xp)
-    k0, k1 = key
-    for _ in range(ROUNDS):
-        (high0, low0), (high1, low1) = _multiply(c0, MULTIPLIERS[0], xp), _multiply(c2, MULTIPLIERS[1], xp)
-        c0, c1, c2, c3 = high1 ^ c1 ^ xp.uint64(k0), low1, high0 ^ c3 ^ xp.uint64(k1), low0
-        k0, k1 = (k0 + KEY_STEPS[0]) & MASK, (k1 + KEY_STEPS[1]) & MASK
-    return xp.stack((c0, c1, c2, c3), -1).reshape(-1)[:n]
+    return _philox(key, _counters(block, -(-n // 4), xp), xp).reshape(-1)[:n]
+
+
+def words_at(key: Key, blocks: Array, n: int, xp: Any) -> Array:
+    """See the contract."""
+    per_row = -(-n // 4)
+    first = xp.repeat(blocks, per_row)
+    low = first + xp.tile(xp.arange(per_row, dtype=np.uint64), len(blocks))
+    rest = xp.zeros_like(low)
+    made = _philox(key, [low, (low < first).astype(np.uint64), rest, rest], xp)
+    return xp.ascontiguousarray(made.reshape(len(blocks), 4 * per_row)[:, :n])
 
 
 def uniform(key: Key, block: int, n: int, dtype: np.dtype, xp: Any) -> Array:
@@ -88,6 +92,17 @@ def remainders(words: Array, low: int, high: int) -> Array:
 def order(words: Array) -> Array:
     """The stable order that sorts (n,) words, int64."""
     return array_module(words).argsort(words, kind="stable").astype(np.int64)
+
+
+def _philox(key: Key, counters: list[Array], xp: Any) -> Array:
+    """The words of (m,) counters, (m, 4)."""
+    c0, c1, c2, c3 = counters
+    k0, k1 = key
+    for _ in range(ROUNDS):
+        (high0, low0), (high1, low1) = _multiply(c0, MULTIPLIERS[0], xp), _multiply(c2, MULTIPLIERS[1], xp)
+        c0, c1, c2, c3 = high1 ^ c1 ^ xp.uint64(k0), low1, high0 ^ c3 ^ xp.uint64(k1), low0
+        k0, k1 = (k0 + KEY_STEPS[0]) & MASK, (k1 + KEY_STEPS[1]) & MASK
+    return xp.stack((c0, c1, c2, c3), -1)
 
 
 def _counters(block: int, count: int, xp: Any) -> list[Array]:

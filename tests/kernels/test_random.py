@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import special, stats
 
 from minigrad import kernels
-from minigrad.errors import ArgumentError, DTypeError
+from minigrad.errors import ArgumentError, DTypeError, ShapeError
 from minigrad.kernels import random
 from minigrad.kernels.random import reference, vectorised
 
@@ -49,6 +49,30 @@ def test_words_beside_numpy(name: str, key: tuple[int, int], block: int) -> None
         words = random.words(key, block, 30)
     assert words.dtype == np.uint64
     np.testing.assert_array_equal(words, peer.random_raw(30))
+
+
+@each_implementation
+def test_known_answers_at_many_places(name: str) -> None:
+    with kernels.use(random=name):
+        drawn = random.words_at((0, 0), np.array([9, 0, TOP, 0], np.uint64), 4)
+        assert drawn.dtype == np.uint64 and drawn.shape == (4, 4) and drawn.flags.c_contiguous
+        assert tuple(drawn[1].tolist()) == tuple(drawn[3].tolist()) == KNOWN[0][2]
+
+
+@hypothesis.given(
+    st.tuples(st.integers(0, TOP), st.integers(0, TOP)),
+    st.lists(st.one_of(st.integers(0, TOP), st.integers(TOP - 3, TOP)), max_size=6),
+    st.integers(0, 17),
+)
+@hypothesis.settings(max_examples=60, deadline=None, derandomize=True)
+def test_words_at_are_the_words_at_each_place(key: tuple[int, int], blocks: list[int], n: int) -> None:
+    places = np.array(blocks, np.uint64)
+    for name in IMPLEMENTATIONS:
+        with kernels.use(random=name):
+            drawn = random.words_at(key, places, n)
+            assert drawn.shape == (len(blocks), n) and drawn.dtype == np.uint64 and drawn.flags.c_contiguous
+            for row, block in zip(drawn, blocks):
+                np.testing.assert_array_equal(row, random.words(key, block, n))
 
 
 DRAWS: dict[str, Any] = {
@@ -199,6 +223,12 @@ REFUSED = [
     (lambda: random.words((0, 0), 1 << 256, 1), ArgumentError, ["block", "2**256 - 1"]),
     (lambda: random.words((0, 0), 0.5, 1), ArgumentError, ["block", "0.5"]),
     (lambda: random.words((0, 0), 0, -1), ArgumentError, ["shape", "0 or more", "-1"]),
+    (lambda: random.words_at((0, 0), [1, 2], 1), DTypeError, ["blocks"]),
+    (lambda: random.words_at((0, 0), np.array([1]), 1), DTypeError, ["blocks", "uint64", "int64"]),
+    (lambda: random.words_at((0, 0), np.zeros((2, 2), np.uint64), 1), ShapeError, ["blocks", "one dimension", "(2, 2)"]),
+    (lambda: random.words_at((0, -1), np.zeros(2, np.uint64), 1), ArgumentError, ["key"]),
+    (lambda: random.words_at((0, 0), np.zeros(2, np.uint64), -1), ArgumentError, ["shape", "-1"]),
+    (lambda: random.blocks_used("words_at", 5), ArgumentError, ["kind", "'words_at'"]),
     (lambda: random.uniform((0, 0), 0, 5), ArgumentError, ["shape", "5"]),
     (lambda: random.uniform((0, 0), 0, (5,), np.float16), DTypeError, ["float32 or float64", "float16"]),
     (lambda: random.normal((0, 0), 0, (5,), np.int64), DTypeError, ["float32 or float64", "int64"]),

@@ -36,6 +36,7 @@ CALLS: dict[tuple[str, str], Any] = {
     ("pool2d", "adaptive_avg_forward"): lambda: pool2d.adaptive_avg_forward(X, (4, 5)),
     ("pool2d", "adaptive_avg_backward"): lambda: pool2d.adaptive_avg_backward(Y, (6, 6)),
     ("random", "words"): lambda: random.words((1, 2), 3, 9),
+    ("random", "words_at"): lambda: random.words_at((1, 2), np.array([7, 3], np.uint64), 5),
     ("random", "uniform"): lambda: random.uniform((1, 2), 3, (3, 3)),
     ("random", "normal"): lambda: random.normal((1, 2), 3, (3, 3)),
     ("random", "integers"): lambda: random.integers((1, 2), 3, (3, 3), 0, 1000),
