@@ -168,10 +168,11 @@ def test_the_second_source_serves_when_the_first_fails(cache: Path, monkeypatch:
         def __init__(self, answer: bytes | DataError) -> None:
             self.answer = answer
 
-        def fetch(self, data: str, scratch: Path) -> bytes:
+        def fetch(self, data: str, file: sources.File, scratch: Path, progress: sources.Progress | None) -> Path:
             if isinstance(self.answer, DataError):
                 raise self.answer
-            return self.answer
+            (scratch / "it").write_bytes(self.answer)
+            return scratch / "it"
 
     gone = Answers(DataError("data", "toy", "this", "that", "Do so"))
     good = sources.File("toy.csv", FILE.sha256, FILE.size, (gone, Answers(CONTENT)))

