@@ -37,12 +37,19 @@ Shape = tuple[int, int, int]
 
 
 class Look(NamedTuple):
-    """What a file's head tells: format, size in pixels as a viewer shows it, and Pillow's mode, such as RGB."""
+    """What a file's head tells: format, size in pixels as a viewer shows it, and Pillow's mode, such as RGB.
+
+    ``turned``: its EXIF entry says that a viewer turns it; ``animated``: it has more frames than the one that is read;
+    ``transparent``: it may have parts that are seen through.
+    """
 
     format: str
     width: int
     height: int
     mode: str
+    turned: bool = False
+    animated: bool = False
+    transparent: bool = False
 
 
 def look(name: str, source: str | bytes, remedy: str = "") -> Look:
@@ -212,6 +219,14 @@ def _turn(image: Image.Image) -> Any:
     except Exception:  # the image itself may be sound
         return None
     return None if number is None else Image.Transpose(number)
+
+
+def _is_animated(image: Image.Image) -> bool:
+    """Whether there is a second frame that a viewer would show; one that cannot be read does no harm to the first."""
+    try:
+        return image.format in ("GIF", "WEBP", "PNG", "AVIF") and bool(getattr(image, "is_animated", False))
+    except Exception:
+        return False
 
 
 def _eight_bits(name: str, image: Image.Image, remedy: str) -> Image.Image:

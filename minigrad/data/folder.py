@@ -72,6 +72,39 @@ def natural(name: str) -> tuple[list[str | int], str]:
     return [int(piece) if i % 2 else piece.casefold() for i, piece in enumerate(pieces)], name
 
 
+class Layout(NamedTuple):
+    """What lies where in a folder, before it is judged.
+
+    Attributes:
+        path: the folder that holds the classes, or the parts.
+        parts: part -> its folder.
+        images: part -> class -> paths of images. A class may be empty, and one part may lack what another has.
+    """
+
+    path: str
+    parts: dict[str, str]
+    images: dict[str, dict[str, list[str]]]
+
+
+def lay_out(path: str) -> Layout:
+    """The parts, classes and images of a folder as they are, for one who wants to see all that is wrong with them.
+
+    Raises:
+        DataError: there is no such folder, or nothing tells what its classes are.
+    """
+    return _Search(path).laid_out()
+
+
+def is_passed_over(name: str) -> bool:
+    """Whether a file or folder of that name is hidden, or one of those that systems leave behind.
+
+    Example:
+        >>> is_passed_over("Thumbs.db"), is_passed_over(".DS_Store"), is_passed_over("cat.png")
+        (True, True, False)
+    """
+    return name.startswith(".") or name.casefold() in _IGNORED
+
+
 def find_images(path: str) -> ImageFolder:
     """The classes, parts and images of a folder.
 
@@ -105,7 +138,7 @@ class _Search:
         self.loops: list[str] = []
         self.notes: list[str] = []
 
-    def found(self) -> ImageFolder:
+    def laid_out(self) -> Layout:
         self._check_path()
         top = self._descend(self.given)
         folders, direct = self._entries(top)
@@ -118,7 +151,14 @@ class _Search:
                 self.notes.append(
                     f"{_files(len(direct), 'image')} beside the class folders left out: no folder names their class"
                 )
-        by_class = {part: self._classes(folder, part, top) for part, folder in parts.items()}
+        return Layout(top, parts, {part: self._classes(folder, top) for part, folder in parts.items()})
+
+    def found(self) -> ImageFolder:
+        top, parts, by_class = self.laid_out()
+        for part, images in by_class.items():
+            if not any(images.values()):
+                remedy = self._unread() or _HOW
+                raise DataError("data", shown(parts[part]), _LAYOUT, self._instead(list(images)), remedy)
         classes = self._agreed(by_class, parts)
         files = [
             ImageFile(path, shown(os.path.relpath(path, top).replace(os.sep, "/")), label, part)
@@ -178,16 +218,13 @@ class _Search:
         self.notes.extend(f"{shown(name)}/ left out: it is neither train/, val/ nor test/" for name in sorted(others))
         return found
 
-    def _classes(self, folder: str, part: str, top: str) -> dict[str, list[str]]:
+    def _classes(self, folder: str, top: str) -> dict[str, list[str]]:
         """The image files of each class of a part."""
         names, _ = self._entries(folder, count=folder != top)
         found: dict[str, list[str]] = {}
         for name in names:
             images = self._below(os.path.join(folder, name))
             found.setdefault(unicodedata.normalize("NFC", name), []).extend(images)
-        if not any(found.values()):
-            remedy = self._unread() or _HOW
-            raise DataError("data", shown(folder), _LAYOUT, self._instead(names), remedy)
         return found
 
     def _agreed(self, by_class: dict[str, dict[str, list[str]]], parts: dict[str, str]) -> list[str]:
@@ -220,7 +257,7 @@ class _Search:
         try:
             with os.scandir(path) as entries:
                 for entry in sorted(entries, key=lambda entry: entry.name):
-                    if entry.name.startswith(".") or entry.name.casefold() in _IGNORED:
+                    if is_passed_over(entry.name):
                         continue
                     if entry.is_dir():
                         folders.append(entry.name)
