@@ -119,13 +119,15 @@ class Progress(RenderHook):
         if not self._open:
             return
         now = self._clock()
-        if steps_done == self._done:
-            self._idle += now - self._seen
+        idle = steps_done == self._done
+        if idle:
+            self._pause_from(self._seen, now)
         self._seen, self._done, self._units = now, steps_done, units
         if shown:
             self._shown = shown
         if now >= self._next:
-            self._sample(now)
+            if not idle:
+                self._sample(now)
             self._draw()
             self._next = self._clock() + REDRAW
 
@@ -141,6 +143,7 @@ class Progress(RenderHook):
         """Do something else inside a ``with`` block, such as an evaluation: it does not count as slow steps."""
         described, self._describe = self._describe, printable(what)
         began, idle = self._clock(), self._idle
+        self._pause_from(began, began)
         self._draw()
         try:
             yield
@@ -153,15 +156,21 @@ class Progress(RenderHook):
         """Put what is printed above the bar. For rich, which calls this whenever the console prints."""
         return [_ERASE, *renderables, self._line(), _TO_THE_BEGINNING]
 
+    def _pause_from(self, began: float, now: float) -> None:
+        """Count the time from ``began`` as a pause; the sample ends where it begins."""
+        if not self._idle:
+            self._sample(began)
+        self._idle += now - began
+
     def _sample(self, now: float) -> None:
         """Close the sample that runs since the last one."""
         steps = self._done - self._sampled
         if steps == 0:
             return
         if self._warm and steps > 0:  # fewer than before: the work was rolled back
-            self._pace.add(now - self._last - self._idle, steps, self._units - self._units_sampled)
             if self._idle:
                 self._pace.add_pause(self._idle)
+            self._pace.add(now - self._last - self._idle, steps, self._units - self._units_sampled)
         self._warm = True
         self._last, self._idle, self._sampled, self._units_sampled = now, 0.0, self._done, self._units
 
@@ -198,7 +207,7 @@ class Progress(RenderHook):
         if self._total is not None:
             widths["bar"] = BAR[0]
         first = [name for name in columns if name.startswith("shown 0")]
-        taken = []
+        taken: list[str] = []
         for name in dict.fromkeys(["percent", "left", *first, "describe", "bar", "rate", *columns]):
             needed = widths.get(name, room) + 2 * bool(taken)
             if needed <= room:
@@ -316,11 +325,11 @@ def unicode_fits(console: Console) -> bool:
 
 
 def printable(text: str, keep: str = "") -> str:
-    """Text that a terminal shows as it stands: control characters, which could move its cursor, become U+FFFD.
+    """Text that a terminal shows as it stands: what could move its cursor or turn its text around becomes U+FFFD.
 
     Args:
         text: the text, a file's name for instance.
-        keep: control characters to leave as they are.
+        keep: control characters to leave as they are, beside the joiners that some scripts are spelled with.
 
     Example:
         >>> printable("a" + chr(27) + "[2Jb")
@@ -328,8 +337,9 @@ def printable(text: str, keep: str = "") -> str:
     """
     if text.isprintable():
         return text
+    keep += "\u200c\u200d"
     return "".join(
-        "�" if unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Zl", "Zp") and letter not in keep else letter
+        "�" if (unicodedata.category(letter)[0] == "C" and letter not in keep) or letter in "\u2028\u2029" else letter
         for letter in text
     )
 
