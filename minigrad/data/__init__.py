@@ -2,8 +2,11 @@
 
 from minigrad.data.collate import default_collate, default_convert
 from minigrad.data.dataset import ConcatDataset, Dataset, IterableDataset, Subset, TensorDataset, random_split
+from minigrad.data.decode import read_image
 from minigrad.data.images import ImageArrays, load
+from minigrad.data.labelled import ClassificationData, LabelledImages, open_images
 from minigrad.data.loader import DataLoader
+from minigrad.data.mirror import mirror_is_safe
 from minigrad.data.sampler import (
     BatchSampler,
     RandomSampler,
@@ -15,11 +18,13 @@ from minigrad.data.sampler import (
 
 __all__ = [
     "BatchSampler",
+    "ClassificationData",
     "ConcatDataset",
     "DataLoader",
     "Dataset",
     "ImageArrays",
     "IterableDataset",
+    "LabelledImages",
     "RandomSampler",
     "Sampler",
     "SequentialSampler",
@@ -30,5 +35,8 @@ __all__ = [
     "default_collate",
     "default_convert",
     "load",
+    "mirror_is_safe",
+    "open_images",
     "random_split",
+    "read_image",
 ]
