@@ -15,6 +15,7 @@ import sys
 import termios
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -68,19 +69,24 @@ class Screen:
             self.rows.append("")
 
 
-def terminal(width: int, **options: object) -> Console:
-    environment = {"TERM": "xterm-256color", **options.pop("environment", {})}  # type: ignore[dict-item]
+def terminal(width: int, *, no_color: str = "", **options: Any) -> Console:
+    """A terminal whose output is kept."""
     return Console(
-        file=options.pop("file", io.StringIO()), width=width, force_terminal=True, force_interactive=True, legacy_windows=False,
-        _environ=environment, **options,
-    )  # type: ignore[arg-type]  # fmt: skip
+        width=width, force_terminal=True, force_interactive=True, legacy_windows=False,
+        _environ={"TERM": "xterm-256color", "NO_COLOR": no_color}, **{"file": io.StringIO(), **options},
+    )  # fmt: skip
+
+
+def output(console: Console) -> str:
+    file: Any = console.file
+    return file.getvalue()
 
 
 def shown(console: Console) -> list[str]:
-    return Screen(console.width).feed(console.file.getvalue()).rows  # type: ignore[attr-defined]
+    return Screen(console.width).feed(output(console)).rows
 
 
-def bar_at(width: int, *, describe: str = "training", metrics: dict[str, float | str] = METRICS, **options: object) -> str:
+def bar_at(width: int, *, describe: str = "training", metrics: dict[str, float | str] = METRICS, **options: Any) -> str:
     """The one line after 45 of 100 steps of 0.1 s, each of 64 examples."""
     console, clock = terminal(width, **options), Clock()
     with Progress(100, describe=describe, console=console, clock=clock) as progress:
@@ -124,7 +130,7 @@ def test_no_line_is_ever_as_wide_as_the_terminal(width: int, describe: str, metr
         for step in range(1, 10):
             clock.now += 3.0**step
             progress.advance(step, step, metrics)
-    for line in re.split(r"\r\x1b\[J|\r|\n", console.file.getvalue()):  # type: ignore[attr-defined]
+    for line in re.split(r"\r\x1b\[J|\r|\n", output(console)):
         assert line == printable(line)
         assert console.measure(line).maximum < max(width, 2), line
 
@@ -165,7 +171,7 @@ def test_the_end_says_how_long_it_took() -> None:
 def test_nothing_is_left_of_a_bar_that_is_not_kept() -> None:
     console = terminal(80)
     assert list(track([1, 2], describe="reading", console=console)) == [1, 2]
-    assert "reading" in console.file.getvalue()  # type: ignore[attr-defined]
+    assert "reading" in output(console)
     assert shown(console) == [""]
 
 
@@ -263,7 +269,7 @@ def test_quiet_draws_and_says_nothing() -> None:
     with Progress(1, console=console, quiet=True) as progress:
         progress.say("x")
         progress.advance(1, 1, {})
-    assert console.file.getvalue() == ""  # type: ignore[attr-defined]
+    assert output(console) == ""
 
 
 def test_an_encoding_without_lines_gets_letters() -> None:
@@ -275,12 +281,12 @@ def test_an_encoding_without_lines_gets_letters() -> None:
 
 
 def test_no_color_has_no_colours() -> None:
-    with_colours, without = terminal(80, color_system="standard"), terminal(80, environment={"NO_COLOR": "1"})
+    with_colours, without = terminal(80, color_system="standard"), terminal(80, no_color="1")
     for console in (with_colours, without):
         with Progress(2, console=console) as progress:
             progress.advance(1, 1, {})
-    assert "\x1b[36m" in with_colours.file.getvalue()  # type: ignore[attr-defined]
-    assert not re.search(r"\x1b\[[0-9;]*3\d", without.file.getvalue())  # type: ignore[attr-defined]
+    assert "\x1b[36m" in output(with_colours)
+    assert not re.search(r"\x1b\[[0-9;]*3\d", output(without))
 
 
 # ---------------------------------------------------------------------- the pace
@@ -424,7 +430,7 @@ def test_a_call_between_two_drawings_is_cheap() -> None:
                 progress.advance(step, step, METRICS)
             best = min(best, (time.perf_counter() - began) / 100)
     assert best < 20e-6
-    assert console.file.getvalue().count("\x1b[J") < 100  # type: ignore[attr-defined]
+    assert output(console).count("\x1b[J") < 100
 
 
 # ---------------------------------------------------------------------- words
