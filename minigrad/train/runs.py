@@ -107,19 +107,34 @@ class Run:
         """Whether a training was begun here."""
         return self._config.exists()
 
+    def check_new(self) -> None:
+        """See that a training can begin here.
+
+        Raises:
+            RunError: one was begun here before, or the folder holds other things, or is none.
+        """
+        if self.exists():
+            remedy = f"Go on with it by: minigrad resume {self.path}\nor train into another folder with --out"
+            raise RunError("train", str(self.path), "a new folder, or an empty one", "a run that was begun before", remedy)
+        if not self.path.exists():
+            return
+        try:
+            names = os.listdir(self.path)
+        except OSError as error:
+            got = error.strerror or str(error)
+            raise RunError("train", str(self.path), "a new folder, or an empty one", got, "Choose another with --out") from error
+        others = sorted(name for name in names if name not in ("run.lock", "checkpoints"))
+        if others:
+            got = f"one that holds {', '.join(others[:3])}{', ...' if len(others) > 3 else ''}"
+            raise RunError("train", str(self.path), "a new folder, or an empty one", got, "Choose another with --out")
+
     def begin(self, config: Mapping[str, Any]) -> None:
         """Write the config of a new training.
 
         Raises:
             RunError: one was begun here before, or the folder holds other things.
         """
-        if self.exists():
-            remedy = f"Go on with it by: minigrad resume {self.path}\nor train into another folder with --out"
-            raise RunError("train", str(self.path), "a new folder, or an empty one", "a run that was begun before", remedy)
-        others = sorted(entry.name for entry in self.path.iterdir() if entry.name not in ("run.lock", "checkpoints"))
-        if others:
-            got = f"one that holds {', '.join(others[:3])}{', ...' if len(others) > 3 else ''}"
-            raise RunError("train", str(self.path), "a new folder, or an empty one", got, "Choose another with --out")
+        self.check_new()
         content = {"format": FORMAT, "minigrad": minigrad.__version__, **config}
         write_atomically("train", self._config, json.dumps(content, indent=1, ensure_ascii=False).encode())
 

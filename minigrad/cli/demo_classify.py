@@ -1,0 +1,60 @@
+"""The demo's classifier: handwritten digits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import typer
+
+ANSWERS = 30  # held-out digits that are shown with their answers
+
+
+def section(page: Any, folder: Path, seed: int) -> None:
+    """Train on MNIST-5k, and show the curve, what is taken for what, and answers on digits that it never saw."""
+    from minigrad.cli.reading import reading
+    from minigrad.models.classify import Classify, ClassifySettings
+    from minigrad.train.loop import fit
+    from minigrad.train.pictures import confusion, curves, image_png
+    from minigrad.train.report import series
+    from minigrad.train.runs import Run
+
+    run = Run(folder)
+    run.check_new()
+    with reading() as report:
+        task = Classify("mnist5k", ClassifySettings(seed=seed), typer.echo, report)
+    with run:
+        outcome = fit(task, run)
+    if outcome.status == "interrupted":
+        typer.echo(f"Stopped. Go on by: minigrad resume {folder}")
+        raise typer.Exit(128 + outcome.signal)
+    test = task.data.test
+    judgement = task.judge(test)
+    right = int((judgement.answers == judgement.labels).sum())
+    words = f"{right:,} of {len(test):,} digits that it never saw are told right: {judgement.accuracy:.1%}."
+    typer.echo(words)
+    page.section(
+        "Handwritten digits", f"A convolutional network that learned from {len(task.data.train):,} images of MNIST-5k. {words}"
+    )
+    page.picture(curves(series(list(run.metrics.rows()), "epoch")), caption="The training", alt="loss and accuracy by epoch")
+    page.picture(
+        confusion(judgement.counts, judgement.classes),
+        caption="Rows: what it is. Columns: what it was taken for.",
+        alt="confusion matrix",
+    )
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(test))[:ANSWERS])
+    page.subsection("Answers", "Digits drawn at random from those it never saw.")
+    page.gallery(_answers(judgement, test, chosen, image_png))
+    page.subsection("Surest mistakes")
+    page.gallery(_answers(judgement, test, judgement.hardest(12), image_png))
+
+
+def _answers(judgement: Any, images: Any, chosen: np.ndarray, png: Any) -> list[tuple[bytes, str]]:
+    shown = []
+    for index, pixels in zip(chosen, images.pixels(chosen), strict=True):
+        answer = int(judgement.answers[index])
+        said, true = judgement.classes[answer], judgement.classes[judgement.labels[index]]
+        verdict = "right" if said == true else f"it is a {true}"
+        shown.append((png(pixels), f"{said} ({judgement.probabilities[index, answer]:.0%}), {verdict}"))
+    return shown

@@ -1,0 +1,72 @@
+"""The tasks that can be trained, by their words; each is loaded when it is named."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any, NamedTuple
+
+from minigrad.errors import RunError
+
+
+class Entry(NamedTuple):
+    """A task.
+
+    Attributes:
+        place: where its class is.
+        commands: the module of its commands, which has ``evaluate``.
+        makes: what it makes.
+        data: what data it takes.
+        example: an example of training.
+        use: how its model is applied; ``{run}`` stands for the run folder.
+    """
+
+    place: str
+    commands: str
+    makes: str
+    data: str
+    example: str
+    use: str
+
+
+TASKS: dict[str, Entry] = {
+    "classify": Entry(
+        place="minigrad.models.classify:Classify",
+        commands="minigrad.cli.classify",
+        makes="a classifier of images",
+        data="mnist5k, fashion-mnist, cifar10, or the path of a folder with one sub-folder of images for each class",
+        example="minigrad train classify --data photos --set epochs=20",
+        use="minigrad classify {run} IMAGE...",
+    ),
+}
+
+
+def entry(name: str) -> Entry:
+    """The task of a name.
+
+    Raises:
+        RunError: there is none.
+    """
+    if name not in TASKS:
+        raise RunError(
+            "run", "task", f"one of {', '.join(TASKS)}", repr(name), "Take the version of minigrad that made the run"
+        )
+    return TASKS[name]
+
+
+def task_class(name: str) -> Any:
+    """The class of a task.
+
+    Raises:
+        RunError: there is none of that name.
+    """
+    module, _, attribute = entry(name).place.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def commands(name: str) -> Any:
+    """The module of a task's commands.
+
+    Raises:
+        RunError: there is none of that name.
+    """
+    return importlib.import_module(entry(name).commands)

@@ -1,0 +1,271 @@
+"""How the commands' results look: bars, tables, lists and messages, fitted to the terminal.
+
+On a terminal, lines fit its width and long names are shortened. Anywhere else nothing is shortened or wrapped, since a program or
+a file reads it. Every function returns text for a console, and :func:`show` writes it in whatever encoding there is.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console
+from rich.text import Text
+
+from minigrad.train.progress import encodable, printable, short_number, unicode_fits
+
+GAP = "  "
+KINDS = {"error": "bold red", "warning": "bold yellow", "note": "bold"}
+_BLOCKS = " ▏▎▍▌▋▊▉"
+_BAR = (6, 24)  # columns of a bar, least and most
+_NAME = 8  # columns that a name keeps in a table
+
+
+def show(console: Console, text: str) -> None:
+    """Write text and a line's end at once; what the encoding does not have is written as an escape.
+
+    Raises:
+        OSError: the disk is full, or the reader of a pipe has gone.
+
+    Example:
+        >>> import io
+        >>> console = Console(file=io.StringIO())
+        >>> show(console, "done")
+        >>> console.file.getvalue()
+        'done\\n'
+    """
+    stream = console.file
+    stream.write(encodable(text, getattr(stream, "encoding", None)) + "\n")
+    stream.flush()
+
+
+def room(console: Console) -> int | None:
+    """The columns of a terminal; ``None`` where there is none, and lines may be as long as they like.
+
+    Example:
+        >>> import io
+        >>> room(Console(file=io.StringIO(), width=40))
+        >>> room(Console(file=io.StringIO(), width=40, force_interactive=True))
+        40
+    """
+    return console.width if console.is_interactive else None
+
+
+def clean(console: Console, text: str) -> str:
+    """Text on one line that the console can show: without control characters, and escaped where its encoding has no letter.
+
+    Example:
+        >>> import io
+        >>> clean(Console(file=io.TextIOWrapper(io.BytesIO(), "ascii")), "größe")
+        'gr\\\\xf6\\\\xdfe'
+    """
+    return encodable(printable(text), console.encoding)
+
+
+def shorten(console: Console, text: str, width: int) -> str:
+    """Text cut to a number of columns, with an ellipsis where something is missing; wide letters count twice.
+
+    Example:
+        >>> import io
+        >>> console = Console(file=io.TextIOWrapper(io.BytesIO(), "utf-8"))
+        >>> shorten(console, "a long name", 6), shorten(console, "日本語", 4)
+        ('a lon…', '日…')
+    """
+    if cell_len(text) <= width:
+        return text
+    dots = "…" if unicode_fits(console) else "~"
+    return set_cell_size(text, width - 1).rstrip() + dots if width > 0 else ""
+
+
+def wrap(text: str, width: int | None, indent: int = 0) -> str:
+    """Text broken at blanks so that its lines fit a width; a word that is longer, such as a path, stays whole.
+
+    Args:
+        text: the text; its own line ends stay.
+        width: columns, or ``None`` for no breaks but the text's own.
+        indent: blanks before each line but the first.
+
+    Example:
+        >>> print(wrap("one two three", 9, indent=2))
+        one two
+          three
+    """
+    lines = []
+    for paragraph in text.split("\n"):
+        line = ""
+        for word in paragraph.split(" ") if width is not None else [paragraph]:
+            wider = f"{line} {word}" if line else word
+            if width is not None and line and cell_len(wider) + (indent if lines else 0) > width:
+                lines.append(line)
+                line = word
+            else:
+                line = wider
+        lines.append(line)
+    return ("\n" + " " * indent).join(lines)
+
+
+def bars(console: Console, rows: Sequence[tuple[str, float]]) -> str:
+    """Labels with their shares, between 0 and 1, as bars and in percent.
+
+    Example:
+        >>> import io
+        >>> print(bars(Console(file=io.TextIOWrapper(io.BytesIO(), "utf-8")), [("cat", 0.873), ("dog", 0.127)]))
+        cat  ████████████████████▉     87.3 %
+        dog  ███                       12.7 %
+    """
+    names = [clean(console, name) for name, _ in rows]
+    longest = max(map(cell_len, names), default=0)
+    width, bar = room(console), _BAR[1]
+    if width is not None:
+        rest = width - 1 - len("100.0 %") - 2 * len(GAP)
+        bar = min(bar, max(_BAR[0], rest - longest))
+        longest = min(longest, max(1, rest - bar))
+        if longest < _NAME <= rest + len(GAP):  # no bar: the name matters more
+            longest, bar = min(max(map(cell_len, names)), rest + len(GAP)), 0
+    lines = []
+    for name, (_, share) in zip(names, rows, strict=True):
+        label = set_cell_size(shorten(console, name, longest), longest)
+        percent = f"{100 * share:5.1f} %"
+        lines.append(Text(label).append(GAP))
+        if bar:
+            lines[-1].append(_blocks(share, bar, unicode_fits(console)), "cyan").append(GAP)
+        lines[-1].append(percent)
+    return _rendered(console, lines)
+
+
+def table(console: Console, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Aligned columns: numbers to the right, words to the left and shortened where the terminal is too narrow.
+
+    Args:
+        console: where it will be shown.
+        header: the columns' names.
+        rows: one cell a column; numbers are written in four digits, ``None`` and NaN as a dash.
+
+    Example:
+        >>> import io
+        >>> print(table(Console(file=io.StringIO()), ["data set", "images"], [("mnist5k", 5000), ("cifar10", 60000)]))
+        data set  images
+        mnist5k    5,000
+        cifar10   60,000
+    """
+    right = [bool(rows) and all(_is_number(row[place]) for row in rows) for place in range(len(header))]
+    texts = [[_cell(console, value) for value in row] for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip(*[list(header), *texts], strict=True)]
+    width = room(console)
+    if width is not None:
+        _narrow(widths, [place for place, one in enumerate(right) if not one], width - len(GAP) * (len(widths) - 1))
+    lines = []
+    for number, row in enumerate([list(header), *texts]):
+        fitted = [shorten(console, text, size) for text, size in zip(row, widths, strict=True)]
+        padded = [
+            " " * (size - cell_len(text)) + text if to_the_right else set_cell_size(text, size)
+            for text, size, to_the_right in zip(fitted, widths, right, strict=True)
+        ]
+        lines.append(Text(GAP.join(padded).rstrip(), "" if number else "bold"))
+    return _rendered(console, lines)
+
+
+def class_table(console: Console, rows: Sequence[tuple[str, int, float, float, float]]) -> str:
+    """What a classifier does class by class, the weakest first; a narrow terminal has fewer columns.
+
+    Args:
+        console: where it will be shown.
+        rows: class, images, precision, recall and F1; NaN where there is nothing to divide by.
+
+    Example:
+        >>> import io
+        >>> print(class_table(Console(file=io.StringIO()), [("cat", 50, 0.9, 0.8, 0.847), ("dog", 50, 0.5, 1.0, 0.667)]))
+        class  images  precision  recall      F1
+        dog        50     50.0 %  100.0 %  66.7 %
+        cat        50     90.0 %   80.0 %  84.7 %
+    """
+    ordered = sorted(rows, key=lambda row: (row[4] if math.isfinite(row[4]) else -1.0, row[0]))
+    width = room(console)
+    columns = [0, 1, 2, 3, 4] if width is None or width >= 52 else [0, 1, 4] if width >= 30 else [0, 4]
+    header = ["class", "images", "precision", "recall", "F1"]
+    cells = [(name, images, *map(Percent, shares)) for name, images, *shares in ordered]
+    return table(console, [header[one] for one in columns], [[row[one] for one in columns] for row in cells])
+
+
+class Percent(float):
+    """A share between 0 and 1 that a table writes in percent.
+
+    Example:
+        >>> str(Percent(0.125))
+        '12.5 %'
+    """
+
+    def __str__(self) -> str:
+        return f"{100 * self:.1f} %"
+
+
+def facts(console: Console, values: Mapping[str, Any]) -> str:
+    """Names and values in two columns; a long value goes on below itself.
+
+    Example:
+        >>> import io
+        >>> print(facts(Console(file=io.StringIO()), {"classes": 10, "image size": "28x28"}))
+        classes     10
+        image size  28x28
+    """
+    names = [clean(console, name) for name in values]
+    longest = max(map(cell_len, names), default=0)
+    width, indent = room(console), longest + len(GAP)
+    if width is not None and width < indent + 16:  # values below their names
+        longest, indent = 0, 2
+    lines = []
+    for name, value in zip(names, values.values(), strict=True):
+        text = wrap(_cell(console, value), None if width is None else max(1, width - indent))
+        head = set_cell_size(name, longest) + GAP if longest else f"{name}\n  "
+        lines.append(Text(head, "dim").append(text.replace("\n", "\n" + " " * indent), "not dim"))
+    return _rendered(console, lines)
+
+
+def message(console: Console, kind: str, text: str) -> str:
+    """``error: ...``, ``warning: ...`` or ``note: ...``, the word in colour.
+
+    Example:
+        >>> import io
+        >>> message(Console(file=io.StringIO()), "error", "no such file")
+        'error: no such file'
+    """
+    lines = [clean(console, line) for line in text.split("\n")]
+    wrapped = wrap(f"{kind}: " + "\n".join(lines), room(console), indent=2)
+    return _rendered(console, [Text(wrapped[: len(kind) + 1], KINDS[kind]).append(wrapped[len(kind) + 1 :], "none")])
+
+
+def _rendered(console: Console, lines: Sequence[Text]) -> str:
+    """Text with the codes of its colours, where the console has any."""
+    with console.capture() as captured:
+        console.print(Text("\n").join(lines), end="", soft_wrap=True)
+    return captured.get()
+
+
+def _blocks(share: float, width: int, fine: bool) -> str:
+    share = min(1.0, max(0.0, share)) if math.isfinite(share) else 0.0
+    if not fine:
+        return ("#" * round(share * width)).ljust(width)
+    whole, eighths = divmod(round(share * width * 8), 8)
+    return ("█" * whole + _BLOCKS[eighths])[:width].ljust(width)
+
+
+def _is_number(value: Any) -> bool:
+    return value is None or (isinstance(value, numbers.Real) and not isinstance(value, bool))
+
+
+def _cell(console: Console, value: Any) -> str:
+    if value is None or (isinstance(value, numbers.Real) and value != value):
+        return "–" if unicode_fits(console) else "-"
+    return clean(console, str(value) if isinstance(value, Percent) else short_number(value))
+
+
+def _narrow(widths: list[int], places: Sequence[int], width: int) -> None:
+    """Take columns from the widest of the places until all fit, but leave each a few."""
+    while sum(widths) > width:
+        widest = max(places, key=lambda place: widths[place], default=None)
+        if widest is None or widths[widest] <= _NAME:
+            return
+        widths[widest] -= 1

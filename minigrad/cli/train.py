@@ -1,0 +1,121 @@
+"""``minigrad train``, ``resume`` and ``eval``."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from minigrad.cli.reading import reading
+from minigrad.cli.tasks import TASKS, commands, entry, task_class
+
+app = typer.Typer(help="Train a model on data of your own, or on a named set.", no_args_is_help=True)
+
+Data = Annotated[str, typer.Option("--data", help="A named set (see minigrad data list), or a path.", show_default=False)]
+Out = Annotated[Path | None, typer.Option("--out", help="The run folder to make. [default: runs/TASK-DATA-1, -2, ...]")]
+Device = Annotated[str | None, typer.Option("--device", help="Where to compute: cpu, cuda or cuda:1.")]
+Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; may be repeated.")]
+Model = Annotated[str, typer.Argument(metavar="MODEL", help="A run folder.", show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="Write JSON for a program to read.")]
+
+
+def _add(name: str) -> None:
+    """Give a task its command, whose help lists its settings."""
+
+    class WithSettings(TyperCommand):
+        """A command whose help ends with the table of the task's settings, which are loaded only then."""
+
+        def format_help(self, ctx: Any, formatter: Any) -> None:
+            super().format_help(ctx, formatter)
+            typer.echo("Settings, to be changed by --set KEY=VALUE (auto: found from the data, and printed)\n")
+            rows = task_class(name).Settings.table()
+            for key, default, about in rows:
+                typer.echo(f"  {key:{max(len(row[0]) for row in rows)}}  {default:8}  {about}")
+
+    task = entry(name)
+    help = f"Train {task.makes}.\n\nData: {task.data}.\n\nExample: {task.example}"
+
+    @app.command(name, cls=WithSettings, help=help)
+    def command(data: Data, out: Out = None, device: Device = None, set: Set = None) -> None:
+        train(name, data, out, device, set or [])
+
+
+for _name in TASKS:
+    _add(_name)
+
+
+def train(name: str, data: str, out: Path | None, device: str | None, words: list[str]) -> None:
+    """Begin a run, and stay with it to its end."""
+    from minigrad.train.runs import Run, free_name
+
+    kind = task_class(name)
+    settings = kind.Settings.parse(words)
+    given = Path(data)
+    path = out or free_name("runs", f"{name}-{given.resolve().name if given.exists() else data}")
+    run = Run(path)
+    run.check_new()
+    with _on(device):
+        with reading() as report:
+            task = kind(data, settings, typer.echo, report)
+        with run:
+            _fit(task, run)
+
+
+def resume(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The run folder.", show_default=False)], device: Device = None
+) -> None:
+    """Go on with a run that was interrupted or killed, as if nothing had happened.
+
+    Example: minigrad resume runs/classify-photos-1
+    """
+    from minigrad.train.runs import Run
+
+    folder = Run(run)
+    config = folder.config()
+    kind = task_class(config["task"])
+    with _on(device), folder:
+        with reading() as report:
+            task = kind.of(config, progress=report)
+        _fit(task, folder)
+
+
+def evaluate(
+    model: Model,
+    data: Annotated[str | None, typer.Option("--data", help="Other data than those it was trained on.")] = None,
+    json: Json = False,
+) -> None:
+    """Measure a trained model: on the test part of its data, else on what was held out, or on other data.
+
+    Example: minigrad eval runs/classify-photos-1 --data other-photos
+    """
+    from minigrad.train.runs import Run
+
+    commands(Run(model).config()["task"]).evaluate(model, data, json)
+
+
+@contextlib.contextmanager
+def _on(device: str | None) -> Iterator[None]:
+    """New tensors are made on a device."""
+    from minigrad.core.device import default_device
+
+    with contextlib.nullcontext() if device is None else default_device(device):
+        yield
+
+
+def _fit(task: Any, run: Any) -> None:
+    """Train, and say how it ended and what can be done now."""
+    from minigrad.train.loop import fit
+
+    typer.echo(f"run folder: {run.path}")
+    outcome = fit(task, run)
+    if outcome.status == "interrupted":
+        typer.echo(f"Stopped at step {outcome.step} of {task.total_steps}; all is saved. Go on by: minigrad resume {run.path}")
+        raise typer.Exit(128 + outcome.signal)
+    best = f"best {task.goal[0]} {outcome.best:.4f} at step {outcome.best_step}"
+    typer.echo(f"{outcome.status.capitalize()} after {outcome.step} steps; {best}.")
+    typer.echo(f"The report: {run.report}")
+    typer.echo(f"To use it: {entry(task.name).use.format(run=run.path)}")

@@ -1,0 +1,202 @@
+"""A trained classifier: images in, probabilities out; and how good it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import minigrad
+import minigrad.nn.functional as F
+from minigrad import nn
+from minigrad.data import DataLoader, LabelledImages
+from minigrad.data.augment import Augmented
+from minigrad.data.decode import read_image
+from minigrad.errors import MinigradError, RunError
+from minigrad.models.cnn import build
+from minigrad.train import Run
+
+BATCH = 256  # images that are judged at once
+
+
+class Card(NamedTuple):
+    """All that makes a network's weights a classifier; a run's config holds it.
+
+    Attributes:
+        network: its name in ``NETWORKS``.
+        options: what it was built with.
+        shape: (C, H, W) of the images it takes.
+        classes: their names.
+        mean, std: of each channel of the images it learned from, for pixels from 0 to 1.
+    """
+
+    network: str
+    options: Mapping[str, Any]
+    shape: tuple[int, int, int]
+    classes: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def build(self) -> nn.Module:
+        """The network, not trained."""
+        return build(self.network, self.shape, len(self.classes), **self.options)
+
+    @classmethod
+    def of(cls, content: Any, where: str) -> Card:
+        """The card in a run's config.
+
+        Raises:
+            RunError: it is none.
+        """
+        try:
+            channels, height, width = map(int, content["shape"])
+            classes = tuple(map(str, content["classes"]))
+            mean, std = tuple(map(float, content["mean"])), tuple(map(float, content["std"]))
+            if len(classes) < 2 or not len(mean) == len(std) == channels or min(std) <= 0:
+                raise ValueError
+            return cls(str(content["network"]), dict(content["options"]), (channels, height, width), classes, mean, std)
+        except (KeyError, TypeError, ValueError) as error:
+            got = "a config.json without it, or damaged"
+            raise RunError("classify", where, "what the network is, as minigrad train classify writes it", got) from error
+
+
+class Classifier:
+    """A network with all that it takes to name what is on an image.
+
+    Args:
+        card: what it is.
+        network: with its weights.
+
+    Example:
+        >>> card = Card("cnn", {"width": 4, "hidden": 8}, (1, 8, 8), ("cat", "dog"), (0.5,), (0.25,))
+        >>> classifier = Classifier(card, card.build())
+        >>> probabilities = classifier(np.zeros((3, 1, 8, 8), np.uint8))
+        >>> probabilities.shape, bool(np.allclose(probabilities.sum(axis=1), 1))
+        ((3, 2), True)
+    """
+
+    def __init__(self, card: Card, network: nn.Module) -> None:
+        self.card, self.network = card, network
+
+    @classmethod
+    def load(cls, model: str) -> Classifier:
+        """The classifier of a run folder.
+
+        Raises:
+            RunError: there is no trained classifier, or its weights belong to another network.
+            FileFormatError: a damaged file.
+        """
+        run = Run(model)
+        config = run.config()
+        if config["task"] != "classify":
+            raise RunError("classify", model, "a run of the task classify", f"one of the task {config['task']}")
+        card = Card.of(config.get("model"), model)
+        weights = run.weights()
+        try:
+            network = card.build()
+            network.load_state_dict(weights)
+        except MinigradError as error:
+            expected = "weights and a config.json of one network"
+            raise RunError(
+                "classify", str(run.model), expected, str(error), "Put back the files that belong together"
+            ) from error
+        return cls(card, network)
+
+    def read(self, path: Any) -> np.ndarray:
+        """An image file as the network takes it, uint8 (C, H, W).
+
+        Raises:
+            DataError: it cannot be read.
+        """
+        return read_image(path, self.card.shape)
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Images, uint8 (N, C, H, W), to probabilities (N, K)."""
+        labels = np.zeros(len(images), np.int64)
+        with minigrad.no_grad():
+            batches = self.batches(LabelledImages(images, labels, self.card.classes))
+            return np.concatenate([F.softmax(self._logits(x), dim=1).numpy() for x, *_ in batches])
+
+    def batches(self, images: LabelledImages) -> DataLoader:
+        """Labelled images in the order that they have, as the network takes them."""
+        scaled = Augmented(images, 0, mean=self.card.mean, std=self.card.std)
+        return DataLoader(scaled, batch_size=BATCH, num_workers=1)
+
+    def _logits(self, x: minigrad.Tensor) -> minigrad.Tensor:
+        was = self.network.training
+        self.network.eval()
+        try:
+            return self.network(x)
+        finally:
+            self.network.train(was)
+
+    def judge(self, images: LabelledImages, track: Callable[[Iterable[Any]], Iterator[Any]] = iter) -> Judgement:
+        """Look at labelled images and compare.
+
+        Args:
+            images: of the network's classes.
+            track: put around the batches, to show progress.
+        """
+        found: list[np.ndarray] = []
+        total = 0.0
+        with minigrad.no_grad():
+            for x, y, _ in track(self.batches(images)):
+                logits = self._logits(x)
+                total += F.cross_entropy(logits, y, reduction="sum").item()
+                found.append(F.softmax(logits, dim=1).numpy())
+        return Judgement(self.card.classes, images.labels, np.concatenate(found), total / len(images))
+
+
+class Judgement(NamedTuple):
+    """What a classifier said of labelled images.
+
+    Attributes:
+        classes: K names.
+        labels: int64 (N,), the truth.
+        probabilities: (N, K).
+        loss: mean cross-entropy, in nats.
+    """
+
+    classes: Sequence[str]
+    labels: np.ndarray
+    probabilities: np.ndarray
+    loss: float
+
+    @property
+    def answers(self) -> np.ndarray:
+        """The class thought likeliest of each image."""
+        return self.probabilities.argmax(axis=1)
+
+    @property
+    def accuracy(self) -> float:
+        """The share told right."""
+        return float((self.answers == self.labels).mean())
+
+    @property
+    def counts(self) -> np.ndarray:
+        """int64 (K, K): row i, column j: images of class i that were taken for class j."""
+        size = len(self.classes)
+        return np.bincount(self.labels * size + self.answers, minlength=size * size).reshape(size, size)
+
+    def per_class(self) -> list[tuple[str, int, float, float, float]]:
+        """A row for each class: name, images, precision, recall, F1 (van Rijsbergen 1979); 0 where a share is of nothing.
+
+        Example:
+            >>> Judgement(["a", "b"], np.array([0, 0, 1]), np.array([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]]), 0.0).per_class()
+            [('a', 2, 1.0, 0.5, 0.6666666666666666), ('b', 1, 0.5, 1.0, 0.6666666666666666)]
+        """
+        counts = self.counts
+        right, true, said = counts.diagonal(), counts.sum(axis=1), counts.sum(axis=0)
+        recall, precision = right / np.maximum(true, 1), right / np.maximum(said, 1)
+        both = precision + recall
+        f1 = 2 * precision * recall / np.where(both == 0, 1, both)
+        return [
+            (name, int(true[i]), float(precision[i]), float(recall[i]), float(f1[i])) for i, name in enumerate(self.classes)
+        ]
+
+    def hardest(self, most: int = 24) -> np.ndarray:
+        """The images that were told wrong, the surest mistakes first."""
+        wrong = np.flatnonzero(self.answers != self.labels)
+        sure = self.probabilities[wrong].max(axis=1, initial=0)
+        return wrong[np.argsort(-sure, kind="stable")[:most]]

@@ -1,0 +1,361 @@
+"""The system ``classify``: from labelled images to a trained classifier.
+
+    minigrad train classify --data FOLDER
+
+Adam with decoupled weight decay (Loshchilov and Hutter 2017, arXiv:1711.05101), one cycle of the learning rate (Smith 2018,
+arXiv:1803.09820) and random shifts and mirror images, where they do not change the class. What is not set is found from the
+data: the network's input, how long to train, whether to mirror; every finding is printed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import minigrad
+import minigrad.nn.functional as F
+from minigrad import Tensor, nn, optim
+from minigrad.data import ClassificationData, DataLoader, LabelledImages
+from minigrad.data.augment import Augmented
+from minigrad.data.labelled import open_images
+from minigrad.data.mirror import mirror_is_safe
+from minigrad.errors import ArgumentError, DataError
+from minigrad.models.classifier import Card, Classifier, Judgement
+from minigrad.models.cnn import NETWORKS
+from minigrad.train import Descent, Settings, Step, Task, Track, ema, parts, setting
+
+WORK = 1.2e12  # multiplications that the forward passes of a training may take where nothing is said: some minutes on two cores
+PASSES = (8, 60)  # through the data, at least and at most
+LOOKS = 30  # evaluations, at most
+MEASURED = 10_000  # images from which mean and deviation of the pixels are taken
+
+
+@dataclass(frozen=True)
+class ClassifySettings(Settings):
+    """What a user may choose."""
+
+    network: str = setting("cnn", "the network", choices=NETWORKS)
+    width: int | None = setting(None, "channels of its first stage; auto: 16 for grey images with cnn, 32 for colour", least=1)
+    hidden: int | None = setting(None, "size of the layer before the last, of cnn; auto: 128", least=1)
+    dropout: float | None = setting(
+        None, "share of its inputs that is zeroed in training, of cnn; auto: 0.3", least=0, most=0.9
+    )
+    image_size: int | None = setting(
+        None, "pixels a side that images are brought to; auto: by the sizes found", least=8, most=512
+    )
+    channels: int | None = setting(None, "1 for grey, 3 for colour; auto: as the images are", least=1, most=3)
+    holdout: float | None = setting(None, "share held out to choose by; auto: 0.1, of few images 0.2", least=0.01, most=0.5)
+    epochs: int | None = setting(None, "passes through the images; auto: by the work that one is", least=1)
+    batch_size: int | None = setting(None, "images in a step; auto: 32 to 128, by their number", least=2)
+    accumulate: int = setting(1, "parts in which a batch is worked through, to save memory", least=1)
+    optimizer: str = setting("adamw", "the rule of the step", choices=("adamw", "sgd"))
+    lr: float | None = setting(None, "largest learning rate; auto: 0.003 for adamw, 0.1 for sgd", least=0)
+    momentum: float = setting(0.9, "of sgd", least=0, most=0.999)
+    weight_decay: float | None = setting(None, "auto: 0.01 for adamw, 0.0005 for sgd", least=0)
+    schedule: str = setting("onecycle", "how the rate goes", choices=("onecycle", "cosine", "constant"))
+    label_smoothing: float = setting(0.0, "share of certainty taken from the labels", least=0, most=0.9)
+    clip_norm: float = setting(0.0, "largest norm of the gradients; 0: not clipped", least=0)
+    average: float = setting(
+        0.0, "decay of an exponential average of the weights, which is then the model; 0: none", least=0, most=0.9999
+    )
+    crop: int | None = setting(
+        None, "pixels by which images are shifted at most; auto: an eighth of their side", least=0, most=128
+    )
+    flip: bool | None = setting(None, "mirror half of the images; auto: if classes look the same in a mirror")
+    cutout: int = setting(0, "side of a square that is blanked", least=0, most=512)
+    colour: float = setting(0.0, "strength of changes of brightness, contrast and saturation", least=0, most=1)
+    mixup: float = setting(0.0, "alpha of the mixing of pairs of images; 0: none", least=0, most=10)
+    prefetch: int = setting(1, "threads that prepare batches ahead", least=0, most=16)
+
+
+RECIPES: dict[str, dict[str, Any]] = {
+    "mnist5k": {"epochs": 15, "batch_size": 50, "crop": 2, "flip": False},
+    "fashion-mnist": {"epochs": 6, "crop": 2, "flip": True, "batch_size": 128},
+    "cifar10": {"epochs": 4, "crop": 4, "flip": True, "batch_size": 128},
+}  # what is known of the named sets, in place of what would be found
+
+
+class Classify(Task):
+    """Trains a classifier on labelled images.
+
+    Args:
+        data: a named set, or a path: see ``minigrad.data.open_images``.
+        settings: what the user chose; a run's config holds all of them, found ones too.
+        say: takes lines for the user: what was found and decided.
+        progress: called as ``progress(doing, done, total)`` while images are read.
+
+    Raises:
+        DataError: the data cannot be had or are not fit.
+        ArgumentError: settings that do not go with the data or with each other.
+    """
+
+    name = "classify"
+    unit = "images"
+    goal = ("accuracy", "max")
+    Settings = ClassifySettings
+    settings: ClassifySettings
+
+    def __init__(
+        self,
+        data: str,
+        settings: ClassifySettings,
+        say: Callable[[str], None] = lambda text: None,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> None:
+        self.source = os.path.abspath(data) if os.path.exists(data) else data
+        settings = settings.decide(**RECIPES.get(data, {}))
+        self.data: ClassificationData = open_images(
+            data, image_size=settings.image_size, channels=settings.channels, holdout=settings.holdout, seed=settings.seed,
+            progress=progress,
+        )  # fmt: skip
+        for line in self.data.policy:
+            say(line)
+        train = self.data.train
+        channels, height, width = train.shape
+        settings = self._network_settings(settings, train)
+        minigrad.manual_seed(settings.seed)
+        self.card = Card(settings.network, self._options(settings), train.shape, train.classes, *statistics(train))
+        network = self.card.build()
+        self.settings = settings = self._training_settings(settings, train, network, say)
+        augmented = Augmented(
+            train, settings.seed, mean=self.card.mean, std=self.card.std, crop=settings.crop or 0,
+            flip=0.5 if settings.flip else 0.0, cutout=settings.cutout, colour=settings.colour, mixup=settings.mixup,
+        )  # fmt: skip
+        batch = min(settings.batch_size or 1, len(train))
+        order = minigrad.Generator().manual_seed(settings.seed)
+        self.loader = DataLoader(
+            augmented, batch_size=batch, shuffle=True, drop_last=True, generator=order, num_workers=settings.prefetch
+        )
+        self.steps_per_epoch = len(self.loader)
+        self.total_steps = (settings.epochs or 1) * self.steps_per_epoch
+        self.evaluate_every = -(-(settings.epochs or 1) // LOOKS) * self.steps_per_epoch
+        self.descent = self._descent(network)
+        count = sum(p.numel() for p in network.parameters())
+        colours = "grey" if channels == 1 else "colour"
+        say(f"network: {settings.network} with {count:,} parameters, for {colours} images of {height}x{width}")
+        say(
+            f"training: {settings.epochs} passes in batches of {batch}, {settings.optimizer} at a rate of up to {settings.lr:g}"
+        )
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any], say: Callable[[str], None] = lambda text: None, progress: Any = None) -> Classify:
+        """The task that a run's config describes.
+
+        Raises:
+            DataError: its data have changed, or are gone.
+        """
+        task = cls(config["data"], ClassifySettings.of(config["settings"]), say, progress)
+        check_same(task.data, config)
+        return task
+
+    # ------------------------------------------------------------------ what is found from the data
+
+    @staticmethod
+    def _options(settings: ClassifySettings) -> dict[str, Any]:
+        """The options of the network, those that it has."""
+        options = {"width": settings.width}
+        if settings.network == "cnn":
+            options |= {"hidden": settings.hidden, "dropout": settings.dropout}
+        return {name: value for name, value in options.items() if value is not None}
+
+    @staticmethod
+    def _network_settings(settings: ClassifySettings, train: LabelledImages) -> ClassifySettings:
+        if settings.network == "cnn":
+            return settings.decide(width=16 if train.shape[0] == 1 else 32, hidden=128, dropout=0.3)
+        for name in ("hidden", "dropout"):
+            if getattr(settings, name) is not None:
+                raise ArgumentError("--set", name, f"no such setting with network={settings.network}, which has none", "one")
+        return settings
+
+    @staticmethod
+    def _training_settings(
+        settings: ClassifySettings, train: LabelledImages, network: nn.Module, say: Callable[[str], None]
+    ) -> ClassifySettings:
+        if settings.flip is None:
+            safe, words = mirror_is_safe(train)
+            say(f"mirror images: {words}")
+            settings = settings.decide(flip=safe)
+        adam = settings.optimizer == "adamw"
+        presentations = WORK / multiplications(network, train.shape)
+        return settings.decide(
+            epochs=int(np.clip(round(presentations / len(train)), *PASSES)),
+            batch_size=32 if len(train) < 1500 else 64 if len(train) < 20_000 else 128,
+            lr=3e-3 if adam else 0.1,
+            weight_decay=1e-2 if adam else 5e-4,
+            crop=min(train.shape[1:]) // 8,
+        )
+
+    def _descent(self, network: nn.Module) -> Descent:
+        settings = self.settings
+        rate, decay = settings.lr or 0.0, settings.weight_decay or 0.0
+        optimizer: Any
+        if settings.optimizer == "adamw":
+            optimizer = optim.AdamW(network.parameters(), lr=rate, weight_decay=decay)
+        else:
+            optimizer = optim.SGD(network.parameters(), lr=rate, momentum=settings.momentum, nesterov=True, weight_decay=decay)
+        schedule: Any = None
+        if settings.schedule == "onecycle":
+            schedule = optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=self.total_steps)
+        elif settings.schedule == "cosine":
+            schedule = optim.lr_scheduler.CosineAnnealingLR(optimizer, self.total_steps)
+        average = ema(network, settings.average) if settings.average else None
+        return Descent(network, optimizer, schedule=schedule, clip_norm=settings.clip_norm, average=average)
+
+    # ------------------------------------------------------------------ what the loop asks for
+
+    def config(self) -> dict[str, Any]:
+        """The data, the settings, and what makes the weights a classifier."""
+        card = {**self.card._asdict(), **{name: list(getattr(self.card, name)) for name in ("shape", "classes", "mean", "std")}}
+        return {"data": self.source, "data_digest": self.data.digest, "settings": self.settings.to_dict(), "model": card}
+
+    def state(self) -> Mapping[str, Any]:
+        """The network with all that moves it, and the place in the data."""
+        return {"descent": self.descent, "loader": self.loader}
+
+    def batches(self) -> Iterator[Any]:
+        """Batch after batch, pass after pass."""
+        while True:
+            yield from self.loader
+
+    def step(self, batch: Any) -> Step:
+        """One step down the cross-entropy."""
+        images, targets, _ = batch
+        network = self.descent.module.train()
+        right: list[Tensor] = []
+
+        def losses() -> Iterator[Tensor]:
+            for share, (x, y) in parts((images, targets), self.settings.accumulate):
+                logits = network(x)
+                truth = y if y.ndim == 1 else y.argmax(dim=1)
+                right.append((logits.detach().argmax(dim=1) == truth).sum())
+                yield F.cross_entropy(logits, y, label_smoothing=self.settings.label_smoothing) * share
+
+        metrics = self.descent.step(losses())
+        return Step(len(images), {**metrics, "accuracy": sum(right[1:], right[0]).double() / len(images)})
+
+    def evaluate(self, track: Track) -> Mapping[str, float]:
+        """Loss and accuracy on the images held out."""
+        judgement = self.judge(self.data.validation, track)
+        return {"loss": judgement.loss, "accuracy": judgement.accuracy}
+
+    def judge(self, images: LabelledImages, track: Track = iter) -> Judgement:
+        """What the classifier, as far as it is trained, says of images."""
+        return Classifier(self.card, self.descent.learned).judge(images, track)
+
+    def weights(self) -> Mapping[str, Tensor]:
+        """Those of the network, or of its average."""
+        return self.descent.learned.state_dict()
+
+    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Take the weights of the best evaluation."""
+        self.descent.learned.load_state_dict(weights)
+
+    def origin(self, batch: Any) -> Tensor:
+        """The numbers of its images."""
+        return batch[2]
+
+    def describe(self, origin: Tensor) -> str:
+        """The first few names of a batch's images."""
+        names = [self.data.train.names[int(i)] for i in origin]
+        return f"{len(names)} images: {', '.join(names[:8])}{', ...' if len(names) > 8 else ''}"
+
+    def report(self, page: Any) -> None:
+        """How good the best classifier is, what it takes for what, and its surest mistakes."""
+        from minigrad.models.classify_report import add_judgement
+
+        test = self.data.test
+        images, part = (self.data.validation, "held-out") if test is None else (test, "test")
+        add_judgement(page, self.judge(images), images, part)
+        page.section("Data")
+        for line in self.data.policy:
+            page.text(line)
+
+
+def check_same(data: ClassificationData, config: Mapping[str, Any]) -> None:
+    """See that data are those that a run began with.
+
+    Raises:
+        DataError: they are not.
+    """
+    if data.digest != config["data_digest"]:
+        expected, got = (
+            "the images and classes that the run began with",
+            "others: files were added, removed, renamed or changed",
+        )
+        raise DataError("data", str(config["data"]), expected, got, "Put them back as they were, or train a new run on them")
+
+
+def labelled(config: Mapping[str, Any], data: str | None, progress: Any = None) -> tuple[LabelledImages, str]:
+    """Images to measure a run's classifier on, and what they are.
+
+    Args:
+        config: the run's.
+        data: a named set or a path; ``None`` for the run's own data: the test part, else what was held out.
+        progress: as for ``Classify``.
+
+    Raises:
+        DataError: the data cannot be had, or have classes that the classifier does not know.
+    """
+    card = Card.of(config["model"], "config.json")
+    settings = ClassifySettings.of(config["settings"])
+    if data is None:
+        found = open_images(
+            config["data"], image_size=card.shape[1:], channels=card.shape[0], holdout=settings.holdout, seed=settings.seed,
+            progress=progress,
+        )  # fmt: skip
+        check_same(found, config)
+        if found.test is not None:
+            return found.test, f"test part of {config['data']}"
+        return found.validation, f"held-out part of {config['data']}"
+    from minigrad.data.labelled import open_labelled
+
+    return open_labelled(data, card.shape, card.classes, progress=progress), data
+
+
+def statistics(images: LabelledImages) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each channel, for pixels from 0 to 1, from at most 10,000 images evenly taken.
+
+    Example:
+        >>> black_and_white = np.array([[[[0, 255]]]], np.uint8)
+        >>> statistics(LabelledImages(black_and_white, [0], ["all"]))
+        ((0.5,), (0.5,))
+    """
+    step = -(-len(images) // MEASURED)
+    chosen = np.arange(0, len(images), step)
+    total, squares, count = np.zeros(images.shape[0]), np.zeros(images.shape[0]), 0
+    for start in range(0, len(chosen), 512):
+        pixels = images.pixels(chosen[start : start + 512]) / 255.0
+        total += pixels.sum(axis=(0, 2, 3))
+        squares += (pixels * pixels).sum(axis=(0, 2, 3))
+        count += pixels.size // images.shape[0]
+    mean = total / count
+    deviation = np.sqrt(np.maximum(squares / count - mean**2, (1 / 255) ** 2))  # images of one colour have none
+    return tuple(round(float(m), 6) for m in mean), tuple(round(float(d), 6) for d in deviation)
+
+
+def multiplications(network: nn.Module, shape: tuple[int, int, int]) -> int:
+    """How many multiplications the convolutions and linear layers of a network take for one image.
+
+    Example:
+        >>> multiplications(nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.Flatten(), nn.Linear(32, 10)), (1, 4, 4))
+        608
+    """
+    counts: list[int] = []
+
+    def count(module: nn.Module, inputs: Any, output: Tensor) -> None:
+        counts.append(module.weight.numel() * (output.shape[2] * output.shape[3] if output.ndim == 4 else 1))
+
+    handles = [m.register_forward_hook(count) for m in network.modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
+    was = network.training
+    try:
+        with minigrad.no_grad():
+            network.eval()(minigrad.zeros(1, *shape))
+    finally:
+        network.train(was)
+        for handle in handles:
+            handle.remove()
+    return sum(counts)
