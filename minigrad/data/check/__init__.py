@@ -1,0 +1,7 @@
+"""Checks of data before anything is trained on them: what was found, in which files, and what to do about it."""
+
+from minigrad.data.check.classify import check_images
+from minigrad.data.check.report import Finding, Item, Report
+from minigrad.data.check.setaside import Aside, set_aside
+
+__all__ = ["Aside", "Finding", "Item", "Report", "check_images", "set_aside"]
