@@ -19,6 +19,7 @@ from minigrad.train.stylesheet import stylesheet
 
 CONTENTS_FROM = 5  # sections; a shorter page needs no table of contents
 PIXELS_BELOW = 200  # pixels; a narrower image is shown magnified, with sharp pixels
+LEAST = 0.75  # of a drawing's own width; where there is less room it scrolls, so that its letters stay legible
 LONG_FACT = 28  # characters; a longer value has a line of its own
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"  # whatever the page is given, it loads and runs nothing
 SIGNATURES = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif"}
@@ -70,6 +71,15 @@ def shown(value: object) -> str:
     return str(value)
 
 
+def _column(cells: Sequence[object]) -> list[str]:
+    """The cells of a column, floats with as many decimals as each other."""
+    cells = [cell.item() if hasattr(cell, "item") else cell for cell in cells]
+    texts = [shown(cell) for cell in cells]
+    floats = {at for at, cell in enumerate(cells) if isinstance(cell, float) and "e" not in texts[at] and math.isfinite(cell)}
+    decimals = max((len(texts[at].partition(".")[2]) for at in floats), default=0)
+    return [f"{cells[at]:,.{decimals}f}".replace("-", "−") if at in floats else text for at, text in enumerate(texts)]
+
+
 class Page:
     """A page that is built from top to bottom and written as one HTML file.
 
@@ -91,6 +101,7 @@ class Page:
         self.title, self.subtitle = title, subtitle
         self._parts: list[str] = []
         self._sections: list[tuple[str, str]] = []  # name of the anchor, title
+        self._first = 0  # parts before the first section
         self._pictures = 0
         self._depth = 0
 
@@ -105,6 +116,7 @@ class Page:
         slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:40]
         anchor = f"section-{len(self._sections) + 1}" + (f"-{slug}" if slug else "")
         end = "</section>\n" if self._sections else ""
+        self._first = self._first if self._sections else len(self._parts)
         self._sections.append((anchor, title))
         self._parts.append(f'{end}<section id="{anchor}">\n<h2>{escaped(title)}</h2>')
         return self.text(text)
@@ -155,10 +167,11 @@ class Page:
         Raises:
             ShapeError: a row is shorter or longer than the header.
         """
-        body = [[shown(cell) for cell in row] for row in rows]
-        for number, row in enumerate(body):
+        given = [list(row) for row in rows]
+        for number, row in enumerate(given):
             if len(row) != len(header):
                 raise ShapeError("page.table", f"row {number}", f"{len(header)} cells, one a column", f"{len(row)}")
+        body = list(zip(*map(_column, zip(*given))))
         numeric = [bool(body) and all(NUMBER.fullmatch(row[column]) for row in body) for column in range(len(header))]
         kinds = [' class="number"' if flush else "" for flush in numeric]
 
@@ -170,9 +183,7 @@ class Page:
         down = ['th scope="row"', *["td"] * (len(header) - 1)]
         content = "\n".join(["<table>", f"<thead>{line(header, across)}</thead>", "<tbody>"])
         content = "\n".join([content, *(line(row, down) for row in body), "</tbody>", "</table>"])
-        label = escaped(caption or f"Table: {', '.join(header)}")
-        inner = f'<div class="scroll" tabindex="0" role="region" aria-label="{label}">\n{content}\n</div>'
-        return self._figure("table", inner, caption)
+        return self._figure("table", _scrolling(content, caption or f"Table: {', '.join(header)}"), caption)
 
     def picture(self, picture: str | bytes, caption: str = "", alt: str = "") -> Self:
         """A picture: SVG text, which becomes part of the page, or the bytes of a PNG, JPEG or GIF file.
@@ -191,9 +202,11 @@ class Page:
         if isinstance(picture, bytes):
             return self._figure("picture", _image(picture, alt or caption), caption)
         drawings = _drawings(picture, f"p{self._pictures}-", alt, caption)
-        return self._figure("picture" if len(drawings) == 1 else "picture panels", "\n".join(drawings), caption)
+        if len(drawings) > 1:
+            return self._figure("panels", "\n".join(drawings), caption)
+        return self._figure("drawing", _scrolling(drawings[0], alt or caption or "Picture"), caption)
 
-    def gallery(self, images: Iterable[Sequence[Any]], size: int = 96) -> Self:
+    def gallery(self, images: Iterable[Sequence[Any]], size: int = 112) -> Self:
         """Many small images in a grid that follows the window.
 
         Args:
@@ -204,7 +217,7 @@ class Page:
         Raises:
             ArgumentError: bytes that are no such file.
         """
-        items = []
+        items: list[str] = []
         for image, caption, *verdict in images:
             mark = kind = ""
             if verdict and verdict[0] is not None:
@@ -247,8 +260,10 @@ class Page:
             '<meta name="color-scheme" content="light dark">',
             f"<style>\n{stylesheet()}</style>\n</head>\n<body>",
             f"<header>\n<h1>{title}</h1>{subtitle}\n</header>",
-            self._contents() + "<main>",
-            *self._parts,
+            "<main>",
+            *self._parts[: self._first],
+            *self._contents(),
+            *self._parts[self._first :],
             *["</div></details>"] * self._depth,
             *["</section>"] * bool(self._sections),
             "</main>\n</body>\n</html>\n",
@@ -263,16 +278,21 @@ class Page:
         """
         write_atomically("report page", path, self.html().encode("utf-8"))
 
-    def _contents(self) -> str:
+    def _contents(self) -> list[str]:
         if len(self._sections) < CONTENTS_FROM:
-            return ""
+            return []
         links = "\n".join(f'<li><a href="#{anchor}">{escaped(title)}</a></li>' for anchor, title in self._sections)
-        return f'<nav aria-label="Contents">\n<ol>\n{links}\n</ol>\n</nav>\n'
+        return [f'<nav aria-label="Contents">\n<ol>\n{links}\n</ol>\n</nav>']
 
     def _figure(self, kind: str, content: str, caption: str) -> Self:
         under = f"\n<figcaption>{escaped(caption)}</figcaption>" if caption else ""
         self._parts.append(f'<figure><div class="{kind}">\n{content}\n</div>{under}</figure>')
         return self
+
+
+def _scrolling(content: str, label: str) -> str:
+    """What scrolls within itself where it is wider than the window, by keyboard too."""
+    return f'<div class="scroll" tabindex="0" role="region" aria-label="{escaped(label)}">\n{content}\n</div>'
 
 
 def _image(data: bytes, alt: str) -> str:
@@ -304,6 +324,9 @@ def _drawings(svg: str, prefix: str, alt: str, caption: str) -> list[str]:
             root.set("aria-label", f"{alt} ({number} of {len(roots)})")
         elif alt or not root.get("aria-label"):
             root.set("aria-label", alt or caption or f"picture {number}")
+        if len(roots) == 1 and (width := re.fullmatch(r"([\d.]+)(px)?", root.get("width", ""))):
+            least = min(float(width[1]), max(320.0, LEAST * float(width[1])))
+            root.set("style", f"max-width: {float(width[1]):g}px; min-width: {least:g}px")
         own = f"{prefix}{number}-"
         drawings.append("".join(_serialised(root, {name: own + name for name in sorted(names)})))
     return drawings

@@ -18,7 +18,8 @@ from minigrad.train.page import escaped
 from minigrad.train.stylesheet import LIGHT
 
 FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Liberation Sans', Arial, sans-serif"
-NARROW, WIDE = frozenset("ijltfrI.,:;'|!()[] "), frozenset("mwMW@%")
+MARGIN = 16  # units, around a PNG; a page has its own
+NARROW, WIDE = frozenset("ijltfrI.,:;'|!()[] "), frozenset("mwMW@%&<>=+~#_")
 SETTINGS = {"svg.fonttype": "none", "svg.hashsalt": "minigrad", "path.simplify": False, "axes.unicode_minus": True}
 
 
@@ -78,6 +79,7 @@ class Sheet:
         def step(ink: Ink) -> None:
             box = (left / self.width, 1 - bottom / self.height, (right - left) / self.width, (bottom - top) / self.height)
             axes = ink.figure.add_axes(box)
+            axes.set(zorder=10)  # above the lines and boxes drawn on the sheet itself
             axes.set_axis_off()
             draw(axes, ink)
 
@@ -164,14 +166,19 @@ class Sheet:
         )
 
     def png(self, scale: float = 2.0) -> bytes:
-        """The drawing as a PNG file on light paper, ``scale`` pixels a unit."""
+        """The drawing as a PNG file on light paper with a margin, ``scale`` pixels a unit."""
+        import numpy as np
         from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from PIL import Image, ImageOps
 
-        out = io.BytesIO()
         with _settings():
             ink = self._drawn(vector=False)
             ink.figure.set_dpi(72 * scale)
-            FigureCanvasAgg(ink.figure).print_png(out, metadata={"Software": None})
+            canvas = FigureCanvasAgg(ink.figure)
+            canvas.draw()
+            pixels = np.asarray(canvas.buffer_rgba())[..., :3].copy()
+        out = io.BytesIO()
+        ImageOps.expand(Image.fromarray(pixels), round(MARGIN * scale), LIGHT["paper"]).save(out, format="PNG")
         return out.getvalue()
 
 
@@ -218,8 +225,9 @@ def _settings() -> Iterator[None]:
     """Matplotlib as it comes, whatever the user's settings, for as long as something is drawn."""
     import matplotlib
 
-    plain = {key: value for key, value in matplotlib.rcParamsDefault.items() if not key.startswith(("backend", "date.epoch"))}
-    with matplotlib.rc_context(plain | SETTINGS):
+    left_alone = ("backend", "date.epoch")  # not matters of style
+    plain: dict[Any, Any] = {key: value for key, value in matplotlib.rcParamsDefault.items() if not key.startswith(left_alone)}
+    with matplotlib.rc_context({**plain, **SETTINGS}):
         yield
 
 

@@ -40,7 +40,7 @@ RULES = """
 *, *::before, *::after { box-sizing: border-box; }
 html { -webkit-text-size-adjust: 100%; text-size-adjust: 100%; }
 body {
-  margin: 0 auto; max-width: 66rem; padding: clamp(1.5rem, 6vw, 4.5rem) clamp(1rem, 5vw, 3rem) 5rem;
+  margin: 0 auto; max-width: 72rem; padding: clamp(1.5rem, 6vw, 4.5rem) clamp(1rem, 5vw, 3rem) 5rem;
   background: var(--paper); color: var(--ink);
   font: 1rem/1.6 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", "Liberation Sans", Arial,
     sans-serif;
@@ -55,7 +55,7 @@ a { color: var(--right); text-underline-offset: 0.2em; }
 .subtitle { margin: 0.6rem 0 0; font-size: 1.125rem; color: var(--soft); }
 header { margin-bottom: 2.5rem; }
 section { margin-top: 3.5rem; padding-top: 1.75rem; border-top: 1px solid var(--rule); }
-nav { margin: 2rem 0; }
+nav { margin: 2.5rem 0 0; }
 nav ol { list-style: none; margin: 0; padding: 0; columns: 15rem auto; column-gap: 2rem; max-width: 50rem; }
 nav a { display: block; padding: 0.2rem 0; text-decoration: none; }
 nav a:hover { text-decoration: underline; }
@@ -74,14 +74,14 @@ nav a:hover { text-decoration: underline; }
 .facts dt { color: var(--soft); flex: 0 1 auto; min-width: 6rem; }
 .facts dd { margin: 0; text-align: right; font-variant-numeric: tabular-nums lining-nums; }
 figure { margin: 1.5rem 0 2rem; }
-figcaption { margin-top: 0.6rem; max-width: 70ch; font-size: 0.875rem; line-height: 1.5; color: var(--soft); }
-.picture > svg, .picture > img { display: block; max-width: 100%; height: auto; }
-.panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(19rem, 100%), 1fr)); gap: 1.75rem 2rem; }
-.panels > svg { display: block; width: 100%; height: auto; }
+figcaption { margin-top: 0.6rem; max-width: 80ch; font-size: 0.875rem; line-height: 1.5; color: var(--soft); }
+.drawing svg { display: block; width: 100%; height: auto; }
+.picture > img { display: block; max-width: 100%; height: auto; }
+.panels { display: flex; flex-wrap: wrap; gap: 1.75rem 2rem; }
+.panels > svg { flex: 1 1 18rem; min-width: 0; max-width: 27rem; height: auto; }
 svg text { font-family: inherit; font-variant-numeric: tabular-nums lining-nums; }
 .scroll { overflow-x: auto; max-width: 100%; }
 .scroll:focus-visible, summary:focus-visible, a:focus-visible { outline: 2px solid var(--right); outline-offset: 3px; }
-.wide > svg { display: block; height: auto; }
 .pixels { image-rendering: pixelated; }
 .table { width: fit-content; max-width: 100%; }
 table { border-collapse: collapse; font-size: 0.9375rem; line-height: 1.4; font-variant-numeric: tabular-nums lining-nums; }
@@ -90,12 +90,13 @@ th:last-child, td:last-child { padding-right: 0.25rem; }
 thead th {
   border-bottom: 1px solid var(--soft); color: var(--soft); font-weight: 500; font-size: 0.875rem; white-space: nowrap;
 }
-tbody th { font-weight: 500; overflow-wrap: anywhere; min-width: 7rem; }
+tbody th { font-weight: 500; overflow-wrap: anywhere; }
+tbody th:not(.number) { min-width: 7rem; }
 tbody tr + tr > * { border-top: 1px solid var(--rule); }
 .number { text-align: right; white-space: nowrap; }
 .gallery {
   list-style: none; margin: 1.5rem 0 2rem; padding: 0; max-width: none; display: grid; gap: 1rem 0.875rem;
-  grid-template-columns: repeat(auto-fill, minmax(var(--size), 1fr));
+  grid-template-columns: repeat(auto-fill, minmax(min(var(--size), 27vw), 1fr));
 }
 .gallery figure { margin: 0; }
 .gallery img { display: block; width: 100%; max-width: calc(var(--size) * 1.4); height: auto; background: var(--wash); }
