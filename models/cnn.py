@@ -62,10 +62,10 @@ class PlainCNN(nn.Module):
         height, breadth = check_image_size("PlainCNN", image_size)
         stages = stages_for(image_size) if stages is None else stages
         at_least_one("PlainCNN", stages=stages)
-        if min(height, breadth) < 2**stages:
-            expected = f"{2**stages} pixels a side or more, as {stages} stages halve the map {stages} times"
-            remedy = f"Use larger images, or stages={min(height, breadth).bit_length() - 1}"
-            raise ArgumentError("PlainCNN", "image_size", expected, f"{height} x {breadth}", remedy)
+        if not min(height, breadth) >> stages:
+            most = min(height, breadth).bit_length() - 1
+            expected, got = f"images that can be halved {stages} times, as stages={stages} asks", f"{height} x {breadth}"
+            raise ArgumentError("PlainCNN", "image_size", expected, got, f"Use larger images, or stages={most}")
         layers: list[nn.Module] = []
         channels = in_channels
         for number in range(stages):

@@ -227,8 +227,14 @@ REFUSALS: list[tuple[Callable[[], Any], type[MinigradError], str]] = [
     (
         lambda: PlainCNN(image_size=(12, 30), stages=4),
         ArgumentError,
-        "PlainCNN: image_size: expected 16 pixels a side or more, as 4 stages halve the map 4 times, got 12 x 30. "
+        "PlainCNN: image_size: expected images that can be halved 4 times, as stages=4 asks, got 12 x 30. "
         "Use larger images, or stages=3.",
+    ),
+    (
+        lambda: PlainCNN(stages=10**9),
+        ArgumentError,
+        "PlainCNN: image_size: expected images that can be halved 1000000000 times, as stages=1000000000 asks, got 32 x 32. "
+        "Use larger images, or stages=5.",
     ),
     (
         lambda: PlainCNN(image_size=(3, 8)),
