@@ -305,12 +305,22 @@ def write_line(stream: Any, text: str) -> None:
     """Write a line at once, in whatever encoding the stream has; a stream that is closed or gone is left alone."""
     if stream is None:
         return
-    encoding = getattr(stream, "encoding", None) or "utf-8"
     try:
-        stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+        stream.write(encodable(text, getattr(stream, "encoding", None)) + "\n")
         stream.flush()
     except (OSError, ValueError):  # ValueError: it was closed
         return
+
+
+def encodable(text: str, encoding: str | None) -> str:
+    """The text with escapes in place of what an encoding does not have.
+
+    Example:
+        >>> encodable("größe", "ascii")
+        'gr\\\\xf6\\\\xdfe'
+    """
+    encoding = encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def unicode_fits(console: Console) -> bool:
