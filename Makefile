@@ -21,7 +21,7 @@ endif
 .NOTPARALLEL:
 
 help:
-	@echo "make demo    train a convolutional network on handwritten digits"
+	@echo "make demo    train each system small on real data, and show it on one page"
 	@echo "make test    all tests but those that need PyTorch or a GPU   (ARGS='-k name' chooses)"
 	@echo "make peer    the tests that compare with PyTorch"
 	@echo "make lint    style and types"
@@ -29,7 +29,7 @@ help:
 	@echo "make clean   remove the environment and all that was built"
 
 demo: $(STAMPS)/core
-	$(RUN) -m minigrad.models.digits $(ARGS)
+	$(RUN) -m minigrad demo $(ARGS)
 
 test: $(STAMPS)/test
 	$(PYTEST) $(ARGS)

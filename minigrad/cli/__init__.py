@@ -25,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from typer import Exit, TyperException
 
     from minigrad.cli.app import app
+    from minigrad.cli.output import complain
 
     try:
         code = app(list(arguments) if arguments is not None else None, standalone_mode=False)
@@ -34,19 +35,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         error.show()
         code = error.exit_code
     except MinigradError as error:
-        print_error(str(error))
+        complain(str(error))
         code = USER_ERROR
     except KeyboardInterrupt:
-        print_error("Interrupted.")
+        complain("Interrupted.")
         code = 130
     except BrokenPipeError:  # whoever read our output has gone away
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 141
     return code or 0
-
-
-def print_error(text: str) -> None:
-    """Write a message to standard error."""
-    from minigrad.train.progress import write_line
-
-    write_line(sys.stderr, f"error: {text}")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json as json_module
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from minigrad.cli.output import complain, say, say_json
 from minigrad.cli.reading import reading
 from minigrad.cli.train import Json, Model
-from minigrad.errors import MinigradError
+from minigrad.errors import DataError, MinigradError
 
 TOP = 5
 
@@ -22,10 +22,10 @@ def classify(
     ],
     json: Json = False,
 ) -> None:
-    """Say what is on images.
+    """Say what is on images: the five likeliest classes of each.
 
-    The network gets each image in the size and the colours that it was trained on. Exit code 2 when one of them cannot be
-    read; the others are told all the same.
+    The network gets each image in the size and the colours that it was trained on. Where one cannot be read the others are
+    told all the same, and the exit code is 2.
 
     Example: minigrad classify runs/classify-photos-1 holiday.jpg
     """
@@ -39,50 +39,50 @@ def classify(
             probabilities = classifier(classifier.read(path)[None])[0]
         except MinigradError as error:
             failed = True
-            typer.echo(f"error: {error}", err=True)
+            complain(str(error))
             found.append({"image": str(path), "error": str(error)})
             continue
-        top = [
-            {"label": classifier.card.classes[i], "probability": round(float(probabilities[i]), 6)}
-            for i in (-probabilities).argsort(kind="stable")[:TOP]
-        ]
-        found.append({"image": str(path), "top": top})
+        likeliest = (-probabilities).argsort(kind="stable")[:TOP]
+        top = [(classifier.card.classes[i], float(probabilities[i])) for i in likeliest]
+        found.append({"image": str(path), "top": [{"label": label, "probability": share} for label, share in top]})
         if not json:
             _show(path, top)
     if json:
-        typer.echo(json_module.dumps(found, ensure_ascii=False, indent=1))
+        say_json(found)
     if failed:
         raise typer.Exit(2)
 
 
 def _files(paths: list[Path]) -> list[Path]:
-    """The files, and those of the folders, by name."""
+    """The files, and those in the folders, by name.
+
+    Raises:
+        DataError: a folder without images.
+    """
     from minigrad.data.folder import is_image
 
     found: list[Path] = []
     for path in paths:
-        if path.is_dir():
-            inside = sorted(file for file in path.rglob("*") if file.is_file() and is_image(str(file)))
-            if not inside:
-                from minigrad.errors import DataError
-
-                raise DataError("classify", str(path), "a folder with images in it", "none there", "Name image files")
-            found += inside
-        else:
+        if not path.is_dir():
             found.append(path)
+            continue
+        inside = sorted(file for file in path.rglob("*") if file.is_file() and is_image(str(file)))
+        if not inside:
+            raise DataError("classify", str(path), "a folder with images in it", "one without", "Name image files")
+        found += inside
     return found
 
 
-def _show(path: Path, top: list[dict[str, Any]]) -> None:
-    from minigrad.cli.terminal import share_bars
+def _show(path: Path, top: list[tuple[str, float]]) -> None:
+    from minigrad.cli.terminal import share_bars, show
 
-    typer.echo(str(path))
-    typer.echo(share_bars([(entry["label"], entry["probability"]) for entry in top]))
+    say(str(path))
+    show(share_bars(top))
 
 
 def evaluate(model: str, data: str | None, json: bool) -> None:
     """Measure a classifier, show it class by class, and draw what it takes for what."""
-    from minigrad.cli.terminal import table
+    from minigrad.cli.terminal import class_table, show
     from minigrad.interop.atomic import write_atomically
     from minigrad.models.classifier import Classifier
     from minigrad.models.classify import labelled
@@ -95,20 +95,24 @@ def evaluate(model: str, data: str | None, json: bool) -> None:
     with reading() as report:
         images, what = labelled(run.config(), data, report)
     judgement = classifier.judge(images, lambda batches: track(batches, describe="evaluating", unit="batches"))
-    picture = run.path / "confusion.png"
     rows = judgement.per_class()
     if json:
         keys = ("class", "images", "precision", "recall", "f1")
-        result = {
-            "data": what, "images": len(images), "accuracy": judgement.accuracy, "loss": judgement.loss,
-            "classes": [dict(zip(keys, row, strict=True)) for row in rows], "confusion": judgement.counts.tolist(),
-        }  # fmt: skip
-        typer.echo(json_module.dumps(result, ensure_ascii=False, indent=1))
+        say_json(
+            {
+                "data": what,
+                "images": len(images),
+                "accuracy": judgement.accuracy,
+                "loss": judgement.loss,
+                "classes": [dict(zip(keys, row, strict=True)) for row in rows],
+                "confusion": judgement.counts.tolist(),
+            }
+        )
     else:
-        typer.echo(f"{what}: {len(images):,} images")
-        typer.echo(f"accuracy {judgement.accuracy:.2%}, cross-entropy {judgement.loss:.4f} nats")
-        header = ("class", "images", "precision", "recall", "F1")
-        typer.echo(table(header, [(name, f"{n:,}", f"{p:.3f}", f"{r:.3f}", f"{f:.3f}") for name, n, p, r, f in rows]))
-    with run.explained("the picture"):
-        write_atomically("eval", picture, confusion_png(judgement.counts, judgement.classes))
-    typer.echo(f"The confusion matrix: {picture}", err=json)
+        say(f"{what}: {len(images):,} images")
+        say(f"accuracy {judgement.accuracy:.2%}, cross-entropy {judgement.loss:.4f} nats")
+        show(class_table(rows))
+    picture = run.path / "confusion.png"
+    write_atomically("eval", picture, confusion_png(judgement.counts, judgement.classes))
+    if not json:
+        say(f"The confusion matrix: {picture}")

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from minigrad.cli.output import complain, say
 from minigrad.errors import ArgumentError, DataError
 
 # Each section: the function that trains and shows it, called with the page, the folder to work in, and the seed.
@@ -44,12 +45,12 @@ def demo(
             shown += 1
         except DataError as error:  # no network, and nothing kept
             missing.append(str(error))
-            typer.echo(f"left out: {name}: {error}", err=True)
+            complain(f"{name} is left out: {error}", "warning")
             page.section(name, f"Left out, as its data could not be had: {error}")
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / "index.html"
     write_atomically("demo", target, page.html().encode())
-    typer.echo(f"{shown} of {shown + len(missing)} sections in {time.monotonic() - began:.0f} s. The page: {target}")
+    say(f"{shown} of {shown + len(missing)} sections in {time.monotonic() - began:.0f} s. The page: {target}")
     if missing:
         raise typer.Exit(2)
 

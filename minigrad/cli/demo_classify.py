@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import typer
 
+from minigrad.cli.output import say
+
 ANSWERS = 30  # held-out digits that are shown with their answers
 
 
@@ -23,17 +25,17 @@ def section(page: Any, folder: Path, seed: int) -> None:
     run = Run(folder)
     run.check_new()
     with reading() as report:
-        task = Classify("mnist5k", ClassifySettings(seed=seed), typer.echo, report)
+        task = Classify("mnist5k", ClassifySettings(seed=seed), say, report)
     with run:
         outcome = fit(task, run)
     if outcome.status == "interrupted":
-        typer.echo(f"Stopped. Go on by: minigrad resume {folder}")
+        say(f"Stopped. Go on by: minigrad resume {folder}")
         raise typer.Exit(128 + outcome.signal)
     test = task.data.test
     judgement = task.judge(test)
     right = int((judgement.answers == judgement.labels).sum())
     words = f"{right:,} of {len(test):,} digits that it never saw are told right: {judgement.accuracy:.1%}."
-    typer.echo(words)
+    say(words)
     page.section(
         "Handwritten digits", f"A convolutional network that learned from {len(task.data.train):,} images of MNIST-5k. {words}"
     )

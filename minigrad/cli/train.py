@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from minigrad.cli.output import say
 from minigrad.cli.reading import reading
 from minigrad.cli.tasks import TASKS, commands, entry, task_class
 
@@ -31,10 +32,11 @@ def _add(name: str) -> None:
 
         def format_help(self, ctx: Any, formatter: Any) -> None:
             super().format_help(ctx, formatter)
-            typer.echo("Settings, to be changed by --set KEY=VALUE (auto: found from the data, and printed)\n")
+            say("Settings, to be changed by --set KEY=VALUE (auto: found from the data, and printed)\n")
             rows = task_class(name).Settings.table()
+            widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
             for key, default, about in rows:
-                typer.echo(f"  {key:{max(len(row[0]) for row in rows)}}  {default:8}  {about}")
+                say(f"  {key:{widths[0]}}  {default:{widths[1]}}  {about}")
 
     task = entry(name)
     help = f"Train {task.makes}.\n\nData: {task.data}.\n\nExample: {task.example}"
@@ -60,7 +62,7 @@ def train(name: str, data: str, out: Path | None, device: str | None, words: lis
     run.check_new()
     with _on(device):
         with reading() as report:
-            task = kind(data, settings, typer.echo, report)
+            task = kind(data, settings, say, report)
         with run:
             _fit(task, run)
 
@@ -110,12 +112,12 @@ def _fit(task: Any, run: Any) -> None:
     """Train, and say how it ended and what can be done now."""
     from minigrad.train.loop import fit
 
-    typer.echo(f"run folder: {run.path}")
+    say(f"run folder: {run.path}")
     outcome = fit(task, run)
     if outcome.status == "interrupted":
-        typer.echo(f"Stopped at step {outcome.step} of {task.total_steps}; all is saved. Go on by: minigrad resume {run.path}")
+        say(f"Stopped at step {outcome.step} of {task.total_steps}; all is saved. Go on by: minigrad resume {run.path}")
         raise typer.Exit(128 + outcome.signal)
     best = f"best {task.goal[0]} {outcome.best:.4f} at step {outcome.best_step}"
-    typer.echo(f"{outcome.status.capitalize()} after {outcome.step} steps; {best}.")
-    typer.echo(f"The report: {run.report}")
-    typer.echo(f"To use it: {entry(task.name).use.format(run=run.path)}")
+    say(f"{outcome.status.capitalize()} after {outcome.step} steps; {best}.")
+    say(f"The report: {run.report}")
+    say(f"To use it: {entry(task.name).use.format(run=run.path)}")
