@@ -73,7 +73,9 @@ def readable(source: object) -> Iterator[None]:
     except OSError as error:  # gzip's errors, too, which have no number
         if error.errno is None:
             raise damaged(source, "a whole file", f"a damaged one ({error})") from error
-        raise damaged(source, "a readable file", error.strerror or str(error), "Mend its name or permissions") from error
+        raise damaged(
+            source, "a readable file or folder", error.strerror or str(error), "Mend its name or permissions"
+        ) from error
 
 
 @contextmanager
@@ -243,8 +245,11 @@ class _Gathered:
     def whole(self, source: object) -> Split:
         missing = [batch for batch in BATCHES if batch not in self.came]
         if missing:
+            expected = f"all of {', '.join(BATCHES)}"
+            if not self.came:
+                raise damaged(source, expected, "none of them", "Choose CIFAR-10's archive, binary or Python version")
             remedy = "Unpack the whole archive, or name the archive itself"
-            raise damaged(source, f"the batches {', '.join(BATCHES)}", f"no {', '.join(missing)}", remedy)
+            raise damaged(source, expected, f"no {', '.join(missing)}", remedy)
         train_labels = np.concatenate([self.labels[batch] for batch in TRAIN_BATCHES])
         return self.train, train_labels, self.test, self.labels[TEST_BATCH]
 

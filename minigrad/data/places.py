@@ -252,4 +252,5 @@ class Upstream:
         parts = urlsplit(self.url)
         if urllib.request.proxy_bypass(parts.hostname or ""):
             return ""
-        return urllib.request.getproxies().get(parts.scheme, "").rpartition("@")[2]
+        proxy = urllib.request.getproxies().get(parts.scheme, "")
+        return proxy.rpartition("//")[2].rpartition("@")[2].rstrip("/")

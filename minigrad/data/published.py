@@ -57,7 +57,7 @@ def open_published(path: str | os.PathLike[str]) -> Published | None:
         if given.is_file():
             if given.name.endswith(_ARCHIVE_ENDS):
                 return _cifar10(formats.read_cifar10_archive(given), given)
-            places = [found for found in _sets(given.parent) if given in found.values()]
+            places = [found for found in _sets(given.parent) if given.name in _names_beside(found)]
         else:
             places = [found for folder in _folders(given) for found in _sets(folder)]
             archives = [given / name for name in _CIFAR_ARCHIVES if (given / name).is_file()]
@@ -90,6 +90,13 @@ def _sets(folder: Path) -> list[dict[str, Path]]:
         if any((folder / name).is_file() for name in names)
     }
     return [found for found in (idx, formats.batch_files(folder)) if found]
+
+
+def _names_beside(found: dict[str, Path]) -> set[str]:
+    """All names that files of such a set go by."""
+    if found.keys() <= _PARTS.keys():
+        return {name for names in _PARTS.values() for name in names}
+    return {f"{batch}{end}" for batch in formats.BATCHES for end in ("", ".bin")}
 
 
 def _idx(found: dict[str, Path], folder: Path) -> Published:
