@@ -26,12 +26,17 @@ if TYPE_CHECKING:
     from PIL import Image
 
 # Of what Pillow reads, the formats that are common and that it decodes itself, without running other programs.
-FORMATS = ("PNG", "JPEG", "MPO", "GIF", "WEBP", "BMP", "DIB", "TIFF", "PPM", "AVIF", "JPEG2000", "ICO", "QOI")
+FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "DIB", "TIFF", "PPM", "AVIF", "JPEG2000", "ICO", "QOI")
 LARGEST_PIXELS = 89_478_485  # from where on Pillow, too, suspects a file made to fill the memory
 WHITE = 255
 _TURNED = ("JPEG", "MPO", "WEBP")  # formats whose head holds the EXIF part, and that Pillow does not turn itself
 _ORIENTATION = 0x0112  # the EXIF entry
 _TURNS = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}  # its values -> members of Image.Transpose
+_HEADS = {
+    b"<!doctype html": "a web page under the name of an image",
+    b"<html": "a web page under the name of an image",
+    b"version https://git-lfs": "a Git LFS pointer in the place of the file, which git lfs pull would fetch",
+}
 
 Shape = tuple[int, int, int]
 
@@ -52,12 +57,12 @@ class Look(NamedTuple):
     transparent: bool = False
 
 
-def look(name: str, source: str | bytes, remedy: str = "") -> Look:
+def look(name: str, source: str | bytes | BinaryIO, remedy: str = "") -> Look:
     """What a file's head tells, without decoding the rest.
 
     Args:
         name: what errors call it.
-        source: a path, or the file's contents.
+        source: a path, the file's contents, or an open file.
         remedy: what to do about a file that cannot be read.
 
     Raises:
@@ -65,9 +70,11 @@ def look(name: str, source: str | bytes, remedy: str = "") -> Look:
     """
     with _opened(name, source, remedy) as image:
         width, height = image.size
-        if image.format in _TURNED and _turn(image) in (2, 4, 5, 6):
+        turn = _turn(image) if image.format in _TURNED else None
+        if turn in (2, 4, 5, 6):  # by a quarter
             width, height = height, width
-        return Look(image.format or "", width, height, image.mode)
+        transparent = bool(image.has_transparency_data)
+        return Look(image.format or "", width, height, image.mode, turn is not None, _is_animated(image), transparent)
 
 
 def decode(name: str, source: str | bytes | BinaryIO, shape: Shape | None = None, remedy: str = "") -> np.ndarray:
@@ -88,7 +95,7 @@ def decode(name: str, source: str | bytes | BinaryIO, shape: Shape | None = None
     with _opened(name, source, remedy) as image:
         if shape is not None and image.format == "JPEG":
             # A JPEG can be had at 1/2, 1/4 or 1/8 of its size for less work; twice the wanted size leaves the filter its say.
-            image.draft(None, (2 * max(shape[1:]),) * 2)  # type: ignore[arg-type]  # Pillow's hint leaves out None
+            image.draft(None, (2 * max(shape[1:]),) * 2)
         image.load()
         turn = _turn(image)
         flat = _eight_bits(name, image if turn is None else image.transpose(turn), remedy)
@@ -140,20 +147,27 @@ def read_image(path: Any, shape: Shape | None = None) -> np.ndarray:
         shape = tuple(shape)  # type: ignore[assignment]
         if len(shape) != 3 or shape[0] not in (1, 3) or min(shape) < 1:
             raise ShapeError(where, "shape", "(C, H, W) with C 1 or 3", str(shape))
-    remedy = "See whether an image viewer opens it, and save it anew as PNG or JPEG"
-    with quiet_pictures():
-        if isinstance(path, (bytes, bytearray, memoryview)):
-            return decode("the bytes", bytes(path), shape, remedy)
-        if hasattr(path, "read"):
-            return decode(shown(getattr(path, "name", "the file")), path, shape, remedy)
-        if not isinstance(path, (str, os.PathLike)):
-            raise DTypeError(where, "path", "a path, bytes or an open file", f"a {type(path).__name__}")
-        name = os.fsdecode(path)
+    source: str | bytes | BinaryIO
+    if isinstance(path, (bytes, bytearray, memoryview)):
+        name, source = "the bytes", bytes(path)
+    elif hasattr(path, "read"):
+        name, source = str(getattr(path, "name", "the open file")), path
+    elif isinstance(path, (str, os.PathLike)):
+        name = source = os.fsdecode(path)
+        if os.path.isdir(name):
+            raise DataError(where, shown(name), "an image file", "a folder", "Name a file in it")
         if not os.path.exists(name):
-            raise MissingFileError(where, shown(name), "an image file", "no such file", "Check the path")
+            raise MissingFileError(where, shown(name), "an image file", "nothing of that name", "Check the path")
         if not os.path.isfile(name):
-            raise DataError(where, shown(name), "an image file", "a folder", "Name the files in it, as with FOLDER/*.jpg")
-        return decode(shown(name), name, shape, remedy)
+            raise DataError(where, shown(name), "an image file", "a device or pipe", "Save the image as a file")
+    else:
+        raise DTypeError(where, "path", "a path, bytes or an open binary file", f"a {type(path).__name__}")
+    remedy = "See whether an image viewer opens it, and save it anew as PNG or JPEG"
+    try:
+        with quiet_pictures():
+            return decode(shown(name), source, shape, remedy)
+    except DataError as error:
+        raise DataError(where, error.argument, error.expected, error.got, error.remedy) from error
 
 
 def shown(name: object) -> str:
@@ -186,21 +200,43 @@ def _opened(name: str, source: str | bytes | BinaryIO, remedy: str) -> Iterator[
         with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS) as image:
             pixels = image.width * image.height
             if pixels > LARGEST_PIXELS:
-                got = f"{image.width}x{image.height} pixels"
-                raise DataError("data", name, f"at most {LARGEST_PIXELS:,} pixels", got, "Save it smaller")
+                raise _too_large(name, f"{image.width:,} x {image.height:,}")
             yield image
     except DataError:
         raise
     except Image.DecompressionBombError:
-        got = "a file that unpacks to more"
-        raise DataError("data", name, f"at most {LARGEST_PIXELS:,} pixels", got, "Save it smaller") from None
+        raise _too_large(name, "many times more") from None
     except UnidentifiedImageError:
-        got = "contents of no format that is known"
-        raise DataError("data", name, "an image", got, remedy) from None
+        raise DataError("data", name, "an image", _instead(source), remedy) from None
+    except FileNotFoundError:
+        raise DataError("data", name, "a file", "a link to one that is not there", remedy) from None
     except PermissionError:
         raise DataError("data", name, "a file that may be read", "one that may not", "Mend its permissions") from None
     except Exception as error:  # a hostile file may bring any decoder to any exception
         raise DataError("data", name, "an image that can be read", _reason(error), remedy) from error
+
+
+def _too_large(name: str, got: str) -> DataError:
+    return DataError("data", name, f"at most {LARGEST_PIXELS:,} pixels", got, "Save it smaller, or take it out of the folder")
+
+
+def _instead(source: str | bytes | BinaryIO) -> str:
+    """What a file is that is no image, as far as its first bytes tell."""
+    try:
+        if isinstance(source, str):
+            with open(source, "rb") as file:
+                head = file.read(64)
+        elif isinstance(source, bytes):
+            head = source[:64]
+        else:
+            source.seek(0)
+            head = source.read(64)
+    except (OSError, ValueError):
+        head = b"?"
+    for start, words in _HEADS.items():
+        if head.lstrip().lower().startswith(start):
+            return words
+    return "contents of no format that is read" if head else "an empty file"
 
 
 def _reason(error: Exception) -> str:

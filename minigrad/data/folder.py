@@ -8,8 +8,10 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
+from minigrad.data.catalogue import DATASETS
 from minigrad.data.decode import shown
 from minigrad.errors import DataError
 
@@ -28,6 +30,8 @@ PARTS |= dict.fromkeys(("val", "valid", "validation"), "validation")
 _IGNORED = frozenset(("__macosx", "thumbs.db", "desktop.ini", "@eadir", "lost+found", "$recycle.bin"))
 # How the files of the common formats begin: they are images under any name.
 _MAGIC = re.compile(rb"\x89PNG\r\n|\xff\xd8\xff|GIF8[79]a|II\*\0|MM\0\*|RIFF....WEBP", re.DOTALL)
+_ARCHIVES = frozenset((".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"))
+_LISTED = 5  # names that a message lists; the others it counts
 _LAYOUT = "a folder with one sub-folder of images for each class"
 _HOW = "Put the images of each class into a folder of its own: FOLDER/cat/1.jpg, FOLDER/dog/1.jpg"
 
@@ -135,22 +139,20 @@ class _Search:
     def __init__(self, path: str) -> None:
         self.given = path
         self.others: Counter[str] = Counter()
-        self.loops: list[str] = []
+        self.again = 0
         self.notes: list[str] = []
 
     def laid_out(self) -> Layout:
         self._check_path()
-        top = self._descend(self.given)
+        top = self._descend(os.path.expanduser(self.given))
         folders, direct = self._entries(top)
         parts = self._parts(top, folders)
         if parts is None:
             parts = {"train": top}
-            if direct:
-                if not folders:
-                    raise DataError("data", shown(top), _LAYOUT, f"{len(direct):,} images in the folder itself", _HOW)
-                self.notes.append(
-                    f"{_files(len(direct), 'image')} beside the class folders left out: no folder names their class"
-                )
+            if direct and not folders:
+                raise DataError("data", shown(top), _LAYOUT, f"{counted(len(direct), 'image')} in the folder itself", _HOW)
+        if direct:
+            self.notes.append(f"{counted(len(direct), 'image')} beside the folders left out: no folder names the class")
         return Layout(top, parts, {part: self._classes(folder, top) for part, folder in parts.items()})
 
     def found(self) -> ImageFolder:
@@ -172,55 +174,70 @@ class _Search:
     # ------------------------------------------------------------------ where the classes are
 
     def _check_path(self) -> None:
-        path = self.given
+        path = os.path.expanduser(self.given)
         if os.path.isdir(path):
             return
         if os.path.exists(path):
-            remedy = f"Name the folder that holds the class folders. {_HOW}"
-            raise DataError("data", shown(path), _LAYOUT, "a file", remedy)
-        raise DataError("data", shown(path), _LAYOUT, "nothing of that name", _nearest(path))
+            packed = os.path.splitext(path)[1].casefold() in _ARCHIVES
+            remedy = "Unpack it, and name the folder" if packed else f"Name the folder that holds the class folders. {_HOW}"
+            raise DataError("data", shown(self.given), _LAYOUT, "a packed archive" if packed else "a file", remedy)
+        expected = f"{_LAYOUT}, or one of the named sets {', '.join(DATASETS)}"
+        raise DataError("data", shown(self.given), expected, "nothing of that name", _nearest(self.given))
 
     def _descend(self, path: str) -> str:
         """The folder itself, or the one below it where it holds nothing but one folder of folders, and so on."""
-        seen = set()
+        given, seen = path, set()
         while True:
             folders, direct = self._entries(path, count=False)
-            if len(folders) != 1 or direct or os.path.realpath(path) in seen:
+            if len(folders) != 1 or direct or _part_of(folders[0]) is not None or os.path.realpath(path) in seen:
                 break
             seen.add(os.path.realpath(path))
-            (only,) = folders
-            inner, images = self._entries(os.path.join(path, only), count=False)
-            if images or not inner or _part_of(only) is not None:
+            below = os.path.join(path, folders[0])
+            inner, images = self._entries(below, count=False)
+            if images or not inner:
                 break
-            path = os.path.join(path, only)
-        if path != self.given:
+            path = below
+        if path != given:
             self.notes.append(f"the classes are looked for in {shown(path)}, the only folder there")
         return path
 
     def _parts(self, top: str, folders: Sequence[str]) -> dict[str, str] | None:
-        """The folders of the parts, where there are such; a folder of that name that holds images directly is a class."""
-        found: dict[str, str] = {}
+        """The folder of each part, or None where the folders are classes.
+
+        One folder of such a name among others that are none is a class: trains beside buses and cars.
+        """
         named = [name for name in folders if _part_of(name) is not None]
-        flat = {name: self._entries(os.path.join(top, name), count=False) for name in named}
-        split = [name for name in named if flat[name][0] and not flat[name][1]]
-        others = [name for name in folders if name not in named]
-        if not any(_part_of(name) == "train" for name in split) or (others and len(split) < 2):
+        others = [name for name in folders if name not in named and self._below(os.path.join(top, name), count=False)]
+        kinds = {_part_of(name) for name in named}
+        if not named or (others and ("train" not in kinds or len(kinds) == 1)):
             return None
-        for name in sorted(named):
-            part = str(_part_of(name))
-            if name not in split:
-                self.notes.append(f"{shown(name)}/ left out: its images lie in no class folders")
-                continue
-            if part in found:
-                both = f"{shown(os.path.basename(found[part]))}/ and {shown(name)}/"
-                raise DataError("data", shown(top), f"one folder of {part} images", both, "Put them into one folder")
-            found[part] = os.path.join(top, name)
-        self.notes.extend(f"{shown(name)}/ left out: it is neither train/, val/ nor test/" for name in sorted(others))
+        found: dict[str, str] = {}
+        for name in named:
+            part, path = str(_part_of(name)), os.path.join(top, name)
+            inner, direct = self._entries(path, count=False)
+            if inner and not direct and part in found:
+                got = f"{shown(os.path.basename(found[part]))}/ and {shown(name)}/"
+                raise DataError("data", shown(top), f"one folder of {part} images", got, "Put their images into one")
+            if inner and not direct:
+                found[part] = path
+            elif part == "train":
+                got = f"{counted(len(direct), 'image')} in the folder itself" if direct else "nothing in it"
+                raise DataError("data", shown(path), _LAYOUT, got, _HOW.replace("FOLDER", f"FOLDER/{shown(name)}"))
+            else:
+                self.notes.append(f"{shown(name)}/ left out: no folders in it name the classes of its images")
+        if "train" not in found:
+            got = " and ".join(f"{shown(name)}/" for name in named)
+            remedy = f"Name the folder itself: {shown(os.path.join(self.given, named[0]))}"
+            raise DataError("data", shown(top), "a folder train/", f"only {got}", remedy)
+        self.notes.extend(f"{shown(name)}/ left out: it is none of train/, val/ and test/" for name in others)
         return found
 
     def _classes(self, folder: str, top: str) -> dict[str, list[str]]:
         """The image files of each class of a part."""
-        names, _ = self._entries(folder, count=folder != top)
+        names, direct = self._entries(folder, count=folder != top)
+        if direct and folder != top:
+            where = f"{shown(os.path.basename(folder))}/"
+            self.notes.append(f"{counted(len(direct), 'image')} in {where} beside the class folders left out")
         found: dict[str, list[str]] = {}
         for name in names:
             images = self._below(os.path.join(folder, name))
@@ -238,15 +255,16 @@ class _Search:
                     f"{shown(name)} only in {os.path.basename(parts['train' if name in train else part])}/" for name in odd
                 ]
                 remedy = "Give both the same class folders, in the same letter case"
-                raise DataError("data", shown(parts[part]), f"the {len(train)} classes of train", ", ".join(where), remedy)
+                expected = f"the {len(train):,} classes of {shown(os.path.basename(parts['train']))}/"
+                raise DataError("data", shown(parts[part]), expected, _some(where), remedy)
             empty = [shown(name) for name in sorted(found, key=natural) if not found[name]]
             if empty:
-                remedy = "Put images there, or remove the folder"
-                got = f"none in {', '.join(empty)}" + (f" ({self._unread()})" if self._unread() else "")
-                raise DataError("data", shown(parts[part]), "images in every class folder", got, remedy)
+                remedy = self._unread() or "Put images there, or remove the folder"
+                raise DataError("data", shown(parts[part]), "images in every class folder", f"none in {_some(empty)}", remedy)
         if len(classes) == 1:
             remedy = f"A classifier tells classes apart. {_HOW}"
-            raise DataError("data", shown(parts["train"]), "at least 2 class folders", f"one, {shown(classes[0])}", remedy)
+            got = f"only {shown(classes[0])}"
+            raise DataError("data", shown(parts["train"]), "the folders of at least 2 classes", got, remedy)
         return classes
 
     # ------------------------------------------------------------------ the walk
@@ -259,33 +277,33 @@ class _Search:
                 for entry in sorted(entries, key=lambda entry: entry.name):
                     if is_passed_over(entry.name):
                         continue
-                    if entry.is_dir():
+                    kind = _kind(entry)
+                    if kind == "folder":
                         folders.append(entry.name)
-                    elif is_image(entry.path):
+                    elif kind == "file" and is_image(entry.path):
                         images.append(entry.name)
                     elif count:
                         self.others[os.path.splitext(entry.name)[1].casefold()] += 1
-        except PermissionError:
-            raise DataError(
-                "data", shown(path), "a folder that may be read", "one that may not", "Mend its permissions"
-            ) from None
         except OSError as error:
-            raise DataError("data", shown(path), "a folder that can be read", shown(error), "Mend that") from error
+            got = "one that may not" if isinstance(error, PermissionError) else shown(error.strerror)
+            raise DataError("data", shown(path), "a folder that may be read", got, "Mend its permissions") from None
         return folders, images
 
-    def _below(self, folder: str) -> list[str]:
+    def _below(self, folder: str, count: bool = True) -> list[str]:
         """The images in a folder and in all folders below it. A folder that links make come again is gone through once."""
         found: list[str] = []
-        seen = set()
+        # A link to a folder that holds this one would bring in the images of all other classes.
+        seen = {str(above) for start in (folder, os.path.dirname(folder)) for above in Path(os.path.realpath(start)).parents}
+        seen.add(os.path.realpath(os.path.dirname(folder)))
         waiting = [folder]
         while waiting:
             path = waiting.pop()
-            status = os.stat(path)
-            if (status.st_dev, status.st_ino) in seen:
-                self.loops.append(path)
+            real = os.path.realpath(path)
+            if real in seen:
+                self.again += count
                 continue
-            seen.add((status.st_dev, status.st_ino))
-            folders, images = self._entries(path)
+            seen.add(real)
+            folders, images = self._entries(path, count)
             found.extend(os.path.join(path, name) for name in images)
             waiting.extend(os.path.join(path, name) for name in folders)
         return found
@@ -298,7 +316,7 @@ class _Search:
 
     def _listed(self) -> str:
         kinds = ", ".join(f"{number:,} {shown(suffix) or 'without suffix'}" for suffix, number in self.others.most_common(5))
-        return f"{_files(sum(self.others.values()), 'other file')} ({kinds}{', ...' if len(self.others) > 5 else ''})"
+        return f"{counted(sum(self.others.values()), 'other file')} ({kinds}{', ...' if len(self.others) > 5 else ''})"
 
     def _unread(self) -> str:
         """What to do about image formats that are not read, if there are any."""
@@ -309,8 +327,8 @@ class _Search:
         if self.others:
             unread = self._unread()
             self.notes.append(f"{self._listed()} left out: no images that are read" + (f". {unread}" if unread else ""))
-        if self.loops:
-            self.notes.append(f"{_files(len(self.loops), 'link')} to folders that had been gone through left out")
+        if self.again:
+            self.notes.append(f"{counted(self.again, 'folder')} that links lead to a second time left out")
 
 
 def is_image(path: str) -> bool:
@@ -335,21 +353,43 @@ def _part_of(name: str) -> str | None:
     return PARTS.get(name.casefold())
 
 
-def _files(number: int, what: str) -> str:
+def _kind(entry: os.DirEntry[str]) -> str:
+    """``"folder"``, ``"file"`` or ``"other"``. A link that leads nowhere is a file: reading it will say so."""
+    try:
+        if entry.is_dir():
+            return "folder"
+        return "file" if entry.is_file() or (entry.is_symlink() and not os.path.exists(entry.path)) else "other"
+    except OSError:
+        return "file"
+
+
+def counted(number: int, what: str) -> str:
+    """A number of things in words.
+
+    Example:
+        >>> counted(1, "image"), counted(1200, "image")
+        ('1 image', '1,200 images')
+    """
     return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _some(words: Sequence[str]) -> str:
+    return ", ".join(words[:_LISTED]) + (f" and {len(words) - _LISTED:,} more" if len(words) > _LISTED else "")
 
 
 def _nearest(path: str) -> str:
     """What a path that is not there may have meant."""
-    folder, name = os.path.split(os.path.abspath(path))
+    named = [] if os.sep in path else difflib.get_close_matches(path.casefold(), DATASETS, n=1)
+    if named:
+        return f"The named set closest to it is {named[0]}"
+    folder, name = os.path.split(os.path.abspath(os.path.expanduser(path)))
     while not os.path.isdir(folder):
         folder, name = os.path.split(folder)
     try:
-        names = os.listdir(folder)
+        folded = {other.casefold(): other for other in os.listdir(folder)}
     except OSError:
-        names = []
-    folded = {other.casefold(): other for other in names}
-    close = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
+        folded = {}
+    close = difflib.get_close_matches(name.casefold(), folded, n=1)
     if close:
-        return f"Did you mean {shown(os.path.join(folder, folded[close[0]]))}?".rstrip("?")
-    return f"Check the path; {shown(folder)} has no {shown(name)}"
+        return f"The name closest to it is {shown(os.path.join(folder, folded[close[0]]))}"
+    return f"Check the path: there is no {shown(name)} in {shown(folder)}"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from minigrad.errors import ArgumentError, DataError
+from minigrad.errors import DataError
 
 SHARE = 0.1  # of each class,
 SMALL_SHARE = 0.2  # and where there are fewer than
@@ -16,21 +16,14 @@ SMALL = 1000  # images in all
 LEAST = 2  # images of each class that stay to learn from
 
 
-def share_of(where: str, share: float | None, images: int) -> float:
-    """The share to hold out: the one asked for, else by how many images there are.
-
-    Raises:
-        ArgumentError: it is no share.
+def usual_share(images: int) -> float:
+    """The share to hold out of so many images where none is asked for.
 
     Example:
-        >>> share_of("open_images", None, 999), share_of("open_images", None, 1000)
+        >>> usual_share(999), usual_share(1000)
         (0.2, 0.1)
     """
-    if share is None:
-        return SMALL_SHARE if images < SMALL else SHARE
-    if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 < share < 1:
-        raise ArgumentError(where, "holdout", "a share between 0 and 1, such as 0.1", repr(share))
-    return float(share)
+    return SMALL_SHARE if images < SMALL else SHARE
 
 
 def held_out(
@@ -88,10 +81,29 @@ def held_out(
         take(total - LEAST)
     short = np.flatnonzero(count == 0)
     if len(short):
-        which = ", ".join(f"{classes[k]} ({total[k]})" for k in short[:5]) + (", ..." if len(short) > 5 else "")
+        different = np.bincount([label for _, label, _ in ranked], minlength=len(classes))
+        which = [f"{classes[k]} {total[k]} ({different[k]} different)" for k in short.tolist()]
         expected = f"at least {LEAST + 1} different images of each class: 1 is held out, {LEAST} stay to learn from"
-        raise DataError("data", "classes", expected, f"too few of {which}", "Add images, or remove the class's folder")
+        raise _too_few(expected, which)
     return out
+
+
+def check_enough(labels: np.ndarray, classes: Sequence[str]) -> None:
+    """Refuse a training part in which a class has fewer than 2 images.
+
+    Raises:
+        DataError: names the classes.
+    """
+    total = np.bincount(labels, minlength=len(classes))
+    short = [f"{classes[k]} {total[k]}" for k in np.flatnonzero(total < LEAST).tolist()]
+    if short:
+        raise _too_few(f"at least {LEAST} images of each class to learn from", short)
+
+
+def _too_few(expected: str, which: Sequence[str]) -> DataError:
+    """The error that names the classes with too few images."""
+    got = ", ".join(which[:5]) + (f" and {len(which) - 5} more" if len(which) > 5 else "")
+    return DataError("data", "classes", expected, got, "Add images, or remove the folders of these classes")
 
 
 def _rank(seed: int, name: str) -> bytes:

@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from minigrad.core.tensor import Tensor
 from minigrad.data import images as image_arrays
-from minigrad.data import sources
+from minigrad.data import pixels as stores
+from minigrad.data.catalogue import DATASETS
 from minigrad.data.dataset import Dataset, whole_index
-from minigrad.data.decode import Look, Shape, look, quiet_pictures, refit
-from minigrad.data.folder import ImageFile, ImageFolder, find_images
-from minigrad.data.holdout import held_out, share_of
-from minigrad.data.pixels import IN_MEMORY, ArrayPixels, FilePixels, Pixels, Progress, all_or_faults
-from minigrad.data.policy import asked_channels, asked_size, chosen_size
+from minigrad.data.decode import Shape, quiet_pictures, refit
+from minigrad.data.folder import ImageFolder, find_images
+from minigrad.data.holdout import check_enough, held_out, usual_share
+from minigrad.data.pixels import ArrayPixels, FilePixels, Pixels, Progress
+from minigrad.data.policy import (
+    Asked,
+    Split,
+    array_lines,
+    chosen_channels,
+    chosen_size,
+    duplicate_lines,
+    folder_lines,
+    split_lines,
+)
+from minigrad.data.published import Published, open_published
 from minigrad.errors import DTypeError, IndexingError, ShapeError
-from minigrad.ops.creation import tensor
 
 
 class LabelledImages(Dataset):
@@ -110,7 +122,7 @@ class LabelledImages(Dataset):
     def take_batch(self, indices: Sequence[int]) -> list[Any]:
         """Images and labels of these numbers as two tensors, uint8 (n, C, H, W) and int64 (n,)."""
         numbers = self._numbers(indices)
-        return [tensor(self.pixels(numbers)), tensor(self.labels[numbers])]
+        return [Tensor._wrap(self.pixels(numbers)), Tensor._wrap(self.labels[numbers])]
 
     def _numbers(self, indices: Iterable[int]) -> np.ndarray:
         numbers = np.asarray(indices if isinstance(indices, np.ndarray) else list(indices))
@@ -146,7 +158,7 @@ class ClassificationData(NamedTuple):
 
 
 def open_images(
-    data: str,
+    data: str | os.PathLike[str],
     *,
     image_size: int | tuple[int, int] | None = None,
     channels: int | None = None,
@@ -156,100 +168,127 @@ def open_images(
 ) -> ClassificationData:
     """Labelled images by name or from a folder, ready to train on.
 
+    A folder has one sub-folder of images for each class, optionally below train/, val/ (or valid/, validation/) and test/.
+    What is not asked for is decided from the data, and told in the lines of ``policy``: ``policy.chosen_size`` says how the
+    size is chosen, ``decode`` what is done with each image, ``holdout.held_out`` which images are held out. Pixels that take
+    at most ``pixels.IN_MEMORY`` bytes are decoded once and kept; else each image is read when it is asked for.
+
     Args:
-        data: a named set, ``"mnist5k"``; or the path of a folder with one sub-folder a class, optionally below train/, val/
-            (or valid/, validation/) and test/.
+        data: a named set, ``"mnist5k"``, ``"fashion-mnist"`` or ``"cifar10"``; or the path of a folder of images, or of a
+            folder or file in which MNIST, Fashion-MNIST or CIFAR-10 are published.
         image_size: the side to which images are resized, or (height, width); by default it is chosen from the images.
-        channels: 1 for grey, 3 for colour; by default grey if all images are.
+        channels: 1 for grey, 3 for colour; by default grey if no image shows colour.
         holdout: the share of each class of the training part that is held out for validation where the data have no such
             part; default 0.1, and 0.2 where there are fewer than 1,000 images.
         seed: of the choice of what is held out.
-        progress: called as ``progress(doing, done, total)`` while files are read.
+        progress: called as ``progress(doing, done, total)`` while files are fetched, read and decoded.
 
     Raises:
-        DataError: the data are not there, not laid out by class, or hold files that cannot be read.
+        DataError: the data are not there, are not laid out by class, or hold files that cannot be read.
         ArgumentError: another argument is out of range.
+        DTypeError: ``data`` is no path.
 
     Example:
         >>> data = open_images("mnist5k")
         >>> len(data.train), len(data.validation), len(data.test), data.train.shape
         (3600, 400, 1000, (1, 28, 28))
     """
-    where = "open_images"
-    size, channels = asked_size(where, image_size), asked_channels(where, channels)
-    share_of(where, holdout, 0)
-    name = os.fspath(data)
-    if name in sources.DATASETS:
-        return _from_arrays(name, size, channels, holdout, seed)
-    return _from_folder(find_images(name), size, channels, holdout, seed, progress)
+    asked = Asked.of("open_images", image_size, channels, holdout, seed)
+    if not isinstance(data, (str, os.PathLike)):
+        raise DTypeError("open_images", "data", "the name of a data set or a path", f"a {type(data).__name__}")
+    name = os.fsdecode(data)
+    if name in DATASETS:
+        arrays = image_arrays.load(name, progress)
+        return _from_arrays(Published(arrays, image_arrays.class_names(name), name), asked)
+    path = os.path.expanduser(name)
+    published = open_published(path) if os.path.exists(path) else None
+    if published is not None:
+        return _from_arrays(published, asked)
+    folder = find_images(name)
+    with quiet_pictures():
+        return _from_folder(folder, asked, f"minigrad data check classify {shlex.quote(name)}", progress)
 
 
-def _from_arrays(
-    name: str, size: tuple[int, int] | None, channels: int | None, holdout: float | None, seed: int
-) -> ClassificationData:
-    """A named set: its own test part, and a validation part held out of its training part."""
-    arrays = image_arrays.load(name)
-    classes = tuple(str(k) for k in range(int(arrays.train_labels.max()) + 1))
+def _from_arrays(found: Published, asked: Asked) -> ClassificationData:
+    """A published set: its own test part, and a validation part held out of its training part."""
+    arrays, classes = found.arrays, found.classes
     own = arrays.train_images.shape[1:]
-    shape: Shape = (channels or own[0], *(size or own[1:]))
-    digest = hashlib.sha256(name.encode())
+    shape: Shape = (asked.channels or own[0], *(asked.size or own[1:]))
+    digest = hashlib.sha256(repr(classes).encode())
     for array in arrays:
-        digest.update(repr((array.shape, str(array.dtype))).encode())
-        digest.update(np.ascontiguousarray(array))
+        digest.update(repr((array.shape, array.dtype.str)).encode() + hashlib.sha256(array.tobytes()).digest())
 
     def part(images: np.ndarray, labels: np.ndarray, called: str) -> LabelledImages:
-        resized = images if shape == own else np.stack([refit(image, shape) for image in images])
-        return LabelledImages(resized, labels, classes, [f"{called} {i}" for i in range(len(labels))])
+        if shape != own:
+            resized = np.empty((len(images), *shape), np.uint8)
+            for place, image in enumerate(stores.in_threads(lambda image: refit(image, shape), images)):
+                resized[place] = image
+            images = resized
+        return LabelledImages(images, labels, classes, [f"{called} {i}" for i in range(len(labels))])
 
+    contents = [hashlib.sha256(image.tobytes()).digest() for image in arrays.train_images]
     train = part(arrays.train_images, arrays.train_labels, "train")
-    contents = [hashlib.sha256(image).digest() for image in arrays.train_images]
-    share = share_of("open_images", holdout, len(train))
-    out = held_out(train.labels, train.names, contents, classes, share, seed)
     test = part(arrays.test_images, arrays.test_labels, "test")
-    policy = (f"{name}: {len(train) + len(test):,} images in {len(classes)} classes",)
-    return ClassificationData(
-        train.subset(np.flatnonzero(~out)), train.subset(np.flatnonzero(out)), test, policy, digest.hexdigest()
-    )
+    rows = np.arange(len(train))
+    split = _split(train.labels, train.names, contents, classes, (rows, rows[:0], np.arange(len(test))), asked)
+    labels = np.concatenate([train.labels, test.labels])
+    policy = (*array_lines(found.about, classes, labels, own, shape), *split_lines(split))
+    return ClassificationData(train.subset(split.train), train.subset(split.validation), test, policy, digest.hexdigest())
 
 
-def _from_folder(
-    folder: ImageFolder,
-    size: tuple[int, int] | None,
-    channels: int | None,
-    holdout: float | None,
-    seed: int,
-    progress: Progress | None,
-) -> ClassificationData:
+def _from_folder(folder: ImageFolder, asked: Asked, check: str, progress: Progress | None) -> ClassificationData:
     """A folder: its own validation and test parts where it has them."""
-    remedy = f"`minigrad data check classify {folder.path} --fix` sets such files aside"
+    remedy = f"`{check} --fix` sets damaged files aside"
+    paths, names = [file.path for file in folder.files], [file.name for file in folder.files]
+    labels = np.array([file.label for file in folder.files], np.int64)
+    contents, looks = stores.heads(paths, names, remedy, progress)
+    size = asked.size or chosen_size(looks)
+    looked_at, channels = None, asked.channels
+    if channels is None:
+        channels, looked_at = chosen_channels(looks, FilePixels(paths, names, (3, *size), remedy).sound)
+    shape: Shape = (channels, *size)
 
-    def read(file: ImageFile) -> tuple[bytes, Look]:
-        with open(file.path, "rb") as opened:
-            content = opened.read()
-        return hashlib.sha256(content).digest(), look(file.name, content, remedy)
+    def rows(part: str) -> np.ndarray:
+        return np.flatnonzero([file.part == part for file in folder.files])
 
-    with quiet_pictures():
-        found = list(all_or_faults(read, folder.files, "reading", len(folder.files), progress))
-    contents, looks = [digest for digest, _ in found], [head for _, head in found]
-    shape: Shape = (channels or 3, *(size or chosen_size(looks)))
+    parts = (rows("train"), rows("validation"), rows("test"))
+    split = _split(labels, names, contents, folder.classes, parts, asked)
+    policy = folder_lines(folder, looks, shape, looked_at) + split_lines(split) + duplicate_lines(contents, labels, split)
+    in_files = FilePixels(paths, names, shape, remedy)
+    needed = len(paths) * int(np.prod(shape))
+    if needed <= stores.IN_MEMORY:
+        pixels: Pixels = in_files.decoded(progress)
+    else:
+        pixels = in_files
+        policy.append(
+            f"memory: the pixels would take {needed / 2**30:.1f} GiB, so the files are read in each pass; one that is damaged"
+            f" stops the training, and `{check}` finds it before"
+        )
+    every = LabelledImages(pixels, labels, folder.classes, names)
     digest = hashlib.sha256(repr(folder.classes).encode())
     for file, content in zip(folder.files, contents, strict=True):
-        digest.update(f"{file.name}\0{file.label}\0".encode("utf-8", "surrogatepass") + content)
-    pixels: Pixels = FilePixels([file.path for file in folder.files], [file.name for file in folder.files], shape, remedy)
-    if len(pixels) * int(np.prod(shape)) <= IN_MEMORY:
-        pixels = pixels.decoded(progress)
-    every = LabelledImages(pixels, [file.label for file in folder.files], folder.classes, [file.name for file in folder.files])
-
-    def part(name: str) -> np.ndarray:
-        return np.flatnonzero([file.part == name for file in folder.files])
-
-    train, validation, test = part("train"), part("validation"), part("test")
-    if not len(validation):
-        share = share_of("open_images", holdout, len(train))
-        names = [every.names[i] for i in train]
-        out = held_out(every.labels[train], names, [contents[i] for i in train], folder.classes, share, seed)
-        train, validation = train[~out], train[out]
-    policy = (f"{folder.path}: {len(every):,} images in {len(folder.classes)} classes", *folder.notes)
+        digest.update(f"{file.name}\0{file.label}\0".encode() + content)
+    test = every.subset(split.test) if len(split.test) else None
     return ClassificationData(
-        every.subset(train), every.subset(validation), every.subset(test) if len(test) else None, policy, digest.hexdigest()
+        every.subset(split.train), every.subset(split.validation), test, (*policy, *folder.notes), digest.hexdigest()
     )
+
+
+def _split(
+    labels: np.ndarray,
+    names: Sequence[str],
+    contents: Sequence[bytes],
+    classes: Sequence[str],
+    parts: tuple[np.ndarray, np.ndarray, np.ndarray],
+    asked: Asked,
+) -> Split:
+    """The parts (training, validation, test), with a validation part held out of the training part where there is none."""
+    train, validation, test = parts
+    share = None
+    if not len(validation):
+        share = usual_share(len(train)) if asked.holdout is None else asked.holdout
+        chosen = [names[i] for i in train], [contents[i] for i in train]
+        out = held_out(labels[train], *chosen, classes, share, asked.seed)
+        train, validation = train[~out], train[out]
+    check_enough(labels[train], classes)
+    return Split(train, validation, test, share, asked.seed)

@@ -72,7 +72,10 @@ def mirror_is_safe(train: LabelledImages) -> tuple[bool, str]:
         first, second = (train.classes[k] for k in found.swap)
         return False, f"mirroring is not safe: mirrored, {first} looks like {second} and {second} like {first} ({figures})"
     if not found.sure:
-        return False, f"mirroring is left out: whether it is safe cannot be told, as {figures}, and by chance {found.chance:.0%}"
+        return (
+            False,
+            f"mirroring is left out: whether it is safe cannot be told, as {figures}, and by chance {found.chance:.0%}",
+        )
     if found.kept < _KEPT or found.mirrored - found.chance < _KEPT * (found.own - found.chance):
         return False, f"mirroring is not safe: mirrored, most images look like none of their class ({figures})"
     return True, f"mirroring is safe: {figures}, and no two classes change places"

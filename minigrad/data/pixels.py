@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -11,7 +12,7 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
-from minigrad.data.decode import Shape, decode, quiet_pictures
+from minigrad.data.decode import Look, Shape, decode, look
 from minigrad.errors import DataError
 
 IN_MEMORY = 1 << 30  # bytes: a set whose pixels take no more is decoded once and kept
@@ -74,6 +75,17 @@ class FilePixels:
             found[place] = pixels
         return found
 
+    def sound(self, rows: Sequence[int]) -> Iterator[np.ndarray]:
+        """The images of these numbers that can be read, one by one."""
+
+        def one(row: int) -> np.ndarray | None:
+            try:
+                return self._one(row)
+            except DataError:
+                return None
+
+        yield from (pixels for pixels in in_threads(one, rows) if pixels is not None)
+
     def decoded(self, progress: Progress | None = None) -> ArrayPixels:
         """All of them in memory.
 
@@ -81,10 +93,30 @@ class FilePixels:
             DataError: files that cannot be read, all of them in one error.
         """
         found = np.empty((len(self), *self.shape), np.uint8)
-        with quiet_pictures():
-            for row, pixels in enumerate(all_or_faults(self._one, range(len(self)), "decoding", len(self), progress)):
-                found[row] = pixels
+        for row, pixels in enumerate(all_or_faults(self._one, range(len(self)), "decoding", len(self), progress)):
+            found[row] = pixels
         return ArrayPixels(found)
+
+
+def heads(
+    paths: Sequence[str], names: Sequence[str], remedy: str, progress: Progress | None = None
+) -> tuple[list[bytes], list[Look]]:
+    """The sha256 of each file, and what its head tells.
+
+    Raises:
+        DataError: files that are no images, or cannot be read; all of them in one error.
+    """
+
+    def one(row: int) -> tuple[bytes, Look]:
+        head = look(names[row], paths[row], remedy)
+        try:
+            with open(paths[row], "rb") as file:
+                return hashlib.file_digest(file, "sha256").digest(), head
+        except OSError as error:
+            raise DataError("data", names[row], "a file that can be read", str(error.strerror), remedy) from error
+
+    found = list(all_or_faults(one, range(len(paths)), "reading", len(paths), progress))
+    return [digest for digest, _ in found], [head for _, head in found]
 
 
 def in_threads(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
