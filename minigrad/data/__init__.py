@@ -1,5 +1,6 @@
 """Data: named sets and where they come from, as plain arrays; data sets, and the loader that goes through them in batches."""
 
+from minigrad.data.augment import Augmented
 from minigrad.data.collate import default_collate, default_convert
 from minigrad.data.dataset import ConcatDataset, Dataset, IterableDataset, Subset, TensorDataset, random_split
 from minigrad.data.decode import read_image
@@ -17,6 +18,7 @@ from minigrad.data.sampler import (
 )
 
 __all__ = [
+    "Augmented",
     "BatchSampler",
     "ClassificationData",
     "ConcatDataset",

@@ -79,6 +79,22 @@ def whole_index(where: str, index: Any, size: int) -> int:
     return number % size
 
 
+def whole_indices(where: str, indices: Iterable[Any], size: int) -> np.ndarray:
+    """Samples' numbers counted from 0, int64 (n,).
+
+    Raises:
+        IndexingError: there is no such sample.
+        DTypeError: they are no integers.
+    """
+    numbers = np.asarray(indices if isinstance(indices, np.ndarray) else list(indices))
+    if numbers.ndim != 1 or (numbers.dtype.kind not in "iu" and numbers.size):
+        raise DTypeError(where, "indices", "a list of integers", f"{numbers.dtype} of shape {numbers.shape}")
+    outside = numbers[(numbers < -size) | (numbers >= size)]
+    if len(outside):
+        whole_index(where, int(outside[0]), size)
+    return numbers.astype(np.int64) % max(size, 1)
+
+
 class TensorDataset(Dataset):
     """Samples that are the rows of several tensors: ``dataset[i] == (a[i], b[i], ...)``.
 
