@@ -127,6 +127,17 @@ def test_anything_nested_comes_back(obj: Any) -> None:
     assert_same(through_bytes(obj), obj)
 
 
+def test_headers_of_every_length() -> None:
+    """Of 640, 896, 1152 and 1408 bytes too, which begin as pickles do."""
+    lengths = set()
+    for count in range(0, 1500, 8):
+        file = io.BytesIO()
+        minigrad.save({"x": "a" * count}, file)
+        lengths.add(int.from_bytes(file.getvalue()[:8], "little"))
+        assert minigrad.load(io.BytesIO(file.getvalue())) == {"x": "a" * count}
+    assert {640, 896, 1152, 1408} <= lengths
+
+
 def test_numpys_numbers_come_back_as_pythons() -> None:
     assert_same(through_bytes({np.int64(3): np.float32(0.5), "a": np.bool_(True)}), {3: 0.5, "a": True})
 

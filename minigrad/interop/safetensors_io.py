@@ -177,6 +177,8 @@ def _parse(name: Any, raw: bytes) -> tuple[list, dict[str, str]]:
 
 def _foreign(raw: bytes) -> tuple[str, str] | None:
     """What a file of another kind is, and what to do with it."""
+    if raw[8:9] == b"{" and int.from_bytes(raw[:8], "little") <= len(raw) - 8:
+        return None  # a header of 640 bytes gives the file the first two bytes of a pickle, 80 02
     convert = (
         "In PyTorch: safetensors.torch.save_file(torch.load(PATH, weights_only=True), 'model.safetensors'); then load that"
     )

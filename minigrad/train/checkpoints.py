@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ class Checkpoints:
 
     def numbered(self) -> list[Path]:
         """The files from the oldest to the newest."""
-        return sorted(path for path in self.folder.glob("*.safetensors") if path.stem.isdigit())
+        return sorted((path for path in self.folder.glob("*.safetensors") if path.stem.isdecimal()), key=lambda p: int(p.stem))
 
     def save(self, content: dict[str, Any], *, name: str = "") -> None:
         """Write a checkpoint, under the next number or a name, and drop numbered ones that are no longer needed.
@@ -45,21 +46,26 @@ class Checkpoints:
     def newest(self) -> dict[str, Any] | None:
         """The newest checkpoint that is whole, or ``None`` where there is none at all.
 
-        A damaged one is renamed, so that nothing is lost, and told.
+        Damaged ones that are newer are told and renamed, so that nothing is lost.
 
         Raises:
             RunError: it belongs to another run, or none is whole.
         """
-        there = self.numbered()
-        for path in reversed(there):
+        damaged: dict[Path, str] = {}
+        for path in reversed(self.numbered()):
             try:
-                return self.read(path)
+                content = self.read(path)
             except FileFormatError as error:
-                path.rename(path.with_suffix(".damaged"))
-                self.say(f"The checkpoint {path.name} is damaged ({error.got}). Going on from the one before.")
-        if there:
-            expected, got = "one whole checkpoint", f"{len(there)}, all damaged"
-            raise RunError("resume", str(self.folder), expected, got, "Put back a copy of one, or train anew")
+                damaged[path] = error.got
+                continue
+            for other, reason in damaged.items():
+                with contextlib.suppress(OSError):
+                    other.replace(other.with_suffix(".damaged"))
+                self.say(f"The checkpoint {other.name} is damaged: {reason}. Going on from the one before.")
+            return content
+        if damaged:
+            got = f"{len(damaged)}, all damaged ({'; '.join(f'{path.name}: {reason}' for path, reason in damaged.items())})"
+            raise RunError("resume", str(self.folder), "one whole checkpoint", got, "Put back a copy of one, or train anew")
         return None
 
     def named(self, name: str) -> dict[str, Any] | None:
@@ -71,16 +77,16 @@ class Checkpoints:
         """The content of one.
 
         Raises:
-            FileFormatError: it is damaged.
-            RunError: it is no checkpoint, of a later format, or of another run.
+            FileFormatError: it is damaged, or another program's.
+            RunError: it is of a later format, or of another run.
         """
         content = minigrad.load(path)
-        if not isinstance(content, dict) or "format" not in content or "config" not in content:
-            raise RunError("resume", str(path), "a checkpoint of a run", "another file", "Take it out of the folder")
+        if not isinstance(content, dict) or not isinstance(content.get("format"), int):
+            raise FileFormatError("load", str(path), "a checkpoint of a run", "a safetensors file that is none")
         if content["format"] != FORMAT:
             got = f"format {content['format']}"
             raise RunError("resume", str(path), f"format {FORMAT}", got, "Take the version of minigrad that wrote it")
-        if content["config"] != self.config:
+        if content.get("config") != self.config:
             expected = "a checkpoint that belongs to this run's config.json"
             got = "one of another task, architecture, data or settings"
             raise RunError("resume", str(path), expected, got, "Put back the right file, or train anew")

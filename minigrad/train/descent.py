@@ -26,8 +26,8 @@ def ema(module: Module, decay: float) -> AveragedModel:
     Example:
         >>> import minigrad
         >>> layer = minigrad.nn.Linear(1, 1)
-        >>> ema(layer, 0.99).module.weight.shape
-        Size([1, 1])
+        >>> ema(layer, 0.99).module
+        Linear(in_features=1, out_features=1, bias=True)
     """
     if not 0 < decay < 1:
         raise ArgumentError("ema", "decay", "a number between 0 and 1", str(decay))
@@ -138,8 +138,8 @@ class Descent:
             StateError: it belongs to another network, or to other settings.
         """
         own = self._parts()
-        if state_dict.keys() != own.keys():
-            got = ", ".join(map(str, state_dict)) or "nothing"
+        if not isinstance(state_dict, dict) or state_dict.keys() != own.keys():
+            got = ", ".join(map(str, state_dict)) if isinstance(state_dict, dict) else f"a {type(state_dict).__name__}"
             raise StateError("Descent.load_state_dict", "state_dict", f"the parts {', '.join(own)}", got)
         for name, part in own.items():
             part.load_state_dict(state_dict[name])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -48,7 +49,7 @@ class Journal:
     def place(self) -> dict[str, Any]:
         """Where the end is, for ``cut``; what stands before it is on the disk when this returns."""
         if self._length:
-            with open(self.path, "rb") as file:
+            with open(self.path, "ab") as file:
                 os.fsync(file.fileno())
         return {"bytes": self._length, "sha256": self._digest.hexdigest()}
 
@@ -69,15 +70,32 @@ class Journal:
             pass
         if place is not None and digest.hexdigest() != place["sha256"]:
             expected = f"the {length} bytes that stood there when the checkpoint was written"
-            remedy = "Put back a copy; the file must not be edited while the run goes on"
-            raise RunError("resume", str(self.path), expected, "others", remedy)
+            got = "others" if self.path.exists() else "no such file"
+            remedy = "Put back a copy; the file must not be changed while the run goes on"
+            raise RunError("resume", str(self.path), expected, got, remedy)
         self._length, self._digest = length, digest
 
+    def mend(self) -> None:
+        """Forget a last line that was cut short, so that the next one stands by itself."""
+        with contextlib.suppress(FileNotFoundError), open(self.path, "r+b") as file:
+            file.truncate(file.read().rfind(b"\n") + 1)
+
     def rows(self) -> Iterator[dict[str, Any]]:
-        """The rows from the first to the last. A last line that was cut short is left out."""
+        """The rows from the first to the last. A last line that was cut short is left out.
+
+        Raises:
+            RunError: a line holds no row.
+        """
         try:
             lines = self.path.read_bytes().split(b"\n")[:-1]
         except FileNotFoundError:
             return
-        for line in lines:
-            yield json.loads(line)
+        for number, line in enumerate(lines, 1):
+            try:
+                row = json.loads(line)
+                if not isinstance(row, dict):
+                    raise ValueError(f"a {type(row).__name__}")
+            except (ValueError, RecursionError) as error:
+                expected = f"a JSON object in line {number}"
+                raise RunError("run", str(self.path), expected, str(error), "Put back a copy of the file") from error
+            yield row

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import sys
 from pathlib import Path
@@ -48,7 +50,7 @@ class Lock:
 
         Raises:
             RunError: another holder has it.
-            OSError: the file cannot be made.
+            OSError: the file cannot be made, or not be locked.
         """
         file = open(self.path, "a+b")  # noqa: SIM115 - open as long as the lock is held
         try:
@@ -57,17 +59,25 @@ class Lock:
             file.seek(0)
             holder = file.read(20).decode("ascii", "replace").strip()
             file.close()
+            if error.errno not in (errno.EAGAIN, errno.EACCES, errno.EDEADLK):  # a file system without locks
+                raise
             got = f"process {holder}, which does" if holder.isdigit() else "one that does"
             remedy = "Wait for it, stop it, or choose another folder with --out"
             expected = "a folder in which no other process trains"
             raise RunError("run", str(self.path.parent), expected, got, remedy) from error
+        self._file = file
         file.truncate(0)
         file.write(str(os.getpid()).encode())
         file.flush()
-        self._file = file
+
+    @property
+    def held(self) -> bool:
+        """Whether it is held here."""
+        return self._file is not None
 
     def release(self) -> None:
         """Give it back; without effect where it is not held."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        file, self._file = self._file, None
+        if file is not None:
+            with contextlib.suppress(OSError):  # the number did not fit on the disk; it is of no use now
+                file.close()

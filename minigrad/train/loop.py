@@ -16,9 +16,9 @@ from minigrad.errors import DivergedError, MinigradError, RunError
 from minigrad.train.checkpoints import Checkpoints
 from minigrad.train.interrupt import Interrupt
 from minigrad.train.progress import Progress, write_line
-from minigrad.train.runs import Run, digest
+from minigrad.train.runs import Run, differences, digest
 from minigrad.train.task import Rollback, Task
-from minigrad.train.watch import Watch
+from minigrad.train.watch import REMEDY, Watch, not_finite
 
 T = TypeVar("T")
 ACCEPTED = "accepted"  # the checkpoint to which a rollback leads
@@ -35,7 +35,7 @@ class Place:
         best: the best value of the task's goal so far, and ``best_step`` when that was.
         worse: evaluations in a row since then.
         rollbacks: how many there were.
-        sums: the metrics of the ``summed`` steps since the last row, added up.
+        sums: the metrics since the last row, added up, each over the ``counts`` steps that gave it.
         seconds: spent in training.
     """
 
@@ -47,7 +47,7 @@ class Place:
     worse: int = 0
     rollbacks: int = 0
     sums: dict[str, Any] = field(default_factory=dict)
-    summed: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
 
 
@@ -97,13 +97,14 @@ def fit(task: Task, run: Run, *, say: Callable[[str], None] | None = None) -> Ou
         ('finished', 40)
     """
     config = {"task": task.name, **task.config()}
+    if not run.held:
+        raise RunError("fit", "run", "a run folder that is locked", "one that is not", "Write: with Run(path) as run")
     if not run.exists():
         run.begin(config)
     elif digest(run.config()) != digest(config):
-        changed = sorted(key for key in {*config, *run.config()} if config.get(key) != run.config().get(key))
         raise RunError(
-            "resume", str(run.path), "the task, data and settings that the run began with", f"other {', '.join(changed)}",
-            "Put them back as they were, or train into a new folder",
+            "resume", str(run.path), "the task, data and settings that the run began with",
+            f"other {', '.join(differences(run.config(), config))}", "Put them back as they were, or train into a new folder",
         )  # fmt: skip
     with Interrupt() as interrupt:
         return _Loop(task, run, interrupt, config, say).run()
@@ -121,8 +122,8 @@ class _Loop:
         self.watch = Watch(task.describe)
         self.log_every = task.settings.log_every or max(1, task.evaluate_every // 10)
         self.rolls_back = type(task).rolled_back is not Task.rolled_back
+        self.meant: set[str] = set()  # tensors of the state that are not finite from the beginning, such as a mask
         self.shown: dict[str, float | str] = {}
-        self.early = False
 
     def say(self, text: str) -> None:
         """Tell the user something that stays on the screen."""
@@ -137,33 +138,34 @@ class _Loop:
 
     def run(self) -> Outcome:
         task, place = self.task, self.place
-        self._restore(self.checkpoints.newest())
+        self._restore()
         with self._display():
             self._began = self._saved = time.monotonic()
             batches = task.batches()
             try:
-                while True:
+                while not self.interrupt.wanted:
                     if self._due():
                         if self._evaluate():
                             batches = self._renewed(batches)
-                            continue
-                        self.early = self._enough()
-                    if place.step >= task.total_steps or self.early or self.interrupt.wanted:
+                    elif self._over():
                         break
-                    if time.monotonic() - self._saved >= task.settings.save_every:
-                        self._save()
-                    self._step(next(batches))
+                    else:
+                        if time.monotonic() - self._saved >= task.settings.save_every:
+                            self._save()
+                        self._step(self._next(batches))
             except _Interrupted:
                 pass
             finally:
                 _close(batches)
-            done = (place.step >= task.total_steps or self.early) and not self._due()
-            if not done:
+            if self._due() or not self._over():
                 self._save()
                 number = int(self.interrupt.wanted or 0)
                 return Outcome("interrupted", place.step, place.best, place.best_step, number)
+            early = place.step < task.total_steps
+            if early:
+                self.say(f"Stopped early: {place.worse} evaluations in a row without a better {task.goal[0]}.")
             self._report()
-        return Outcome("stopped early" if self.early else "finished", place.step, place.best, place.best_step)
+        return Outcome("stopped early" if early else "finished", place.step, place.best, place.best_step)
 
     @contextlib.contextmanager
     def _display(self) -> Iterator[None]:
@@ -177,6 +179,12 @@ class _Loop:
         _close(batches)
         return self.task.batches()
 
+    def _next(self, batches: Iterator[Any]) -> Any:
+        for batch in batches:
+            return batch
+        expected, got = "batches without end", f"an end of them after step {self.place.step}"
+        raise RunError("train", self.task.name, expected, got, "Let batches() begin again at the end of each pass")
+
     # ------------------------------------------------------------------ a step
 
     def _step(self, batch: Any) -> None:
@@ -184,26 +192,26 @@ class _Loop:
         units, metrics = self.task.step(batch)
         place.step += 1
         place.units += units
-        self.watch.see(place.step, metrics.values(), self.task.origin(batch))
-        for name, value in metrics.items():
-            number = value.detach().double() if isinstance(value, Tensor) else float(value)
-            place.sums[name] = place.sums[name] + number if name in place.sums else number
-        place.summed += 1
+        numbers = {name: _number(value) for name, value in metrics.items()}
+        self.watch.see(place.step, numbers, self.task.origin(batch))
+        for name, number in numbers.items():
+            place.sums[name] = place.sums.get(name, 0.0) + number
+            place.counts[name] = place.counts.get(name, 0) + 1
         if place.step % self.log_every == 0:
             self._row()
         if self.bar is not None:
-            self.bar.advance(place.step, units, self.shown)
+            self.bar.advance(place.step, place.units, self.shown)
 
     def _row(self) -> None:
         """Write the means of the steps since the last row."""
         place = self.place
-        if not place.summed:
+        if not place.sums:
             return
         self.watch.look()
-        means = {name: float(total) / place.summed for name, total in place.sums.items()}
+        means = {name: float(total) / place.counts[name] for name, total in place.sums.items()}
         self._append({**self._where(), **{f"train/{name}": value for name, value in means.items()}})
         self.shown = {**self.shown, **means}
-        place.sums, place.summed = {}, 0
+        place.sums, place.counts = {}, {}
 
     def _where(self) -> dict[str, Any]:
         place, row = self.place, {"step": self.place.step}
@@ -221,16 +229,21 @@ class _Loop:
         place, task = self.place, self.task
         return place.step > place.evaluated and (place.step % task.evaluate_every == 0 or place.step >= task.total_steps)
 
+    def _over(self) -> bool:
+        place, patience = self.place, self.task.settings.patience
+        return place.step >= self.task.total_steps or 0 < patience <= place.worse
+
     def _evaluate(self) -> bool:
         """Measure, keep the best, write a row and a checkpoint. True when the task was rolled back."""
         task, place = self.task, self.place
-        self.watch.look()
-        with minigrad.random.fork_rng():  # so that an evaluation that is interrupted leaves no trace
-            try:
-                with self.bar.pause("evaluating") if self.bar is not None else contextlib.nullcontext():
-                    measured = {name: float(value) for name, value in task.evaluate(self._track).items()}
-            except Rollback as wish:
-                return self._roll_back(str(wish))
+        self._check()
+        try:
+            # An evaluation, one that is interrupted too, leaves no trace in the random numbers of the steps.
+            with minigrad.random.fork_rng(), self.bar.pause("evaluating") if self.bar else contextlib.nullcontext():
+                measured = {name: float(value) for name, value in task.evaluate(self._track).items()}
+        except Rollback as wish:
+            self._roll_back(str(wish))
+            return True
         goal, direction = task.goal
         broken = [name for name, value in measured.items() if not math.isfinite(value)]
         if broken:
@@ -252,9 +265,7 @@ class _Loop:
         self._clock()
         self.say(self._line(measured, better))
         self.shown.update({f"val {goal}": value})
-        if self.rolls_back:
-            self._save(ACCEPTED)
-        self._save()
+        self._save(*[ACCEPTED] * self.rolls_back, "")
         return False
 
     def _track(self, items: Iterable[T]) -> Iterator[T]:
@@ -263,6 +274,8 @@ class _Loop:
             if self.interrupt.wanted:
                 raise _Interrupted
             yield item
+            if self.bar is not None:
+                self.bar.advance(self.place.step, self.place.units, self.shown)
 
     def _line(self, measured: Mapping[str, float], better: bool) -> str:
         place, task = self.place, self.task
@@ -275,30 +288,15 @@ class _Loop:
         numbers += [f"val {name} {value:.4f}" for name, value in measured.items()]
         return f"{head}  {'  '.join(numbers)}{'  (best)' if better else ''}"
 
-    def _enough(self) -> bool:
-        patience = self.task.settings.patience
-        if patience and self.place.worse >= patience:
-            goal = self.task.goal[0]
-            self.say(f"Stopped early: {self.place.worse} evaluations in a row without a better {goal}.")
-            return True
-        return False
-
-    def _roll_back(self, reason: str) -> bool:
+    def _roll_back(self, reason: str) -> None:
         place = self.place
-        content = self.checkpoints.named(ACCEPTED) if self.rolls_back else None
-        if content is None or place.evaluated == 0:
-            raise DivergedError(
-                "train",
-                self.task.name,
-                "a state that can be gone back to",
-                f"none yet ({reason})",
-                "Begin anew with a lower rate (--set lr=...)",
-            )
+        content = self.checkpoints.named(ACCEPTED) if place.evaluated else None
+        if content is None:
+            expected, remedy = "a state that can be gone back to", "Begin anew with a lower rate (--set lr=...)"
+            raise DivergedError("train", self.task.name, expected, f"none yet ({reason})", remedy)
         if content["place"]["step"] != place.evaluated:
-            got = f"that of step {content['place']['step']}"
-            raise RunError(
-                "train", str(self.folder.checkpoints), f"the accepted state of step {place.evaluated}", got, "Train anew"
-            )
+            expected, got = f"the accepted state of step {place.evaluated}", f"that of step {content['place']['step']}"
+            raise RunError("train", str(self.folder.checkpoints), expected, got, "Train anew")
         self._row()
         times, step, seconds = place.rollbacks + 1, place.step, place.seconds
         self._take(content)
@@ -307,47 +305,61 @@ class _Loop:
         self.task.rolled_back(times)
         self.say(f"Rolled back from step {step} to step {place.step}: {reason}.")
         self._save()
-        return True
 
     # ------------------------------------------------------------------ checkpoints
 
-    def _save(self, name: str = "") -> None:
-        """Write a checkpoint of all that the future depends on."""
+    def _state(self) -> dict[str, Any]:
+        return {name: dict(part.state_dict()) for name, part in self.task.state().items()}
+
+    def _check(self) -> None:
+        """See that what the steps gave is finite, and what they made of the state too: a loss is the last to show it."""
         self.watch.look()
+        broken = not_finite(self._state()) - self.meant
+        if broken:
+            got = f"nan or inf after step {self.place.step}, whose metrics are finite still"
+            raise DivergedError("train", min(broken), "finite numbers", got, REMEDY)
+
+    def _save(self, *names: str) -> None:
+        """Write a checkpoint of all that the future depends on."""
+        self._check()
         place, now = self.place, time.monotonic()
         place.seconds += now - self._began
         self._began = now
-        place.sums = {key: float(value) for key, value in place.sums.items()}
+        place.sums = {name: float(total) for name, total in place.sums.items()}
         with self.folder.explained("a checkpoint"):
             content = {
                 "place": asdict(place),
                 "metrics": self.folder.metrics.place(),
                 "random": minigrad.get_rng_state(),
-                "state": {key: dict(part.state_dict()) for key, part in self.task.state().items()},
+                "state": self._state(),
             }
-            self.checkpoints.save(content, name=name)
+            for name in names or ("",):
+                self.checkpoints.save(content, name=name)
         self._saved = time.monotonic()
 
-    def _restore(self, content: dict[str, Any] | None) -> None:
-        if content is None:
-            self.folder.metrics.cut()
-            return
-        self._take(content)
-        self.folder.metrics.cut(content["metrics"])
-        self.say(f"Going on from step {self.place.step} of {self.task.total_steps}.")
+    def _restore(self) -> None:
+        content = self.checkpoints.newest()
+        if content is not None:
+            self._take(content)
+            self.say(f"Going on from step {self.place.step} of {self.task.total_steps}.")
+        elif self.folder.metrics.path.exists():
+            self.say("There is no checkpoint yet. Beginning anew.")
+        with self.folder.explained("metrics.jsonl"):
+            self.folder.metrics.cut(content and content["metrics"])
+            self.folder.timing.mend()
+        self.meant = not_finite(self._state())
 
     def _take(self, content: dict[str, Any]) -> None:
         """Take the state of a checkpoint over."""
         state = self.task.state()
         try:
-            for name, value in content["place"].items():
-                setattr(self.place, name, value)
+            vars(self.place).update(asdict(Place(**content["place"])))
             if content["state"].keys() != state.keys():
                 raise KeyError(f"the parts {', '.join(content['state'])} in place of {', '.join(state)}")
             for name, part in state.items():
                 part.load_state_dict(content["state"][name])
             minigrad.set_rng_state(content["random"])
-        except (KeyError, TypeError, ValueError, MinigradError) as error:
+        except (AttributeError, LookupError, TypeError, ValueError, MinigradError) as error:
             expected = "a checkpoint that fits the task"
             raise RunError(
                 "resume", str(self.folder.checkpoints), expected, str(error), "Train anew into a new folder"
@@ -357,7 +369,7 @@ class _Loop:
 
     def _clock(self) -> None:
         place, now = self.place, time.monotonic()
-        seconds = place.seconds + now - self._began
+        seconds = max(1e-9, place.seconds + now - self._began)
         row = {
             "step": place.step,
             "seconds": round(seconds, 3),
@@ -379,3 +391,8 @@ def _close(batches: Iterator[Any]) -> None:
     close = getattr(batches, "close", None)
     if close is not None:
         close()
+
+
+def _number(value: Tensor | float) -> Tensor | float:
+    """A metric, where it is, without its graph; in float64, so that sums are exact enough."""
+    return value.detach().double().reshape(()) if isinstance(value, Tensor) else float(value)

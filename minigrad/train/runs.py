@@ -19,6 +19,8 @@ import contextlib
 import hashlib
 import json
 import os
+import re
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,7 @@ from minigrad.train.journal import Journal
 from minigrad.train.lock import Lock
 
 FORMAT = 1
+HALF_WRITTEN = re.compile(r"\..*\.[0-9a-f]{12}\.tmp")  # what write_atomically leaves when it is killed
 
 
 def digest(config: Mapping[str, Any]) -> str:
@@ -40,6 +43,23 @@ def digest(config: Mapping[str, Any]) -> str:
         True
     """
     return hashlib.sha256(json.dumps(config, sort_keys=True, allow_nan=False).encode()).hexdigest()
+
+
+def differences(config: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """The names of the entries in which two configs differ.
+
+    Example:
+        >>> differences({"data": "a", "settings": {"lr": 1, "seed": 0}}, {"data": "a", "settings": {"lr": 2, "seed": 0}})
+        ['settings.lr']
+    """
+    found: list[str] = []
+    for key in sorted({*config, *other}):
+        one, two = config.get(key), other.get(key)
+        if isinstance(one, Mapping) and isinstance(two, Mapping):
+            found += [f"{key}.{name}" for name in differences(one, two)]
+        elif one != two:
+            found.append(key)
+    return found
 
 
 class Run:
@@ -70,11 +90,14 @@ class Run:
         """
         try:
             self._make(self.path)
+            fresh = not self._lock.path.exists()
             self._lock.acquire()
+            self._made += [self._lock.path] * fresh
             self._make(self.checkpoints)
             for folder in (self.path, self.checkpoints):
                 for left in folder.glob(".*.tmp"):
-                    left.unlink()
+                    if HALF_WRITTEN.fullmatch(left.name):
+                        left.unlink()
         except OSError as error:
             self.__exit__()
             reason = error.strerror or str(error)
@@ -86,26 +109,28 @@ class Run:
         return self
 
     def _make(self, folder: Path) -> None:
-        missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
+        self._made += reversed([parent for parent in (folder, *folder.parents) if not parent.exists()])
         folder.mkdir(parents=True, exist_ok=True)
-        self._made += missing
 
     def __exit__(self, *_: Any) -> None:
-        """Let go of the folder. One that was made here and got no config is taken away again."""
-        self._lock.release()
-        if self._made and not self._config.exists():
-            with contextlib.suppress(OSError):
-                (self.path / "run.lock").unlink(missing_ok=True)
-            for folder in sorted(self._made, key=lambda made: len(made.parts), reverse=True):
+        """Let go of the folder. What was made here is taken away again where no training was begun."""
+        if not self.exists():
+            for made in reversed(self._made):
                 with contextlib.suppress(OSError):
-                    folder.rmdir()
+                    made.unlink() if made == self._lock.path else made.rmdir()
         self._made = []
+        self._lock.release()
+
+    @property
+    def held(self) -> bool:
+        """Whether the folder is locked here."""
+        return self._lock.held
 
     # ------------------------------------------------------------------ what it is
 
     def exists(self) -> bool:
         """Whether a training was begun here."""
-        return self._config.exists()
+        return os.path.exists(self._config)
 
     def check_new(self) -> None:
         """See that a training can begin here.
@@ -114,7 +139,7 @@ class Run:
             RunError: one was begun here before, or the folder holds other things, or is none.
         """
         if self.exists():
-            remedy = f"Go on with it by: minigrad resume {self.path}\nor train into another folder with --out"
+            remedy = f"Go on with it by: minigrad resume {shlex.quote(str(self.path))}\nor train into another folder with --out"
             raise RunError("train", str(self.path), "a new folder, or an empty one", "a run that was begun before", remedy)
         if not self.path.exists():
             return
@@ -122,8 +147,11 @@ class Run:
             names = os.listdir(self.path)
         except OSError as error:
             got = error.strerror or str(error)
-            raise RunError("train", str(self.path), "a new folder, or an empty one", got, "Choose another with --out") from error
+            raise RunError(
+                "train", str(self.path), "a new folder, or an empty one", got, "Choose another with --out"
+            ) from error
         others = sorted(name for name in names if name not in ("run.lock", "checkpoints"))
+        others += sorted(f"checkpoints/{path.name}" for path in self.checkpoints.glob("*"))
         if others:
             got = f"one that holds {', '.join(others[:3])}{', ...' if len(others) > 3 else ''}"
             raise RunError("train", str(self.path), "a new folder, or an empty one", got, "Choose another with --out")
@@ -136,7 +164,9 @@ class Run:
         """
         self.check_new()
         content = {"format": FORMAT, "minigrad": minigrad.__version__, **config}
-        write_atomically("train", self._config, json.dumps(content, indent=1, ensure_ascii=False).encode())
+        text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
+        with self.explained("config.json"):  # a name of a file that is no text has surrogates, which JSON can say
+            write_atomically("train", self._config, text.encode(errors="backslashreplace"))
 
     def config(self) -> dict[str, Any]:
         """The config, as the task gave it.
@@ -148,6 +178,7 @@ class Run:
         expected = "a run folder, as minigrad train makes it"
         try:
             content = json.loads(self._config.read_text(encoding="utf-8"))
+            json.dumps(content, allow_nan=False)
         except (FileNotFoundError, NotADirectoryError):
             got = (
                 "a folder without config.json"
@@ -179,7 +210,7 @@ class Run:
         """
         self.config()
         if not self.model.exists():
-            remedy = f"Let it come to its first evaluation: minigrad resume {self.path}"
+            remedy = f"Let it come to its first evaluation: minigrad resume {shlex.quote(str(self.path))}"
             raise RunError("run", str(self.path), "a run with a model", "one that has not been evaluated yet", remedy)
         return minigrad.load(self.model)
 
@@ -188,15 +219,15 @@ class Run:
         """Turn what goes wrong in writing to the folder into words that say how to go on."""
         try:
             yield
-        except OSError as error:
-            reason = error.strerror or str(error)
-            remedy = f"Nothing is lost but the steps since the last checkpoint. Go on by: minigrad resume {self.path}"
-            raise RunError("run", str(self.path), f"room and leave to write {doing}", reason, remedy) from error
-        except MinigradError as error:
-            if not isinstance(error.__cause__, OSError):
+        except (OSError, MinigradError) as error:
+            cause = error.__cause__ if isinstance(error, MinigradError) else error
+            if not isinstance(cause, OSError):
                 raise
-            reason = error.__cause__.strerror or str(error.__cause__)
-            remedy = f"Nothing is lost but the steps since the last checkpoint. Go on by: minigrad resume {self.path}"
+            reason = cause.strerror or str(cause)
+            remedy = "Choose another folder with --out"
+            if self.exists():
+                again = f"minigrad resume {shlex.quote(str(self.path))}"
+                remedy = f"Nothing is lost but the steps since the last checkpoint. Go on by: {again}"
             raise RunError("run", str(self.path), f"room and leave to write {doing}", reason, remedy) from error
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Mapping
 from typing import Any
+
+import numpy as np
 
 import minigrad
 from minigrad import Tensor
 from minigrad.errors import DivergedError
+from minigrad.interop.structure import take_apart
 
 EVERY = 16  # steps between two looks: each makes the host wait for the device
-_NEVER = 2**62
+REMEDY = "Lower the learning rate (--set lr=...), or look at these samples; the checkpoints are from before"
 
 
 class Watch:
@@ -22,35 +25,33 @@ class Watch:
 
     Example:
         >>> watch = Watch(str)
-        >>> watch.see(1, [minigrad.tensor(0.5)], "samples 1, 2")
-        >>> watch.see(2, [minigrad.tensor(float("nan"))], "samples 3, 4")
-        >>> watch.see(3, [minigrad.tensor(float("nan"))], "samples 5, 6")
+        >>> watch.see(1, {"loss": minigrad.tensor(0.5)}, "samples 1, 2")
+        >>> watch.see(2, {"loss": minigrad.tensor(float("nan"))}, "samples 3, 4")
+        >>> watch.see(3, {"loss": minigrad.tensor(float("nan"))}, "samples 5, 6")
         >>> try:
         ...     watch.look()
         ... except DivergedError as error:
-        ...     print(error.got)
-        nan or inf at step 2, whose batch was samples 3, 4
+        ...     print(error.argument, error.got)
+        loss nan at step 2, whose batch was samples 3, 4
     """
 
     def __init__(self, describe: Callable[[Any], str]) -> None:
         self.describe = describe
-        self._first: Any = None
-        self._origins: deque[tuple[int, Any]] = deque(maxlen=EVERY)
-        self._seen = 0
+        self._seen: list[tuple[int, dict[str, Tensor | float], Any]] = []
 
-    def see(self, step: int, numbers: Iterable[Tensor | float], origin: Any) -> None:
+    def see(self, step: int, numbers: Mapping[str, Tensor | float], origin: Any) -> None:
         """Take note of a step's numbers, and look when it is time.
+
+        Args:
+            step: its number.
+            numbers: floats, and Tensors of no dimension that no graph hangs on.
+            origin: what ``describe`` takes.
 
         Raises:
             DivergedError: see ``look``.
         """
-        self._origins.append((step, origin))
-        total: Any = sum(number.detach().sum() if isinstance(number, Tensor) else number for number in numbers)
-        total = minigrad.as_tensor(total)  # a sum of numbers is finite only if each is; two infinities make a nan
-        here = minigrad.where(minigrad.isfinite(total), _NEVER, step)
-        self._first = here if self._first is None else minigrad.minimum(self._first, here)
-        self._seen += 1
-        if self._seen >= EVERY:
+        self._seen.append((step, dict(numbers), origin))
+        if len(self._seen) >= EVERY:
             self.look()
 
     def look(self) -> None:
@@ -59,14 +60,33 @@ class Watch:
         Raises:
             DivergedError: one of the steps since the last look gave nan or inf; the message names the first, and its batch.
         """
-        first = _NEVER if self._first is None else int(self._first)
-        self._first, self._seen = None, 0
-        if first == _NEVER:
+        seen, self._seen = self._seen, []
+        if _finite([number for _, numbers, _ in seen for number in numbers.values()]):
             return
-        origin = next((origin for step, origin in self._origins if step == first), None)
-        words = self.describe(origin) if origin is not None else ""
-        raise DivergedError(
-            "train", "loss", "a finite number",
-            f"nan or inf at step {first}" + (f", whose batch was {words}" if words else ""),
-            "Lower the learning rate (--set lr=...), or look at these samples; the checkpoints are from before",
-        )  # fmt: skip
+        for step, numbers, origin in seen:
+            for name, number in numbers.items():
+                if not math.isfinite(number):
+                    words = self.describe(origin) if origin is not None else ""
+                    got = f"{float(number)} at step {step}" + (f", whose batch was {words}" if words else "")
+                    raise DivergedError("train", name, "a finite number", got, REMEDY)
+
+
+def _finite(numbers: list[Tensor | float]) -> bool:
+    """Whether all are, at the price of one wait for each device."""
+    tensors = [number for number in numbers if isinstance(number, Tensor)]
+    for device in {tensor.device for tensor in tensors}:
+        together = minigrad.stack([tensor for tensor in tensors if tensor.device == device])
+        if not minigrad.isfinite(together).all():
+            return False
+    return all(math.isfinite(number) for number in numbers if not isinstance(number, Tensor))
+
+
+def not_finite(state: Any) -> set[str]:
+    """The names of those tensors and arrays in a state, however it is nested, that hold nan or inf.
+
+    Example:
+        >>> not_finite({"a": {"w": minigrad.tensor([1.0, float("nan")])}, "b": [minigrad.ones(2)]})
+        {'a.w'}
+    """
+    arrays, _ = take_apart(state)
+    return {name for name, array in arrays.items() if array.dtype.kind == "f" and not np.isfinite(array).all()}
