@@ -38,7 +38,7 @@ def found(pictures: Sequence[Picture], counts: Counts) -> Iterator[Finding]:
     yield from _missing(counts)
     if len(train) == 1:
         mend = "A classifier tells classes apart: make a folder for each. --fix leaves this alone."
-        yield Finding("one-class", "error", f"all images are of one class, {shown(next(iter(train)))}", mend)
+        yield Finding("one-class", "error", f"all images are of one class, {quoted(next(iter(train)))}", mend)
     yield from _alike(train)
     yield from _few(pictures, counts)
     sizes = [size for size in train.values() if size]
@@ -55,18 +55,29 @@ def found(pictures: Sequence[Picture], counts: Counts) -> Iterator[Finding]:
         yield Finding("small-test", "note", words, "Move more images to it, or read the figure with that in mind.")
 
 
+def quoted(label: str) -> str:
+    """A class's name, in quotes where blanks at its ends would be overlooked.
+
+    Example:
+        >>> quoted("dog"), quoted("dog ")
+        ('dog', "'dog '")
+    """
+    text = shown(label)
+    return text if " ".join(text.split()) == text else f"'{text}'"
+
+
 def _missing(counts: Counts) -> Iterator[Finding]:
     """Classes without images, and classes that one part has and another lacks."""
     for part, classes in counts.items():
-        empty = [shown(label) for label, size in classes.items() if not size]
+        empty = [quoted(label) for label, size in classes.items() if not size]
         if empty:
             folders = "folder" if len(empty) == 1 else "folders"
             words = f"{len(empty):,} class {folders} of {part} without images that can be read: {_listed(empty)}"
             yield Finding("empty-class", "error", words, "Put images there, or remove the folder.")
     train = counts["train"]
     for part in counts.keys() - {"train"}:
-        more = [shown(label) for label in counts[part] if label not in train]
-        less = [shown(label) for label in train if label not in counts[part]]
+        more = [quoted(label) for label in counts[part] if label not in train]
+        less = [quoted(label) for label in train if label not in counts[part]]
         if more or less:
             told = [f"{part} has {_listed(more)}, which train has not"] if more else []
             told += [f"{part} lacks {_listed(less)}"] if less else []
@@ -81,7 +92,7 @@ def _alike(train: Mapping[str, int]) -> Iterator[Finding]:
         groups.setdefault(" ".join(label.replace("_", " ").split()).casefold(), []).append(label)
     same = [group for group in groups.values() if len(group) > 1]
     if same:
-        pairs = "; ".join(" and ".join(repr(shown(label)) for label in group) for group in same)
+        pairs = "; ".join(" and ".join(quoted(label) for label in group) for group in same)
         words = f"class names that differ in letter case, white space or underscore only: {pairs}"
         yield Finding("alike-names", "warning", words, "If they are one class, put their images into one folder.")
 
@@ -112,13 +123,13 @@ def _unequal(train: Mapping[str, int], ratio: float) -> Iterator[Finding]:
         min((label for label in train if train[label]), key=train.__getitem__),
         max(train, key=train.__getitem__),
     )
-    words = f"the largest class, {shown(largest)}, has {ratio:.1f} times the images of the smallest, {shown(smallest)}"
+    words = f"the largest class, {quoted(largest)}, has {ratio:.1f} times the images of the smallest, {quoted(smallest)}"
     mend = "Add images to the small classes, and look at each class's figure rather than at the mean."
     yield Finding("unequal", "warning" if ratio >= VERY_UNEQUAL else "note", words, mend)
 
 
 def _sized(labels: Sequence[str], sizes: Mapping[str, int]) -> str:
-    return _listed([f"{shown(label)} ({sizes[label]})" for label in labels])
+    return _listed([f"{quoted(label)} ({sizes[label]})" for label in labels])
 
 
 def _listed(names: Sequence[str]) -> str:

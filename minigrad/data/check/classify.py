@@ -42,6 +42,7 @@ def check_images(data: Any, progress: Progress | None = None) -> Report:
     published = open_published(given)
     if published is not None:
         return _report(given, list(in_arrays(published.arrays, published.classes, progress)), None, None)
+    given = os.path.expanduser(given)
     layout = lay_out(given)
     if not any(layout.images["train"].values()):
         find_images(given)  # says what is there instead

@@ -28,7 +28,7 @@ def found(pictures: Sequence[Picture], *, fixable: bool) -> Iterator[Finding]:
     firsts = [group[0] for group in groups.values()]
     if len(firsts) > 1:
         near = near_copies(np.stack([picture.thumbnail for picture in firsts]))
-        yield from _near([[firsts[number] for number in group] for group in near])
+        yield from _near([[firsts[number] for number in group] for group in near], fixable)
 
 
 def _kind(group: Sequence[Picture]) -> str:
@@ -68,7 +68,7 @@ def _same(groups: Sequence[Sequence[Picture]], fixable: bool) -> Iterator[Findin
 def _sameness(group: Sequence[Picture]) -> str:
     if not group[0].place.path:
         return ""
-    return "the same bytes" if len({picture.content for picture in group}) == 1 else "the same pixels in other bytes"
+    return "the same bytes" if len({picture.content for picture in group}) == 1 else "the same pixels"
 
 
 def _dropped(kind: str, group: Sequence[Picture]) -> list[str]:
@@ -79,7 +79,7 @@ def _dropped(kind: str, group: Sequence[Picture]) -> list[str]:
     return [picture.name for picture in group if picture is not kept]
 
 
-def _near(groups: Sequence[Sequence[Picture]]) -> Iterator[Finding]:
+def _near(groups: Sequence[Sequence[Picture]], fixable: bool) -> Iterator[Finding]:
     """Findings about groups of images that look the same and are not equal: for people to judge."""
     look = "Look at each: if it is one picture, keep"
     told: dict[str, tuple[Severity, str, str]] = {
@@ -94,4 +94,5 @@ def _near(groups: Sequence[Sequence[Picture]]) -> Iterator[Finding]:
             count = many(len(of_kind), "group")
             is_are = "is" if len(of_kind) == 1 else "are"
             text = f"{count} of pictures that look the same {is_are} {words}"
-            yield Finding(f"near-{kind}", severity, text, f"{mend} --fix leaves them alone.", items)
+            mend = f"{mend} --fix leaves them alone." if fixable else mend
+            yield Finding(f"near-{kind}", severity, text, mend, items)

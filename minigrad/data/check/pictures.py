@@ -110,7 +110,9 @@ def _of_file(place: Place) -> Picture | Unread:
         transparent = head.transparent and _is_seen_through(content)
     except DataError as error:
         odd = head is not None and head.mode in ("I", "F") and error.__cause__ is None  # a decoder's failure has a cause
-        return Unread(place, "values" if odd else "undecodable", error.got)
+        plain = error.expected.startswith(("an image", "a file", "finite"))
+        why = error.got if plain else f"{error.got}; expected {error.expected}"
+        return Unread(place, "values" if odd else "undecodable", why)
     return _picture(place, head, hashlib.sha256(content).digest(), pixels, transparent)
 
 

@@ -114,5 +114,4 @@ class Report:
 def _reason(finding: Finding, file: str, item: Item) -> str:
     """Why a file is set aside: its finding, its detail, and the files that it is the same as."""
     others = [other for other in item.files if other != file]
-    parts = [finding.kind, item.detail, f"with {', '.join(others)}" if others else ""]
-    return ": ".join(part for part in parts if part)
+    return f"{finding.kind}: {item.detail}" + (f" as {', '.join(others)}" if others else "")

@@ -19,6 +19,7 @@ from minigrad.errors import ArgumentError, DataError, MinigradError
 from minigrad.interop.atomic import write_atomically
 
 LOG = "fix-log.txt"
+_SUFFIX = "-set-aside"
 _HEAD = """\
 # What `minigrad data check ... --fix` moved here from the folder beside, one file a line, between tabs:
 # its place there, its place here, and why. To take a move back, move the file to its place there.
@@ -48,7 +49,7 @@ def aside_folder(path: str) -> str:
         >>> aside_folder(os.path.join("data", "pets")) == os.path.abspath(os.path.join("data", "pets-set-aside"))
         True
     """
-    return os.path.abspath(path) + "-set-aside"
+    return os.path.abspath(os.path.expanduser(path)) + _SUFFIX
 
 
 def set_aside(path: Any, moves: Mapping[str, str]) -> Aside:
@@ -74,7 +75,8 @@ def set_aside(path: Any, moves: Mapping[str, str]) -> Aside:
         >>> sorted(os.listdir("pets-set-aside"))
         ['cat', 'fix-log.txt']
     """
-    top, folder = os.path.abspath(os.fspath(path)), aside_folder(os.fspath(path))
+    folder = aside_folder(os.fspath(path))
+    top = folder.removesuffix(_SUFFIX)
     if os.path.dirname(top) == top:
         raise ArgumentError("data check", "--fix", "a folder with room for another beside it", shown(top))
     for name in moves:

@@ -1,0 +1,203 @@
+"""``minigrad data list``, ``get`` and ``check``."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+
+from minigrad.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from minigrad.data.check import Aside, Finding, Report
+
+app = typer.Typer(help="List and fetch data sets, and check data of your own before training on them.", no_args_is_help=True)
+
+CHECKS = {"classify": "minigrad.data.check:check_images"}  # task -> who checks its data
+FINDINGS = 1  # the exit code of a check that found errors
+SHOWN = 10  # files of a finding on the terminal; --json has all of them
+MOST_CLASSES = 30  # in the table; of more, the smallest and the largest few
+FEW_SMALLEST, FEW_LARGEST = 10, 5
+_STATES = {"cached": "on this machine", "system": "on this machine, by a system package"}
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+
+
+@app.command("list")
+def list_sets(json: Json = False) -> None:
+    """The data sets that have a name, and which of them are on this machine.
+
+    Example: minigrad data list
+    """
+    from minigrad.cli.output import say_json
+    from minigrad.data.sources import overview
+
+    sets = overview()
+    if json:
+        say_json([dataclasses.asdict(record) for record in sets])
+        return
+    for record in sets:
+        state = _STATES.get(record.state, "to be fetched")
+        if 0 < record.to_fetch < record.size:
+            state += f", {_megabytes(record.to_fetch)} of it"
+        head = Line(f"{record.name}: {_megabytes(record.size)}, {state}")
+        _write([head, Line(f"{record.about}.", 2, 0), Line(f"Licence: {record.licence}.", 2, 0)])
+
+
+@app.command()
+def get(name: Annotated[str, typer.Argument(help="A name of minigrad data list.", show_default=False)]) -> None:
+    """Fetch a data set, verify it, and print where its files are. What is there already is not fetched again.
+
+    Example: minigrad data get mnist5k
+    """
+    from minigrad.cli.reading import reading
+    from minigrad.data import sources
+
+    with reading("bytes") as progress:
+        paths = sources.get(name, progress)
+    _write([Line(str(path)) for path in paths], whole=True)
+
+
+_CHECK_HELP = """\
+Look for what spoils training: broken files, copies, leaks from train to test, small and unequal classes.
+
+Each finding names its files and what to do. Nothing is changed without --fix, which moves files to PATH-set-aside beside \
+PATH and writes down in fix-log.txt there what it moved and why; then the data are checked again.
+
+Exit code: 0 where no errors were found (there may be warnings and notes), 1 where there were (after --fix: are still), \
+2 where the data could not be checked.
+
+Example: minigrad data check classify photos --fix
+"""
+
+
+@app.command(help=_CHECK_HELP)
+def check(
+    task: Annotated[str, typer.Argument(help=f"What the data are for: {', '.join(CHECKS)}.", show_default=False)],
+    path: Annotated[str, typer.Argument(help="A folder with one sub-folder a class, or a named set.", show_default=False)],
+    fix: Annotated[bool, typer.Option("--fix", help="Move what can be mended so to PATH-set-aside; delete nothing.")] = False,
+    json: Json = False,
+) -> None:
+    """The command of that name; ``_CHECK_HELP`` is what it says of itself."""
+    from minigrad.cli.output import say_json
+    from minigrad.cli.reading import reading
+    from minigrad.data.check import set_aside
+
+    if task not in CHECKS:
+        raise ArgumentError("data check", "task", f"one of {', '.join(CHECKS)}", repr(task))
+    module, _, function = CHECKS[task].partition(":")
+    check_data = getattr(importlib.import_module(module), function)
+    with reading("images") as progress:
+        report: Report = check_data(path, progress)
+        fixed: Aside | None = None
+        if fix and report.set_aside:
+            fixed = set_aside(path, report.set_aside)
+            report = check_data(path, progress)
+    if json:
+        moved = {"folder": fixed.folder, "moved": fixed.moved} if fixed is not None else None
+        say_json({**report.as_json(), "fixed": moved})
+    else:
+        _write([*_moves(fixed), *_head(report)])
+        _table(report)
+        for finding in report.findings:
+            _finding(finding)
+        _write(_end(report, fix))
+    if report.errors:
+        raise typer.Exit(FINDINGS)
+
+
+class Line(NamedTuple):
+    """A line of text, the blanks before it, and how many more stand before what it is broken to."""
+
+    text: str = ""
+    indent: int = 0
+    hang: int = 2
+
+
+def _write(lines: Iterable[Line], *, whole: bool = False) -> None:
+    """Write lines, broken to the terminal's width; ``whole`` ones are left as long as they are."""
+    from minigrad.cli.terminal import clean, room, show, wrap
+    from minigrad.train.progress import open_console
+
+    console = open_console()
+    width = None if whole else room(console)
+    for text, indent, hang in lines:
+        inner = None if width is None else max(10, width - indent)
+        show(" " * indent + wrap(clean(text, console), inner, hang).replace("\n", "\n" + " " * indent), console)
+
+
+def _moves(fixed: Aside | None) -> Iterator[Line]:
+    """What --fix did."""
+    if fixed is None:
+        return
+    yield Line(f"Moved {_files(len(fixed.moved))} to {fixed.folder}; fix-log.txt there says which and why:")
+    yield from _first(fixed.moved)
+    yield Line()
+    yield Line("Checked again:")
+
+
+def _head(report: Report) -> Iterator[Line]:
+    classes = len(report.classes)
+    yield Line(f"{report.path}: {report.images:,} images in {classes:,} class{'' if classes == 1 else 'es'}, {report.about}")
+    yield Line()
+
+
+def _table(report: Report) -> None:
+    """How many images each class has in each part."""
+    from minigrad.cli.terminal import show, table
+
+    train, classes = report.counts["train"], list(report.classes)
+    left_out = len(classes) - FEW_SMALLEST - FEW_LARGEST if len(classes) > MOST_CLASSES else 0
+    if left_out:
+        ranked = sorted(classes, key=lambda label: train.get(label, 0))
+        classes = [*ranked[:FEW_SMALLEST], *ranked[-FEW_LARGEST:]]
+    rows = [(label, *(counts.get(label) for counts in report.counts.values())) for label in classes]
+    show(table(["class", *report.counts], rows))
+    if left_out:
+        _write([Line(f"The {FEW_SMALLEST} smallest and {FEW_LARGEST} largest classes; --json has the {left_out:,} between.")])
+    _write([Line()])
+
+
+def _finding(finding: Finding) -> None:
+    """A finding: what, where, and what to do."""
+    from minigrad.cli.terminal import message, show
+    from minigrad.train.progress import open_console
+
+    show(message(finding.severity, finding.words, open_console()))
+    items = [" = ".join(item.files) + (f": {item.detail}" if item.detail else "") for item in finding.items]
+    _write([*_first(items), Line(finding.mend, 2, 0), Line()])
+
+
+def _end(report: Report, fix: bool) -> Iterator[Line]:
+    """What --fix would do, and the sum of it all."""
+    from minigrad.data.check.report import SEVERITIES
+
+    moves = report.set_aside
+    if moves and not fix:
+        yield Line(f"--fix would move {_files(len(moves))} to {report.path.rstrip('/')}-set-aside, and delete nothing:")
+        yield from _first(f"{name}: {why}" for name, why in moves.items())
+        yield Line()
+    elif fix and not moves:
+        yield Line("Nothing is left that --fix mends.")
+    counts = [f"{number:,} {kind}{'' if number == 1 else 's'}" for kind in SEVERITIES if (number := report.count(kind))]
+    end = "mend the errors before you train" if report.errors else "these data can be trained on"
+    yield Line(f"{', '.join(counts) or 'Nothing was found'}: {end}.")
+
+
+def _first(items: Iterable[str]) -> Iterator[Line]:
+    """The first few lines, and how many more there are."""
+    listed = list(items)
+    yield from (Line(item, 4) for item in listed[:SHOWN])
+    if len(listed) > SHOWN:
+        yield Line(f"and {len(listed) - SHOWN:,} more (--json has all)", 4)
+
+
+def _files(number: int) -> str:
+    return f"{number:,} file{'' if number == 1 else 's'}"
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB" if size >= 50_000 else f"{size / 1e3:.1f} kB"
