@@ -1,78 +1,30 @@
-"""Addresses and system packages as sources, against a server of the test's own; the whole way of a set's files."""
+"""Addresses and system packages as sources, against a server of the test's own, and every way in which they fail."""
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import http.server
 import os
 import shutil
 import socket
-import threading
+import ssl
+import urllib.error
+import urllib.request
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from minigrad.data import load, sources
-from minigrad.data.images import class_names
+from minigrad.data import sources
 from minigrad.errors import DataError
-from tests import published_files as made
-
-CONTENT = bytes(range(256)) * 4000  # more than one piece
-
-
-class Answers(http.server.BaseHTTPRequestHandler):
-    """A server whose answer is told by the path that is asked for."""
-
-    content = CONTENT
-    asked: list[str]
-
-    def do_GET(self) -> None:
-        type(self).asked.append(self.path)
-        kind = self.path.rpartition("/")[2]  # a proxy is asked for whole addresses
-        if kind.isdigit():
-            self.send_error(int(kind))
-            return
-        body = {"short": CONTENT[:-1], "long": CONTENT + b"x", "other": CONTENT[::-1], "page": b"<html>"}.get(kind, CONTENT)
-        self.send_response(302 if kind == "moved" else 200)
-        if kind == "moved":
-            self.send_header("Location", "/good")
-        if kind == "cut":
-            self.send_header("Content-Length", str(len(CONTENT)))
-            body = CONTENT[:1000]
-        elif kind == "page":
-            self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if kind == "silent":
-            self.wfile.write(CONTENT[:10])
-            self.wfile.flush()
-            self.server.done.wait(10)  # type: ignore[attr-defined]
-        elif kind != "moved":
-            try:
-                self.wfile.write(body)
-            except ConnectionError:
-                self.close_connection = True  # the client has seen enough
-
-    def log_message(self, format: str, *values: object) -> None:
-        """Say nothing."""
+from tests.file_server import CONTENT, Answers, running, toy, unused_port, without_proxies
 
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The address of the server."""
     without_proxies(monkeypatch)
-    Answers.asked = []
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers) as running:
-        running.done = threading.Event()  # type: ignore[attr-defined]
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"http://127.0.0.1:{running.server_address[1]}/"
-        running.done.set()  # type: ignore[attr-defined]
-        running.shutdown()
-        thread.join()
+    with running() as address:
+        yield address
 
 
 @pytest.fixture
@@ -80,28 +32,6 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache folder of the test's own, not made yet."""
     monkeypatch.setenv("MINIGRAD_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
-
-
-def without_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
-
-
-def unused_port() -> int:
-    """A port of this machine at which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def described(name: str, content: bytes, *places: sources.Source, system: sources.SystemFile | None = None) -> sources.File:
-    return sources.File(name, hashlib.sha256(content).hexdigest(), len(content), places, system)
-
-
-def toy(*places: sources.Source, system: sources.SystemFile | None = None) -> tuple[sources.DataSet, sources.File]:
-    file = described("toy.bin", CONTENT, *places, system=system)
-    return sources.DataSet("toy", (file,), "MIT", "bytes"), file
 
 
 def refusal(url: str, timeout: float = 5.0) -> DataError:
@@ -205,6 +135,20 @@ def test_no_certificate(server: str, cache: Path) -> None:
     assert refusal(server.replace("http:", "https:") + "good").got.startswith("no connection (")
 
 
+def test_a_certificate_that_does_not_hold(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cause = ssl.SSLCertVerificationError(1, "[SSL: CERTIFICATE_VERIFY_FAILED]")
+    cause.verify_message = "certificate is not yet valid"
+
+    def refuse(*args: object, **options: object) -> None:
+        raise urllib.error.URLError(cause)
+
+    without_proxies(monkeypatch)
+    monkeypatch.setattr(urllib.request.OpenerDirector, "open", refuse)
+    error = refusal("https://example.invalid/toy.bin")
+    assert error.got == "a certificate that does not hold (certificate is not yet valid)"
+    assert error.remedy.startswith("Check the clock of this machine. ")
+
+
 def test_no_room(server: str, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage("/")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=len(CONTENT) - 1))
@@ -291,118 +235,6 @@ def test_a_damaged_copy_that_cannot_be_fetched_stays(cache: Path, monkeypatch: p
     with pytest.warns(UserWarning, match="damaged"), pytest.raises(DataError, match=r"toy\.bin with sha256"):
         sources.fetch(data, file)
     assert sources.cached_path(file).read_bytes() == b"half"
-
-
-def small_fashion(folder: Path, monkeypatch: pytest.MonkeyPatch, here: bool = True) -> dict[str, np.ndarray]:
-    """A tiny set of Fashion-MNIST's form and name, in a system package's folder."""
-    arrays = made.idx_arrays(height=28, width=28)
-    made.write_idx(folder, arrays)
-    files = []
-    for name in made.IDX:
-        path = folder / f"{name}.gz"
-        packed = path.read_bytes()
-        at = sources.SystemFile(str(path), "dataset-fashion-mnist", hashlib.sha256(packed).hexdigest(), len(packed))
-        nowhere = sources.Upstream(f"http://127.0.0.1:{unused_port()}/{path.name}")
-        files.append(described(path.name, gzip.decompress(packed), nowhere, system=at))
-        if not here:
-            path.unlink()
-    known = sources.DATASETS["fashion-mnist"]
-    small = sources.DataSet(known.name, tuple(files), known.licence, known.about, known.classes)
-    monkeypatch.setitem(sources.DATASETS, "fashion-mnist", small)
-    return arrays
-
-
-def test_fashion_mnist(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    arrays = small_fashion(tmp_path / "system", monkeypatch)
-    train_images, train_labels, test_images, test_labels = load("fashion-mnist")
-    assert train_images.shape == (7, 1, 28, 28) and train_images.dtype == np.uint8 and train_labels.dtype == np.int64
-    assert np.array_equal(train_images[:, 0], arrays[made.IDX[0]]) and np.array_equal(train_labels, arrays[made.IDX[1]])
-    assert np.array_equal(test_images[:, 0], arrays[made.IDX[2]]) and np.array_equal(test_labels, arrays[made.IDX[3]])
-    assert not cache.exists()
-
-
-def test_fashion_mnist_without_package_and_network_names_all_that_is_missing(
-    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    without_proxies(monkeypatch)
-    small_fashion(tmp_path / "system", monkeypatch, here=False)
-    with pytest.raises(DataError) as caught:
-        load("fashion-mnist")
-    words = str(caught.value)
-    assert "run apt-get install dataset-fashion-mnist. Connect to the network. Or save a copy by hand: " in words
-    for file in sources.DATASETS["fashion-mnist"].files:
-        assert f"{file.name} with sha256 {file.sha256} as {sources.cached_path(file)}" in words
-    present = sources.DATASETS["fashion-mnist"].files[2]
-    sources.cached_path(present).write_bytes(bytes(present.size))
-    with pytest.raises(DataError) as caught:
-        load("fashion-mnist")
-    assert f"{made.IDX[2]}.gz with" not in str(caught.value)
-
-
-def test_cifar10(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    arrays = made.cifar_arrays(2)
-    content = made.cifar_archive(arrays, "bin")
-    file = described("cifar-10-binary.tar.gz", content)
-    monkeypatch.setitem(sources.DATASETS, "cifar10", sources.DataSet("cifar10", (file,), "none", "photos"))
-    cache.mkdir()
-    sources.cached_path(file).write_bytes(content)
-    data = load("cifar10")
-    assert (data.train_images.shape, data.test_images.shape) == ((10, 3, 32, 32), (2, 3, 32, 32))
-    assert data.train_labels[4:6].tolist() == arrays["data_batch_3"][1].tolist()
-    assert np.array_equal(data.test_images.reshape(2, -1), arrays["test_batch"][0])
-
-
-def test_get_brings_every_file_and_tells(server: str, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first, second = (described(name, CONTENT, sources.Upstream(f"{server}good")) for name in ("a.bin", "b.bin"))
-    monkeypatch.setitem(sources.DATASETS, "pair", sources.DataSet("pair", (first, second), "MIT", "two files"))
-    told: list[str] = []
-    assert sources.get("pair", lambda name, done, size: told.append(name)) == tuple(map(sources.cached_path, (first, second)))
-    assert list(dict.fromkeys(told)) == ["a.bin", "b.bin"]
-    with pytest.raises(DataError, match="expected one of mnist5k, fashion-mnist, cifar10, pair, got 'pears'"):
-        sources.get("pears")
-
-
-def test_overview(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def seen() -> dict[str, tuple[str, int, str | None]]:
-        return {record.name: (record.state, record.to_fetch, record.path) for record in sources.overview()}
-
-    small_fashion(tmp_path / "system", monkeypatch)
-    files = sources.DATASETS["fashion-mnist"].files
-    (digits,) = sources.DATASETS["mnist5k"].files
-    assert seen() == {
-        "mnist5k": ("absent", 1_106_785, None),
-        "fashion-mnist": ("system", 0, str(tmp_path / "system")),
-        "cifar10": ("absent", 170_052_171, None),
-    }
-    cache.mkdir()
-    with open(sources.cached_path(digits), "wb") as file:
-        file.truncate(digits.size)
-    os.unlink(tmp_path / "system" / f"{made.IDX[1]}.gz")
-    assert seen()["mnist5k"] == ("cached", 0, str(sources.cached_path(digits)))
-    assert seen()["fashion-mnist"] == ("absent", files[1].size, None)
-    for file in files:
-        sources.cached_path(file).write_bytes(bytes(file.size))
-    shutil.rmtree(tmp_path / "system")
-    assert seen()["fashion-mnist"] == ("cached", 0, str(cache))
-    for record in sources.overview():
-        known = sources.DATASETS[record.name]
-        assert (record.about, record.licence) == (known.about, known.licence)
-        assert record.size == sum(file.size for file in known.files)
-
-
-def test_class_names() -> None:
-    assert class_names("mnist5k") == tuple("0123456789")
-    assert class_names("fashion-mnist")[0::9] == ("T-shirt/top", "Ankle boot")
-    assert class_names("cifar10")[0::9] == ("airplane", "truck")
-    assert all(len(set(class_names(name))) == 10 for name in sources.DATASETS)
-    with pytest.raises(DataError, match="expected one of mnist5k, fashion-mnist, cifar10, got 'mnist'"):
-        class_names("mnist")
-
-
-def test_what_debian_packs_and_what_is_published_differ_by_the_name_in_the_gzip_header() -> None:
-    for file in sources.DATASETS["fashion-mnist"].files:
-        name = file.name.removesuffix(".gz").encode() + b"\0"
-        assert file.system is not None and file.system.size + len(name) == file.size
 
 
 def test_sources_are_quiet_when_all_is_well(server: str, cache: Path) -> None:
