@@ -214,11 +214,15 @@ def _scale(low: float, high: float, count: int, whole: bool = False, tight: bool
 def _log_scale(low: float, high: float, count: int) -> tuple[Ticks, tuple[float, float]]:
     """Ticks at powers of ten, or at 1, 2 and 5 times those where there are few, and limits a little beyond the values."""
     low, high = low / 1.3, high * 1.3
-    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
-    factors = (1, 2, 5) if high / low < 300 else (1,)
-    stride = max(1, math.ceil((last - first) / count))
-    places = [factor * 10.0**power for power in range(first, last + 1, stride) for factor in factors]
-    return [(place, _tick(place)) for place in places if low <= place <= high], (low, high)
+    while True:
+        first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+        factors = (1, 2, 5) if high / low < 300 else (1,)
+        stride = max(1, math.ceil((last - first) / count))
+        places = [factor * 10.0**power for power in range(first, last + 1, stride) for factor in factors]
+        places = [place for place in places if low <= place <= high]
+        if len(places) >= 2:
+            return [(place, _tick(place)) for place in places], (low, high)
+        low, high = low / 1.5, high * 1.5
 
 
 def _tick(value: float) -> str:

@@ -112,7 +112,7 @@ def cell_opacity(share: float) -> tuple[float, str]:
 
     The strengths between are left out: neither dark nor light letters could be read on them in both schemes.
     """
-    return (0.88 + 0.24 * (share - 0.5), "paper") if share >= 0.5 else (0.1 + 0.38 * math.sqrt(2 * share), "ink")
+    return (0.88 + 0.24 * (share - 0.5), "paper") if share >= 0.5 else (0.1 + 0.36 * math.sqrt(2 * share), "ink")
 
 
 def _cells(sheet: Sheet, table: np.ndarray, shares: np.ndarray, left: float, top: float, cell: float) -> None:

@@ -192,8 +192,8 @@ class Page:
             picture: several ``<svg>`` elements one after the other, as ``pictures.curves`` gives them, stand side by side
                 where there is room.
             caption: a line under it.
-            alt: what the picture shows, for those who do not see it; by default the picture's own ``aria-label``, else the
-                caption.
+            alt: what the picture shows, for those who do not see it; SVG that has an ``aria-label`` is described by that too,
+                and a picture that has neither by its caption.
 
         Raises:
             ArgumentError: it is none of these, or an SVG with scripts, style sheets or links to other files.
@@ -320,10 +320,8 @@ def _drawings(svg: str, prefix: str, alt: str, caption: str) -> list[str]:
     for number, root in enumerate(roots, 1):
         names = {value for element in root.iter() if (value := element.get("id"))}
         root.set("role", "img")
-        if alt and len(roots) > 1:
-            root.set("aria-label", f"{alt} ({number} of {len(roots)})")
-        elif alt or not root.get("aria-label"):
-            root.set("aria-label", alt or caption or f"picture {number}")
+        told = [words for words in (alt, root.get("aria-label")) if words]
+        root.set("aria-label", ": ".join(told) or caption or f"picture {number}")
         if len(roots) == 1 and (width := re.fullmatch(r"([\d.]+)(px)?", root.get("width", ""))):
             least = min(float(width[1]), max(320.0, LEAST * float(width[1])))
             root.set("style", f"max-width: {float(width[1]):g}px; min-width: {least:g}px")

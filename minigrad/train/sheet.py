@@ -225,9 +225,10 @@ def _settings() -> Iterator[None]:
     """Matplotlib as it comes, whatever the user's settings, for as long as something is drawn."""
     import matplotlib
 
+    defaults: dict[Any, Any] = dict(matplotlib.rcParamsDefault)
     left_alone = ("backend", "date.epoch")  # not matters of style
-    plain: dict[Any, Any] = {key: value for key, value in matplotlib.rcParamsDefault.items() if not key.startswith(left_alone)}
-    with matplotlib.rc_context({**plain, **SETTINGS}):
+    plain = {key: value for key, value in defaults.items() if not key.startswith(left_alone)}
+    with matplotlib.rc_context(plain | SETTINGS):
         yield
 
 
