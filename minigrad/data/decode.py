@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 # Of what Pillow reads, the formats that are common and that it decodes itself, without running other programs.
+# MPO, several photos in one file, has no opener of its own: that of JPEG tells it.
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "DIB", "TIFF", "PPM", "AVIF", "JPEG2000", "ICO", "QOI")
 LARGEST_PIXELS = 89_478_485  # from where on Pillow, too, suspects a file made to fill the memory
 WHITE = 255
@@ -309,4 +310,4 @@ def _fitted(image: Image.Image, height: int, width: int) -> Image.Image:
 def _array(image: Image.Image) -> np.ndarray:
     """uint8 (C, H, W)."""
     pixels = np.asarray(image)
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1)) if pixels.ndim == 3 else pixels[None].copy()
+    return np.array(pixels.transpose(2, 0, 1) if pixels.ndim == 3 else pixels[None], order="C")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -40,7 +40,7 @@ class Asked(NamedTuple):
     seed: int
 
     @classmethod
-    def of(cls, where: str, image_size: object, channels: object, holdout: object, seed: object) -> Asked:
+    def of(cls, where: str, image_size: object, channels: object, holdout: object, seed: Any) -> Asked:
         """The arguments, checked.
 
         Raises:
