@@ -95,7 +95,7 @@ def wrap(text: str, width: int | None, indent: int = 0) -> str:
         one two
           three
     """
-    lines = []
+    lines: list[str] = []
     for paragraph in text.split("\n"):
         line = ""
         for word in paragraph.split(" ") if width is not None else [paragraph]:
@@ -134,7 +134,7 @@ def share_bars(rows: Sequence[tuple[str, float]], console: Console | None = None
         if bar:
             line.append(_blocks(share, bar, unicode_fits(console)), "cyan").append(GAP)
         lines.append(line.append(f"{100 * share:5.1f} %"))
-    return _rendered(lines, console)
+    return rendered(lines, console)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[Any]], console: Console | None = None) -> str:
@@ -167,7 +167,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[Any]], console: Console
             for text, size, to_the_right in zip(fitted, widths, right, strict=True)
         ]
         lines.append(Text(GAP.join(padded).rstrip(), "" if number else "bold"))
-    return _rendered(lines, console)
+    return rendered(lines, console)
 
 
 def class_table(rows: Sequence[tuple[str, int, float, float, float]], console: Console | None = None) -> str:
@@ -225,7 +225,20 @@ def facts(values: Mapping[str, Any], console: Console | None = None) -> str:
         text = wrap(_cell(value, console), None if width is None else max(1, width - indent))
         head = set_cell_size(name, longest) + GAP if longest else f"{name}\n  "
         lines.append(Text.assemble((head, "dim"), text.replace("\n", "\n" + " " * indent)))
-    return _rendered(lines, console)
+    return rendered(lines, console)
+
+
+def byte_size(number: int) -> str:
+    """A number of bytes in the unit that suits it.
+
+    Example:
+        >>> [byte_size(number) for number in (512, 1_106_785, 163_000_000_000)]
+        ['512 bytes', '1.1 MB', '163.0 GB']
+    """
+    for power, unit in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if number >= power:
+            return f"{number / power:.1f} {unit}"
+    return f"{number} bytes"
 
 
 def message(kind: str, text: str, console: Console | None = None) -> str:
@@ -239,10 +252,10 @@ def message(kind: str, text: str, console: Console | None = None) -> str:
     console = console or open_console(stderr=True)
     lines = [clean(line, console) for line in text.split("\n")]
     wrapped = wrap(f"{kind}: " + "\n".join(lines), room(console), indent=2)
-    return _rendered([Text.assemble((wrapped[: len(kind) + 1], KINDS[kind]), wrapped[len(kind) + 1 :])], console)
+    return rendered([Text.assemble((wrapped[: len(kind) + 1], KINDS[kind]), wrapped[len(kind) + 1 :])], console)
 
 
-def _rendered(lines: Sequence[Text], console: Console) -> str:
+def rendered(lines: Sequence[Text], console: Console) -> str:
     """Text with the codes of its colours, where the console has any."""
     with console.capture() as captured:
         console.print(Text("\n").join(lines), end="", soft_wrap=True)
