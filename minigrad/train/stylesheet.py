@@ -77,8 +77,8 @@ figure { margin: 1.5rem 0 2rem; }
 figcaption { margin-top: 0.6rem; max-width: 80ch; font-size: 0.875rem; line-height: 1.5; color: var(--soft); }
 .drawing svg { display: block; width: 100%; height: auto; }
 .picture > img { display: block; max-width: 100%; height: auto; }
-.panels { display: flex; flex-wrap: wrap; gap: 1.75rem 2rem; }
-.panels > svg { flex: 1 1 18rem; min-width: 0; max-width: 27rem; height: auto; }
+.panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(18rem, 100%), 1fr)); gap: 1.75rem 2rem; }
+.panels > svg { display: block; width: 100%; max-width: 27rem; height: auto; }
 svg text { font-family: inherit; font-variant-numeric: tabular-nums lining-nums; }
 .scroll { overflow-x: auto; max-width: 100%; }
 .scroll:focus-visible, summary:focus-visible, a:focus-visible { outline: 2px solid var(--right); outline-offset: 3px; }
