@@ -215,13 +215,14 @@ class _Search:
         for name in named:
             part, path = str(_part_of(name)), os.path.join(top, name)
             inner, direct = self._entries(path, count=False)
-            if inner and not direct and part in found:
+            classes = any(self._below(os.path.join(path, below), count=False) for below in inner)
+            if classes and part in found:
                 got = f"{shown(os.path.basename(found[part]))}/ and {shown(name)}/"
                 raise DataError("data", shown(top), f"one folder of {part} images", got, "Put their images into one")
-            if inner and not direct:
+            if classes:
                 found[part] = path
             elif part == "train":
-                got = f"{counted(len(direct), 'image')} in the folder itself" if direct else "nothing in it"
+                got = f"{counted(len(direct), 'image')} in the folder itself" if direct else "no images"
                 raise DataError("data", shown(path), _LAYOUT, got, _HOW.replace("FOLDER", f"FOLDER/{shown(name)}"))
             else:
                 self.notes.append(f"{shown(name)}/ left out: no folders in it name the classes of its images")
