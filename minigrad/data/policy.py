@@ -18,7 +18,7 @@ from minigrad.errors import ArgumentError, DTypeError
 SIDES = (32, 48, 64, 96)
 SMALL_SIDE = 40  # images that are all of one size up to this are not resized
 LOOKED_AT = 200  # images that are decoded to see whether they show colour
-_TINT = 3  # of 255: compression leaves grey no greyer than this
+TINT = 3  # of 255: compression leaves grey no greyer than this
 _GREY_MODES = ("1", "L", "LA", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 _NAMED = 10  # classes up to this number are listed with their counts
 _CUT = 0.05  # of the images' area that the crop may take unsaid
@@ -118,7 +118,7 @@ def chosen_channels(looks: Sequence[Look], read: Callable[[Sequence[int]], Itera
     step = max(len(open_cases) / LOOKED_AT, 1.0)
     sample = [open_cases[int(place)] for place in np.arange(0, len(open_cases), step)]
     for seen, pixels in enumerate(read(sample), 1):
-        if int(np.ptp(pixels, axis=0).max()) > _TINT:
+        if int(np.ptp(pixels, axis=0).max()) > TINT:
             return 3, seen
     return 1, len(sample)
 

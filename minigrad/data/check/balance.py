@@ -7,21 +7,20 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from minigrad.data.check.pictures import Picture
 from minigrad.data.check.report import Finding
-from minigrad.data.check.single import labels_of, many
+from minigrad.data.check.single import labels_of, listed
 from minigrad.data.decode import shown
-from minigrad.data.folder import Layout, natural
+from minigrad.data.folder import Layout, counted, natural
 from minigrad.data.holdout import LEAST
 
 SMALL = 10  # images of a class in the training part
 LITTLE = 20  # images for each class, on the mean
 UNEQUAL, VERY_UNEQUAL = 3, 10  # largest class over smallest
 COARSE = 100  # images of the test part
-_LISTED = 10
 
 Counts = dict[str, dict[str, int]]
 
 
-def counted(pictures: Sequence[Picture], layout: Layout | None) -> Counts:
+def class_counts(pictures: Sequence[Picture], layout: Layout | None) -> Counts:
     """Part -> class -> number of images, with a 0 for each class folder without images that can be read."""
     classes = {part: labels_of(p for p in pictures if p.place.part == part) for part in ("train", "test")}
     if layout is not None:
@@ -51,7 +50,7 @@ def found(pictures: Sequence[Picture], counts: Counts) -> Iterator[Finding]:
         )
     test = sum(counts.get("test", {}).values())
     if 0 < test < COARSE:
-        words = f"the test part holds {many(test, 'image')}: each is {100 / test:.1f} % of the figure"
+        words = f"the test part holds {counted(test, 'image')}: each is {100 / test:.1f} % of the figure"
         yield Finding("small-test", "note", words, "Move more images to it, or read the figure with that in mind.")
 
 
@@ -72,15 +71,15 @@ def _missing(counts: Counts) -> Iterator[Finding]:
         empty = [quoted(label) for label, size in classes.items() if not size]
         if empty:
             folders = "folder" if len(empty) == 1 else "folders"
-            words = f"{len(empty):,} class {folders} of {part} without images that can be read: {_listed(empty)}"
+            words = f"{len(empty):,} class {folders} of {part} without images that can be read: {listed(empty)}"
             yield Finding("empty-class", "error", words, "Put images there, or remove the folder.")
     train = counts["train"]
     for part in counts.keys() - {"train"}:
         more = [quoted(label) for label in counts[part] if label not in train]
         less = [quoted(label) for label in train if label not in counts[part]]
         if more or less:
-            told = [f"{part} has {_listed(more)}, which train has not"] if more else []
-            told += [f"{part} lacks {_listed(less)}"] if less else []
+            told = [f"{part} has {listed(more)}, which train has not"] if more else []
+            told += [f"{part} lacks {listed(less)}"] if less else []
             mend = "Give both the same class folders, in the same letter case."
             yield Finding("other-classes", "error", "; ".join(told), mend)
 
@@ -99,7 +98,7 @@ def _alike(train: Mapping[str, int]) -> Iterator[Finding]:
 
 def _few(pictures: Sequence[Picture], counts: Counts) -> Iterator[Finding]:
     """Classes with too few different images to train on, and with few."""
-    least = 2 if "validation" in counts else LEAST + 1  # one is held out where the data have no validation part
+    least = LEAST if "validation" in counts else LEAST + 1  # one is held out where the data have no validation part
     different: dict[str, set[bytes]] = {label: set() for label in counts["train"]}
     for picture in pictures:
         if picture.place.part == "train":
@@ -108,11 +107,11 @@ def _few(pictures: Sequence[Picture], counts: Counts) -> Iterator[Finding]:
     too_few = [label for label, size in sizes.items() if size < least]
     few = [label for label, size in sizes.items() if least <= size < SMALL]
     if too_few:
-        words = f"{many(len(too_few), 'class')} with fewer than {least} different images to train on: {_sized(too_few, sizes)}"
+        words = f"{_classes(too_few)} with fewer than {least} different images to train on: {_sized(too_few, sizes)}"
         mend = f"Add images: {SMALL} are few, and a class needs {least} to be trained on at all."
         yield Finding("too-few", "error", words, mend)
     if few:
-        words = f"{many(len(few), 'class')} with fewer than {SMALL} images to train on: {_sized(few, sizes)}"
+        words = f"{_classes(few)} with fewer than {SMALL} images to train on: {_sized(few, sizes)}"
         yield Finding("few", "warning", words, "Add images, or leave such classes out: so few are learnt by heart.")
 
 
@@ -128,9 +127,9 @@ def _unequal(train: Mapping[str, int], ratio: float) -> Iterator[Finding]:
     yield Finding("unequal", "warning" if ratio >= VERY_UNEQUAL else "note", words, mend)
 
 
+def _classes(labels: Sequence[str]) -> str:
+    return f"{len(labels):,} class{'' if len(labels) == 1 else 'es'}"
+
+
 def _sized(labels: Sequence[str], sizes: Mapping[str, int]) -> str:
-    return _listed([f"{quoted(label)} ({sizes[label]})" for label in labels])
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:_LISTED]) + (f" and {len(names) - _LISTED:,} more" if len(names) > _LISTED else "")
+    return listed([f"{quoted(label)} ({sizes[label]})" for label in labels])

@@ -38,7 +38,7 @@ def check_images(data: Any, progress: Progress | None = None) -> Report:
     """
     given = os.fspath(data)
     if given in sources.DATASETS:
-        return _report(given, list(in_arrays(load(given, _fetching(progress)), class_names(given), progress)), None, None)
+        return _report(given, list(in_arrays(load(given, progress), class_names(given), progress)), None, None)
     published = open_published(given)
     if published is not None:
         return _report(given, list(in_arrays(published.arrays, published.classes, progress)), None, None)
@@ -52,7 +52,7 @@ def check_images(data: Any, progress: Progress | None = None) -> Report:
 def _report(given: str, found: Sequence[Picture | Unread], layout: Layout | None, progress: Progress | None) -> Report:
     pictures = [picture for picture in found if isinstance(picture, Picture)]
     unread = [file for file in found if isinstance(file, Unread)]
-    counts = balance.counted(pictures, layout)
+    counts = balance.class_counts(pictures, layout)
     findings: list[Finding] = [*single.unread(unread), *copies.found(pictures, fixable=layout is not None)]
     findings += balance.found(pictures, counts)
     if layout is not None:
@@ -69,9 +69,3 @@ def _about(pictures: Sequence[Picture]) -> str:
     smallest, largest = (f"{width}x{height}" for width, height in (sizes[0], sizes[-1]))
     colours = " and ".join(name for name, grey in (("grey", True), ("colour", False)) if any(p.grey is grey for p in pictures))
     return f"{smallest if len(sizes) == 1 else f'from {smallest} to {largest}'} pixels, {colours}"
-
-
-def _fetching(progress: Progress | None) -> sources.Progress | None:
-    if progress is None:
-        return None
-    return lambda name, done, total: progress(f"fetching {name}", done, total)

@@ -9,7 +9,7 @@ import numpy as np
 from minigrad.data.check.likeness import near_copies
 from minigrad.data.check.pictures import Picture
 from minigrad.data.check.report import Finding, Item, Severity
-from minigrad.data.check.single import many
+from minigrad.data.folder import counted
 
 KEPT_FIRST = ("test", "validation", "train")  # of copies in several parts, the one to keep
 
@@ -91,7 +91,7 @@ def _near(groups: Sequence[Sequence[Picture]], fixable: bool) -> Iterator[Findin
         of_kind = [group for group in groups if _kind(group) == kind]
         if of_kind:
             items = tuple(Item(tuple(p.name for p in group)) for group in of_kind)
-            count = many(len(of_kind), "group")
+            count = counted(len(of_kind), "group")
             is_are = "is" if len(of_kind) == 1 else "are"
             text = f"{count} of pictures that look the same {is_are} {words}"
             mend = f"{mend} --fix leaves them alone." if fixable else mend

@@ -15,6 +15,7 @@ from minigrad.data.decode import Look, decode, look, quiet_pictures, shown
 from minigrad.data.folder import Layout, natural
 from minigrad.data.images import ImageArrays
 from minigrad.data.pixels import Progress, in_threads
+from minigrad.data.policy import TINT
 from minigrad.errors import DataError
 
 
@@ -100,6 +101,8 @@ def _of_file(place: Place) -> Picture | Unread:
     try:
         with open(place.path, "rb") as file:
             content = file.read()
+    except FileNotFoundError:
+        return Unread(place, "undecodable", "a link to a file that is not there")
     except OSError as error:
         return Unread(place, "unreadable", error.strerror or str(error))
     name = shown(place.name)
@@ -119,9 +122,9 @@ def _of_file(place: Place) -> Picture | Unread:
 def _picture(place: Place, head: Look, content: bytes, pixels: np.ndarray, transparent: bool) -> Picture:
     whole = hashlib.sha256(repr(pixels.shape).encode())
     whole.update(np.ascontiguousarray(pixels).data)
-    grey = len(pixels) == 1 or (np.array_equal(pixels[0], pixels[1]) and np.array_equal(pixels[1], pixels[2]))
+    grey = len(pixels) == 1 or bool(np.ptp(pixels, axis=0).max() <= TINT)
     blank = all(channel.min() == channel.max() for channel in pixels)
-    return Picture(place, head, content, whole.digest(), blank, grey, transparent, thumbnail(pixels[:1] if grey else pixels))
+    return Picture(place, head, content, whole.digest(), blank, grey, transparent, thumbnail(pixels))
 
 
 def _is_seen_through(content: bytes) -> bool:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from minigrad.data.check.pictures import Picture, Unread
 from minigrad.data.check.report import Finding, Item, Severity
-from minigrad.data.folder import UNREAD, Layout, is_image, is_passed_over, natural
+from minigrad.data.folder import UNREAD, Layout, counted, is_image, is_passed_over, natural
 
 TINY = 8  # shorter side, in pixels
 STRETCHED = 4  # longer side over shorter
@@ -17,17 +17,6 @@ HUGE = 30_000_000  # pixels
 _SAME_FORMAT = {"MPO": "JPEG", "DIB": "BMP"}  # the first is a JPEG with more behind it, the second a BMP without its head
 _OTHER_COLOURS = ("CMYK", "YCbCr", "LAB", "HSV")
 _DEEP = ("I", "F")
-
-
-def many(number: int, what: str = "file") -> str:
-    """A number and what it counts.
-
-    Example:
-        >>> many(1), many(1200, "image"), many(2, "class")
-        ('1 file', '1,200 images', '2 classes')
-    """
-    plural = f"{what}es" if what.endswith("s") else f"{what}s"
-    return f"{number:,} {what if number == 1 else plural}"
 
 
 def unread(files: Sequence[Unread]) -> Iterator[Finding]:
@@ -44,7 +33,7 @@ def unread(files: Sequence[Unread]) -> Iterator[Finding]:
             items = tuple(Item((file.name,), file.why) for file in of_kind)
             names = () if kind == "unreadable" else tuple(file.name for file in of_kind)
             verb = words.replace("hold", "holds", 1) if len(of_kind) == 1 else words
-            yield Finding(kind, "error", f"{many(len(of_kind))} {verb}", mend, items, names)
+            yield Finding(kind, "error", f"{counted(len(of_kind), 'file')} {verb}", mend, items, names)
 
 
 def odd(pictures: Sequence[Picture]) -> Iterator[Finding]:
@@ -53,7 +42,7 @@ def odd(pictures: Sequence[Picture]) -> Iterator[Finding]:
         said = [(picture, oddity.detail(picture)) for picture in pictures]
         items = tuple(Item((picture.name,), text) for picture, text in said if text)
         if items:
-            words = f"{many(len(items), 'image')} {'is' if len(items) == 1 else 'are'} {oddity.words}"
+            words = f"{counted(len(items), 'image')} {'is' if len(items) == 1 else 'are'} {oddity.words}"
             yield Finding(oddity.kind, oddity.severity, words, oddity.mend, items)
     yield from _colours(pictures)
 
@@ -150,9 +139,9 @@ def _colours(pictures: Sequence[Picture]) -> Iterator[Finding]:
     of = {label: [picture.grey for picture in pictures if picture.place.label == label] for label in labels_of(pictures)}
     only_grey = [label for label, each in of.items() if all(each)]
     only_colour = [label for label, each in of.items() if not any(each)]
-    words = f"{many(len(grey), 'image')} of {len(pictures):,} {'is' if len(grey) == 1 else 'are'} grey, the others in colour"
+    words = f"{counted(len(grey), 'image')} of {len(pictures):,} {'is' if len(grey) == 1 else 'are'} grey, the others in colour"
     if only_grey and only_colour:
-        words += f"; all of {_listed(only_grey)} are grey, and none of {_listed(only_colour)}"
+        words += f"; all of {listed(only_grey, 3)} are grey, and none of {listed(only_colour, 3)}"
         mend = (
             "A network would tell these classes by colour alone: train with --set channels=1, or add images of the other kind."
         )
@@ -167,8 +156,14 @@ def labels_of(pictures: Iterable[Picture]) -> list[str]:
     return sorted({picture.place.label for picture in pictures}, key=natural)
 
 
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+def listed(names: Sequence[str], most: int = 10) -> str:
+    """The first few names, and how many more there are.
+
+    Example:
+        >>> listed(["cat", "dog", "bird"], 2)
+        'cat, dog and 1 more'
+    """
+    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
 
 
 def beside(given: str, layout: Layout) -> Iterator[Finding]:
@@ -194,7 +189,7 @@ def beside(given: str, layout: Layout) -> Iterator[Finding]:
     for kind, (severity, words, mend) in told.items():
         names = sorted(kinds[kind], key=natural)
         if names:
-            count = f"{many(len(names))} {'is' if len(names) == 1 else 'are'}"
+            count = f"{counted(len(names), 'file')} {'is' if len(names) == 1 else 'are'}"
             yield Finding(kind, severity, words.format(count), mend, tuple(Item((name,)) for name in names))
 
 
