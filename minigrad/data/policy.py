@@ -200,17 +200,17 @@ def duplicate_lines(contents: Sequence[bytes], labels: np.ndarray, split: Split)
     several = [group for group in copies.values() if len(group) > 1]
     if not several:
         return []
-    lines = [
-        f"{counted(sum(map(len, several)), 'file')} are copies of each other, byte for byte, {len(several):,} different ones"
-    ]
+    lines = [f"{sum(map(len, several)):,} files are copies, byte for byte, of {len(several):,} different ones"]
     doubtful = sum(len(set(labels[group].tolist())) > 1 for group in several)
     if doubtful:
-        lines.append(f"{doubtful:,} of them lie in more than one class: one of their labels is wrong")
+        lines.append(f"in more than one class: {doubtful:,} of these, so that some labels are wrong")
     learned = {contents[i] for i in split.train}
     for part, rows in (("validation", split.validation), ("test", split.test)):
         leaks = sum(contents[i] in learned for i in rows)
         if leaks:
-            lines.append(f"{counted(leaks, part + ' image')} are trained on as well: its figures will be too good")
+            lines.append(
+                f"trained on as well: {leaks:,} of the {len(rows):,} {part} images, which makes their figures too good"
+            )
     return lines
 
 
@@ -270,7 +270,7 @@ def _conversions(looks: Sequence[Look]) -> list[str]:
         ],
         "that may be transparent: what is seen through becomes white": [look.transparent for look in looks],
         "with several frames: the first is taken": [look.animated for look in looks],
-        "turned as their EXIF entry says": [look.turned for look in looks],
+        "turned upright, by the EXIF entry": [look.turned for look in looks],
     }
     return [f"{counted(sum(which), 'image')} {words}" for words, which in found.items() if any(which)]
 
