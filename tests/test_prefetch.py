@@ -80,14 +80,17 @@ def test_a_batch_is_freed_when_the_loop_drops_it() -> None:
     assert not any(reference() for reference in alive)
 
 
-def test_a_loader_holds_no_batch_that_the_loop_dropped() -> None:
-    for workers in (0, 1):
-        loader = DataLoader(np.arange(5), batch_size=None, num_workers=workers, collate_fn=lambda sample: np.array([sample]))
-        last = None
-        for batch in loader:
-            assert last is None or last() is None
-            last = weakref.ref(batch)
-            del batch
+@pytest.mark.parametrize("batch_size", [None, 1])
+def test_a_loader_holds_no_batch_that_the_loop_dropped(batch_size: int | None) -> None:
+    last: list[weakref.ref] = []
+
+    def collate(_: Any) -> np.ndarray:
+        assert not last or last.pop()() is None
+        return np.zeros(1)
+
+    for batch in DataLoader(np.arange(5), batch_size=batch_size, collate_fn=collate):
+        last.append(weakref.ref(batch))
+        del batch
 
 
 @pytest.mark.parametrize("error", [KeyError("torn"), StopIteration(7), SystemExit(3), KeyboardInterrupt()])
@@ -183,6 +186,13 @@ next(batches)
 inside.wait()
 print("stuck", flush=True)
 """
+IDLE = """
+import sys
+from minigrad.utils.data import DataLoader
+
+batches = iter(DataLoader(range(9), num_workers=2))
+next(batches)
+"""
 ENDS: dict[str, tuple[str, int]] = {
     "exit": ("sys.exit(5)", 5),
     "an error": ("raise KeyError", 1),
@@ -211,6 +221,13 @@ def test_neither_ctrl_c_nor_exit_wait_for_a_stuck_thread(end: str) -> None:
     assert process.returncode == returned
     assert time.monotonic() - begun < 4.5  # PATIENCE is not spent
     assert ("KeyboardInterrupt" in errors) == (returned == -signal.SIGINT)
+
+
+@pytest.mark.parametrize("end", ["", "sys.exit()", "sys.kept = batches"])
+def test_a_pass_that_nobody_ended_does_not_delay_the_exit(end: str) -> None:
+    begun = time.monotonic()
+    subprocess.run([sys.executable, "-c", IDLE + end], check=True, timeout=30)
+    assert time.monotonic() - begun < 4.5
 
 
 def test_interrupted_the_loader_knows_what_it_handed_out(monkeypatch: pytest.MonkeyPatch) -> None:
