@@ -180,8 +180,8 @@ def _libraries() -> Found:
     extras: dict[str, list[tuple[str, str]]] = {}
     for line in importlib.metadata.requires(OURS) or []:
         requirement, _, marker = (part.strip() for part in line.partition(";"))
-        extra = re.search(r"extra\s*==\s*[\"']([^\"']+)", marker)
-        extras.setdefault(extra[1] if extra else "", []).append((re.split(r"[^\w.-]", requirement)[0], requirement))
+        named = re.search(r"extra\s*==\s*[\"']([^\"']+)", marker)
+        extras.setdefault(named[1] if named else "", []).append((re.split(r"[^\w.-]", requirement)[0], requirement))
     for name, requirement in extras.pop("", []):
         fits, version = _fits(requirement, _version(name))
         if fits:
@@ -253,22 +253,18 @@ def _device() -> Found:
 def _settings() -> Found:
     """The environment variables that change what minigrad does."""
     given = {name: value for name, value in sorted(os.environ.items()) if name.startswith("MINIGRAD_")}
+    given |= {name: os.environ[name] for name in THREAD_SETTINGS if name in os.environ}
     for name, value in given.items():
-        if name not in OWN_SETTINGS:
-            yield Finding(
-                "settings", name, f"{value}: not a name that minigrad reads", NOTE, f"There are {', '.join(OWN_SETTINGS)}"
-            )
+        if name.endswith("_THREADS") and not (value.strip().isdigit() and int(value) > 0):
+            yield Finding("settings", name, repr(value), PROBLEM, "Set it to a number of threads, or unset it")
+        elif name.startswith("MINIGRAD_") and name not in OWN_SETTINGS:
+            known = ", ".join(OWN_SETTINGS)
+            yield Finding("settings", name, f"{value}: not a name that minigrad reads", NOTE, f"There are {known}")
         elif name == "MINIGRAD_CHECK" and value == "1":
             yield Finding("settings", name, "1: every kernel runs beside its slow reference", NOTE, "Unset it for speed")
         else:
             yield Finding("settings", name, value)
-    threads = {name: os.environ[name] for name in THREAD_SETTINGS if name in os.environ}
-    for name, value in threads.items():
-        if value.strip().isdigit() and int(value) > 0:
-            yield Finding("settings", name, value)
-        else:
-            yield Finding("settings", name, f"{value!r}", PROBLEM, "Set it to a number of threads, or unset it")
-    if not given and not threads:
+    if not given:
         yield Finding("settings", "environment", "no variable of minigrad's, and none for threads")
 
 
@@ -278,12 +274,11 @@ def _kernels() -> Found:
     from minigrad.kernels import registry
 
     here = get_default_device().type
-    wish = dict(
-        part.split("=", 1) for part in os.environ.get(registry.ENVIRONMENT, "").replace(" ", "").split(",") if "=" in part
-    )
+    wish = os.environ.get(registry.ENVIRONMENT, "").replace(" ", "")
+    wished = dict(part.split("=", 1) for part in wish.split(",") if "=" in part)
     for family in registry.families():
         all_of_it = registry.implementations(family)
-        used = wish.get(family) or next((name for name, one in all_of_it.items() if one.runs_on(here)), "")
+        used = wished.get(family) or next((name for name, one in all_of_it.items() if one.runs_on(here)), "")
         reasons = {name: registry.reason_not_available(family, name) for name in all_of_it}
         names = [
             name + (" (used)" if name == used else "") + (f" (not here: {reasons[name]})" if reasons[name] else "")
