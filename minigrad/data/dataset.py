@@ -88,7 +88,7 @@ def whole_indices(where: str, indices: Iterable[Any], size: int) -> np.ndarray:
     """
     numbers = np.asarray(indices if isinstance(indices, np.ndarray) else list(indices))
     if numbers.ndim != 1 or (numbers.dtype.kind not in "iu" and numbers.size):
-        raise DTypeError(where, "indices", "a list of integers", f"{numbers.dtype} of shape {numbers.shape}")
+        raise DTypeError(where, "indices", "a list of whole numbers", f"{numbers.dtype} of shape {numbers.shape}")
     outside = numbers[(numbers < -size) | (numbers >= size)]
     if len(outside):
         whole_index(where, int(outside[0]), size)

@@ -14,7 +14,7 @@ from minigrad.core.tensor import Tensor
 from minigrad.data import images as image_arrays
 from minigrad.data import pixels as stores
 from minigrad.data.catalogue import DATASETS
-from minigrad.data.dataset import Dataset, whole_index
+from minigrad.data.dataset import Dataset, whole_index, whole_indices
 from minigrad.data.decode import Shape, quiet_pictures, refit
 from minigrad.data.folder import ImageFolder, find_images
 from minigrad.data.holdout import check_enough, held_out, usual_share
@@ -125,14 +125,7 @@ class LabelledImages(Dataset):
         return [Tensor._wrap(self.pixels(numbers)), Tensor._wrap(self.labels[numbers])]
 
     def _numbers(self, indices: Iterable[int]) -> np.ndarray:
-        numbers = np.asarray(indices if isinstance(indices, np.ndarray) else list(indices))
-        if numbers.ndim != 1 or (numbers.dtype.kind not in "iu" and numbers.size):
-            raise DTypeError("LabelledImages", "indices", "a list of whole numbers", f"{numbers.dtype} {numbers.shape}")
-        numbers = numbers.astype(np.int64)
-        wrong = numbers[(numbers < -len(self)) | (numbers >= len(self))]
-        if len(wrong):
-            whole_index("LabelledImages", int(wrong[0]), len(self))
-        return numbers % max(len(self), 1)
+        return whole_indices("LabelledImages", indices, len(self))
 
     def __repr__(self) -> str:
         channels, height, width = self.shape
