@@ -454,7 +454,7 @@ REFUSALS: list[tuple[Any, type[MinigradError], str]] = [
     (lambda: made(images()).take_batch([]), ShapeError, "indices: expected at least one sample's number, got none"),
     (lambda: made(images()).take_batch([23]), IndexingError, "index: expected a number from -23 to 22, got 23"),
     (lambda: made(images()).take_batch([0, -24]), IndexingError, "got -24"),
-    (lambda: made(images()).take_batch([0.5]), DTypeError, "indices: expected a list of whole numbers, got float64 of shape (1,)"),
+    (lambda: made(images()).take_batch([0.5]), DTypeError, "expected a list of whole numbers, got float64 of shape (1,)"),
     (lambda: made(images()).take_batch([[1], [2]]), DTypeError, "got int64 of shape (2, 1)"),
     (lambda: made(images())[23], IndexingError, "Augmented: index"),
     (lambda: made(images())["a"], DTypeError, "an integer, got 'a'"),
