@@ -101,7 +101,7 @@ def decode(name: str, source: str | bytes | BinaryIO, shape: Shape | None = None
         turn = _turn(image)
         flat = _eight_bits(name, image if turn is None else image.transpose(turn), remedy)
         channels, height, width = shape or (3, flat.height, flat.width)
-        return _array(_fitted(flat.convert("L" if channels == 1 else "RGB"), height, width))
+        return _array(_fitted(_in_mode(flat, "L" if channels == 1 else "RGB"), height, width))
 
 
 def refit(pixels: np.ndarray, shape: Shape) -> np.ndarray:
@@ -116,7 +116,7 @@ def refit(pixels: np.ndarray, shape: Shape) -> np.ndarray:
     if pixels.shape == tuple(shape):
         return pixels
     image = Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0) if len(pixels) == 3 else pixels[0]))
-    return _array(_fitted(image.convert("L" if shape[0] == 1 else "RGB"), *shape[1:]))
+    return _array(_fitted(_in_mode(image, "L" if shape[0] == 1 else "RGB"), *shape[1:]))
 
 
 def read_image(path: Any, shape: Shape | None = None) -> np.ndarray:
@@ -277,7 +277,11 @@ def _eight_bits(name: str, image: Image.Image, remedy: str) -> Image.Image:
     if image.has_transparency_data:
         whole = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", whole.size, (WHITE,) * 4), whole).convert("RGB")
-    return image.convert("L" if image.mode in ("1", "L") else "RGB")
+    return _in_mode(image, "L" if image.mode in ("1", "L") else "RGB")
+
+
+def _in_mode(image: Image.Image, mode: str) -> Image.Image:
+    return image if image.mode == mode else image.convert(mode)
 
 
 def _scaled(name: str, values: np.ndarray, remedy: str) -> np.ndarray:
