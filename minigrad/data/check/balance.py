@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from minigrad.data.check.pictures import Picture
+from minigrad.data.check.pictures import ORDER, Picture
 from minigrad.data.check.report import Finding
 from minigrad.data.check.single import labels_of, listed
 from minigrad.data.decode import shown
@@ -24,9 +24,7 @@ def class_counts(pictures: Sequence[Picture], layout: Layout | None) -> Counts:
     """Part -> class -> number of images, with a 0 for each class folder without images that can be read."""
     classes = {part: labels_of(p for p in pictures if p.place.part == part) for part in ("train", "test")}
     if layout is not None:
-        classes = {
-            part: sorted(layout.images[part], key=natural) for part in ("train", "validation", "test") if part in layout.images
-        }
+        classes = {part: sorted(layout.images[part], key=natural) for part in ORDER if part in layout.images}
     held = Counter((picture.place.part, picture.place.label) for picture in pictures)
     return {part: {label: held[part, label] for label in labels} for part, labels in classes.items()}
 
@@ -43,8 +41,8 @@ def found(pictures: Sequence[Picture], counts: Counts) -> Iterator[Finding]:
     sizes = [size for size in train.values() if size]
     if len(sizes) > 1:
         yield from _unequal(train, max(sizes) / min(sizes))
-    if sizes and SMALL <= sum(sizes) / len(train) < LITTLE:
-        words = f"{sum(sizes):,} images for {len(train):,} classes are little: {sum(sizes) / len(train):.0f} for each"
+    if sizes and SMALL <= sum(sizes) / len(sizes) < LITTLE:
+        words = f"{sum(sizes):,} images for {len(sizes):,} classes are little: {sum(sizes) / len(sizes):.0f} for each"
         yield Finding(
             "little-data", "warning", words, "Add images; until then, train with augmentation, or begin from a trained model."
         )

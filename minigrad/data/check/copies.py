@@ -7,11 +7,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from minigrad.data.check.likeness import near_copies
-from minigrad.data.check.pictures import Picture
+from minigrad.data.check.pictures import ORDER, Picture
 from minigrad.data.check.report import Finding, Item, Severity
 from minigrad.data.folder import counted
-
-KEPT_FIRST = ("test", "validation", "train")  # of copies in several parts, the one to keep
 
 
 def found(pictures: Sequence[Picture], *, fixable: bool) -> Iterator[Finding]:
@@ -75,7 +73,7 @@ def _dropped(kind: str, group: Sequence[Picture]) -> list[str]:
     """The files to move away so that what is left is right."""
     if kind == "two-labels":
         return [picture.name for picture in group]
-    kept = min(group, key=lambda picture: KEPT_FIRST.index(picture.place.part))
+    kept = max(group, key=lambda picture: ORDER.index(picture.place.part))  # the first of those that are equal
     return [picture.name for picture in group if picture is not kept]
 
 

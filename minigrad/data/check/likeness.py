@@ -68,7 +68,7 @@ def near_copies(thumbnails: np.ndarray) -> list[list[int]]:
 
     count = len(thumbnails)
     shapes, mean, contrast = _shapes(thumbnails)
-    _, first, of = np.unique(thumbnails.reshape(count, -1), axis=0, return_index=True, return_inverse=True)
+    _, first, of = np.unique(thumbnails.reshape(count, 3 * SIDE * SIDE), axis=0, return_index=True, return_inverse=True)
     rows = first[contrast[first] >= FLAT]  # one of each that are equal
     pairs = rows[_near_pairs(shapes[rows], mean[rows], contrast[rows])]
     alike = np.stack([np.arange(count), first[of.reshape(-1)]], 1)[contrast >= FLAT]  # equal thumbnails

@@ -18,6 +18,8 @@ from minigrad.data.pixels import Progress, in_threads
 from minigrad.data.policy import TINT
 from minigrad.errors import DataError
 
+ORDER = ("train", "validation", "test")
+
 
 class Place(NamedTuple):
     """Where an image belongs: its name for people, its file (empty where it has none of its own), part and class."""
@@ -70,9 +72,9 @@ def in_folder(given: str, layout: Layout, progress: Progress | None = None) -> I
     """
     places = [
         Place(os.path.relpath(path, given).replace(os.sep, "/"), path, part, label)
-        for part, classes in layout.images.items()
-        for label in sorted(classes, key=natural)
-        for path in sorted(classes[label], key=natural)
+        for part in ORDER
+        for label, paths in sorted(layout.images.get(part, {}).items(), key=lambda item: natural(item[0]))
+        for path in sorted(paths, key=natural)
     ]
     with quiet_pictures():
         for done, picture in enumerate(in_threads(_of_file, places), 1):
@@ -136,4 +138,4 @@ def _is_seen_through(content: bytes) -> bool:
         return bool(least < 255)  # type: ignore[operator]  # Pillow's hint covers many channels
 
 
-__all__ = ["Picture", "Place", "Unread", "in_arrays", "in_folder"]
+__all__ = ["ORDER", "Picture", "Place", "Unread", "in_arrays", "in_folder"]
