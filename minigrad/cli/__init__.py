@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from minigrad.errors import MinigradError
 
 USER_ERROR = 2  # what a user can mend: the same code as that of a wrong option
+INTERRUPTED = 130  # 128 and the number of SIGINT, as shells have it
+NO_READER = 141  # 128 and the number of SIGPIPE
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,25 +25,53 @@ def main(arguments: Sequence[str] | None = None) -> int:
         minigrad ...
         0
     """
+    return _told(lambda: _run(sys.argv[1:] if arguments is None else list(arguments)))
+
+
+def _run(arguments: list[str]) -> int:
     from typer import Exit, TyperException
+    from typer.main import get_command
 
     from minigrad.cli.app import app
     from minigrad.cli.output import complain
 
+    command, code, context = get_command(app), 0, None
     try:
-        code = app(list(arguments) if arguments is not None else None, standalone_mode=False)
+        # What ``command.main`` does, which would keep an interrupt and a gone reader to itself.
+        with command.make_context("minigrad", arguments) as context:
+            command.invoke(context)
     except Exit as wish:
         code = wish.exit_code
-    except TyperException as error:  # a wrong option or argument
-        error.show()
+    except TyperException as error:  # a wrong option or argument; or none at all, for which the help was shown
         code = error.exit_code
+        if text := error.format_message():
+            used = getattr(error, "ctx", None) or context
+            end = "" if text.endswith(("?", ".", ")")) else "."
+            complain(text + end + (f"\nSee {used.command_path} --help" if used is not None else ""))
+    if sys.stdout is not None:
+        sys.stdout.flush()
+    return code
+
+
+def _told(run: Callable[[], int]) -> int:
+    """The exit code of a command; what hinders it that is no fault of the program becomes words."""
+    from minigrad.cli.output import complain
+
+    try:
+        return run()
     except MinigradError as error:
         complain(str(error))
-        code = USER_ERROR
     except KeyboardInterrupt:
-        complain("Interrupted.")
-        code = 130
-    except BrokenPipeError:  # whoever read our output has gone away
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 141
-    return code or 0
+        complain("interrupted; what was begun is as it was", "note")
+        return INTERRUPTED
+    except BrokenPipeError:
+        with contextlib.suppress(OSError, ValueError):  # nothing is left to be written when the process ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return NO_READER
+    except OSError as error:
+        name = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+        complain(f"{name}{error.strerror or error}")
+    except MemoryError as error:
+        words = "there is not enough memory for this. Try smaller images (--set image_size=...), a smaller network or batch"
+        complain(f"{words} ({error})" if str(error) else words)
+    return USER_ERROR

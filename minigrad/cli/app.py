@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 import minigrad
-from minigrad.cli import classify, demo, train
+from minigrad.cli import classify, data, demo, doctor, train
+
+ORDER = ("demo", "train", "resume", "eval", "classify", "data", "doctor")  # in the help: as they are first needed
+
+
+class Commands(TyperGroup):
+    """Commands and groups of commands in one order."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return sorted(super().list_commands(ctx), key=ORDER.index)
+
 
 app = typer.Typer(
-    name="minigrad",
-    help="Neural networks written by hand: train one on data of your own, and use it.",
+    cls=Commands,
+    help="Neural networks written by hand: train one on data of your own, and use it.\n\nBegin with: minigrad demo",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -39,3 +50,5 @@ app.add_typer(train.app, name="train")
 app.command("resume")(train.resume)
 app.command("eval")(train.evaluate)
 app.command("classify")(classify.classify)
+app.add_typer(data.app, name="data")
+app.command("doctor")(doctor.doctor)
