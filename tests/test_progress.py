@@ -23,7 +23,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from minigrad.train.pace import Pace
-from minigrad.train.progress import Progress, duration, open_console, printable, short_number, track
+from minigrad.train.progress import Progress, track
+from minigrad.train.text import duration, open_console, printable, short_number, wrap
 
 METRICS = {"loss": 0.4321, "accuracy": 0.91, "learning rate": 0.05}
 
@@ -182,7 +183,9 @@ def test_say_stands_above_the_bar_and_is_not_broken() -> None:
         progress.say("a" * 40 + "\x1b[2J")
         progress.advance(1, 1, {})
         assert shown(console)[:3] == ["first", "a" * 30, "a" * 10 + "�[2J"]
-        assert shown(console)[3].startswith(" x   50 %") and len(shown(console)) == 4
+        progress.say("words are not broken at the end of a line")
+        assert shown(console)[3:5] == ["words are not broken at the", "  end of a line"]
+        assert shown(console)[5].startswith(" x   50 %") and len(shown(console)) == 6
     assert shown(console)[-1] == ""
 
 
@@ -459,6 +462,13 @@ def test_printable() -> None:
     assert printable("größe 語 🙂 a b") == "größe 語 🙂 a b"
     assert printable("a\nb\tc\x07\x9b\u202e\u2028\ud800") == "a�b�c�����"
     assert printable("a\nb\x07", keep="\n") == "a\nb�"
+
+
+def test_wrap_keeps_long_words_whole() -> None:
+    path = "/a/long/path/that/nobody/wants/broken"
+    assert wrap(f"see {path} for more", 20) == f"see\n{path}\nfor more"
+    assert wrap("日本 日本 日本", 9) == "日本 日本\n日本"
+    assert wrap("a b\nc", None, 3) == "a b\n   c"
 
 
 # ---------------------------------------------------------------------- a real terminal

@@ -161,13 +161,6 @@ def test_messages_have_colours_on_a_terminal_only(monkeypatch: pytest.MonkeyPatc
     assert terminal.message("warning", "no\x1b[2J") == "warning: no�[2J"
 
 
-def test_wrap_keeps_long_words_whole() -> None:
-    path = "/a/long/path/that/nobody/wants/broken"
-    assert terminal.wrap(f"see {path} for more", 20) == f"see\n{path}\nfor more"
-    assert terminal.wrap("日本 日本 日本", 9) == "日本 日本\n日本"
-    assert terminal.wrap("a b\nc", None, 3) == "a b\n   c"
-
-
 @settings(deadline=None, max_examples=60)
 @given(
     width=st.integers(1, 100),

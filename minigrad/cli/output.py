@@ -9,7 +9,7 @@ from typing import Any
 def say(text: str) -> None:
     """Write text, broken to the terminal's width."""
     from minigrad.cli.terminal import clean, room, show, wrap
-    from minigrad.train.progress import open_console
+    from minigrad.train.text import open_console
 
     console = open_console()
     show("\n".join(wrap(clean(line, console), room(console), indent=2) for line in text.split("\n")), console)
@@ -18,7 +18,7 @@ def say(text: str) -> None:
 def complain(text: str, kind: str = "error") -> None:
     """Write an error, a warning or a note."""
     from minigrad.cli.terminal import message, show
-    from minigrad.train.progress import open_console
+    from minigrad.train.text import open_console
 
     console = open_console(stderr=True)
     show(message(kind, text, console), console)

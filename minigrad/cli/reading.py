@@ -30,7 +30,7 @@ def reading(unit: str = "files") -> Iterator[Report]:
                 stack.close()
                 bar = stack.enter_context(Progress(total, unit, describe=doing, keep=False))
                 now = (doing, 0, total)
-            bar.advance(done, done - now[1], {})
+            bar.advance(done, done, {})
             now = (doing, done, total)
 
         yield report

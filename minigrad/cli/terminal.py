@@ -17,7 +17,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
-from minigrad.train.progress import encodable, open_console, printable, short_number, unicode_fits
+from minigrad.train.text import encodable, open_console, printable, short_number, unicode_fits, wrap
 
 GAP = "  "
 KINDS = {"error": "bold red", "warning": "bold yellow", "note": "bold"}
@@ -80,33 +80,6 @@ def shorten(text: str, width: int, console: Console) -> str:
         return text
     dots = "…" if unicode_fits(console) else "~"
     return set_cell_size(text, width - 1).rstrip() + dots if width > 0 else ""
-
-
-def wrap(text: str, width: int | None, indent: int = 0) -> str:
-    """Text broken at blanks so that its lines fit a width; a word that is longer, such as a path, stays whole.
-
-    Args:
-        text: the text; its own line ends stay.
-        width: columns, or ``None`` for no breaks but the text's own.
-        indent: blanks before each line but the first.
-
-    Example:
-        >>> print(wrap("one two three", 9, indent=2))
-        one two
-          three
-    """
-    lines: list[str] = []
-    for paragraph in text.split("\n"):
-        line = ""
-        for word in paragraph.split(" ") if width is not None else [paragraph]:
-            wider = f"{line} {word}" if line else word
-            if width is not None and line and cell_len(wider) + (indent if lines else 0) > width:
-                lines.append(line)
-                line = word
-            else:
-                line = wider
-        lines.append(line)
-    return ("\n" + " " * indent).join(lines)
 
 
 def share_bars(rows: Sequence[tuple[str, float]], console: Console | None = None) -> str:

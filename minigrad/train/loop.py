@@ -15,9 +15,10 @@ from minigrad import Tensor
 from minigrad.errors import DivergedError, MinigradError, RunError
 from minigrad.train.checkpoints import Checkpoints
 from minigrad.train.interrupt import Interrupt
-from minigrad.train.progress import Progress, write_line
+from minigrad.train.progress import Progress
 from minigrad.train.runs import Run, differences, digest
 from minigrad.train.task import Rollback, Task
+from minigrad.train.text import write_line
 from minigrad.train.watch import REMEDY, Watch, not_finite
 
 T = TypeVar("T")

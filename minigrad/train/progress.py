@@ -8,11 +8,9 @@ never hidden, so that a terminal whose window changes, or whose process is kille
 from __future__ import annotations
 
 import math
-import numbers
 import os
 import sys
 import time
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -24,6 +22,7 @@ from rich.segment import ControlType, Segment, Segments
 from rich.text import Text
 
 from minigrad.train.pace import Pace
+from minigrad.train.text import duration, is_terminal, open_console, printable, short_number, unicode_fits, wrap, write_line
 
 Item = TypeVar("Item")
 
@@ -134,7 +133,7 @@ class Progress(RenderHook):
     def say(self, text: str) -> None:
         """Write a permanent line, above the bar where there is one."""
         if self._live:
-            self._print(Text(printable(text, keep="\n\t")), soft_wrap=True)
+            self._print(Text(wrap(printable(text, keep="\n\t"), self._console.width, indent=2)), soft_wrap=True)
         elif not self._quiet:
             write_line(self._console.file, text)
 
@@ -285,122 +284,9 @@ def track(
             progress.advance(done, done, {})
 
 
-def open_console(*, stderr: bool = False) -> Console:
-    """A rich console on standard output or standard error, interactive only on a real terminal.
-
-    ``FORCE_COLOR`` gives colours to a pipe, never a live bar; ``CI``, ``TERM=dumb`` and a pipe have no bar; ``NO_COLOR`` has no
-    colours.
-
-    Example:
-        >>> open_console(stderr=True).stderr
-        True
-    """
-    stream = sys.stderr if stderr else sys.stdout
-    automatic = os.environ.get("CI", "").lower() not in ("", "0", "false")
-    interactive = _is_terminal(stream) and not automatic and os.environ.get("TERM", "") not in ("dumb", "unknown")
-    return Console(stderr=stderr, force_interactive=interactive, highlight=False, markup=False, emoji=False)
-
-
-def write_line(stream: Any, text: str) -> None:
-    """Write a line at once, in whatever encoding the stream has; a stream that is closed or gone is left alone."""
-    if stream is None:
-        return
-    try:
-        stream.write(encodable(text, getattr(stream, "encoding", None)) + "\n")
-        stream.flush()
-    except (OSError, ValueError):  # ValueError: it was closed
-        return
-
-
-def encodable(text: str, encoding: str | None) -> str:
-    """The text with escapes in place of what an encoding does not have.
-
-    Example:
-        >>> encodable("größe", "ascii")
-        'gr\\\\xf6\\\\xdfe'
-    """
-    encoding = encoding or "utf-8"
-    return text.encode(encoding, "backslashreplace").decode(encoding)
-
-
-def unicode_fits(console: Console) -> bool:
-    """Whether the console's encoding has blocks, lines and arrows.
-
-    Example:
-        >>> import io
-        >>> unicode_fits(Console(file=io.TextIOWrapper(io.BytesIO(), "ascii")))
-        False
-    """
-    return console.encoding.lower().startswith("utf")
-
-
-def printable(text: str, keep: str = "") -> str:
-    """Text that a terminal shows as it stands: what could move its cursor or turn its text around becomes U+FFFD.
-
-    Args:
-        text: the text, a file's name for instance.
-        keep: control characters to leave as they are, beside the joiners that some scripts are spelled with.
-
-    Example:
-        >>> printable("a" + chr(27) + "[2Jb")
-        'a�[2Jb'
-    """
-    if text.isprintable():
-        return text
-    keep += "\u200c\u200d"
-    return "".join(
-        "�" if (unicodedata.category(letter)[0] == "C" and letter not in keep) or letter in "\u2028\u2029" else letter
-        for letter in text
-    )
-
-
-def short_number(value: Any) -> str:
-    """A number in four significant digits, or fewer; whole numbers whole.
-
-    Example:
-        >>> [short_number(value) for value in (0.5, 12345.6, 1e-5, 7, float("nan"))]
-        ['0.5000', '12,346', '1.000e-05', '7', 'nan']
-    """
-    if not isinstance(value, numbers.Real) or isinstance(value, bool):
-        return str(value)
-    if isinstance(value, numbers.Integral):
-        return f"{int(value):,}"
-    number = float(value)
-    if not math.isfinite(number) or number == 0:
-        return f"{number:g}"
-    if abs(number) >= 1e9 or abs(number) < 1e-3:
-        return f"{number:.3e}"
-    if abs(number) >= 999.95:
-        return f"{number:,.0f}"
-    return f"{number:#.4g}".rstrip(".")
-
-
-def duration(seconds: float) -> str:
-    """Seconds as minutes and seconds, with hours and days in front where there are any.
-
-    Example:
-        >>> [duration(seconds) for seconds in (5, 3725, 200_000)]
-        ['0:05', '1:02:05', '2 d 7 h']
-    """
-    if not math.isfinite(seconds):
-        return "-:--"
-    whole = max(0, round(seconds))
-    if whole >= 86400:
-        return f"{whole // 86400} d {whole % 86400 // 3600} h"
-    minutes, rest = divmod(whole, 60)
-    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}" if minutes >= 60 else f"{minutes}:{rest:02}"
-
-
-def _is_terminal(stream: Any) -> bool:
-    try:
-        return stream is not None and stream.isatty()
-    except (AttributeError, ValueError):  # no stream, or a closed one
-        return False
-
-
 def _same_terminal(stream: Any, other: Any) -> bool:
     """Whether both streams write to one terminal."""
-    if not _is_terminal(stream):
+    if not is_terminal(stream):
         return False
     try:
         return stream is other or os.path.samestat(os.fstat(stream.fileno()), os.fstat(other.fileno()))
