@@ -12,6 +12,8 @@ import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import threadpoolctl
@@ -22,7 +24,8 @@ import minigrad
 from minigrad.cli import checkup, machine, main, ownership
 from minigrad.cli.checkup import NOTE, OK, PROBLEM, Finding, examine
 from minigrad.cli.doctor import report
-from minigrad.errors import DataError
+from minigrad.core import device
+from minigrad.errors import DataError, DeviceError
 
 
 @pytest.fixture(autouse=True)
@@ -349,10 +352,31 @@ def test_settings(variable: str, value: str, name: str, state: str, monkeypatch:
     assert bool(found.mend) == (state != OK) or name in ("families", "device")
 
 
-def test_kernels_and_a_gpu_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kernels() -> None:
     assert named("conv2d").value == "im2col (used), reference"
-    monkeypatch.setattr(checkup.shutil, "which", lambda name: "/usr/bin/nvidia-smi")
+
+
+def test_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    def module_for(where: device.device) -> Any:
+        if where.type == "cuda":
+            raise DeviceError("device", "cuda", "a GPU", "no CuPy in this Python", "Install it: 'minigrad-engine[cuda12]'")
+
+    monkeypatch.setattr(device, "module_for", module_for)
+    monkeypatch.setattr(checkup, "_has_driver", lambda: False)
+    assert named("GPU") == Finding("device", "GPU", "not used: no CuPy in this Python")
+    monkeypatch.setattr(checkup, "_has_driver", lambda: True)
     assert named("GPU").state == NOTE and "minigrad-engine[cuda12]" in named("GPU").mend
+    monkeypatch.setenv("MINIGRAD_DEVICE", "cuda:1")
+    found = named("default", "device")
+    assert found.state == PROBLEM and found.value == "cuda:1, and no CuPy in this Python was found"
+
+
+def test_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime = SimpleNamespace(
+        getDeviceCount=lambda: 1, getDeviceProperties=lambda index: {"name": b"Fast GPU", "totalGlobalMem": 80_000_000_000}
+    )
+    monkeypatch.setattr(device, "module_for", lambda where: SimpleNamespace(cuda=SimpleNamespace(runtime=runtime)))
+    assert named("cuda:0") == Finding("device", "cuda:0", "Fast GPU, 80.0 GB")
 
 
 # ---------------------------------------------------------------------- data

@@ -238,7 +238,7 @@ def _device() -> Found:
     try:
         runtime = module_for(device("cuda")).cuda.runtime
     except DeviceError as error:
-        driver = shutil.which("nvidia-smi") is not None or Path("/proc/driver/nvidia/version").exists()
+        driver = _has_driver()
         yield Finding("device", "GPU", f"not used: {error.got}", NOTE if driver else OK, error.remedy if driver else "")
         return
     from minigrad.cli.terminal import byte_size
@@ -248,6 +248,11 @@ def _device() -> Found:
         name = described["name"]
         text = f"{name.decode() if isinstance(name, bytes) else name}, {byte_size(described['totalGlobalMem'])}"
         yield Finding("device", f"cuda:{index}", text)
+
+
+def _has_driver() -> bool:
+    """Whether the machine has NVIDIA's driver, as far as its files tell."""
+    return shutil.which("nvidia-smi") is not None or Path("/proc/driver/nvidia/version").exists()
 
 
 def _settings() -> Found:
