@@ -40,8 +40,10 @@ def sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 BLAS = {"user_api": "blas", "internal_api": "openblas", "version": "0.3.30", "architecture": "Haswell", "num_threads": 1}
 
 
-def named(name: str, topic: str = "") -> Finding:
-    (found,) = [finding for finding in examine() if finding.name == name and topic in ("", finding.topic)]
+def named(topic: str, name: str) -> Finding:
+    """The one finding of that name; only its topic is looked at."""
+    looks = [look for look in checkup.LOOKS if look[0] == topic]
+    (found,) = [finding for look in looks for finding in checkup._safely(*look) if finding.name == name]
     return found
 
 
@@ -136,7 +138,7 @@ def test_a_look_that_fails_is_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_stranger_beside_ours(name: str, files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     distribution(tmp_path / "site", name, files)
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
-    found = named("another owner")
+    found = named("minigrad", "another owner")
     assert found.state == PROBLEM
     assert found.value == f"{name.lower()} 1.0 in {tmp_path / 'site'}"
     assert found.mend.startswith(f"pip uninstall {name.lower()}, then install minigrad-engine again")
@@ -161,25 +163,25 @@ def test_others_are_left_alone(
 def test_ours_installed_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     distribution(tmp_path, "minigrad-engine", {"RECORD": "minigrad/__init__.py,,\n"}, "0.0.1")
     monkeypatch.syspath_prepend(str(tmp_path))
-    assert named("installed as").value.startswith(f"minigrad-engine 0.0.1 in {tmp_path}, copied")
-    assert named("installed twice").state == NOTE
-    assert named("versions").value == f"installed as 0.0.1, and the code says {minigrad.__version__}"
-    hidden = named("minigrad")
+    assert named("minigrad", "installed as").value.startswith(f"minigrad-engine 0.0.1 in {tmp_path}, copied")
+    assert named("minigrad", "installed twice").state == NOTE
+    assert named("minigrad", "versions").value == f"installed as 0.0.1, and the code says {minigrad.__version__}"
+    hidden = named("minigrad", "minigrad")
     assert hidden.state == PROBLEM and hidden.value.endswith(f"hides {tmp_path / 'minigrad'}, which is installed")
 
 
 def test_a_checkout_in_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(minigrad, "__file__", str(tmp_path / "minigrad" / "__init__.py"))
-    assert named("minigrad").mend.startswith("See where the path leads to")
+    assert named("minigrad", "minigrad").mend.startswith("See where the path leads to")
     monkeypatch.chdir(tmp_path)
-    found = named("minigrad")
+    found = named("minigrad", "minigrad")
     assert found.state == PROBLEM and found.value.startswith(f"{tmp_path / 'minigrad'} hides ")
     assert found.mend == f"Start Python in another folder; to use that one, run pip install -e {tmp_path}"
 
 
 def test_no_installation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ownership, "owners", list)
-    assert named("installed as").state == NOTE
+    assert named("minigrad", "installed as").state == NOTE
 
 
 @pytest.mark.parametrize(
@@ -271,19 +273,19 @@ def test_a_processor_that_the_system_does_not_describe(tmp_path: Path) -> None:
 
 def test_a_quota_below_the_cores_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "cores", lambda: machine.Cores(64, 32, 1.5))
-    found = named("cores")
+    found = named("machine", "cores")
     assert (
         found.state == NOTE and found.value == "2 of 64 for this process: 32 to run on, and a control group that pays for 1.5"
     )
     assert found.mend.endswith("set OMP_NUM_THREADS=2 and OPENBLAS_NUM_THREADS=2")
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         monkeypatch.setenv(name, "2")
-    assert named("cores").state == OK
+    assert named("machine", "cores").state == OK
 
 
 def test_little_memory_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "memory", lambda: machine.Memory(16_000_000_000, 8_000_000_000, 500_000_000))
-    found = named("memory")
+    found = named("machine", "memory")
     assert found.state == NOTE
     assert found.value == "16.0 GB, 8.0 GB free, this process's control group may have 500.0 MB"
 
@@ -292,12 +294,14 @@ def test_little_memory_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_blas(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert named("BLAS") == Finding("libraries", "BLAS", "openblas 0.3.30 for Haswell, 1 threads")
+    assert named("libraries", "BLAS") == Finding("libraries", "BLAS", "openblas 0.3.30 for Haswell, 1 threads")
     monkeypatch.setattr(threadpoolctl, "threadpool_info", lambda: [{"user_api": "openmp"}])
-    assert named("BLAS").state == NOTE and named("BLAS").value.startswith("none that threadpoolctl knows")
+    assert named("libraries", "BLAS").state == NOTE and named("libraries", "BLAS").value.startswith(
+        "none that threadpoolctl knows"
+    )
     many = {"user_api": "blas", "internal_api": "mkl", "version": None, "num_threads": 512}
     monkeypatch.setattr(threadpoolctl, "threadpool_info", lambda: [many])
-    found = named("BLAS")
+    found = named("libraries", "BLAS")
     assert found.state == NOTE and found.value == "mkl of an unknown version, 512 threads"
     assert found.mend.startswith("Set MKL_NUM_THREADS=")
 
@@ -323,7 +327,7 @@ REQUIRES = ["numpy>=2.1", "rich>=13.9", 'h5py>=3.12; extra == "hdf5"', 'torch==2
 def test_libraries(name: str, version: str | None, finding: tuple[str, str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.metadata, "requires", lambda _: REQUIRES)
     monkeypatch.setattr(checkup, "_version", lambda _: version)
-    assert named(name) == Finding("libraries", name, *finding)
+    assert named("libraries", name) == Finding("libraries", name, *finding)
 
 
 # ---------------------------------------------------------------------- device, settings, kernels
@@ -353,7 +357,7 @@ def test_settings(variable: str, value: str, name: str, state: str, monkeypatch:
 
 
 def test_kernels() -> None:
-    assert named("conv2d").value == "im2col (used), reference"
+    assert named("kernels", "conv2d").value == "im2col (used), reference"
 
 
 def test_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -363,11 +367,11 @@ def test_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(device, "module_for", module_for)
     monkeypatch.setattr(checkup, "_has_driver", lambda: False)
-    assert named("GPU") == Finding("device", "GPU", "not used: no CuPy in this Python")
+    assert named("device", "GPU") == Finding("device", "GPU", "not used: no CuPy in this Python")
     monkeypatch.setattr(checkup, "_has_driver", lambda: True)
-    assert named("GPU").state == NOTE and "minigrad-engine[cuda12]" in named("GPU").mend
+    assert named("device", "GPU").state == NOTE and "minigrad-engine[cuda12]" in named("device", "GPU").mend
     monkeypatch.setenv("MINIGRAD_DEVICE", "cuda:1")
-    found = named("default", "device")
+    found = named("device", "default")
     assert found.state == PROBLEM and found.value == "cuda:1, and no CuPy in this Python was found"
 
 
@@ -376,23 +380,23 @@ def test_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
         getDeviceCount=lambda: 1, getDeviceProperties=lambda index: {"name": b"Fast GPU", "totalGlobalMem": 80_000_000_000}
     )
     monkeypatch.setattr(device, "module_for", lambda where: SimpleNamespace(cuda=SimpleNamespace(runtime=runtime)))
-    assert named("cuda:0") == Finding("device", "cuda:0", "Fast GPU, 80.0 GB")
+    assert named("device", "cuda:0") == Finding("device", "cuda:0", "Fast GPU, 80.0 GB")
 
 
 # ---------------------------------------------------------------------- data
 
 
 def test_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert named("cache").value == f"{tmp_path / 'cache'}: to be made when it is needed"
+    assert named("data", "cache").value == f"{tmp_path / 'cache'}: to be made when it is needed"
     assert not (tmp_path / "cache").exists()
     tree(tmp_path, {"cache/x/y": "12345"})
-    assert named("cache").value == f"{tmp_path / 'cache'}: 5 bytes, can be written"
+    assert named("data", "cache").value == f"{tmp_path / 'cache'}: 5 bytes, can be written"
 
     def refuse(**options: object) -> None:
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
-    found = named("cache")
+    found = named("data", "cache")
     assert found.state == PROBLEM and found.value == f"{tmp_path / 'cache'}: cannot be written (Permission denied)"
     assert "MINIGRAD_CACHE" in found.mend
 
@@ -400,17 +404,17 @@ def test_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_file_where_the_cache_should_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tree(tmp_path, {"file": ""})
     monkeypatch.setenv("MINIGRAD_CACHE", str(tmp_path / "file" / "cache"))
-    assert named("cache").state == PROBLEM and "Not a directory" in named("cache").value
+    assert named("data", "cache").state == PROBLEM and "Not a directory" in named("data", "cache").value
 
 
 def test_a_disk_that_is_nearly_full(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkup, "LITTLE_SPACE", 10**18)
-    assert named("disk").state == NOTE
+    assert named("data", "disk").state == NOTE
 
 
 def test_data_sets_and_the_network(tmp_path: Path) -> None:
-    assert named("cifar10").value.endswith("to fetch (minigrad data get cifar10)")
-    assert "cifar10" in named("network").value
+    assert named("data", "cifar10").value.endswith("to fetch (minigrad data get cifar10)")
+    assert "cifar10" in named("data", "network").value
 
 
 # ---------------------------------------------------------------------- how it looks
@@ -445,5 +449,5 @@ def test_the_report_in_ascii_and_through_a_pipe() -> None:
 def test_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     file = io.TextIOWrapper(io.BytesIO(), "ascii")
     monkeypatch.setattr(sys, "stdout", file)
-    assert named("output").state == NOTE
-    assert named("output").value == "standard output: not a terminal, ascii, no colours"
+    assert named("terminal", "output").state == NOTE
+    assert named("terminal", "output").value == "standard output: not a terminal, ascii, no colours"
