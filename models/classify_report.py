@@ -5,7 +5,7 @@ from __future__ import annotations
 from minigrad.data import LabelledImages
 from minigrad.models.classifier import Judgement
 from minigrad.train.page import Page
-from minigrad.train.pictures import confusion, image_png
+from minigrad.train.pictures import confused, confusion, image_png
 
 
 def add_judgement(page: Page, judgement: Judgement, images: LabelledImages, part: str) -> None:
@@ -18,8 +18,7 @@ def add_judgement(page: Page, judgement: Judgement, images: LabelledImages, part
         part: what they are: ``"test"`` or ``"held-out"``.
     """
     right = int((judgement.answers == judgement.labels).sum())
-    page.section("Result")
-    page.text(f"{right:,} of {len(images):,} {part} images are told right: {judgement.accuracy:.2%}.")
+    page.headline({f"{part} accuracy": f"{judgement.accuracy:.2%}", "told right": f"{right:,} of {len(images):,}"})
     if part == "held-out":
         page.text(
             "These images were not learned from, but the best state was chosen by them, which flatters it a little. "
@@ -31,6 +30,9 @@ def add_judgement(page: Page, judgement: Judgement, images: LabelledImages, part
         caption="Rows: what it is. Columns: what it was taken for.",
         alt="confusion matrix",
     )
+    mistakes = confused(judgement.counts, judgement.classes)
+    if mistakes:
+        page.table(("what it is", "taken for", "images", "share"), [(a, b, n, f"{share:.1%}") for a, b, n, share in mistakes])
     page.section("Class by class")
     header = ("class", "images", "precision", "recall", "F1")
     page.table(header, [(name, n, f"{p:.3f}", f"{r:.3f}", f"{f:.3f}") for name, n, p, r, f in judgement.per_class()])

@@ -18,8 +18,8 @@ def section(page: Any, folder: Path, seed: int) -> None:
     from minigrad.cli.reading import reading
     from minigrad.models.classify import Classify, ClassifySettings
     from minigrad.train.loop import fit
-    from minigrad.train.pictures import confusion, curves, image_png
-    from minigrad.train.report import series
+    from minigrad.train.pictures import confusion, image_png
+    from minigrad.train.report import history
     from minigrad.train.runs import Run
 
     run = Run(folder)
@@ -39,7 +39,7 @@ def section(page: Any, folder: Path, seed: int) -> None:
     page.section(
         "Handwritten digits", f"A convolutional network that learned from {len(task.data.train):,} images of MNIST-5k. {words}"
     )
-    page.picture(curves(series(list(run.metrics.rows()), "epoch")), caption="The training", alt="loss and accuracy by epoch")
+    page.picture(history(task, list(run.metrics.rows())), caption="The training, step by step", alt="loss and accuracy")
     page.picture(
         confusion(judgement.counts, judgement.classes),
         caption="Rows: what it is. Columns: what it was taken for.",
@@ -52,11 +52,11 @@ def section(page: Any, folder: Path, seed: int) -> None:
     page.gallery(_answers(judgement, test, judgement.hardest(12), image_png))
 
 
-def _answers(judgement: Any, images: Any, chosen: np.ndarray, png: Any) -> list[tuple[bytes, str]]:
+def _answers(judgement: Any, images: Any, chosen: np.ndarray, png: Any) -> list[tuple[bytes, str, bool]]:
     shown = []
     for index, pixels in zip(chosen, images.pixels(chosen), strict=True):
         answer = int(judgement.answers[index])
         said, true = judgement.classes[answer], judgement.classes[judgement.labels[index]]
-        verdict = "right" if said == true else f"it is a {true}"
-        shown.append((png(pixels), f"{said} ({judgement.probabilities[index, answer]:.0%}), {verdict}"))
+        words = f"{said} ({judgement.probabilities[index, answer]:.0%})" + ("" if said == true else f", it is a {true}")
+        shown.append((png(pixels), words, said == true))
     return shown

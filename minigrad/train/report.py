@@ -42,10 +42,23 @@ def write(task: Task, run: Run) -> None:
     page = Page(f"{task.name}: {run.path.resolve().name}", subtitle=_subtitle(task, rows, times))
     task.report(page)
     page.section("How it went")
-    page.picture(curves(series(rows, "step")), caption="Over the steps of the training", alt="curves of the training")
+    page.picture(history(task, rows), caption="Over the steps of the training", alt="curves of the training")
     page.section("Settings")
     page.facts({name: "auto" if value is None else value for name, value in task.settings.to_dict().items()})
     page.write(run.report)
+
+
+def history(task: Task, rows: list[dict[str, Any]]) -> str:
+    """The curves of a training, with the best point of what it aims at marked, for ``Page.picture``.
+
+    Args:
+        task: what was trained.
+        rows: the rows of its ``metrics.jsonl``.
+    """
+    goal, direction = task.goal
+    panels = series(rows, "step")
+    best = {goal: "highest" if direction == "max" else "lowest"} if "val" in panels.get(goal, {}) else {}
+    return curves(panels, x="step", best=best)
 
 
 def _subtitle(task: Task, rows: list[dict[str, Any]], times: list[dict[str, Any]]) -> str:
