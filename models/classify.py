@@ -96,6 +96,7 @@ class Classify(Task):
     name = "classify"
     unit = "images"
     goal = ("accuracy", "max")
+    tie = ("loss", "min")
     Settings = ClassifySettings
     settings: ClassifySettings
 

@@ -15,6 +15,15 @@ def say(text: str) -> None:
     show("\n".join(wrap(clean(line, console), room(console), indent=2) for line in text.split("\n")), console)
 
 
+def say_command(command: str, *, stderr: bool = False) -> None:
+    """Write a command to be copied: on a line of its own, which is broken nowhere."""
+    from minigrad.cli.terminal import clean, show
+    from minigrad.train.text import open_console
+
+    console = open_console(stderr=stderr)
+    show(f"  {clean(command, console)}", console)
+
+
 def complain(text: str, kind: str = "error") -> None:
     """Write an error, a warning or a note."""
     from minigrad.cli.terminal import message, show

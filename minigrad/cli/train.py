@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,18 +13,33 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from minigrad.cli.output import say
+from minigrad.cli.output import complain, say, say_command
 from minigrad.cli.reading import reading
 from minigrad.cli.tasks import TASKS, commands, entry, task_class
 
-app = typer.Typer(help="Train a model on data of your own, or on a named set.", no_args_is_help=True)
+app = typer.Typer(
+    help="Train a model on data of your own, or on a named set.\n\nExample: minigrad train classify --data photos",
+    no_args_is_help=True,
+)
+LONGEST_NAME = 40  # letters of the data's name that a run folder's name takes
 
-Data = Annotated[str, typer.Option("--data", help="A named set (see minigrad data list), or a path.", show_default=False)]
-Out = Annotated[Path | None, typer.Option("--out", help="The run folder to make. [default: runs/TASK-DATA-1, -2, ...]")]
-Device = Annotated[str | None, typer.Option("--device", help="Where to compute: cpu, cuda or cuda:1.")]
+Data = Annotated[
+    str,
+    typer.Option("--data", metavar="NAME|PATH", help="A named set (see minigrad data list), or a path.", show_default=False),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="RUN", help="The run folder to make.", show_default="runs/TASK-DATA-1, or -2, ..."),
+]
+Device = Annotated[
+    str | None,
+    typer.Option(
+        "--device", metavar="DEVICE", help="Where to compute: cpu, cuda or cuda:1.", show_default="MINIGRAD_DEVICE or cpu"
+    ),
+]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; may be repeated.")]
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="A run folder.", show_default=False)]
-Json = Annotated[bool, typer.Option("--json", help="Write JSON for a program to read.")]
+Json = Annotated[bool, typer.Option("--json", metavar="", help="Write JSON for a program to read.")]
 
 
 def _add(name: str) -> None:
@@ -31,12 +49,12 @@ def _add(name: str) -> None:
         """A command whose help ends with the table of the task's settings, which are loaded only then."""
 
         def format_help(self, ctx: Any, formatter: Any) -> None:
+            from minigrad.cli.terminal import facts, show
+
             super().format_help(ctx, formatter)
-            say("Settings, to be changed by --set KEY=VALUE (auto: found from the data, and printed)\n")
+            say("Settings, as they are; --set KEY=VALUE changes them (auto: found from the data, and printed)\n")
             rows = task_class(name).Settings.table()
-            widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
-            for key, default, about in rows:
-                say(f"  {key:{widths[0]}}  {default:{widths[1]}}  {about}")
+            show(facts({f"{key}={default}": about for key, default, about in rows}))
 
     task = entry(name)
     help = f"Train {task.makes}.\n\nData: {task.data}.\n\nExample: {task.example}"
@@ -56,14 +74,13 @@ def train(name: str, data: str, out: Path | None, device: str | None, words: lis
 
     kind = task_class(name)
     settings = kind.Settings.parse(words)
-    given = Path(data)
-    path = out or free_name("runs", f"{name}-{given.resolve().name if given.exists() else data}")
-    run = Run(path)
+    run = Run(free_name("runs", f"{name}-{short_name(data)}") if out is None else out)
     run.check_new()
     with _on(device):
         with reading() as report:
             task = kind(data, settings, say, report)
         with run:
+            run.check_new()  # another process may have been faster
             _fit(task, run)
 
 
@@ -87,7 +104,9 @@ def resume(
 
 def evaluate(
     model: Model,
-    data: Annotated[str | None, typer.Option("--data", help="Other data than those it was trained on.")] = None,
+    data: Annotated[
+        str | None, typer.Option("--data", metavar="NAME|PATH", help="Other data than those it was trained on.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Measure a trained model: on the test part of its data, else on what was held out, or on other data.
@@ -97,6 +116,17 @@ def evaluate(
     from minigrad.train.runs import Run
 
     commands(Run(model).config()["task"]).evaluate(model, data, json)
+
+
+def short_name(data: str) -> str:
+    """What a run or a picture is called after its data: plain letters, digits, dots and dashes, and not too many.
+
+    Example:
+        >>> short_name("mnist5k"), short_name("/home/me/My photos!/"), short_name("/")
+        ('mnist5k', 'My-photos', 'data')
+    """
+    name = os.path.basename(os.path.abspath(os.path.expanduser(data)))
+    return re.sub(r"[^\w.]+", "-", name)[:LONGEST_NAME].strip("-.") or "data"
 
 
 @contextlib.contextmanager
@@ -112,12 +142,15 @@ def _fit(task: Any, run: Any) -> None:
     """Train, and say how it ended and what can be done now."""
     from minigrad.train.loop import fit
 
+    path = shlex.quote(str(run.path))
     say(f"run folder: {run.path}")
     outcome = fit(task, run)
     if outcome.status == "interrupted":
-        say(f"Stopped at step {outcome.step} of {task.total_steps}; all is saved. Go on by: minigrad resume {run.path}")
+        complain(f"stopped at step {outcome.step} of {task.total_steps}; all is saved. Go on by:", "note")
+        say_command(f"minigrad resume {path}", stderr=True)
         raise typer.Exit(128 + outcome.signal)
     best = f"best {task.goal[0]} {outcome.best:.4f} at step {outcome.best_step}"
     say(f"{outcome.status.capitalize()} after {outcome.step} steps; {best}.")
     say(f"The report: {run.report}")
-    say(f"To use it: {entry(task.name).use.format(run=run.path)}")
+    say("To use it:")
+    say_command(entry(task.name).use.format(run=path))

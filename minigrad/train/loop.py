@@ -34,6 +34,7 @@ class Place:
         units: examples (or what the task counts) learned from.
         evaluated: the step of the last evaluation.
         best: the best value of the task's goal so far, and ``best_step`` when that was.
+        rank: of the best, what is compared: the more the better, first of the goal, then of the tie.
         worse: evaluations in a row since then.
         rollbacks: how many there were.
         sums: the metrics since the last row, added up, each over the ``counts`` steps that gave it.
@@ -45,6 +46,7 @@ class Place:
     evaluated: int = 0
     best: float | None = None
     best_step: int = 0
+    rank: list[float] = field(default_factory=list)
     worse: int = 0
     rollbacks: int = 0
     sums: dict[str, Any] = field(default_factory=dict)
@@ -245,27 +247,28 @@ class _Loop:
         except Rollback as wish:
             self._roll_back(str(wish))
             return True
-        goal, direction = task.goal
+        goals = [task.goal, *([task.tie] if task.tie else [])]
         broken = [name for name, value in measured.items() if not math.isfinite(value)]
         if broken:
             got = f"{broken[0]} = {measured[broken[0]]} at step {place.step}"
             raise DivergedError("train", "evaluation", "finite numbers", got, "Lower the learning rate (--set lr=...)")
-        if goal not in measured:
-            raise RunError(
-                "train", task.name, f"a task whose evaluate gives its goal {goal!r}", ", ".join(measured) or "nothing"
-            )
+        for goal, _ in goals:
+            if goal not in measured:
+                expected = f"a task whose evaluate gives its goal {goal!r}"
+                raise RunError("train", task.name, expected, ", ".join(measured) or "nothing")
         self._row()
-        value = measured[goal]
-        better = place.best is None or (value > place.best if direction == "max" else value < place.best)
+        value = measured[task.goal[0]]
+        rank = [measured[goal] * (1 if way == "max" else -1) for goal, way in goals]
+        better = not place.rank or rank > place.rank
         place.evaluated, place.worse = place.step, 0 if better else place.worse + 1
         if better:
-            place.best, place.best_step = value, place.step
+            place.best, place.best_step, place.rank = value, place.step, rank
             with self.folder.explained("the best model"):
                 minigrad.save(dict(task.weights()), self.folder.model)
         self._append({**self._where(), **{f"val/{name}": number for name, number in measured.items()}})
         self._clock()
         self.say(self._line(measured, better))
-        self.shown.update({f"val {goal}": value})
+        self.shown.update({f"val {task.goal[0]}": value})
         self._save(*[ACCEPTED] * self.rolls_back, "")
         return False
 

@@ -54,6 +54,8 @@ class Task:
         name: the task word.
         unit: what progress counts.
         goal: the metric of ``evaluate`` by which the best state is chosen, and ``"max"`` or ``"min"``.
+        tie: another metric of ``evaluate``, and ``"max"`` or ``"min"``, that decides between states whose goal is equal: with
+            few images to judge by many are. ``None``: the first of them stays the best.
         settings: the settings, with nothing left open.
         total_steps: steps in all.
         evaluate_every: steps between evaluations; there is one at the end as well.
@@ -63,6 +65,7 @@ class Task:
     name: ClassVar[str] = "task"
     unit: ClassVar[str] = "examples"
     goal: ClassVar[tuple[str, str]] = ("loss", "min")
+    tie: ClassVar[tuple[str, str] | None] = None
     settings: Settings
     total_steps: int
     evaluate_every: int
