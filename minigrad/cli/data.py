@@ -93,11 +93,11 @@ def check(
     with reading("images") as progress:
         report: Report = check_data(path, progress)
         fixed: Aside | None = None
-        if fix and report.set_aside:
+        if fix:
             fixed = set_aside(path, report.set_aside)
-            report = check_data(path, progress)
+            report = check_data(path, progress) if fixed.moved else report
     if json:
-        moved = {"folder": fixed.folder, "moved": fixed.moved} if fixed is not None else None
+        moved = {"folder": fixed.folder, "moved": fixed.moved} if fixed is not None and fixed.moved else None
         say_json({**report.as_json(), "fixed": moved})
     else:
         _write([*_moves(fixed), *_head(report)])
@@ -131,7 +131,7 @@ def _write(lines: Iterable[Line], *, whole: bool = False) -> None:
 
 def _moves(fixed: Aside | None) -> Iterator[Line]:
     """What --fix did."""
-    if fixed is None:
+    if fixed is None or not fixed.moved:
         return
     yield Line(f"Moved {_files(len(fixed.moved))} to {fixed.folder}; fix-log.txt there says which and why:")
     yield from _first(fixed.moved)

@@ -1,7 +1,8 @@
-"""Moving files aside: nothing is deleted or overwritten, every move is on record, and a mend cut short can be done again.
+"""Moving files aside: nothing is deleted or overwritten, every move is on record, and a mend cut short is finished later.
 
-The record, ``fix-log.txt``, is written before the files are moved, so that no file is ever moved without one; a mend that was
-killed leaves records of moves that were not made, and the next one takes them out.
+What is to be moved is written to ``fix-plan.txt`` first, and to ``fix-log.txt`` when it was moved; then the plan goes. A plan
+that is found tells that a mend was cut short. It is carried out to its end, since what is left of the files would tell too
+little: of a picture under two labels that lost one of them, nobody would know any more.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from minigrad.data.decode import shown
 from minigrad.errors import ArgumentError, DataError, MinigradError
 from minigrad.interop.atomic import write_atomically
 
-LOG = "fix-log.txt"
+LOG, PLAN = "fix-log.txt", "fix-plan.txt"
 _SUFFIX = "-set-aside"
 _HEAD = """\
 # What `minigrad data check ... --fix` moved here from the folder beside, one file a line, between tabs:
@@ -56,7 +57,7 @@ def set_aside(path: Any, moves: Mapping[str, str]) -> Aside:
     """Move files out of a folder into ``PATH-set-aside`` beside it, and write down what was moved and why.
 
     Relative places stay; a file that would meet another of its name there gets ``(2)`` behind its own. What has gone from
-    ``path`` in the meantime is passed over. Called again after it was cut short, it does the rest.
+    ``path`` in the meantime is passed over. Called again after it was cut short, it does the rest of that, too.
 
     Args:
         path: the folder.
@@ -80,27 +81,32 @@ def set_aside(path: Any, moves: Mapping[str, str]) -> Aside:
     if os.path.dirname(top) == top:
         raise ArgumentError("data check", "--fix", "a folder with room for another beside it", shown(top))
     for name in moves:
-        if os.path.isabs(name) or ".." in name.split("/"):
+        if not _is_inside(name):
             raise ArgumentError("data check", "--fix", f"files in {shown(top)}", shown(name))
-    present = {name: why for name, why in moves.items() if os.path.lexists(os.path.join(top, name))}
-    if not present:
-        return Aside(folder, {})
-    log = os.path.join(folder, LOG)
+    plan, log = os.path.join(folder, PLAN), os.path.join(folder, LOG)
     moved: dict[str, str] = {}
-    with _explained(path, folder, moved, len(present)):
+    with _explained(path, folder, moved, len(moves)):
+        found = _read(plan)
+        made = [record for record in found if _was_made(record, top, folder)]
+        wanted = {record.source: record.why for record in found if record not in made} | dict(moves)
+        present = {name: why for name, why in wanted.items() if os.path.lexists(os.path.join(top, name))}
+        if not present and not found:
+            return Aside(folder, moved)
         os.makedirs(folder, exist_ok=True)
-        before = [record for record in _read(log) if _was_made(record, top, folder)]
-        taken: set[str] = {LOG}
+        taken = {LOG, PLAN}
         planned = [_Record(name, _free(name, top, folder, taken), why) for name, why in present.items()]
-        _write(log, [*before, *planned])
+        _write(plan, [*made, *planned])
         try:
             for record in planned:
                 _move(os.path.join(top, record.source), os.path.join(folder, record.target))
                 moved[record.source] = record.target
+                made.append(record)
         except BaseException:
-            with contextlib.suppress(MinigradError, OSError):  # a log with too much in it does no harm
-                _write(log, [*before, *(record for record in planned if record.source in moved)])
+            with contextlib.suppress(MinigradError, OSError):  # the plan tells it too
+                _add_to_log(log, made)
             raise
+        _add_to_log(log, made)
+        os.unlink(plan)
     return Aside(folder, moved)
 
 
@@ -187,24 +193,36 @@ def _move_without_links(source: str, target: str) -> None:
 
 
 def _was_made(record: _Record, top: str, folder: str) -> bool:
-    """Whether a recorded move was made: if not, the file still lies where it was, and not here."""
-    here, there = os.path.join(folder, record.target), os.path.join(top, record.source)
-    return os.path.lexists(here) or not os.path.lexists(there)
+    """Whether a planned move was made, both halves of it."""
+    return os.path.lexists(os.path.join(folder, record.target)) and not os.path.lexists(os.path.join(top, record.source))
 
 
-def _write(log: str, records: Sequence[_Record]) -> None:
+def _add_to_log(log: str, made: Sequence[_Record]) -> None:
+    before = _read(log)
+    new = [record for record in made if record not in before]
+    if new:
+        _write(log, [*before, *new])
+
+
+def _write(path: str, records: Sequence[_Record]) -> None:
     lines = ["\t".join(_quoted(part) for part in record) + "\n" for record in records]
-    write_atomically("data check", log, (_HEAD + "".join(lines)).encode())
+    write_atomically("data check", path, (_HEAD + "".join(lines)).encode())
 
 
-def _read(log: str) -> list[_Record]:
-    """The log's records; a line that is none of ours is passed over."""
+def _read(path: str) -> list[_Record]:
+    """The records of the log or the plan; a line that is none of ours is passed over."""
     try:
-        with open(log, encoding="utf-8", errors="replace", newline="\n") as file:
+        with open(path, encoding="utf-8", errors="replace", newline="\n") as file:
             lines = [line.rstrip("\n").split("\t") for line in file if not line.startswith("#")]
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
-    return [_Record(*map(_unquoted, parts)) for parts in lines if len(parts) == len(_Record._fields)]
+    records = [_Record(*map(_unquoted, parts)) for parts in lines if len(parts) == len(_Record._fields)]
+    return [record for record in records if _is_inside(record.source) and _is_inside(record.target)]
+
+
+def _is_inside(name: str) -> bool:
+    """Whether a relative place stays in its folder."""
+    return not (os.path.isabs(name) or os.path.splitdrive(name)[0] or ".." in name.split("/") or "\0" in name)
 
 
 def _quoted(text: str) -> str:
