@@ -62,3 +62,21 @@ def test_a_failing_block_is_told_with_its_line(tmp_path: Path) -> None:
 def test_shell_blocks_for_ci_are_marked() -> None:
     first, second = readme.blocks(f"{readme.CI}\n```sh\nls\n```\n\n```sh\npwd\n```\n")
     assert (first.ci, second.ci) == (True, False)
+
+
+def test_commands_exist() -> None:
+    from typer.main import get_command
+
+    from minigrad.cli.app import app
+
+    commands = get_command(app)
+    typed = [line.split("#")[0].split() for block in BLOCKS if block.language == "sh" for line in block.code.splitlines()]
+    asked = [words[1:] for words in typed if words[:1] == ["minigrad"]]
+    assert {"demo", "train", "classify", "eval", "data", "doctor"} <= {words[0] for words in asked}
+    for words in asked:
+        command = commands
+        while words and words[0] in getattr(command, "commands", {}):
+            command = command.commands[words.pop(0)]
+        assert not getattr(command, "commands", None), f"{words}: no such command"
+        known = {option for parameter in command.params for option in parameter.opts}
+        assert {word for word in words if word.startswith("--")} <= known, words
