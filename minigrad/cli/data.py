@@ -33,6 +33,7 @@ def list_sets(json: Json = False) -> None:
     Example: minigrad data list
     """
     from minigrad.cli.output import say_json
+    from minigrad.cli.terminal import byte_size
     from minigrad.data.sources import overview
 
     sets = overview()
@@ -42,8 +43,8 @@ def list_sets(json: Json = False) -> None:
     for record in sets:
         state = _STATES.get(record.state, "to be fetched")
         if 0 < record.to_fetch < record.size:
-            state += f", {_megabytes(record.to_fetch)} of it"
-        head = Line(f"{record.name}: {_megabytes(record.size)}, {state}")
+            state += f", {byte_size(record.to_fetch)} of it"
+        head = Line(f"{record.name}: {byte_size(record.size)}, {state}")
         _write([head, Line(f"{record.about}.", 2, 0), Line(f"Licence: {record.licence}.", 2, 0)])
 
 
@@ -197,7 +198,3 @@ def _first(items: Iterable[str]) -> Iterator[Line]:
 
 def _files(number: int) -> str:
     return f"{number:,} file{'' if number == 1 else 's'}"
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:.1f} MB" if size >= 50_000 else f"{size / 1e3:.1f} kB"
