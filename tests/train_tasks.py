@@ -5,6 +5,7 @@ As a script, in a process of its own::
     python -m tests.train_tasks train FOLDER [key=value ...]    train, telling what is said
     python -m tests.train_tasks kill FOLDER SEED KILLS          kill it at random moments
     python -m tests.train_tasks inject FOLDER                   kill it at each step of each write
+    python -m tests.train_tasks limited FOLDER BYTES [...]      train where no file may be larger
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from typing import Any
 import minigrad
 from minigrad import Tensor, nn
 from minigrad.data import DataLoader, TensorDataset
+from minigrad.errors import RunError
 from minigrad.interop import atomic
 from minigrad.nn import functional as F
 from minigrad.train import (
@@ -201,7 +203,7 @@ def silent(text: str) -> None:
 
 def train(folder: Path, task: Task, say: Callable[[str], None] = silent) -> Outcome:
     """Train in a folder, to the end or to what stops it. The page of the run is left out: it has tests of its own."""
-    kept, report.write = report.write, lambda task, run: run.report.write_text("the page")
+    kept, report.write = report.write, lambda task, run: atomic.write_atomically("report", run.report, b"the page")
     try:
         with Run(folder) as run:
             return fit(task, run, say=say)
@@ -321,7 +323,7 @@ def ended(child: int) -> bool:
 # ---------------------------------------------------------------------- as a script
 
 LARGE = DuelSettings(save_every=0, ballast=200_000, workers=1, roll_back="14")  # each step writes, and that takes its time
-SHORT = DuelSettings(steps=6, evaluate_every=3, roll_back="6")
+SHORT = DuelSettings(steps=4, evaluate_every=2, log_every=2, roll_back="4")
 
 
 def kill(folder: Path, seed: int, kills: int) -> None:
@@ -360,12 +362,27 @@ def inject(folder: Path) -> None:
         ended(fork(lambda place=place: train(place, Duel(SHORT)) and None))  # type: ignore[misc]
 
 
+def limited(folder: Path, size: int, words: Iterable[str]) -> None:
+    """Train where no file may become larger than ``size`` bytes."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+    try:
+        train(folder, Duel(DuelSettings.parse(words)))
+    except RunError as error:
+        print(json.dumps({"error": str(error)}))
+    else:
+        print(json.dumps({"error": ""}))
+
+
 def main(command: str, folder: str, *words: str) -> None:
     path = Path(folder)
     if command == "kill":
         kill(path, *map(int, words))
     elif command == "inject":
         inject(path)
+    elif command == "limited":
+        limited(path, int(words[0]), words[1:])
     else:
         signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's & may have switched off
         outcome = train(path, Duel(DuelSettings.parse(words)), say=lambda text: print(text, flush=True))
