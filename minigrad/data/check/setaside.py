@@ -70,7 +70,7 @@ def set_aside(path: Any, moves: Mapping[str, str]) -> Aside:
 
     Example:
         >>> os.makedirs("pets/cat")
-        >>> _ = open("pets/cat/1.jpg", "w").write("no image")
+        >>> write_atomically("example", "pets/cat/1.jpg", b"no image")
         >>> set_aside("pets", {"cat/1.jpg": "undecodable"}).moved
         {'cat/1.jpg': 'cat/1.jpg'}
         >>> sorted(os.listdir("pets-set-aside"))
