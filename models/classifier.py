@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -13,11 +14,16 @@ from minigrad import nn
 from minigrad.data import DataLoader, LabelledImages
 from minigrad.data.augment import Augmented
 from minigrad.data.decode import read_image
-from minigrad.errors import MinigradError, RunError
+from minigrad.errors import MinigradError, RunError, StateError
 from minigrad.models.cnn import build
+from minigrad.models.cost import parameters
 from minigrad.train import Run
+from minigrad.train.watch import not_finite
 
-BATCH = 256  # images that are judged at once
+BATCH = 256  # images that are judged at once, at most,
+PIXELS = 1 << 22  # and pixels of them
+LARGEST = 4096  # pixels a side, and more classes than this are a damaged config: nothing is made of that size unseen
+MOST_CLASSES = 1_000_000
 
 
 class Card(NamedTuple):
@@ -50,15 +56,25 @@ class Card(NamedTuple):
             RunError: it is none.
         """
         try:
-            channels, height, width = map(int, content["shape"])
-            classes = tuple(map(str, content["classes"]))
-            mean, std = tuple(map(float, content["mean"])), tuple(map(float, content["std"]))
-            if len(classes) < 2 or not len(mean) == len(std) == channels or min(std) <= 0:
-                raise ValueError
-            return cls(str(content["network"]), dict(content["options"]), (channels, height, width), classes, mean, std)
-        except (KeyError, TypeError, ValueError) as error:
-            got = "a config.json without it, or damaged"
-            raise RunError("classify", where, "what the network is, as minigrad train classify writes it", got) from error
+            channels, height, width = content["shape"]
+            classes, mean, std = (tuple(content[name]) for name in ("classes", "mean", "std"))
+            options = dict(content["options"])
+            whole = [channels, height, width, *options.values()]
+            sound = (
+                all(type(number) in (int, float, bool) and math.isfinite(number) for number in (*whole, *mean, *std))
+                and all(type(side) is int and 1 <= side <= LARGEST for side in (height, width))
+                and channels in (1, 3)
+                and len(mean) == len(std) == channels
+                and min(std) > 0
+                and 2 <= len(classes) <= MOST_CLASSES
+                and all(isinstance(name, str) for name in (*classes, *options, content["network"]))
+            )
+        except (KeyError, TypeError, ValueError):
+            sound = False
+        if not sound:
+            expected, got = "what the network is, as minigrad train classify writes it", "nothing of that kind, or damaged"
+            raise RunError("classify", where, expected, got, "Put back a copy of config.json, or train anew")
+        return cls(content["network"], options, (channels, height, width), classes, mean, std)
 
 
 class Classifier:
@@ -93,14 +109,19 @@ class Classifier:
             raise RunError("classify", model, "a run of the task classify", f"one of the task {config['task']}")
         card = Card.of(config.get("model"), model)
         weights = run.weights()
+        remedy = "Put back the files that belong together, or train anew"
         try:
+            there = sum(tensor.numel() for tensor in weights.values())
+            needed = parameters(card.network, card.shape, len(card.classes), **card.options)
+            if needed > there:  # before memory is taken for them
+                raise StateError("load", "weights", f"{needed:,} numbers, as the config.json has it", f"{there:,}")
             network = card.build()
             network.load_state_dict(weights)
-        except MinigradError as error:
+        except (MinigradError, AttributeError, TypeError) as error:
             expected = "weights and a config.json of one network"
-            raise RunError(
-                "classify", str(run.model), expected, str(error), "Put back the files that belong together"
-            ) from error
+            raise RunError("classify", str(run.model), expected, f"others ({error})".replace(".)", ")"), remedy) from error
+        if broken := not_finite(weights):
+            raise RunError("classify", str(run.model), "finite weights", f"nan or inf in {min(broken)}", remedy)
         return cls(card, network)
 
     def read(self, path: Any) -> np.ndarray:
@@ -116,18 +137,19 @@ class Classifier:
         labels = np.zeros(len(images), np.int64)
         with minigrad.no_grad():
             batches = self.batches(LabelledImages(images, labels, self.card.classes))
-            return np.concatenate([F.softmax(self._logits(x), dim=1).numpy() for x, *_ in batches])
+            return np.concatenate([F.softmax(self._logits(x), dim=1).cpu().numpy() for x, *_ in batches])
 
     def batches(self, images: LabelledImages) -> DataLoader:
         """Labelled images in the order that they have, as the network takes them."""
         scaled = Augmented(images, 0, mean=self.card.mean, std=self.card.std)
-        return DataLoader(scaled, batch_size=BATCH, num_workers=1)
+        _, height, width = self.card.shape
+        return DataLoader(scaled, batch_size=min(BATCH, max(1, PIXELS // (height * width))), num_workers=1)
 
     def _logits(self, x: minigrad.Tensor) -> minigrad.Tensor:
         was = self.network.training
         self.network.eval()
         try:
-            return self.network(x)
+            return self.network(x.to(device_of(self.network)))
         finally:
             self.network.train(was)
 
@@ -143,9 +165,19 @@ class Classifier:
         with minigrad.no_grad():
             for x, y, _ in track(self.batches(images)):
                 logits = self._logits(x)
-                total += F.cross_entropy(logits, y, reduction="sum").item()
-                found.append(F.softmax(logits, dim=1).numpy())
+                total += F.cross_entropy(logits, y.to(logits.device), reduction="sum").item()
+                found.append(F.softmax(logits, dim=1).cpu().numpy())
         return Judgement(self.card.classes, images.labels, np.concatenate(found), total / len(images))
+
+
+def device_of(network: nn.Module) -> minigrad.device:
+    """Where a network's weights are.
+
+    Example:
+        >>> device_of(nn.Linear(1, 1))
+        device(type='cpu')
+    """
+    return next(network.parameters()).device
 
 
 class Judgement(NamedTuple):
@@ -186,8 +218,10 @@ class Judgement(NamedTuple):
             >>> Judgement(["a", "b"], np.array([0, 0, 1]), np.array([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]]), 0.0).per_class()
             [('a', 2, 1.0, 0.5, 0.6666666666666666), ('b', 1, 0.5, 1.0, 0.6666666666666666)]
         """
-        counts = self.counts
-        right, true, said = counts.diagonal(), counts.sum(axis=1), counts.sum(axis=0)
+        answers, size = self.answers, len(self.classes)
+        right, true, said = (
+            np.bincount(found, minlength=size) for found in (answers[answers == self.labels], self.labels, answers)
+        )
         recall, precision = right / np.maximum(true, 1), right / np.maximum(said, 1)
         both = precision + recall
         f1 = 2 * precision * recall / np.where(both == 0, 1, both)

@@ -21,16 +21,19 @@ import minigrad.nn.functional as F
 from minigrad import Tensor, nn, optim
 from minigrad.data import ClassificationData, DataLoader, LabelledImages
 from minigrad.data.augment import Augmented
+from minigrad.data.catalogue import DATASETS
 from minigrad.data.labelled import open_images
 from minigrad.data.mirror import mirror_is_safe
-from minigrad.errors import ArgumentError, DataError
-from minigrad.models.classifier import Card, Classifier, Judgement
+from minigrad.errors import ArgumentError, DataError, RunError
+from minigrad.models.classifier import Card, Classifier, Judgement, device_of
 from minigrad.models.cnn import NETWORKS
+from minigrad.models.cost import COPIES, activations, check_memory, multiplications, parameters
 from minigrad.train import Descent, Settings, Step, Task, Track, ema, parts, setting
 
 WORK = 1.2e12  # multiplications that the forward passes of a training may take where nothing is said: some minutes on two cores
 PASSES = (8, 60)  # through the data, at least and at most
 LOOKS = 30  # evaluations, at most
+SMALLEST = 4  # pixels a side of images: the least that the networks take
 MEASURED = 10_000  # images from which mean and deviation of the pixels are taken
 
 
@@ -107,7 +110,7 @@ class Classify(Task):
         say: Callable[[str], None] = lambda text: None,
         progress: Callable[[str, int, int], None] | None = None,
     ) -> None:
-        self.source = os.path.abspath(data) if os.path.exists(data) else data
+        self.source = data if data in DATASETS else os.path.abspath(os.path.expanduser(data))
         settings = settings.decide(**RECIPES.get(data, {}))
         self.data: ClassificationData = open_images(
             data, image_size=settings.image_size, channels=settings.channels, holdout=settings.holdout, seed=settings.seed,
@@ -117,9 +120,14 @@ class Classify(Task):
             say(line)
         train = self.data.train
         channels, height, width = train.shape
+        if min(height, width) < SMALLEST:
+            expected, got = f"images of at least {SMALLEST} pixels a side", f"{width}x{height} (width x height)"
+            raise DataError("data", data, expected, got, "Have them enlarged: --set image_size=32")
         settings = self._network_settings(settings, train)
-        minigrad.manual_seed(settings.seed)
         self.card = Card(settings.network, self._options(settings), train.shape, train.classes, *statistics(train))
+        count = parameters(self.card.network, train.shape, len(train.classes), **self.card.options)
+        check_memory(COPIES * count, f"a network of {count:,} parameters")
+        minigrad.manual_seed(settings.seed)
         network = self.card.build()
         self.settings = settings = self._training_settings(settings, train, network, say)
         augmented = Augmented(
@@ -127,6 +135,8 @@ class Classify(Task):
             flip=0.5 if settings.flip else 0.0, cutout=settings.cutout, colour=settings.colour, mixup=settings.mixup,
         )  # fmt: skip
         batch = min(settings.batch_size or 1, len(train))
+        at_once = -(-batch // settings.accumulate)
+        check_memory(at_once * activations(network, train.shape), f"a step with {at_once:,} images at once")
         order = minigrad.Generator().manual_seed(settings.seed)
         self.loader = DataLoader(
             augmented, batch_size=batch, shuffle=True, drop_last=True, generator=order, num_workers=settings.prefetch
@@ -135,7 +145,6 @@ class Classify(Task):
         self.total_steps = (settings.epochs or 1) * self.steps_per_epoch
         self.evaluate_every = -(-(settings.epochs or 1) // LOOKS) * self.steps_per_epoch
         self.descent = self._descent(network)
-        count = sum(p.numel() for p in network.parameters())
         colours = "grey" if channels == 1 else "colour"
         say(f"network: {settings.network} with {count:,} parameters, for {colours} images of {height}x{width}")
         say(
@@ -148,8 +157,10 @@ class Classify(Task):
 
         Raises:
             DataError: its data have changed, or are gone.
+            RunError: the config is damaged.
         """
-        task = cls(config["data"], ClassifySettings.of(config["settings"]), say, progress)
+        data, settings = recipe(config)
+        task = cls(data, settings, say, progress)
         check_same(task.data, config)
         return task
 
@@ -158,7 +169,7 @@ class Classify(Task):
     @staticmethod
     def _options(settings: ClassifySettings) -> dict[str, Any]:
         """The options of the network, those that it has."""
-        options = {"width": settings.width}
+        options: dict[str, Any] = {"width": settings.width}
         if settings.network == "cnn":
             options |= {"hidden": settings.hidden, "dropout": settings.dropout}
         return {name: value for name, value in options.items() if value is not None}
@@ -226,6 +237,7 @@ class Classify(Task):
         """One step down the cross-entropy."""
         images, targets, _ = batch
         network = self.descent.module.train()
+        images, targets = (tensor.to(device_of(network)) for tensor in (images, targets))
         right: list[Tensor] = []
 
         def losses() -> Iterator[Tensor]:
@@ -276,6 +288,23 @@ class Classify(Task):
             page.text(line)
 
 
+def recipe(config: Mapping[str, Any]) -> tuple[str, ClassifySettings]:
+    """The data and the settings in a run's config.
+
+    Raises:
+        RunError: they are not there, or are damaged.
+    """
+    data, settings = config.get("data"), config.get("settings")
+    try:
+        if not isinstance(data, str) or not isinstance(config.get("data_digest"), str) or not isinstance(settings, dict):
+            raise ValueError("an entry is missing")
+        return data, ClassifySettings.of(settings)
+    except ValueError as error:  # an ArgumentError too
+        expected = "data, data_digest and settings, as minigrad train classify writes them"
+        remedy = "Put back a copy of the file, or train anew"
+        raise RunError("classify", "config.json", expected, f"others ({error})", remedy) from error
+
+
 def check_same(data: ClassificationData, config: Mapping[str, Any]) -> None:
     """See that data are those that a run began with.
 
@@ -300,18 +329,19 @@ def labelled(config: Mapping[str, Any], data: str | None, progress: Any = None) 
 
     Raises:
         DataError: the data cannot be had, or have classes that the classifier does not know.
+        RunError: the config is damaged.
     """
-    card = Card.of(config["model"], "config.json")
-    settings = ClassifySettings.of(config["settings"])
+    card = Card.of(config.get("model"), "config.json")
+    own, settings = recipe(config)
     if data is None:
         found = open_images(
-            config["data"], image_size=card.shape[1:], channels=card.shape[0], holdout=settings.holdout, seed=settings.seed,
+            own, image_size=card.shape[1:], channels=card.shape[0], holdout=settings.holdout, seed=settings.seed,
             progress=progress,
         )  # fmt: skip
         check_same(found, config)
         if found.test is not None:
-            return found.test, f"test part of {config['data']}"
-        return found.validation, f"held-out part of {config['data']}"
+            return found.test, f"test part of {own}"
+        return found.validation, f"held-out part of {own}"
     from minigrad.data.labelled import open_labelled
 
     return open_labelled(data, card.shape, card.classes, progress=progress), data
@@ -336,27 +366,3 @@ def statistics(images: LabelledImages) -> tuple[tuple[float, ...], tuple[float, 
     mean = total / count
     deviation = np.sqrt(np.maximum(squares / count - mean**2, (1 / 255) ** 2))  # images of one colour have none
     return tuple(round(float(m), 6) for m in mean), tuple(round(float(d), 6) for d in deviation)
-
-
-def multiplications(network: nn.Module, shape: tuple[int, int, int]) -> int:
-    """How many multiplications the convolutions and linear layers of a network take for one image.
-
-    Example:
-        >>> multiplications(nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.Flatten(), nn.Linear(32, 10)), (1, 4, 4))
-        608
-    """
-    counts: list[int] = []
-
-    def count(module: nn.Module, inputs: Any, output: Tensor) -> None:
-        counts.append(module.weight.numel() * (output.shape[2] * output.shape[3] if output.ndim == 4 else 1))
-
-    handles = [m.register_forward_hook(count) for m in network.modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
-    was = network.training
-    try:
-        with minigrad.no_grad():
-            network.eval()(minigrad.zeros(1, *shape))
-    finally:
-        network.train(was)
-        for handle in handles:
-            handle.remove()
-    return sum(counts)

@@ -31,7 +31,7 @@ def section(page: Any, folder: Path, seed: int) -> None:
     if outcome.status == "interrupted":
         say(f"Stopped. Go on by: minigrad resume {folder}")
         raise typer.Exit(128 + outcome.signal)
-    test = task.data.test
+    test = task.data.validation if task.data.test is None else task.data.test
     judgement = task.judge(test)
     right = int((judgement.answers == judgement.labels).sum())
     words = f"{right:,} of {len(test):,} digits that it never saw are told right: {judgement.accuracy:.1%}."

@@ -1,0 +1,131 @@
+"""What a network costs, told before it is made or trained: parameters, multiplications, memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from itertools import pairwise
+from math import comb
+from typing import Any
+
+import minigrad
+from minigrad import Tensor, nn
+from minigrad.errors import OutOfMemoryError
+from minigrad.models.cnn import build
+
+NUMBER = 4  # bytes of a float32
+COPIES = 4  # of each parameter in training: itself, its gradient, and what the optimiser keeps
+DEGREES = {"width": 2, "hidden": 1}  # in these options the number of parameters is a polynomial of such a degree
+
+
+def parameters(name: str, shape: tuple[int, int, int], classes: int, **options: Any) -> int:
+    """How many parameters ``build`` would give a network, found without the memory for it.
+
+    The number is a polynomial in the width, the hidden size and the number of classes, so that tiny networks tell it.
+
+    Raises:
+        ArgumentError: what ``build`` refuses.
+
+    Example:
+        >>> network = build("cnn", (1, 28, 28), 10, width=8, hidden=16)
+        >>> parameters("cnn", (1, 28, 28), 10, width=8, hidden=16) == sum(p.numel() for p in network.parameters())
+        True
+        >>> parameters("resnet20", (3, 32, 32), 10, width=10**9)
+        1044000000153000000010
+    """
+    sizes = {key: value for key, value in options.items() if key in DEGREES}
+    if any(type(value) is not int or value < 1 for value in (classes, *sizes.values())):
+        build(name, shape, classes, **options)  # which says what is wrong
+
+    def tiny(classes: int, **chosen: int) -> int:
+        return sum(p.numel() for p in build(name, shape, classes, **{**options, **chosen}).parameters())
+
+    count: Callable[..., int] = tiny
+    for key, value in {"classes": classes, **sizes}.items():
+        count = _continued(count, key, value, DEGREES.get(key, 1))
+    with minigrad.random.fork_rng():
+        return count()
+
+
+def _continued(count: Callable[..., int], key: str, value: int, degree: int) -> Callable[..., int]:
+    """``count`` with one argument given: the value of the polynomial through its values at 1, 2, ... (Newton's formula)."""
+
+    def given(**others: int) -> int:
+        row = [count(**{key: point}, **others) for point in range(1, degree + 2)]
+        total = 0
+        for order in range(degree + 1):
+            total += row[0] * comb(value - 1, order)
+            row = [after - before for before, after in pairwise(row)]
+        return total
+
+    return given
+
+
+def multiplications(network: nn.Module, shape: tuple[int, int, int]) -> int:
+    """How many multiplications the convolutions and linear layers of a network take for one image.
+
+    Example:
+        >>> multiplications(nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.Flatten(), nn.Linear(32, 10)), (1, 4, 4))
+        608
+    """
+
+    def count(module: nn.Module, output: Tensor) -> int:
+        if not isinstance(module, (nn.Conv2d, nn.Linear)):
+            return 0
+        return module.weight.numel() * (output.shape[2] * output.shape[3] if output.ndim == 4 else 1)
+
+    return _over_layers(network, shape, count)
+
+
+def activations(network: nn.Module, shape: tuple[int, int, int]) -> int:
+    """How many numbers the layers of a network compute for one image, all of which training keeps for the way back.
+
+    Example:
+        >>> activations(nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.Flatten(), nn.Linear(32, 10)), (1, 4, 4))
+        42
+    """
+    passed_on = (nn.Flatten, nn.Identity, nn.Dropout)
+    return _over_layers(network, shape, lambda module, output: 0 if isinstance(module, passed_on) else output.numel())
+
+
+def _over_layers(network: nn.Module, shape: tuple[int, int, int], count: Callable[[nn.Module, Tensor], int]) -> int:
+    """The sum over the layers of a network, for one image."""
+    counts: list[int] = []
+    layers = [module for module in network.modules() if not any(module.children())]
+    handles = [
+        layer.register_forward_hook(lambda module, inputs, output: counts.append(count(module, output))) for layer in layers
+    ]
+    was = network.training
+    try:
+        with minigrad.no_grad():
+            network.eval()(minigrad.zeros(1, *shape))
+    finally:
+        network.train(was)
+        for handle in handles:
+            handle.remove()
+    return sum(counts)
+
+
+def memory() -> int | None:
+    """The bytes of memory that the machine has, or ``None`` where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
+def check_memory(numbers: int, what: str) -> None:
+    """Refuse what needs more memory than the machine has: most systems would end the process, or stand still.
+
+    Args:
+        numbers: how many float32 are needed at once, at least.
+        what: what needs them.
+
+    Raises:
+        OutOfMemoryError: it has not so much.
+    """
+    there = memory()
+    if there is not None and numbers * NUMBER > there:
+        remedy = "Try smaller ones of width, hidden, image_size or batch_size, or a larger accumulate (--set KEY=VALUE)"
+        expected = f"what fits into the {there / 1e9:.1f} GB of memory that the machine has"
+        raise OutOfMemoryError("classify", what, expected, f"{numbers * NUMBER / 1e9:,.1f} GB at least", remedy)
