@@ -52,6 +52,7 @@ class Lock:
             RunError: another holder has it.
             OSError: the file cannot be made, or not be locked.
         """
+        fresh = not self.path.exists()
         file = open(self.path, "a+b")  # noqa: SIM115 - open as long as the lock is held
         try:
             _take(file.fileno())
@@ -60,6 +61,8 @@ class Lock:
             holder = file.read(20).decode("ascii", "replace").strip()
             file.close()
             if error.errno not in (errno.EAGAIN, errno.EACCES, errno.EDEADLK):  # a file system without locks
+                if fresh:
+                    self.path.unlink()
                 raise
             got = f"process {holder}, which does" if holder.isdigit() else "one that does"
             remedy = "Wait for it, stop it, or choose another folder with --out"

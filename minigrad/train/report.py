@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from minigrad.train.page import Page
 from minigrad.train.pictures import curves
@@ -57,8 +57,8 @@ def history(task: Task, rows: list[dict[str, Any]]) -> str:
     """
     goal, direction = task.goal
     panels = series(rows, "step")
-    best = {goal: "highest" if direction == "max" else "lowest"} if "val" in panels.get(goal, {}) else {}
-    return curves(panels, x="step", best=best)
+    end: Literal["highest", "lowest"] = "highest" if direction == "max" else "lowest"
+    return curves(panels, x="step", best={goal: end} if "val" in panels.get(goal, {}) else {})
 
 
 def _subtitle(task: Task, rows: list[dict[str, Any]], times: list[dict[str, Any]]) -> str:

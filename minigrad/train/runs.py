@@ -78,7 +78,8 @@ class Run:
         self.report = self.path / "report.html"
         self._config = self.path / "config.json"
         self._lock = Lock(self.path / "run.lock")
-        self._made: list[Path] = []
+        self._made: list[Path] = []  # folders made here, and whether the lock's file was
+        self._fresh = False
 
     # ------------------------------------------------------------------ holding it
 
@@ -90,9 +91,8 @@ class Run:
         """
         try:
             self._make(self.path)
-            fresh = not self._lock.path.exists()
+            self._fresh = not self._lock.path.exists()
             self._lock.acquire()
-            self._made += [self._lock.path] * fresh
             self._make(self.checkpoints)
             for folder in (self.path, self.checkpoints):
                 for left in folder.glob(".*.tmp"):
@@ -115,9 +115,12 @@ class Run:
     def __exit__(self, *_: Any) -> None:
         """Let go of the folder. What was made here is taken away again where no training was begun."""
         if not self.exists():
+            with contextlib.suppress(OSError):
+                if self._fresh and self.held:
+                    self._lock.path.unlink()
             for made in reversed(self._made):
                 with contextlib.suppress(OSError):
-                    made.unlink() if made == self._lock.path else made.rmdir()
+                    made.rmdir()
         self._made = []
         self._lock.release()
 
@@ -195,7 +198,7 @@ class Run:
         if not isinstance(content, dict) or not isinstance(content.get("task"), str):
             raise RunError("run", shown, expected, "a config.json of another program", "Is it the right folder?")
         version = content.pop("format", None)
-        if version != FORMAT:
+        if type(version) is not int or version != FORMAT:
             got = f"one of format {version!r}, by minigrad {content.get('minigrad')}"
             raise RunError("run", shown, f"a run of format {FORMAT}", got, "Take the version of minigrad that made it")
         content.pop("minigrad", None)
