@@ -33,6 +33,7 @@ from minigrad.train import Descent, Settings, Step, Task, Track, ema, parts, set
 WORK = 1.2e12  # multiplications that the forward passes of a training may take where nothing is said: some minutes on two cores
 PASSES = (8, 60)  # through the data, at least and at most
 LOOKS = 30  # evaluations, at most
+LARGE = 1_000_000  # more than anyone means of width, passes, or images in a batch
 SMALLEST = 4  # pixels a side of images: the least that the networks take
 MEASURED = 10_000  # images from which mean and deviation of the pixels are taken
 
@@ -42,8 +43,10 @@ class ClassifySettings(Settings):
     """What a user may choose."""
 
     network: str = setting("cnn", "the network", choices=NETWORKS)
-    width: int | None = setting(None, "channels of its first stage; auto: 16 for grey images with cnn, 32 for colour", least=1)
-    hidden: int | None = setting(None, "size of the layer before the last, of cnn; auto: 128", least=1)
+    width: int | None = setting(
+        None, "channels of its first stage; auto: 16 for grey images with cnn, 32 for colour", least=1, most=LARGE
+    )
+    hidden: int | None = setting(None, "size of the layer before the last, of cnn; auto: 128", least=1, most=LARGE)
     dropout: float | None = setting(
         None, "share of its inputs that is zeroed in training, of cnn; auto: 0.3", least=0, most=0.9
     )
@@ -52,9 +55,9 @@ class ClassifySettings(Settings):
     )
     channels: int | None = setting(None, "1 for grey, 3 for colour; auto: as the images are", least=1, most=3)
     holdout: float | None = setting(None, "share held out to choose by; auto: 0.1, of few images 0.2", least=0.01, most=0.5)
-    epochs: int | None = setting(None, "passes through the images; auto: by the work that one is", least=1)
-    batch_size: int | None = setting(None, "images in a step; auto: 32 to 128, by their number", least=2)
-    accumulate: int = setting(1, "parts in which a batch is worked through, to save memory", least=1)
+    epochs: int | None = setting(None, "passes through the images; auto: by the work that one is", least=1, most=LARGE)
+    batch_size: int | None = setting(None, "images in a step; auto: 32 to 128, by their number", least=2, most=LARGE)
+    accumulate: int = setting(1, "parts in which a batch is worked through, to save memory", least=1, most=LARGE)
     optimizer: str = setting("adamw", "the rule of the step", choices=("adamw", "sgd"))
     lr: float | None = setting(None, "largest learning rate; auto: 0.003 for adamw, 0.1 for sgd", least=0)
     momentum: float = setting(0.9, "of sgd", least=0, most=0.999)
@@ -135,6 +138,9 @@ class Classify(Task):
             flip=0.5 if settings.flip else 0.0, cutout=settings.cutout, colour=settings.colour, mixup=settings.mixup,
         )  # fmt: skip
         batch = min(settings.batch_size or 1, len(train))
+        if settings.accumulate > batch // 2:  # batch norm needs two
+            expected = f"at most {batch // 2} parts, so that each of a batch of {batch} has two images"
+            raise ArgumentError("--set", "accumulate", expected, f"{settings.accumulate:,}")
         at_once = -(-batch // settings.accumulate)
         check_memory(at_once * activations(network, train.shape), f"a step with {at_once:,} images at once")
         order = minigrad.Generator().manual_seed(settings.seed)
@@ -180,7 +186,8 @@ class Classify(Task):
             return settings.decide(width=16 if train.shape[0] == 1 else 32, hidden=128, dropout=0.3)
         for name in ("hidden", "dropout"):
             if getattr(settings, name) is not None:
-                raise ArgumentError("--set", name, f"no such setting with network={settings.network}, which has none", "one")
+                expected = f"no value, as network={settings.network} has no such thing"
+                raise ArgumentError("--set", name, expected, str(getattr(settings, name)), "It belongs to network=cnn")
         return settings
 
     @staticmethod
@@ -208,7 +215,9 @@ class Classify(Task):
         if settings.optimizer == "adamw":
             optimizer = optim.AdamW(network.parameters(), lr=rate, weight_decay=decay)
         else:
-            optimizer = optim.SGD(network.parameters(), lr=rate, momentum=settings.momentum, nesterov=True, weight_decay=decay)
+            optimizer = optim.SGD(
+                network.parameters(), lr=rate, momentum=settings.momentum, nesterov=settings.momentum > 0, weight_decay=decay
+            )
         schedule: Any = None
         if settings.schedule == "onecycle":
             schedule = optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=self.total_steps)

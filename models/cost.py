@@ -125,7 +125,8 @@ def check_memory(numbers: int, what: str) -> None:
         OutOfMemoryError: it has not so much.
     """
     there = memory()
-    if there is not None and numbers * NUMBER > there:
+    needed = numbers * NUMBER
+    if there is not None and needed > there:
         remedy = "Try smaller ones of width, hidden, image_size or batch_size, or a larger accumulate (--set KEY=VALUE)"
         expected = f"what fits into the {there / 1e9:.1f} GB of memory that the machine has"
-        raise OutOfMemoryError("classify", what, expected, f"{numbers * NUMBER / 1e9:,.1f} GB at least", remedy)
+        raise OutOfMemoryError("classify", what, expected, f"{needed / 1e9:,.1f} GB at least", remedy)
