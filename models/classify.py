@@ -351,7 +351,7 @@ def labelled(config: Mapping[str, Any], data: str | None, progress: Any = None) 
         if found.test is not None:
             return found.test, f"test part of {own}"
         return found.validation, f"held-out part of {own}"
-    from minigrad.data.labelled import open_labelled
+    from minigrad.data.unseen import open_labelled
 
     return open_labelled(data, card.shape, card.classes, progress=progress), data
 

@@ -1,0 +1,105 @@
+"""Labelled images for a classifier that is trained already: of its size, and of classes that it knows."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import shlex
+import unicodedata
+from collections.abc import Sequence
+
+import numpy as np
+
+from minigrad.data import images as image_arrays
+from minigrad.data import pixels as stores
+from minigrad.data.catalogue import DATASETS
+from minigrad.data.decode import Shape, quiet_pictures, refit, shown
+from minigrad.data.folder import lay_out, natural
+from minigrad.data.labelled import LabelledImages
+from minigrad.data.pixels import ArrayPixels, FilePixels, Pixels, Progress
+from minigrad.data.published import Published, open_published
+from minigrad.errors import DataError
+
+LISTED = 5  # unknown classes that an error names
+
+
+def open_labelled(
+    data: str | os.PathLike[str], shape: Shape, classes: Sequence[str], progress: Progress | None = None
+) -> LabelledImages:
+    """The labelled images of a named set, a published file or a folder: its test part where it has one, else all.
+
+    Some of the classes are enough, and one image of a class is.
+
+    Args:
+        data: as for ``open_images``.
+        shape: (C, H, W) to which the images are brought, as ``read_image`` does it.
+        classes: those that the classifier knows. The labels are places in this list.
+        progress: as for ``open_images``.
+
+    Raises:
+        DataError: the data are not there, are not laid out by class, hold files that cannot be read, or a class that is
+            not one of ``classes``.
+
+    Example:
+        >>> from PIL import Image
+        >>> for name in ("cat", "dog"):
+        ...     os.makedirs(f"animals/{name}")
+        ...     Image.new("L", (8, 8)).save(f"animals/{name}/1.png")
+        >>> open_labelled("animals", (1, 4, 4), ["bird", "cat", "dog"]).labels.tolist()
+        [1, 2]
+    """
+    name = os.fsdecode(data)
+    if name in DATASETS:
+        return _of_arrays(Published(image_arrays.load(name, progress), image_arrays.class_names(name), name), shape, classes)
+    path = os.path.expanduser(name)
+    published = open_published(path) if os.path.exists(path) else None
+    if published is not None:
+        return _of_arrays(published, shape, classes)
+    with quiet_pictures():
+        return _of_folder(name, shape, classes, progress)
+
+
+def _of_arrays(found: Published, shape: Shape, classes: Sequence[str]) -> LabelledImages:
+    places = _places(found.about, found.classes, classes)
+    images, labels = found.arrays.test_images, found.arrays.test_labels
+    pixels = np.empty((len(images), *shape), np.uint8)
+    for row, image in enumerate(stores.in_threads(lambda image: refit(image, shape), images)):
+        pixels[row] = image
+    return LabelledImages(pixels, places[labels], classes, [f"test {i}" for i in range(len(labels))])
+
+
+def _of_folder(data: str, shape: Shape, classes: Sequence[str], progress: Progress | None) -> LabelledImages:
+    top, _, by_part = lay_out(data)
+    files: dict[str, list[str]] = {}
+    for part in ["test"] if any(by_part.get("test", {}).values()) else by_part:
+        for label, found in by_part[part].items():
+            files.setdefault(shown(label), []).extend(sorted(found, key=natural))
+    files = {label: files[label] for label in sorted(files, key=natural) if files[label]}
+    if not files:
+        expected = "a folder with one sub-folder of images for each class"
+        raise DataError("data", shown(data), expected, "one without images", "Put images into the folders of their classes")
+    places = _places(data, list(files), classes)
+    labels = np.repeat(places, [len(found) for found in files.values()])
+    paths = [path for found in files.values() for path in found]
+    names = [shown(os.path.relpath(path, top).replace(os.sep, "/")) for path in paths]
+    remedy = f"`minigrad data check classify {shlex.quote(data)} --fix` sets damaged files aside"
+    in_files = FilePixels(paths, names, shape, remedy)
+    fits = len(paths) * int(np.prod(shape)) <= stores.IN_MEMORY
+    pixels: Pixels | ArrayPixels = in_files.decoded(progress) if fits else in_files
+    return LabelledImages(pixels, labels, classes, names)
+
+
+def _places(data: str, found: Sequence[str], classes: Sequence[str]) -> np.ndarray:
+    """The place of each class that was found among those that are known."""
+    place = {unicodedata.normalize("NFC", name): i for i, name in enumerate(classes)}
+    unknown = [name for name in found if unicodedata.normalize("NFC", name) not in place]
+    if unknown:
+        expected = f"the classifier's classes, {_some(classes)}, or some of them"
+        near = difflib.get_close_matches(unknown[0], classes, n=1)
+        remedy = f"Is {unknown[0]} what it knows as {near[0]}? Then give it that name" if near else "Take the others out"
+        raise DataError("data", shown(data), expected, f"{_some(unknown)} too", remedy)
+    return np.array([place[unicodedata.normalize("NFC", name)] for name in found], np.int64)
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:LISTED]) + (f" and {len(names) - LISTED:,} more" if len(names) > LISTED else "")
