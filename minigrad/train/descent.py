@@ -51,7 +51,7 @@ def parts(batch: Sequence[Tensor], count: int) -> Iterator[tuple[float, tuple[Te
         [(0.6, [0, 1, 2]), (0.4, [3, 4])]
     """
     size = len(batch[0])
-    count = min(count, size)
+    count = max(1, min(count, size))
     ends = [-(-size * part // count) for part in range(count + 1)]
     for start, end in itertools.pairwise(ends):
         if end > start:

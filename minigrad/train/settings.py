@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import math
+import sys
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -14,6 +14,7 @@ from minigrad.errors import ArgumentError
 
 S = TypeVar("S", bound="Settings")
 _TRUTH = {word: value for value, words in {True: "true yes on 1", False: "false no off 0"}.items() for word in words.split()}
+LONGEST = 80  # letters of what came, in an error
 _AUTO = ("auto", "none", "null")
 _WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
 
@@ -79,7 +80,7 @@ class Settings:
             key, equals, text = word.partition("=")
             key = key.strip()
             if not equals:
-                raise ArgumentError("--set", word, "key=value", "no '='", f"For example --set {_example(cls)}")
+                raise ArgumentError("--set", _brief(word), "key=value", "no '='", f"For example --set {_example(cls)}")
             if key in given:
                 raise ArgumentError("--set", key, "each key once", "it twice")
             given.add(key)
@@ -97,8 +98,10 @@ class Settings:
             >>> Settings.of({"seed": 3}).seed
             3
         """
+        if not isinstance(values, Mapping):
+            raise ArgumentError(cls.__name__, "settings", "a dict", f"a {type(values).__name__}")
         for key in values:
-            cls._field(key, cls.__name__)
+            cls._field(str(key), cls.__name__)
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:
@@ -141,9 +144,10 @@ class Settings:
         fields = {field.name: field for field in dataclasses.fields(cls)}
         if key in fields:
             return fields[key]
-        near = difflib.get_close_matches(key, fields, n=1)
+        key = key[:LONGEST]  # to look for what is near a long one takes long
+        near = difflib.get_close_matches(key.lower(), fields, n=1)
         remedy = f"Did you mean {near[0]}" if near else ""
-        raise ArgumentError(where, key, f"one of {', '.join(sorted(fields))}", f"the unknown key {key!r}", remedy)
+        raise ArgumentError(where, _brief(key), f"one of {', '.join(sorted(fields))}", f"the unknown key {key!r}", remedy)
 
     @classmethod
     def _kinds(cls, field: dataclasses.Field) -> tuple[type, ...]:
@@ -161,14 +165,14 @@ class Settings:
                 if kind is bool:
                     return _TRUTH[text.lower()]
                 if kind is int:
-                    number = float(text) if "e" in text.lower() else int(text.replace("_", ""))  # 1e5 is a whole number
+                    number = float(text) if "e" in text.lower() else int(text)  # 1e5 is a whole number
                     if number == int(number):
                         return int(number)
                 elif kind is not type(None):
                     return kind(text)
             except (ValueError, KeyError, OverflowError):
                 continue
-        raise ArgumentError("--set", field.name, cls._expected(field), repr(text))
+        raise ArgumentError("--set", field.name, cls._expected(field), _brief(repr(text)))
 
     @classmethod
     def _expected(cls, field: dataclasses.Field) -> str:
@@ -182,6 +186,8 @@ class Settings:
                 text += f" from {least} to {most}"
             elif least is not None:
                 text += f", {least} or more"
+            elif most is not None:
+                text += f", {most} or less"
         return text + (", or auto" if type(None) in kinds else "")
 
     def _check(self, field: dataclasses.Field, value: Any) -> None:
@@ -190,7 +196,7 @@ class Settings:
             return
         fits = any(
             isinstance(value, kind) and (kind is bool or not isinstance(value, bool)) if kind is not float
-            else isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+            else isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
             for kind in kinds
         )  # fmt: skip
         if fits and meta["choices"]:
@@ -198,11 +204,15 @@ class Settings:
         elif fits and not isinstance(value, str):
             fits = (meta["least"] is None or value >= meta["least"]) and (meta["most"] is None or value <= meta["most"])
         if not fits:
-            raise ArgumentError("settings", field.name, self._expected(field), repr(value))
+            raise ArgumentError("settings", field.name, self._expected(field), _brief(repr(value)))
 
 
 def _shown(value: Any) -> str:
     return "auto" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _brief(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def _example(cls: type[Settings]) -> str:
