@@ -11,7 +11,7 @@ class MinigradError(RuntimeError):
         argument: the argument or thing that is wrong.
         expected: what would have been accepted.
         got: what came.
-        remedy: what to do, as a sentence without its full stop. May be empty where ``expected`` says it all.
+        remedy: what to do, as a sentence without its full stop, or a question. May be empty where ``expected`` says it all.
 
     The five parts stay readable as attributes, and the text is made from them in one way::
 
@@ -28,7 +28,8 @@ class MinigradError(RuntimeError):
 
     def __str__(self) -> str:
         head = ": ".join(part for part in (self.where, self.argument) if part)
-        tail = f" {self.remedy}." if self.remedy else ""
+        stop = "" if self.remedy.endswith("?") else "."
+        tail = f" {self.remedy}{stop}" if self.remedy else ""
         return f"{head}: expected {self.expected}, got {self.got}.{tail}"
 
 

@@ -76,12 +76,11 @@ def train(name: str, data: str, out: Path | None, device: str | None, words: lis
     settings = kind.Settings.parse(words)
     run = Run(free_name("runs", f"{name}-{short_name(data)}") if out is None else out)
     run.check_new()
-    with _on(device):
+    with _on(device), run:  # taken before the data are read, which may take long
+        run.check_new()  # another process may have been faster
         with reading() as report:
             task = kind(data, settings, say, report)
-        with run:
-            run.check_new()  # another process may have been faster
-            _fit(task, run)
+        _fit(task, run)
 
 
 def resume(
@@ -131,10 +130,11 @@ def short_name(data: str) -> str:
 
 @contextlib.contextmanager
 def _on(device: str | None) -> Iterator[None]:
-    """New tensors are made on a device."""
-    from minigrad.core.device import default_device
+    """New tensors are made on a device, which is there."""
+    from minigrad.core.device import default_device, get_default_device, module_for
 
     with contextlib.nullcontext() if device is None else default_device(device):
+        module_for(get_default_device())
         yield
 
 

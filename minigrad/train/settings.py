@@ -146,7 +146,7 @@ class Settings:
             return fields[key]
         key = key[:LONGEST]  # to look for what is near a long one takes long
         near = difflib.get_close_matches(key.lower(), fields, n=1)
-        remedy = f"Did you mean {near[0]}" if near else ""
+        remedy = f"Did you mean {near[0]}?" if near else ""
         raise ArgumentError(where, _brief(key), f"one of {', '.join(sorted(fields))}", f"the unknown key {key!r}", remedy)
 
     @classmethod
