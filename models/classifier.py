@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from textwrap import shorten
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +25,7 @@ BATCH = 256  # images that are judged at once, at most,
 PIXELS = 1 << 22  # and pixels of them
 LARGEST = 4096  # pixels a side, and more classes than this are a damaged config: nothing is made of that size unseen
 MOST_CLASSES = 1_000_000
+LONGEST = 300  # letters of a reason that is quoted in another
 
 
 class Card(NamedTuple):
@@ -111,15 +113,17 @@ class Classifier:
         weights = run.weights()
         remedy = "Put back the files that belong together, or train anew"
         try:
+            if not isinstance(weights, dict) or not all(isinstance(tensor, minigrad.Tensor) for tensor in weights.values()):
+                raise StateError("load", "weights", "tensors by name", "something else")
             there = sum(tensor.numel() for tensor in weights.values())
             needed = parameters(card.network, card.shape, len(card.classes), **card.options)
             if needed > there:  # before memory is taken for them
                 raise StateError("load", "weights", f"{needed:,} numbers, as the config.json has it", f"{there:,}")
             network = card.build()
             network.load_state_dict(weights)
-        except (MinigradError, AttributeError, TypeError) as error:
-            expected = "weights and a config.json of one network"
-            raise RunError("classify", str(run.model), expected, f"others ({error})".replace(".)", ")"), remedy) from error
+        except (MinigradError, TypeError) as error:
+            expected, got = "weights and a config.json of one network", f"others ({shorten(str(error), LONGEST)})"
+            raise RunError("classify", str(run.model), expected, got, remedy) from error
         if broken := not_finite(weights):
             raise RunError("classify", str(run.model), "finite weights", f"nan or inf in {min(broken)}", remedy)
         return cls(card, network)

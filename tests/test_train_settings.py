@@ -118,7 +118,7 @@ KEYS = "count, depth, flip, kind, log_every, name, patience, rate, save_every, s
     [("cuont", "count"), ("Rate", "rate"), ("KIND", "kind"), ("saveevery", "save_every"), ("zzz", ""), ("", ""), ("x y", "")],
 )
 def test_an_unknown_key(key: str, near: str) -> None:
-    remedy = f" Did you mean {near}." if near else ""
+    remedy = f" Did you mean {near}?" if near else ""
     head = f"--set: {key}" if key else "--set"
     with pytest.raises(ArgumentError) as caught:
         All.parse([f"{key}=1"])
@@ -152,7 +152,7 @@ def test_a_long_key_is_told_in_short() -> None:
         ({"flip": "true"}, "settings: flip: expected true or false, got 'true'."),
         ({"kind": ["plain"]}, "settings: kind: expected one of plain, fancy, got ['plain']."),
         ({"name": 3}, "settings: name: expected a word, got 3."),
-        ({"nome": 3}, f"All: nome: expected one of {KEYS}, got the unknown key 'nome'. Did you mean name."),
+        ({"nome": 3}, f"All: nome: expected one of {KEYS}, got the unknown key 'nome'. Did you mean name?"),
         ({3: 3}, f"All: 3: expected one of {KEYS}, got the unknown key '3'."),
     ],
 )

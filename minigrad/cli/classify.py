@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 from typing import Annotated, Any
 
 import typer
 
+from minigrad.cli import USER_ERROR
 from minigrad.cli.output import complain, say, say_json
 from minigrad.cli.reading import reading
-from minigrad.cli.train import Json, Model
+from minigrad.cli.train import Json, Model, short_name
 from minigrad.errors import DataError, MinigradError
 
 TOP = 5
@@ -18,65 +19,66 @@ TOP = 5
 def classify(
     model: Model,
     images: Annotated[
-        list[Path], typer.Argument(metavar="IMAGE...", help="Image files, or folders of them.", show_default=False)
+        list[str], typer.Argument(metavar="IMAGE...", help="Image files, or folders of them.", show_default=False)
     ],
     json: Json = False,
 ) -> None:
     """Say what is on images: the five likeliest classes of each.
 
-    The network gets each image in the size and the colours that it was trained on. Where one cannot be read the others are
-    told all the same, and the exit code is 2.
+    The network gets each image in the size and the colours that it was trained on.
+
+    Where one cannot be read the others are told all the same, and the exit code is 2.
 
     Example: minigrad classify runs/classify-photos-1 holiday.jpg
     """
+    from minigrad.data.decode import shown
     from minigrad.models.classifier import Classifier
+    from minigrad.train.progress import track
 
     classifier = Classifier.load(model)
     found: list[dict[str, Any]] = []
     failed = False
-    for path in _files(images):
+    for path in track(_files(images), describe="classifying", unit="images"):
         try:
+            if os.path.isdir(path):
+                raise DataError("classify", shown(path), "a folder with images in it", "one without", "Name image files")
             probabilities = classifier(classifier.read(path)[None])[0]
         except MinigradError as error:
             failed = True
             complain(str(error))
-            found.append({"image": str(path), "error": str(error)})
+            found.append({"image": path, "error": str(error)})
             continue
         likeliest = (-probabilities).argsort(kind="stable")[:TOP]
         top = [(classifier.card.classes[i], float(probabilities[i])) for i in likeliest]
-        found.append({"image": str(path), "top": [{"label": label, "probability": share} for label, share in top]})
+        found.append({"image": path, "top": [{"label": label, "probability": share} for label, share in top]})
         if not json:
-            _show(path, top)
+            _show(shown(path), top)
     if json:
         say_json(found)
     if failed:
-        raise typer.Exit(2)
+        raise typer.Exit(USER_ERROR)
 
 
-def _files(paths: list[Path]) -> list[Path]:
-    """The files, and those in the folders, by name.
+def _files(paths: list[str]) -> list[str]:
+    """The files, and in place of folders the images in them by name; a folder that has none stands for itself."""
+    from minigrad.data.folder import is_image, is_passed_over, natural
 
-    Raises:
-        DataError: a folder without images.
-    """
-    from minigrad.data.folder import is_image
-
-    found: list[Path] = []
+    found: list[str] = []
     for path in paths:
-        if not path.is_dir():
-            found.append(path)
-            continue
-        inside = sorted(file for file in path.rglob("*") if file.is_file() and is_image(str(file)))
-        if not inside:
-            raise DataError("classify", str(path), "a folder with images in it", "one without", "Name image files")
-        found += inside
+        inside: list[str] = []
+        for folder, folders, names in os.walk(path):
+            folders[:] = sorted((name for name in folders if not is_passed_over(name)), key=natural)
+            for name in sorted(names, key=natural):
+                if not is_passed_over(name) and is_image(file := os.path.join(folder, name)):
+                    inside.append(file)
+        found += inside or [path]
     return found
 
 
-def _show(path: Path, top: list[tuple[str, float]]) -> None:
+def _show(path: str, top: list[tuple[str, float]]) -> None:
     from minigrad.cli.terminal import share_bars, show
 
-    say(str(path))
+    say(path)
     show(share_bars(top))
 
 
@@ -112,7 +114,7 @@ def evaluate(model: str, data: str | None, json: bool) -> None:
         say(f"{what}: {len(images):,} images")
         say(f"accuracy {judgement.accuracy:.2%}, cross-entropy {judgement.loss:.4f} nats")
         show(class_table(rows))
-    picture = run.path / "confusion.png"
+    picture = run.path / ("confusion.png" if data is None else f"confusion-{short_name(data)}.png")
     write_atomically("eval", picture, confusion_png(judgement.counts, judgement.classes))
     if not json:
         say(f"The confusion matrix: {picture}")
