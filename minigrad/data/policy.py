@@ -15,8 +15,9 @@ from minigrad.data.mirror import mirror_is_safe
 from minigrad.data.sampler import count_of
 from minigrad.errors import ArgumentError, DTypeError
 
-SIDES = (32, 48, 64, 96)
-SMALL_SIDE = 40  # images that are all of one size up to this are not resized
+SIDES = (32, 48, 64)  # of larger images: a network learns from these on a CPU in minutes
+SMALL_SIDE = 40  # up to this images keep their own size, or the median one
+LEAST_SIDE = 8  # that is chosen where sizes differ
 LOOKED_AT = 200  # images that are decoded to see whether they show colour
 TINT = 3  # of 255: compression leaves grey no greyer than this
 _GREY_MODES = ("1", "L", "LA", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
@@ -89,18 +90,21 @@ class Split(NamedTuple):
 def chosen_size(looks: Sequence[Look]) -> tuple[int, int]:
     """The (height, width) at which a network sees images of these sizes.
 
-    Images that are all of one size, at most 40 by 40, are left as they are. For others it is the largest square side of 32,
-    48, 64 and 96 that is not above the median shorter side, and 32 where that is smaller still.
+    Images that are all of one size, at most 40 by 40, are left as they are. For others it is a square: of the median shorter
+    side where that is at most 40 (and 8 at least), else the largest of 32, 48 and 64 that is not above it.
 
     Example:
         >>> chosen_size([Look("PNG", 28, 28, "L")] * 3), chosen_size([Look("JPEG", 640, 480, "RGB")])
-        ((28, 28), (96, 96))
+        ((28, 28), (64, 64))
     """
     sizes = {(look.height, look.width) for look in looks}
     if len(sizes) == 1 and max(max(sizes)) <= SMALL_SIDE:
         return sizes.pop()
     median = float(np.median([min(look.width, look.height) for look in looks]))
-    side = max((side for side in SIDES if side <= median), default=SIDES[0])
+    if median <= SMALL_SIDE:
+        side = max(int(median), LEAST_SIDE)
+    else:
+        side = max(side for side in SIDES if side <= median)
     return side, side
 
 
