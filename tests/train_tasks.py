@@ -228,14 +228,12 @@ def traces(folder: Path) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def at_each_write(event: Callable[[str], None]) -> Iterator[None]:
-    """Call ``event`` before and after each step of each write of minigrad, and when half of a file is written."""
+    """Call ``event`` before each step of each write of minigrad, and when half of a file is written."""
 
-    def around(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    def told(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def called(*args: Any, **options: Any) -> Any:
-            event(f"before {name}")
-            result = function(*args, **options)
-            event(f"after {name}")
-            return result
+            event(name)
+            return function(*args, **options)
 
         return called
 
@@ -256,7 +254,7 @@ def at_each_write(event: Callable[[str], None]) -> Iterator[None]:
     kept = {name: getattr(os, name) for name in ("fsync", "replace")}
     try:
         for name, function in kept.items():
-            setattr(os, name, around(name, function))
+            setattr(os, name, told(name, function))
         for module in (atomic, journal):
             vars(module)["open"] = opened
         yield

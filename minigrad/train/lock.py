@@ -15,6 +15,7 @@ if sys.platform == "win32":
     import msvcrt
 
     def _take(handle: int) -> None:
+        os.lseek(handle, 1 << 30, os.SEEK_SET)  # a byte that is not there, so that the number can be read
         msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
 else:
     import fcntl
