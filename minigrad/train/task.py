@@ -29,7 +29,7 @@ class Step(NamedTuple):
     Attributes:
         units: how much was learned from, in the task's unit (examples, tokens, ...).
         metrics: numbers by name, Python's or Tensors of one element. The loop adds them up where they are, and takes them
-            to the host only when it writes a line.
+            to the host only when it writes a line: the means over the steps that gave them.
     """
 
     units: int
@@ -89,6 +89,9 @@ class Task:
 
     def evaluate(self, track: Track) -> Mapping[str, float]:
         """Measure the model on data that it does not learn from. Changes nothing in ``state()``.
+
+        It may be broken off at each item of ``track``, so ``step`` sets what it needs itself, such as ``module.train()``. What
+        it draws from the default generator leaves no trace in what the steps draw.
 
         Args:
             track: to be put around what is gone through, ``for batch in track(loader)``: shows progress and lets a user
