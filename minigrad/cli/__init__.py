@@ -62,7 +62,7 @@ def _told(run: Callable[[], int]) -> int:
     except MinigradError as error:
         complain(str(error))
     except KeyboardInterrupt:
-        complain("interrupted; what was begun is as it was", "note")
+        complain("interrupted; nothing is half-written", "note")
         return INTERRUPTED
     except BrokenPipeError:
         with contextlib.suppress(OSError, ValueError):  # nothing is left to be written when the process ends

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import numbers
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -39,7 +40,11 @@ def show(text: str, console: Console | None = None) -> None:
         >>> console.file.getvalue()
         'done\\n'
     """
-    stream = (console or open_console()).file
+    console = console or open_console()
+    stream: Any = console.file
+    replaced = sys.stderr if console.stderr else sys.stdout
+    if getattr(replaced, "rich_proxied_file", None) is stream:
+        stream = replaced  # a bar is on this terminal, and what goes through this is written above it
     stream.write(encodable(text, getattr(stream, "encoding", None)) + "\n")
     stream.flush()
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from minigrad.cli import INTERRUPTED
 from minigrad.cli.output import complain, say, say_command
 from minigrad.cli.reading import reading
 from minigrad.cli.tasks import TASKS, commands, entry, task_class
@@ -144,13 +145,21 @@ def _fit(task: Any, run: Any) -> None:
 
     path = shlex.quote(str(run.path))
     say(f"run folder: {run.path}")
-    outcome = fit(task, run)
+    try:
+        outcome = fit(task, run)
+    except KeyboardInterrupt:  # the second one, which does not wait for the step's end
+        _go_on("stopped at once; what came after the last checkpoint will be done again", path)
+        raise typer.Exit(INTERRUPTED) from None
     if outcome.status == "interrupted":
-        complain(f"stopped at step {outcome.step} of {task.total_steps}; all is saved. Go on by:", "note")
-        say_command(f"minigrad resume {path}", stderr=True)
+        _go_on(f"stopped at step {outcome.step} of {task.total_steps}; all is saved", path)
         raise typer.Exit(128 + outcome.signal)
     best = f"best {task.goal[0]} {outcome.best:.4f} at step {outcome.best_step}"
     say(f"{outcome.status.capitalize()} after {outcome.step} steps; {best}.")
     say(f"The report: {run.report}")
     say("To use it:")
     say_command(entry(task.name).use.format(run=path))
+
+
+def _go_on(how: str, path: str) -> None:
+    complain(f"{how}. Go on by:", "note")
+    say_command(f"minigrad resume {path}", stderr=True)
