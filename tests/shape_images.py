@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -116,7 +117,6 @@ def tree(root: Path) -> dict[str, bytes]:
     return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
 
 
-def without_clocks(files: Mapping[str, bytes], but: Iterable[str] = ()) -> dict[str, bytes]:
-    """Those files of a run that two equal runs have in common."""
-    names = ("config.json", "metrics.jsonl", "model.safetensors")
-    return {name: files[name] for name in names if name not in but}
+def rows(run: Path) -> list[dict[str, float]]:
+    """The rows of a run's metrics."""
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]

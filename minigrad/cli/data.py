@@ -14,7 +14,10 @@ from minigrad.errors import ArgumentError
 if TYPE_CHECKING:
     from minigrad.data.check import Aside, Finding, Report
 
-app = typer.Typer(help="List and fetch data sets, and check data of your own before training on them.", no_args_is_help=True)
+app = typer.Typer(
+    help="List and fetch data sets, and check data of your own before training on them.\n\nExample: minigrad data list",
+    no_args_is_help=True,
+)
 
 CHECKS = {"classify": "minigrad.data.check:check_images"}  # task -> who checks its data
 FINDINGS = 1  # the exit code of a check that found errors
