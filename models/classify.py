@@ -31,7 +31,9 @@ from minigrad.models.cost import COPIES, activations, check_memory, multiplicati
 from minigrad.train import Descent, Settings, Step, Task, Track, ema, parts, setting
 
 WORK = 1.2e12  # multiplications that the forward passes of a training may take where nothing is said: some minutes on two cores
-PASSES = (8, 60)  # through the data, at least and at most
+PASSES = (8, 60)  # through the data, at least and at most, but
+PRESENTED = 30_000  # images are shown at least, where fewer than 200 passes do it
+FEW, MANY = 5_000, 10_000  # images: below the one a network learns them by heart, above the other it hardly can
 LOOKS = 30  # evaluations, at most
 LARGE = 1_000_000  # more than anyone means of width, passes, or images in a batch
 SMALLEST = 4  # pixels a side of images: the least that the networks take
@@ -44,11 +46,11 @@ class ClassifySettings(Settings):
 
     network: str = setting("cnn", "the network", choices=NETWORKS)
     width: int | None = setting(
-        None, "channels of its first stage; auto: 16 for grey images with cnn, 32 for colour", least=1, most=LARGE
+        None, "channels of its first stage; auto: with cnn 16, for 5,000 colour images or more 32", least=1, most=LARGE
     )
     hidden: int | None = setting(None, "size of the layer before the last, of cnn; auto: 128", least=1, most=LARGE)
     dropout: float | None = setting(
-        None, "share of its inputs that is zeroed in training, of cnn; auto: 0.3", least=0, most=0.9
+        None, "share of its inputs that is zeroed in training, of cnn; auto: 0.1, of many images 0", least=0, most=0.9
     )
     image_size: int | None = setting(
         None, "pixels a side that images are brought to; auto: by the sizes found", least=8, most=512
@@ -61,9 +63,11 @@ class ClassifySettings(Settings):
     optimizer: str = setting("adamw", "the rule of the step", choices=("adamw", "sgd"))
     lr: float | None = setting(None, "largest learning rate; auto: 0.003 for adamw, 0.1 for sgd", least=0)
     momentum: float = setting(0.9, "of sgd", least=0, most=0.999)
-    weight_decay: float | None = setting(None, "auto: 0.01 for adamw, 0.0005 for sgd", least=0)
+    weight_decay: float | None = setting(None, "auto: 0.01 for adamw, of few images 0.1; 0.0005 for sgd", least=0)
     schedule: str = setting("onecycle", "how the rate goes", choices=("onecycle", "cosine", "constant"))
-    label_smoothing: float = setting(0.0, "share of certainty taken from the labels", least=0, most=0.9)
+    label_smoothing: float | None = setting(
+        None, "share of certainty taken from the labels; auto: 0.1 of few images, else 0", least=0, most=0.9
+    )
     clip_norm: float = setting(0.0, "largest norm of the gradients; 0: not clipped", least=0)
     average: float = setting(
         0.0, "decay of an exponential average of the weights, which is then the model; 0: none", least=0, most=0.9999
@@ -79,7 +83,7 @@ class ClassifySettings(Settings):
 
 
 RECIPES: dict[str, dict[str, Any]] = {
-    "mnist5k": {"epochs": 15, "batch_size": 50, "crop": 2, "flip": False},
+    "mnist5k": {"epochs": 15, "batch_size": 50, "crop": 2, "flip": False, "label_smoothing": 0.0},
     "fashion-mnist": {"epochs": 6, "crop": 2, "flip": True, "batch_size": 128},
     "cifar10": {"epochs": 4, "crop": 4, "flip": True, "batch_size": 128},
 }  # what is known of the named sets, in place of what would be found
@@ -183,7 +187,8 @@ class Classify(Task):
     @staticmethod
     def _network_settings(settings: ClassifySettings, train: LabelledImages) -> ClassifySettings:
         if settings.network == "cnn":
-            return settings.decide(width=16 if train.shape[0] == 1 else 32, hidden=128, dropout=0.3)
+            wide = train.shape[0] == 3 and len(train) >= FEW
+            return settings.decide(width=32 if wide else 16, hidden=128, dropout=0.0 if len(train) >= MANY else 0.1)
         for name in ("hidden", "dropout"):
             if getattr(settings, name) is not None:
                 expected = f"no value, as network={settings.network} has no such thing"
@@ -198,13 +203,15 @@ class Classify(Task):
             safe, words = mirror_is_safe(train)
             say(f"mirror images: {words}")
             settings = settings.decide(flip=safe)
-        adam = settings.optimizer == "adamw"
-        presentations = WORK / multiplications(network, train.shape)
+        adam, few = settings.optimizer == "adamw", len(train) < FEW
+        passes = WORK / multiplications(network, train.shape) / len(train)
+        most = np.clip(PRESENTED // len(train), PASSES[1], 200)
         return settings.decide(
-            epochs=int(np.clip(round(presentations / len(train)), *PASSES)),
+            epochs=int(np.clip(round(passes), PASSES[0], most)),
             batch_size=32 if len(train) < 1500 else 64 if len(train) < 20_000 else 128,
             lr=3e-3 if adam else 0.1,
-            weight_decay=1e-2 if adam else 5e-4,
+            weight_decay=(1e-1 if few else 1e-2) if adam else 5e-4,
+            label_smoothing=0.1 if few else 0.0,
             crop=min(train.shape[1:]) // 8,
         )
 
@@ -254,7 +261,7 @@ class Classify(Task):
                 logits = network(x)
                 truth = y if y.ndim == 1 else y.argmax(dim=1)
                 right.append((logits.detach().argmax(dim=1) == truth).sum())
-                yield F.cross_entropy(logits, y, label_smoothing=self.settings.label_smoothing) * share
+                yield F.cross_entropy(logits, y, label_smoothing=self.settings.label_smoothing or 0.0) * share
 
         metrics = self.descent.step(losses())
         return Step(len(images), {**metrics, "accuracy": sum(right[1:], right[0]).double() / len(images)})
