@@ -27,7 +27,7 @@ def test_one_command_and_no_option(minigrad: Commands, tmp_path: Path) -> None:
     code, out, _ = minigrad("train", "classify", "--data", "my shapes")
     assert code == 0
     assert "24 images in 3 classes of 8: circle, cross, square" in out
-    assert "Finished after 60 steps; best accuracy 1.0000" in out
+    assert "Finished after 200 steps; best accuracy 1.0000" in out
     run = Path("runs/classify-my-shapes-1")
     assert out.endswith(f"To use it:\n  minigrad classify {run} IMAGE...\n")
     assert {path.name for path in run.iterdir()} == {
