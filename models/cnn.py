@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import minigrad
 from minigrad import nn
 from minigrad.errors import ArgumentError, ShapeError
-from minigrad.models.resnet import ResNet, ResNet18, at_least_one
+from minigrad.models.resnet import ResNet, ResNet18
+from minigrad.nn.checks import check_counts
 
 LAST_MAP = 8  # pixels a side that the last pooling leaves, at most, where the shorter side allows it
 WIDEST = 8  # times the first width: where doubling from stage to stage ends
@@ -58,10 +59,10 @@ class PlainCNN(nn.Module):
         stages: int | None = None,
     ) -> None:
         super().__init__()
-        at_least_one("PlainCNN", in_channels=in_channels, num_classes=num_classes, width=width, hidden=hidden)
+        check_counts("PlainCNN", 1, in_channels=in_channels, num_classes=num_classes, width=width, hidden=hidden)
         height, breadth = check_image_size("PlainCNN", image_size)
         stages = stages_for(image_size) if stages is None else stages
-        at_least_one("PlainCNN", stages=stages)
+        check_counts("PlainCNN", 1, stages=stages)
         if not min(height, breadth) >> stages:
             most = min(height, breadth).bit_length() - 1
             expected, got = f"images that can be halved {stages} times, as stages={stages} asks", f"{height} x {breadth}"

@@ -16,6 +16,7 @@ import minigrad
 import minigrad.nn.functional as F
 from minigrad import nn
 from minigrad.errors import ArgumentError
+from minigrad.nn.checks import check_counts
 
 
 class PaddedShortcut(nn.Module):
@@ -108,7 +109,7 @@ class ResNet(nn.Module):
         zero_init_residual: bool = False,
     ) -> None:
         super().__init__()
-        at_least_one("ResNet", in_channels=in_channels, num_classes=num_classes, width=width)
+        check_counts("ResNet", 1, in_channels=in_channels, num_classes=num_classes, width=width)
         blocks, rest = divmod(depth - 2, 6)
         if blocks < 1 or rest:
             raise ArgumentError("ResNet", "depth", "6 n + 2 (20, 32, 44, 56, ...)", str(depth))
@@ -162,7 +163,7 @@ class ResNet18(nn.Module):
         zero_init_residual: bool = False,
     ) -> None:
         super().__init__()
-        at_least_one("ResNet18", in_channels=in_channels, num_classes=num_classes, width=width)
+        check_counts("ResNet18", 1, in_channels=in_channels, num_classes=num_classes, width=width)
         if len(layers) != 4 or not all(isinstance(blocks, Integral) and blocks > 0 for blocks in layers):
             raise ArgumentError("ResNet18", "layers", "four counts of blocks, each at least 1", repr(layers))
         if small_images:
@@ -184,14 +185,3 @@ class ResNet18(nn.Module):
         x = self.maxpool(F.relu(self.bn1(self.conv1(images))))
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         return self.fc(self.avgpool(x).flatten(1))
-
-
-def at_least_one(where: str, **sizes: int) -> None:
-    """Refuse a number of channels or classes below 1.
-
-    Raises:
-        ArgumentError: so.
-    """
-    for argument, size in sizes.items():
-        if size < 1:
-            raise ArgumentError(where, argument, "at least 1", str(size))

@@ -248,6 +248,7 @@ REFUSALS: list[tuple[Callable[[], Any], type[MinigradError], str]] = [
     ),
     (lambda: PlainCNN(num_classes=0), ArgumentError, "PlainCNN: num_classes: expected at least 1, got 0."),
     (lambda: PlainCNN(width=0), ArgumentError, "PlainCNN: width: expected at least 1, got 0."),
+    (lambda: PlainCNN(width=2.5), DTypeError, "PlainCNN: width: expected an integer, got 2.5."),  # type: ignore[arg-type]
     (lambda: PlainCNN(stages=0), ArgumentError, "PlainCNN: stages: expected at least 1, got 0."),
     (lambda: PlainCNN(dropout=1.5), ArgumentError, "Dropout: p: expected a number from 0 to 1, got 1.5."),
     (lambda: PlainCNN(width="32"), DTypeError, "PlainCNN: width: expected an integer, got '32'."),  # type: ignore[arg-type]

@@ -180,6 +180,7 @@ def test_many_names_at_one_level_lie_apart_on_the_sheet() -> None:
         (lambda: pictures.image_grid(np.zeros((0, 3, 5, 5), np.uint8)), ShapeError, "not empty, got shape (0, 3, 5, 5)"),
         (lambda: pictures.image_grid(np.zeros((1, 3, 5, 5), np.uint8), columns=0), ArgumentError, "columns: expected a whole"),
         (lambda: pictures.image_grid(np.zeros((1, 3, 5, 5), np.uint8), scale=0), ArgumentError, "scale: expected a whole"),
+        (lambda: pictures.image_grid(np.zeros((1, 3, 5, 5), np.uint8), scale=2.5), ArgumentError, "1 or more, got 2.5"),  # type: ignore[arg-type]
         (lambda: pictures.image_grid(np.zeros((1, 3, 5, 5), np.uint8), gap=-1), ArgumentError, "gap: expected a whole number"),
     ],
 )  # fmt: skip

@@ -10,11 +10,11 @@ import numpy as np
 
 from minigrad.core.tensor import Tensor
 from minigrad.data.dataset import Dataset, whole_index, whole_indices
-from minigrad.data.sampler import count_of
 from minigrad.errors import ArgumentError, DTypeError, ShapeError
 from minigrad.kernels import random
 from minigrad.kernels.layout import empty_channels_last
 from minigrad.kernels.random.vectorised import remainders, uniform64
+from minigrad.ops.dims import count_of
 from minigrad.optim.optimizer import check_number
 
 if TYPE_CHECKING:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import itertools
-import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Generator as Batches
 from dataclasses import dataclass
@@ -19,8 +18,9 @@ from minigrad.data import prefetch
 from minigrad.data.collate import default_collate, default_convert
 from minigrad.data.dataset import IterableDataset, size_of
 from minigrad.data.order import load_order, save_order
-from minigrad.data.sampler import BatchSampler, DrawnSampler, RandomSampler, SequentialSampler, count_of
+from minigrad.data.sampler import BatchSampler, DrawnSampler, RandomSampler, SequentialSampler
 from minigrad.errors import ArgumentError, StateError
+from minigrad.ops.dims import count_of
 
 _KEYS = ("epoch", "batches", "order", "size", "batch_size")
 
@@ -310,13 +310,15 @@ def _check_skipped(skipped: int, done: int) -> None:
 
 
 def _count(where: str, key: str, value: Any) -> int:
+    """A count in a state.
+
+    Raises:
+        StateError: it is none.
+    """
     try:
-        number = -1 if isinstance(value, bool) else operator.index(value)
-    except TypeError:
-        number = -1
-    if number < 0:
-        raise StateError(where, key, "a whole number, 0 or more", repr(value))
-    return number
+        return count_of(where, key, value, 0)
+    except ArgumentError as error:
+        raise StateError(where, key, error.expected, error.got) from None
 
 
 __all__ = ["DataLoader"]

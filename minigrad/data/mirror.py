@@ -119,7 +119,7 @@ def _vectors(train: LabelledImages) -> tuple[np.ndarray, np.ndarray]:
     for k in range(len(train.classes)):
         rows = np.flatnonzero(train.labels == k)
         chosen.append(rows[random.permutation((k, 0), 0, len(rows))[:each]])
-    rows = np.concatenate(chosen)[:]
+    rows = np.concatenate(chosen)
     small = np.empty((len(rows), SIDE * SIDE), np.int64)
     for start in range(0, len(rows), 256):
         for place, image in enumerate(train.pixels(rows[start : start + 256]), start):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -11,9 +10,8 @@ import numpy as np
 
 from minigrad.data.decode import Look, Shape, shown
 from minigrad.data.folder import ImageFolder, counted
-from minigrad.data.mirror import mirror_is_safe
-from minigrad.data.sampler import count_of
-from minigrad.errors import ArgumentError, DTypeError
+from minigrad.errors import ArgumentError
+from minigrad.ops.dims import count_of, whole
 
 SIDES = (32, 48, 64)  # of larger images: a network learns from these on a CPU in minutes
 SMALL_SIDE = 40  # up to this images keep their own size, or the median one
@@ -64,11 +62,7 @@ class Asked(NamedTuple):
             if isinstance(holdout, bool) or not isinstance(holdout, (int, float)) or not 0 < holdout < 1:
                 raise ArgumentError(where, "holdout", "a share between 0 and 1, such as 0.1", repr(holdout))
             holdout = float(holdout)
-        try:
-            number = operator.index(seed)
-        except TypeError:
-            raise DTypeError(where, "seed", "an integer", repr(seed)) from None
-        return cls(size, None if channels is None else 1 if channels == 1 else 3, holdout, number)
+        return cls(size, None if channels is None else 1 if channels == 1 else 3, holdout, whole(where, "seed", seed))
 
 
 class Split(NamedTuple):
@@ -287,6 +281,5 @@ __all__ = [
     "chosen_size",
     "duplicate_lines",
     "folder_lines",
-    "mirror_is_safe",
     "split_lines",
 ]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import operator
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -13,6 +11,7 @@ from minigrad.data.dataset import size_of
 from minigrad.data.order import load_generator, load_order, save_generator, save_order
 from minigrad.errors import ArgumentError, DTypeError, ShapeError, StateError
 from minigrad.ops.creation import tensor
+from minigrad.ops.dims import count_of
 from minigrad.ops.sampling import multinomial, randint, randperm
 
 
@@ -25,23 +24,6 @@ class Sampler:
 
     def __iter__(self) -> Iterator[Any]:
         raise NotImplementedError(f"{type(self).__name__} has no __iter__")
-
-
-def count_of(where: str, name: str, value: Any, least: int = 1) -> int:
-    """``value`` as an int of at least ``least``.
-
-    Raises:
-        ArgumentError: it is not.
-    """
-    try:
-        if isinstance(value, bool):
-            raise TypeError
-        number = operator.index(value)
-    except TypeError:
-        number = least - 1
-    if not least <= number <= sys.maxsize:
-        raise ArgumentError(where, name, f"a whole number, {least} or more", repr(value))
-    return number
 
 
 class SequentialSampler(Sampler):

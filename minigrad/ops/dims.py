@@ -1,8 +1,9 @@
-"""Dimensions as the user writes them (negative, one or several, none for all) turned into what NumPy takes."""
+"""Dimensions as the user writes them (negative, one or several, none for all) turned into what NumPy takes; and counts."""
 
 from __future__ import annotations
 
 import operator
+import sys
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,25 @@ def whole(where: str, argument: str, value: Any) -> int:
         return operator.index(value)
     except (TypeError, MinigradError) as error:
         raise DTypeError(where, argument, "an integer", repr(value)) from error
+
+
+def count_of(where: str, argument: str, value: Any, least: int = 1) -> int:
+    """``value`` as an int of at least ``least``.
+
+    Raises:
+        ArgumentError: it is no integer, too small, or more than anything has.
+
+    Example:
+        >>> count_of("DataLoader", "batch_size", 32)
+        32
+    """
+    try:
+        number = whole(where, argument, value)
+    except DTypeError:
+        number = least - 1
+    if not least <= number <= sys.maxsize:
+        raise ArgumentError(where, argument, f"a whole number, {least} or more", repr(value))
+    return number
 
 
 def several(where: str, argument: str, value: Any) -> list[Any]:

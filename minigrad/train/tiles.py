@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.errors import ArgumentError, DTypeError, ShapeError
+from minigrad.errors import DTypeError, ShapeError
+from minigrad.ops.dims import count_of
 
 
 def image_png(image: Any, scale: int = 1) -> bytes:
@@ -53,9 +54,10 @@ def image_grid(images: Any, *, columns: int | None = None, scale: int = 1, gap: 
     batch = _images("image_grid", images, 4)
     count, channels, height, width = batch.shape
     across = math.ceil(math.sqrt(count * height / width)) if columns is None else columns
-    for argument, number, least in (("columns", across, 1), ("scale", scale, 1), ("gap", gap, 0)):
-        if number < least or number != int(number):
-            raise ArgumentError("image_grid", argument, f"a whole number from {least} on", repr(number))
+    across, scale, gap = (
+        count_of("image_grid", argument, number, least)
+        for argument, number, least in (("columns", across, 1), ("scale", scale, 1), ("gap", gap, 0))
+    )
     across = min(across, count)
     down = math.ceil(count / across)
     step_y, step_x = height * scale + gap, width * scale + gap

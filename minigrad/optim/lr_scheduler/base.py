@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import operator
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from minigrad.core.hints import check_constructor
 from minigrad.errors import ArgumentError, DTypeError, StateError
+from minigrad.ops.dims import count_of
 from minigrad.optim.optimizer import Optimizer, same_kind
 
 
@@ -156,13 +156,8 @@ def check_optimizer(schedule: Any, optimizer: Any) -> Optimizer:
 
 
 def check_count(schedule: Any, name: str, value: Any, least: int) -> int:
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = least - 1
-    if number < least:
-        raise ArgumentError(type(schedule).__name__, name, f"a whole number, {least} or more", repr(value))
-    return number
+    """A count that a schedule is given. See ``ops.dims.count_of``."""
+    return count_of(type(schedule).__name__, name, value, least)
 
 
 def for_each_group(schedule: Any, name: str, value: Any, optimizer: Optimizer) -> list[Any]:
