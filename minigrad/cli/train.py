@@ -122,7 +122,7 @@ def short_name(data: str) -> str:
     """What a run or a picture is called after its data: plain letters, digits, dots and dashes, and not too many.
 
     Example:
-        >>> short_name("mnist5k"), short_name("/home/me/My photos!/"), short_name("/")
+        >>> short_name("mnist5k"), short_name("~/Pictures/My photos!/"), short_name("/")
         ('mnist5k', 'My-photos', 'data')
     """
     name = os.path.basename(os.path.abspath(os.path.expanduser(data)))
