@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from minigrad.data import read_image
-from minigrad.data.decode import LARGEST_PIXELS, decode, look, refit, shown
+from minigrad.data.decode import LARGEST_PIXELS, decode, look, refit
+from minigrad.data.words import shown
 from minigrad.errors import DataError, DTypeError, MissingFileError, ShapeError
 from tests.image_files import noise, save
 

@@ -31,7 +31,7 @@ def classify(
 
     Example: minigrad classify runs/classify-photos-1 holiday.jpg
     """
-    from minigrad.data.decode import shown
+    from minigrad.data.words import shown
     from minigrad.models.classifier import Classifier
     from minigrad.train.progress import track
 

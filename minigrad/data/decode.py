@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from minigrad.data.words import shown
 from minigrad.errors import DataError, DTypeError, MissingFileError, ShapeError
 
 if TYPE_CHECKING:
@@ -169,19 +170,6 @@ def read_image(path: Any, shape: Shape | None = None) -> np.ndarray:
             return decode(shown(name), source, shape, remedy)
     except DataError as error:
         raise DataError(where, error.argument, error.expected, error.got, error.remedy) from error
-
-
-def shown(name: object) -> str:
-    """A name as one line of printable text: what no terminal or file of text takes is written as an escape.
-
-    Example:
-        >>> shown("two" + chr(10) + "lines"), shown("café")
-        ('two\\\\nlines', 'café')
-    """
-    text = str(name)
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 @contextmanager

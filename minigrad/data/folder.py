@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from minigrad.data.catalogue import DATASETS
-from minigrad.data.decode import shown
+from minigrad.data.words import counted, listed, shown
 from minigrad.errors import DataError
 
 # fmt: off
@@ -31,7 +31,6 @@ _IGNORED = frozenset(("__macosx", "thumbs.db", "desktop.ini", "@eadir", "lost+fo
 # How the files of the common formats begin: they are images under any name.
 _MAGIC = re.compile(rb"\x89PNG\r\n|\xff\xd8\xff|GIF8[79]a|II\*\0|MM\0\*|RIFF....WEBP", re.DOTALL)
 _ARCHIVES = frozenset((".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"))
-_LISTED = 5  # names that a message lists; the others it counts
 _LAYOUT = "a folder with one sub-folder of images for each class"
 _HOW = "Put the images of each class into a folder of its own: FOLDER/cat/1.jpg, FOLDER/dog/1.jpg"
 
@@ -257,11 +256,11 @@ class _Search:
                 ]
                 remedy = "Give both the same class folders, in the same letter case"
                 expected = f"the {len(train):,} classes of {shown(os.path.basename(parts['train']))}/"
-                raise DataError("data", shown(parts[part]), expected, _some(where), remedy)
+                raise DataError("data", shown(parts[part]), expected, listed(where), remedy)
             empty = [shown(name) for name in sorted(found, key=natural) if not found[name]]
             if empty:
                 remedy = self._unread() or "Put images there, or remove the folder"
-                raise DataError("data", shown(parts[part]), "images in every class folder", f"none in {_some(empty)}", remedy)
+                raise DataError("data", shown(parts[part]), "images in every class folder", f"none in {listed(empty)}", remedy)
         if len(classes) == 1:
             remedy = f"A classifier tells classes apart. {_HOW}"
             got = f"only {shown(classes[0])}"
@@ -362,20 +361,6 @@ def _kind(entry: os.DirEntry[str]) -> str:
         return "file" if entry.is_file() or (entry.is_symlink() and not os.path.exists(entry.path)) else "other"
     except OSError:
         return "file"
-
-
-def counted(number: int, what: str) -> str:
-    """A number of things in words.
-
-    Example:
-        >>> counted(1, "image"), counted(1200, "image")
-        ('1 image', '1,200 images')
-    """
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
-def _some(words: Sequence[str]) -> str:
-    return ", ".join(words[:_LISTED]) + (f" and {len(words) - _LISTED:,} more" if len(words) > _LISTED else "")
 
 
 def _nearest(path: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from minigrad.data.words import listed
 from minigrad.errors import DataError
 
 SHARE = 0.1  # of each class,
@@ -102,8 +103,7 @@ def check_enough(labels: np.ndarray, classes: Sequence[str]) -> None:
 
 def _too_few(expected: str, which: Sequence[str]) -> DataError:
     """The error that names the classes with too few images."""
-    got = ", ".join(which[:5]) + (f" and {len(which) - 5} more" if len(which) > 5 else "")
-    return DataError("data", "classes", expected, got, "Add images, or remove the folders of these classes")
+    return DataError("data", "classes", expected, listed(which), "Add images, or remove the folders of these classes")
 
 
 def _rank(seed: int, name: str) -> bytes:

@@ -42,9 +42,8 @@ _CONSTANTS: dict[str, Callable[[], Any]] = {
 }
 _FIXED_TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 _MARK = object()
-_MOST_INSTRUCTIONS = (
-    1 << 18
-)  # a batch of CIFAR-10 has less than 2^16; an empty list takes one byte in a file and a hundred in memory
+# A batch of CIFAR-10 has less than 2^16; an empty list takes one byte in a file and a hundred in memory.
+_MOST_INSTRUCTIONS = 1 << 18
 
 
 @dataclass(frozen=True)

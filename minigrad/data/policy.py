@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigrad.data.decode import Look, Shape, shown
-from minigrad.data.folder import ImageFolder, counted
+from minigrad.data.decode import Look, Shape
+from minigrad.data.folder import ImageFolder
+from minigrad.data.words import counted, shown
 from minigrad.errors import ArgumentError
 from minigrad.ops.dims import count_of, whole
 

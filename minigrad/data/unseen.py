@@ -13,14 +13,13 @@ import numpy as np
 from minigrad.data import images as image_arrays
 from minigrad.data import pixels as stores
 from minigrad.data.catalogue import DATASETS
-from minigrad.data.decode import Shape, quiet_pictures, refit, shown
+from minigrad.data.decode import Shape, quiet_pictures, refit
 from minigrad.data.folder import lay_out, natural
 from minigrad.data.labelled import LabelledImages
 from minigrad.data.pixels import ArrayPixels, FilePixels, Pixels, Progress
 from minigrad.data.published import Published, open_published
+from minigrad.data.words import listed, shown
 from minigrad.errors import DataError
-
-LISTED = 5  # unknown classes that an error names
 
 
 def open_labelled(
@@ -94,12 +93,8 @@ def _places(data: str, found: Sequence[str], classes: Sequence[str]) -> np.ndarr
     place = {unicodedata.normalize("NFC", name): i for i, name in enumerate(classes)}
     unknown = [name for name in found if unicodedata.normalize("NFC", name) not in place]
     if unknown:
-        expected = f"the classifier's classes, {_some(classes)}, or some of them"
+        expected = f"the classifier's classes, {listed(classes)}, or some of them"
         near = difflib.get_close_matches(unknown[0], classes, n=1)
         remedy = f"Is {unknown[0]} what it knows as {near[0]}? Then give it that name" if near else "Take the others out"
-        raise DataError("data", shown(data), expected, f"{_some(unknown)} too", remedy)
+        raise DataError("data", shown(data), expected, f"{listed(unknown)} too", remedy)
     return np.array([place[unicodedata.normalize("NFC", name)] for name in found], np.int64)
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:LISTED]) + (f" and {len(names) - LISTED:,} more" if len(names) > LISTED else "")

@@ -7,15 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from minigrad.data.check.pictures import ORDER, Picture
 from minigrad.data.check.report import Finding
-from minigrad.data.check.single import labels_of, listed
-from minigrad.data.decode import shown
-from minigrad.data.folder import Layout, counted, natural
+from minigrad.data.check.single import labels_of
+from minigrad.data.folder import Layout, natural
 from minigrad.data.holdout import LEAST
+from minigrad.data.words import counted, listed, shown
 
 SMALL = 10  # images of a class in the training part
 LITTLE = 20  # images for each class, on the mean
 UNEQUAL, VERY_UNEQUAL = 3, 10  # largest class over smallest
 COARSE = 100  # images of the test part
+NAMED = 10  # classes that a finding names
 
 Counts = dict[str, dict[str, int]]
 
@@ -69,15 +70,15 @@ def _missing(counts: Counts) -> Iterator[Finding]:
         empty = [quoted(label) for label, size in classes.items() if not size]
         if empty:
             folders = "folder" if len(empty) == 1 else "folders"
-            words = f"{len(empty):,} class {folders} of {part} without images that can be read: {listed(empty)}"
+            words = f"{len(empty):,} class {folders} of {part} without images that can be read: {listed(empty, NAMED)}"
             yield Finding("empty-class", "error", words, "Put images there, or remove the folder.")
     train = counts["train"]
     for part in counts.keys() - {"train"}:
         more = [quoted(label) for label in counts[part] if label not in train]
         less = [quoted(label) for label in train if label not in counts[part]]
         if more or less:
-            told = [f"{part} has {listed(more)}, which train has not"] if more else []
-            told += [f"{part} lacks {listed(less)}"] if less else []
+            told = [f"{part} has {listed(more, NAMED)}, which train has not"] if more else []
+            told += [f"{part} lacks {listed(less, NAMED)}"] if less else []
             mend = "Give both the same class folders, in the same letter case."
             yield Finding("other-classes", "error", "; ".join(told), mend)
 
@@ -130,4 +131,4 @@ def _classes(labels: Sequence[str]) -> str:
 
 
 def _sized(labels: Sequence[str], sizes: Mapping[str, int]) -> str:
-    return listed([f"{quoted(label)} ({sizes[label]})" for label in labels])
+    return listed([f"{quoted(label)} ({sizes[label]})" for label in labels], NAMED)

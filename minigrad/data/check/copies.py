@@ -9,7 +9,7 @@ import numpy as np
 from minigrad.data.check.likeness import near_copies
 from minigrad.data.check.pictures import ORDER, Picture
 from minigrad.data.check.report import Finding, Item, Severity
-from minigrad.data.folder import counted
+from minigrad.data.words import counted
 
 
 def found(pictures: Sequence[Picture], *, fixable: bool) -> Iterator[Finding]:

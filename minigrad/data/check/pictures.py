@@ -11,11 +11,12 @@ from typing import NamedTuple
 import numpy as np
 
 from minigrad.data.check.likeness import thumbnail
-from minigrad.data.decode import Look, decode, look, quiet_pictures, shown
+from minigrad.data.decode import Look, decode, look, quiet_pictures
 from minigrad.data.folder import Layout, natural
 from minigrad.data.images import ImageArrays
 from minigrad.data.pixels import Progress, in_threads
 from minigrad.data.policy import TINT
+from minigrad.data.words import shown
 from minigrad.errors import DataError
 
 ORDER = ("train", "validation", "test")

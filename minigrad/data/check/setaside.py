@@ -15,7 +15,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from minigrad.data.decode import shown
+from minigrad.data.words import shown
 from minigrad.errors import ArgumentError, DataError, MinigradError
 from minigrad.interop.atomic import write_atomically
 

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from minigrad.data.check.pictures import Picture, Unread
 from minigrad.data.check.report import Finding, Item, Severity
-from minigrad.data.folder import UNREAD, Layout, counted, is_image, is_passed_over, natural
+from minigrad.data.folder import UNREAD, Layout, is_image, is_passed_over, natural
+from minigrad.data.words import counted, listed
 
 TINY = 8  # shorter side, in pixels
 STRETCHED = 4  # longer side over shorter
@@ -154,16 +155,6 @@ def _colours(pictures: Sequence[Picture]) -> Iterator[Finding]:
 def labels_of(pictures: Iterable[Picture]) -> list[str]:
     """The classes that have images, in natural order."""
     return sorted({picture.place.label for picture in pictures}, key=natural)
-
-
-def listed(names: Sequence[str], most: int = 10) -> str:
-    """The first few names, and how many more there are.
-
-    Example:
-        >>> listed(["cat", "dog", "bird"], 2)
-        'cat, dog and 1 more'
-    """
-    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
 
 
 def beside(given: str, layout: Layout) -> Iterator[Finding]:
