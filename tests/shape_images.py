@@ -14,10 +14,14 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+import minigrad
 from minigrad.cli import main
+from minigrad.models.classifier import Card
+from minigrad.train import Run
 
 COLOURS = {"circle": (230, 60, 40), "cross": (60, 80, 240), "square": (40, 210, 60)}
 KINDS = (("RGB", "png"), ("RGBA", "webp"), ("P", "gif"), ("RGB", "bmp"), ("L", "png"), ("RGB", "jpg"))
+COLOUR = Card("cnn", {"width": 2, "hidden": 4, "dropout": 0.0}, (3, 8, 8), ("red", "green", "blue"), (0.5,) * 3, (0.25,) * 3)
 SMALL = {"epochs": 6, "width": 4, "hidden": 16, "image_size": 8, "crop": 0, "lr": 0.02}  # a training of a moment
 
 
@@ -61,6 +65,23 @@ def shapes(
     return root
 
 
+def made_run(folder: Path, card: Card, weights: dict[str, minigrad.Tensor] | None = None) -> Path:
+    """A run folder with a model that nobody trained."""
+    minigrad.manual_seed(0)
+    model = {**card._asdict(), **{name: list(getattr(card, name)) for name in ("shape", "classes", "mean", "std")}}
+    with Run(folder) as run:
+        run.begin({"task": "classify", "data": "nowhere", "data_digest": "", "settings": {}, "model": model})
+        minigrad.save(dict(card.build().state_dict()) if weights is None else weights, run.model)
+    return folder
+
+
+def trained_run(data: Path, run: Path, **settings: object) -> Path:
+    """A run folder of a training with the settings of ``SMALL`` and others, by the command itself."""
+    words = setting_words({**SMALL, **settings})
+    assert main(["train", "classify", "--data", str(data), "--out", str(run), *words]) == 0
+    return run
+
+
 class Told(NamedTuple):
     """What a command gave."""
 
@@ -87,11 +108,12 @@ class Commands:
         return self("train", "classify", "--data", data, "--out", out, *setting_words({**SMALL, **settings}))
 
     def refused(self, *words: object) -> str:
-        """The message of a command that must be refused: exit code 2, nothing on standard output, one error."""
+        """The message of a command that must be refused: exit code 2, and one error, which is the last that is said."""
         code, _, err = self(*words)
         assert code == 2, err
-        assert err.count("error: ") == 1 and err.startswith("error: "), err
-        return " ".join(err.split())
+        *before, told = f"\n{err}".split("\nerror: ")
+        assert len(before) == 1, err
+        return " ".join(told.split())
 
 
 def setting_words(settings: Mapping[str, object]) -> list[str]:

@@ -12,28 +12,12 @@ import pytest
 from PIL import Image
 
 import minigrad as mg
-from minigrad.models.classifier import Card
-from minigrad.train import Run
-from tests.shape_images import SMALL, Commands, setting_words
-
-COLOUR = Card("cnn", {"width": 2, "hidden": 4, "dropout": 0.0}, (3, 8, 8), ("red", "green", "blue"), (0.5,) * 3, (0.25,) * 3)
-
-
-def made_run(folder: Path, card: Card, weights: dict[str, mg.Tensor] | None = None) -> Path:
-    """A run folder with a model that nobody trained."""
-    mg.manual_seed(0)
-    model = {**card._asdict(), **{name: list(getattr(card, name)) for name in ("shape", "classes", "mean", "std")}}
-    with Run(folder) as run:
-        run.begin({"task": "classify", "data": "nowhere", "data_digest": "", "settings": {}, "model": model})
-        mg.save(dict(card.build().state_dict()) if weights is None else weights, run.model)
-    return folder
+from tests.shape_images import COLOUR, Commands, made_run, trained_run
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that tells colours of whole images apart."""
-    from minigrad.cli import main
-
     folder = tmp_path_factory.mktemp("model")
     rng = np.random.default_rng(0)
     for place, name in enumerate(("red", "green", "blue")):
@@ -42,9 +26,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
             pixels = rng.integers(0, 60, (8, 8, 3), np.uint8)
             pixels[..., place] += 180
             Image.fromarray(pixels).save(folder / "colours" / name / f"{number}.png")
-    settings = setting_words({**SMALL, "epochs": 40})
-    assert main(["train", "classify", "--data", str(folder / "colours"), "--out", str(folder / "run"), *settings]) == 0
-    return folder / "run"
+    return trained_run(folder / "colours", folder / "run", epochs=40)
 
 
 @pytest.fixture

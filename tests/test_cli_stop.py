@@ -12,9 +12,8 @@ from typing import Any
 
 import pytest
 
-from minigrad.cli import main
 from minigrad.models.classify import Classify
-from tests.shape_images import SMALL, Commands, command, run, setting_words, shapes
+from tests.shape_images import SMALL, Commands, command, run, setting_words, shapes, trained_run
 
 SETTINGS = {**SMALL, "epochs": 12, "log_every": 1, "save_every": 0}
 LONG = {**SETTINGS, "epochs": 100, "save_every": 0.1, "log_every": 5}
@@ -28,22 +27,18 @@ def minigrad(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: py
     return Commands(capsys)
 
 
-def uninterrupted(folder: Path, settings: dict[str, Any]) -> Path:
-    words = ["--data", str(shapes(folder / "shapes", 8, mixed=False)), "--out", str(folder / "run"), *setting_words(settings)]
-    assert main(["train", "classify", *words]) == 0
-    return folder / "run"
-
-
 @pytest.fixture(scope="module")
 def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of SETTINGS that was never interrupted."""
-    return uninterrupted(tmp_path_factory.mktemp("short"), SETTINGS)
+    folder = tmp_path_factory.mktemp("short")
+    return trained_run(shapes(folder / "shapes", 8, mixed=False), folder / "run", **SETTINGS)
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of LONG that was never interrupted."""
-    return uninterrupted(tmp_path_factory.mktemp("whole"), LONG)
+    folder = tmp_path_factory.mktemp("whole")
+    return trained_run(shapes(folder / "shapes", 8, mixed=False), folder / "run", **LONG)
 
 
 def metrics(folder: Path) -> bytes:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from minigrad.cli.app import ORDER
-from tests.shape_images import SMALL, Commands, rows, setting_words, shape, shapes, tree
+from tests.shape_images import SMALL, Commands, rows, setting_words, shape, shapes, trained_run, tree
 
 
 @pytest.fixture
@@ -100,14 +100,11 @@ def test_settings_are_kept(minigrad: Commands, tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a run, the data that it was trained on, with a test part, and other data."""
-    from minigrad.cli import main
-
     folder = tmp_path_factory.mktemp("trained")
     shapes(folder / "data" / "train", 10, mixed=False)
     shapes(folder / "data" / "test", 4, seed=1, mixed=False)
     shapes(folder / "other", 5, seed=2, mixed=False)
-    settings = setting_words({**SMALL, "epochs": 25, "image_size": 16})
-    assert main(["train", "classify", "--data", str(folder / "data"), "--out", str(folder / "run"), *settings]) == 0
+    trained_run(folder / "data", folder / "run", epochs=25, image_size=16)
     return folder
 
 

@@ -6,7 +6,9 @@ import contextlib
 import io
 import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from minigrad.errors import MinigradError
 
@@ -29,7 +31,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # what its encoding does not have is no error
             stream.reconfigure(errors="backslashreplace")
-    return _told(lambda: _run(sys.argv[1:] if arguments is None else list(arguments)))
+    with warnings.catch_warnings():
+        warnings.showwarning = _warn
+        return _told(lambda: _run(sys.argv[1:] if arguments is None else list(arguments)))
+
+
+def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
+    """Show a warning as the commands show theirs, without the line of code that gave it."""
+    from minigrad.cli.output import complain
+
+    complain(str(message), "warning")
 
 
 def _run(arguments: list[str]) -> int:
