@@ -11,11 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad.core.tensor import Tensor
-from minigrad.data import images as image_arrays
 from minigrad.data import pixels as stores
-from minigrad.data.catalogue import DATASETS
 from minigrad.data.dataset import Dataset, whole_index, whole_indices
-from minigrad.data.decode import Shape, quiet_pictures, refit
+from minigrad.data.decode import Shape, quiet_pictures
 from minigrad.data.folder import ImageFolder, find_images
 from minigrad.data.holdout import check_enough, held_out, usual_share
 from minigrad.data.pixels import ArrayPixels, FilePixels, Pixels, Progress
@@ -29,7 +27,7 @@ from minigrad.data.policy import (
     folder_lines,
     split_lines,
 )
-from minigrad.data.published import Published, open_published
+from minigrad.data.published import Published, named_or_published
 from minigrad.errors import DTypeError, IndexingError, ShapeError
 
 
@@ -79,11 +77,8 @@ class LabelledImages(Dataset):
             raise ShapeError(where, "labels, names", f"one for each of {len(pixels)} images", got)
         wrong = np.flatnonzero((self.labels < 0) | (self.labels >= len(self.classes)))
         if len(wrong):
-            expected, got = (
-                f"class numbers from 0 to {len(self.classes) - 1}",
-                f"{self.labels[wrong[0]]} at {self.names[wrong[0]]}",
-            )
-            raise IndexingError(where, "labels", expected, got)
+            expected = f"class numbers from 0 to {len(self.classes) - 1}"
+            raise IndexingError(where, "labels", expected, f"{self.labels[wrong[0]]} at {self.names[wrong[0]]}")
         self._pixels, self._rows = pixels, np.arange(len(pixels))
 
     @property
@@ -190,11 +185,7 @@ def open_images(
     if not isinstance(data, (str, os.PathLike)):
         raise DTypeError("open_images", "data", "the name of a data set or a path", f"a {type(data).__name__}")
     name = os.fsdecode(data)
-    if name in DATASETS:
-        arrays = image_arrays.load(name, progress)
-        return _from_arrays(Published(arrays, image_arrays.class_names(name), name), asked)
-    path = os.path.expanduser(name)
-    published = open_published(path) if os.path.exists(path) else None
+    published = named_or_published(name, progress)
     if published is not None:
         return _from_arrays(published, asked)
     folder = find_images(name)
@@ -212,12 +203,7 @@ def _from_arrays(found: Published, asked: Asked) -> ClassificationData:
         digest.update(repr((array.shape, array.dtype.str)).encode() + hashlib.sha256(array.tobytes()).digest())
 
     def part(images: np.ndarray, labels: np.ndarray, called: str) -> LabelledImages:
-        if shape != own:
-            resized = np.empty((len(images), *shape), np.uint8)
-            for place, image in enumerate(stores.in_threads(lambda image: refit(image, shape), images)):
-                resized[place] = image
-            images = resized
-        return LabelledImages(images, labels, classes, [f"{called} {i}" for i in range(len(labels))])
+        return LabelledImages(stores.refitted(images, shape), labels, classes, [f"{called} {i}" for i in range(len(labels))])
 
     contents = [hashlib.sha256(image.tobytes()).digest() for image in arrays.train_images]
     train = part(arrays.train_images, arrays.train_labels, "train")

@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
-from minigrad.data.decode import Look, Shape, decode, look
+from minigrad.data.decode import Look, Shape, decode, look, refit
 from minigrad.errors import DataError
 
 IN_MEMORY = 1 << 30  # bytes: a set whose pixels take no more is decoded once and kept
@@ -96,6 +96,21 @@ class FilePixels:
         for row, pixels in enumerate(all_or_faults(self._one, range(len(self)), "decoding", len(self), progress)):
             found[row] = pixels
         return ArrayPixels(found)
+
+
+def refitted(images: np.ndarray, shape: Shape) -> np.ndarray:
+    """Images uint8 (N, C, H, W) in another shape, each as ``decode.refit`` brings it there.
+
+    Example:
+        >>> refitted(np.full((5, 1, 4, 6), 7, np.uint8), (3, 2, 2)).shape
+        (5, 3, 2, 2)
+    """
+    if images.shape[1:] == shape:
+        return images
+    found = np.empty((len(images), *shape), np.uint8)
+    for place, image in enumerate(in_threads(lambda image: refit(image, shape), images)):
+        found[place] = image
+    return found
 
 
 def heads(

@@ -1,4 +1,4 @@
-"""A user's own copy of MNIST, Fashion-MNIST or CIFAR-10, as a folder or file in the form in which they are published."""
+"""Sets that are published whole: by their names, or as a user's own copy of MNIST, Fashion-MNIST or CIFAR-10."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from minigrad.data import formats
-from minigrad.data.images import ImageArrays, class_names
+from minigrad.data.catalogue import DATASETS
+from minigrad.data.images import ImageArrays, class_names, load
+from minigrad.data.places import Progress
 
 _ARCHIVE_ENDS = (".tar.gz", ".tgz", ".tar")
 _CIFAR_ARCHIVES = ("cifar-10-binary.tar.gz", "cifar-10-python.tar.gz")
@@ -32,6 +34,28 @@ class Published(NamedTuple):
     arrays: ImageArrays
     classes: tuple[str, ...]
     about: str
+
+
+def named_or_published(data: str, progress: Progress | None = None) -> Published | None:
+    """A named set, or a user's copy of a published one; None where ``data`` is neither.
+
+    Args:
+        data: a name, or a path.
+        progress: as for ``images.load``.
+
+    Raises:
+        DataError: as ``images.load`` and ``open_published``.
+
+    Example:
+        >>> named_or_published("mnist5k").arrays.test_images.shape
+        (1000, 1, 28, 28)
+        >>> named_or_published("a folder of something else") is None
+        True
+    """
+    if data in DATASETS:
+        return Published(load(data, progress), class_names(data), data)
+    path = os.path.expanduser(data)
+    return open_published(path) if os.path.exists(path) else None
 
 
 def open_published(path: str | os.PathLike[str]) -> Published | None:

@@ -10,14 +10,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from minigrad.data import images as image_arrays
-from minigrad.data import pixels as stores
-from minigrad.data.catalogue import DATASETS
-from minigrad.data.decode import Shape, quiet_pictures, refit
+from minigrad.data.decode import Shape, quiet_pictures
 from minigrad.data.folder import lay_out, natural
 from minigrad.data.labelled import LabelledImages
-from minigrad.data.pixels import ArrayPixels, FilePixels, Pixels, Progress
-from minigrad.data.published import Published, open_published
+from minigrad.data.pixels import IN_MEMORY, FilePixels, Pixels, Progress, refitted
+from minigrad.data.published import Published, named_or_published
 from minigrad.data.words import listed, shown
 from minigrad.errors import DataError
 
@@ -48,10 +45,7 @@ def open_labelled(
         [1, 2]
     """
     name = os.fsdecode(data)
-    if name in DATASETS:
-        return _of_arrays(Published(image_arrays.load(name, progress), image_arrays.class_names(name), name), shape, classes)
-    path = os.path.expanduser(name)
-    published = open_published(path) if os.path.exists(path) else None
+    published = named_or_published(name, progress)
     if published is not None:
         return _of_arrays(published, shape, classes)
     with quiet_pictures():
@@ -60,10 +54,7 @@ def open_labelled(
 
 def _of_arrays(found: Published, shape: Shape, classes: Sequence[str]) -> LabelledImages:
     places = _places(found.about, found.classes, classes)
-    images, labels = found.arrays.test_images, found.arrays.test_labels
-    pixels = np.empty((len(images), *shape), np.uint8)
-    for row, image in enumerate(stores.in_threads(lambda image: refit(image, shape), images)):
-        pixels[row] = image
+    pixels, labels = refitted(found.arrays.test_images, shape), found.arrays.test_labels
     return LabelledImages(pixels, places[labels], classes, [f"test {i}" for i in range(len(labels))])
 
 
@@ -83,8 +74,8 @@ def _of_folder(data: str, shape: Shape, classes: Sequence[str], progress: Progre
     names = [shown(os.path.relpath(path, top).replace(os.sep, "/")) for path in paths]
     remedy = f"`minigrad data check classify {shlex.quote(data)} --fix` sets damaged files aside"
     in_files = FilePixels(paths, names, shape, remedy)
-    fits = len(paths) * int(np.prod(shape)) <= stores.IN_MEMORY
-    pixels: Pixels | ArrayPixels = in_files.decoded(progress) if fits else in_files
+    fits = len(paths) * int(np.prod(shape)) <= IN_MEMORY
+    pixels: Pixels = in_files.decoded(progress) if fits else in_files
     return LabelledImages(pixels, labels, classes, names)
 
 

@@ -6,14 +6,12 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from minigrad.data import sources
 from minigrad.data.check import balance, copies, single
 from minigrad.data.check.pictures import Picture, Unread, in_arrays, in_folder
 from minigrad.data.check.report import Finding, Report
 from minigrad.data.folder import Layout, find_images, lay_out
-from minigrad.data.images import class_names, load
 from minigrad.data.pixels import Progress
-from minigrad.data.published import open_published
+from minigrad.data.published import named_or_published
 
 
 def check_images(data: Any, progress: Progress | None = None) -> Report:
@@ -37,9 +35,7 @@ def check_images(data: Any, progress: Progress | None = None) -> Report:
         (5000, '28x28 pixels, grey', 0)
     """
     given = os.fspath(data)
-    if given in sources.DATASETS:
-        return _report(given, list(in_arrays(load(given, progress), class_names(given), progress)), None, None)
-    published = open_published(given)
+    published = named_or_published(given, progress)
     if published is not None:
         return _report(given, list(in_arrays(published.arrays, published.classes, progress)), None, None)
     given = os.path.expanduser(given)
