@@ -13,7 +13,8 @@ import minigrad
 
 FACES = ("minigrad", "minigrad.autograd", "minigrad.nn", "minigrad.nn.functional", "minigrad.nn.init", "minigrad.nn.utils",
          "minigrad.nn.utils.rnn", "minigrad.optim", "minigrad.optim.lr_scheduler", "minigrad.optim.swa_utils", "minigrad.data",
-         "minigrad.study", "minigrad.utils.checkpoint", "minigrad.kernels")  # fmt: skip
+         "minigrad.data.check", "minigrad.study", "minigrad.utils.checkpoint", "minigrad.kernels", "minigrad.train",
+         "minigrad.train.pictures")  # fmt: skip
 
 
 def public(face: str) -> list[tuple[str, Any]]:

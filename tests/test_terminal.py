@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
@@ -161,6 +161,7 @@ def test_messages_have_colours_on_a_terminal_only(monkeypatch: pytest.MonkeyPatc
     assert terminal.message("warning", "no\x1b[2J") == "warning: no�[2J"
 
 
+@example(width=20, encoding="utf-8", rows=[("", -1.0, None)])
 @settings(deadline=None, max_examples=60)
 @given(
     width=st.integers(1, 100),

@@ -98,20 +98,21 @@ def share_bars(rows: Sequence[tuple[str, float]], console: Console | None = None
     """
     console = console or open_console()
     names = [clean(name, console) for name, _ in rows]
+    figures = [f"{100 * share:5.1f} %" for _, share in rows]
     natural = longest = max(map(cell_len, names), default=0)
     width, bar = room(console), _BAR[1]
     if width is not None:
-        rest = width - len("100.0 %") - 2 * len(GAP)
+        rest = width - max(map(len, figures), default=0) - 2 * len(GAP)
         bar = min(bar, max(_BAR[0], rest - natural))
         longest = min(natural, rest - bar)
         if longest < min(natural, _NAME):  # no bar: the name matters more
             bar, longest = 0, max(1, min(natural, rest + len(GAP)))
     lines = []
-    for name, (_, share) in zip(names, rows, strict=True):
+    for name, (_, share), figure in zip(names, rows, figures, strict=True):
         line = Text(set_cell_size(shorten(name, longest, console), longest) + GAP)
         if bar:
             line.append(_blocks(share, bar, unicode_fits(console)), "cyan").append(GAP)
-        lines.append(line.append(f"{100 * share:5.1f} %"))
+        lines.append(line.append(figure))
     return rendered(lines, console)
 
 
