@@ -17,9 +17,12 @@ SECTIONS: dict[str, str] = {"classify": "minigrad.cli.demo_classify:section"}
 
 
 def demo(
-    out: Annotated[Path | None, typer.Option("--out", help="The folder to make. [default: runs/demo-1, -2, ...]")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FOLDER", help="The folder to make.", show_default="runs/demo-1, or -2, ..."),
+    ] = None,
     only: Annotated[list[str] | None, typer.Option("--only", metavar="SECTION", help="Only this one; may be repeated.")] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of all that is random.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", metavar="NUMBER", min=0, help="Of all that is random.")] = 0,
 ) -> None:
     """Train each system small on real data, and show what came of it on one page.
 

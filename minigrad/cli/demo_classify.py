@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import typer
 
 from minigrad.cli.output import say
+from minigrad.cli.train import follow
 
 ANSWERS = 30  # held-out digits that are shown with their answers
 
@@ -17,20 +18,17 @@ def section(page: Any, folder: Path, seed: int) -> None:
     """Train on MNIST-5k, and show the curve, what is taken for what, and answers on digits that it never saw."""
     from minigrad.cli.reading import reading
     from minigrad.models.classify import Classify, ClassifySettings
-    from minigrad.train.loop import fit
     from minigrad.train.pictures import confusion, image_png
     from minigrad.train.report import history
     from minigrad.train.runs import Run
 
     run = Run(folder)
-    run.check_new()
-    with reading() as report:
-        task = Classify("mnist5k", ClassifySettings(seed=seed), say, report)
     with run:
-        outcome = fit(task, run)
-    if outcome.status == "interrupted":
-        say(f"Stopped. Go on by: minigrad resume {folder}")
-        raise typer.Exit(128 + outcome.signal)
+        if not run.exists():  # else a demo that was stopped goes on
+            run.check_new()
+        with reading() as report:
+            task = Classify("mnist5k", ClassifySettings(seed=seed), say, report)
+        follow(task, run, f"minigrad demo --out {shlex.quote(str(folder.parent))} --seed {seed}")
     test = task.data.validation if task.data.test is None else task.data.test
     judgement = task.judge(test)
     right = int((judgement.answers == judgement.labels).sum())

@@ -141,18 +141,8 @@ def _on(device: str | None) -> Iterator[None]:
 
 def _fit(task: Any, run: Any) -> None:
     """Train, and say how it ended and what can be done now."""
-    from minigrad.train.loop import fit
-
     path = shlex.quote(str(run.path))
-    say(f"run folder: {run.path}")
-    try:
-        outcome = fit(task, run)
-    except KeyboardInterrupt:  # the second one, which does not wait for the step's end
-        _go_on("stopped at once; what came after the last checkpoint will be done again", path)
-        raise typer.Exit(INTERRUPTED) from None
-    if outcome.status == "interrupted":
-        _go_on(f"stopped at step {outcome.step} of {task.total_steps}; all is saved", path)
-        raise typer.Exit(128 + outcome.signal)
+    outcome = follow(task, run, f"minigrad resume {path}")
     best = f"best {task.goal[0]} {outcome.best:.4f} at step {outcome.best_step}"
     say(f"{outcome.status.capitalize()} after {outcome.step} steps; {best}.")
     say(f"The report: {run.report}")
@@ -160,6 +150,28 @@ def _fit(task: Any, run: Any) -> None:
     say_command(entry(task.name).use.format(run=path))
 
 
-def _go_on(how: str, path: str) -> None:
+def follow(task: Any, run: Any, again: str) -> Any:
+    """Train to the end, and give the outcome; when it is stopped, say how to go on and leave.
+
+    Args:
+        task: what to train.
+        run: the folder, entered.
+        again: the command that goes on.
+
+    Raises:
+        typer.Exit: it was stopped.
+    """
+    from minigrad.train.loop import fit
+
+    say(f"run folder: {run.path}")
+    try:
+        outcome = fit(task, run)
+        code, how = 128 + outcome.signal, f"stopped at step {outcome.step} of {task.total_steps}; all is saved"
+    except KeyboardInterrupt:  # the second one, which does not wait for the step's end
+        outcome, code = None, INTERRUPTED
+        how = "stopped at once; what came after the last checkpoint will be done again"
+    if outcome is not None and outcome.status != "interrupted":
+        return outcome
     complain(f"{how}. Go on by:", "note")
-    say_command(f"minigrad resume {path}", stderr=True)
+    say_command(again, stderr=True)
+    raise typer.Exit(code)

@@ -1,0 +1,134 @@
+"""``minigrad demo``: sections, what is left out, going on; the classifier's section on digits of a test's own."""
+
+from __future__ import annotations
+
+import re
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from minigrad.cli import demo
+from minigrad.errors import DataError, RunError
+from minigrad.models import classify
+from tests.shape_images import SMALL, Commands, rows
+
+
+@pytest.fixture
+def minigrad(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Commands:
+    monkeypatch.chdir(tmp_path)
+    return Commands(capsys)
+
+
+@pytest.fixture
+def digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In place of MNIST-5k, few images of ten kinds of stripes, and a training of a moment."""
+    rng = np.random.default_rng(0)
+    for part, each in (("train", 12), ("test", 5)):
+        for label in range(10):
+            (tmp_path / "stripes" / part / str(label)).mkdir(parents=True)
+            for number in range(each):
+                pixels = rng.integers(0, 120, (14, 14), np.uint8)
+                pixels[label + 1 : label + 4] += 130
+                Image.fromarray(pixels).save(tmp_path / "stripes" / part / str(label) / f"{number}.png")
+    real = classify.open_images
+    monkeypatch.setattr(classify, "open_images", lambda name, **options: real(tmp_path / "stripes", **options))
+    settings = {**SMALL, "image_size": None, "epochs": 25, "batch_size": 30, "flip": False}
+    monkeypatch.setitem(classify.RECIPES, "mnist5k", settings)
+
+
+def good(page: Any, folder: Path, seed: int) -> None:
+    folder.mkdir(parents=True)
+    page.section("Good", f"seed {seed}")
+
+
+def without_data(page: Any, folder: Path, seed: int) -> None:
+    raise DataError("data", "toy", "a connection", "no <b>network</b>", "Try again later")
+
+
+def broken(page: Any, folder: Path, seed: int) -> None:
+    raise RunError("run", "folder", "room", "none")
+
+
+def sections(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    monkeypatch.setattr(demo, "SECTIONS", {name: f"{__name__}:{name}" for name in names})
+
+
+def test_every_section_on_one_page(minigrad: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sections(monkeypatch, "good")
+    code, out, err = minigrad("demo", "--seed", "3")
+    assert (code, err) == (0, "")
+    assert re.fullmatch(r"1 of 1 sections in \d+ s\. The page: runs/demo-1/index\.html\n", out)
+    assert "seed 3" in (tmp_path / "runs/demo-1/index.html").read_text()
+    assert minigrad("demo", "--only", "good", "--out", "elsewhere").code == 0
+    assert (tmp_path / "elsewhere" / "index.html").exists()
+    assert minigrad("demo").out.endswith("runs/demo-2/index.html\n")
+
+
+def test_a_section_without_its_data_is_left_out(minigrad: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others are made all the same; it is said, on the page too, and the exit code tells."""
+    sections(monkeypatch, "without_data", "good")
+    code, out, err = minigrad("demo")
+    assert code == 2
+    assert "1 of 2 sections" in out
+    assert (
+        err == "warning: without_data is left out: data: toy: expected a connection, got no <b>network</b>. Try again later.\n"
+    )
+    page = (tmp_path / "runs/demo-1/index.html").read_text()
+    assert "Good" in page and "Left out, as its data could not be had" in page and "&lt;b&gt;network" in page
+    assert "<b>network" not in page
+
+
+def test_what_else_goes_wrong_is_an_error(minigrad: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sections(monkeypatch, "broken", "good")
+    assert minigrad.refused("demo") == "run: folder: expected room, got none."
+    assert not (tmp_path / "runs/demo-1/index.html").exists()
+    (tmp_path / "file").touch()
+    sections(monkeypatch, "good")
+    assert "file" in minigrad.refused("demo", "--out", "file")
+
+
+def test_only_what_there_is(minigrad: Commands, tmp_path: Path) -> None:
+    assert "demo: --only: expected one of classify, got 'text'." in minigrad.refused("demo", "--only", "text")
+    assert "Invalid value for '--seed'" in minigrad.refused("demo", "--seed", "-1")
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.usefixtures("digits")
+def test_the_classifier(minigrad: Commands, tmp_path: Path) -> None:
+    code, out, _ = minigrad("demo", "--only", "classify")
+    assert code == 0
+    found = re.search(r"(\d+) of 50 digits that it never saw are told right: (\d+\.\d)%\.", out)
+    assert found is not None
+    assert int(found[1]) >= 40
+    page = (tmp_path / "runs/demo-1/index.html").read_text()
+    assert found[0] in page
+    for title in ("Handwritten digits", "Answers", "Surest mistakes"):
+        assert title in page
+    assert page.count("data:image/png;base64,") >= 30
+    assert (tmp_path / "runs/demo-1/classify/model.safetensors").exists()
+
+
+@pytest.mark.usefixtures("digits")
+def test_a_demo_that_is_stopped_goes_on(minigrad: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert minigrad("demo", "--out", "whole").code == 0
+    step, seen = classify.Classify.step, [0]
+
+    def counted(self: Any, batch: Any) -> Any:
+        seen[0] += 1
+        if seen[0] == 20:
+            signal.raise_signal(signal.SIGINT)
+        return step(self, batch)
+
+    monkeypatch.setattr(classify.Classify, "step", counted)
+    code, _, err = minigrad("demo", "--out", "my demo")
+    assert code == 130
+    assert "stopped at step 20 of 75; all is saved. Go on by:\n  minigrad demo --out 'my demo' --seed 0\n" in err
+    assert minigrad("demo", "--out", "my demo", "--seed", "0").code == 0
+    assert rows(tmp_path / "my demo" / "classify") == rows(tmp_path / "whole" / "classify")
+    assert "expected the task, data and settings that the run began with" in minigrad.refused(
+        "demo", "--out", "my demo", "--seed", "1"
+    )
