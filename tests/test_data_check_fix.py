@@ -339,3 +339,36 @@ def test_after_the_mend_the_copies_that_stayed_are_the_right_ones(spoilt: Path, 
     mend(folder)
     assert (folder / "test/dog/6.png").exists() and (folder / "train/cat/3.png").exists()
     assert told(check_images(folder)) == "warning little-data, note not-images, note junk"
+
+
+def test_links_that_stay_lead_to_files_that_stay(tmp_path: Path) -> None:
+    folder = clean_parts(tmp_path / "pets")
+    (folder / "train/cat/00.png").symlink_to("5.png")  # comes before what it is a link to
+    (folder / "test/dog/linked.png").symlink_to("../../train/dog/2.png")  # of the part whose images are kept
+    pictures = {path.read_bytes() for path in folder.rglob("*.png")}
+    assert mend(folder).moved == {name: name for name in ("train/cat/00.png", "test/dog/linked.png")}
+    assert {path.read_bytes() for path in folder.rglob("*.png")} == pictures
+    assert check_images(folder).findings == ()
+
+
+def test_what_lies_in_linked_folders_is_left_alone(tmp_path: Path) -> None:
+    folder = clean_folder(tmp_path / "pets")
+    elsewhere = tmp_path / "originals"
+    for number in range(12):
+        save(elsewhere / f"{number}.png", scene(8000 + number))
+    (elsewhere / "text.png").write_text("no image")
+    shutil.copy(elsewhere / "0.png", elsewhere / "copy.png")
+    shutil.copy(elsewhere / "1.png", folder / "cat/a copy.png")
+    (folder / "cat/linked").symlink_to(elsewhere)
+    (folder / "dog/cats").symlink_to(folder / "cat")  # a picture of both: it would be gone, were it moved once
+    before = tree(folder), tree(elsewhere)
+    report = check_images(folder)
+    assert {finding.kind for finding in report.findings} >= {"undecodable", "two-labels"}
+    assert all("It leaves alone what lies in linked folders." in finding.mend for finding in report.findings if finding.items)
+    assert (report.set_aside, mend(folder).moved) == ({}, {})
+    assert (tree(folder), tree(elsewhere)) == before
+    (folder / "dog/cats").unlink()
+    assert mend(folder).moved == {}  # the copy in the linked folder may go at any time; the other one stays
+    with pytest.raises(ArgumentError, match="linked/text.png"):
+        set_aside(folder, {"cat/linked/text.png": "undecodable"})
+    assert tree(elsewhere) == before[1]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from minigrad.data.check.likeness import near_copies
-from minigrad.data.check.pictures import ORDER, Picture
+from minigrad.data.check.pictures import LEFT, ORDER, Picture
 from minigrad.data.check.report import Finding, Item, Severity
 from minigrad.data.words import counted
 
@@ -45,11 +45,12 @@ def _same(groups: Sequence[Sequence[Picture]], fixable: bool) -> Iterator[Findin
         "leak": (
             "error", "in more than one of train, validation and test",
             "The figures would be of images that were learnt by heart: keep one of each.",
-            "--fix keeps the one of test, else of validation, and sets the others aside.",
+            "--fix keeps the one of test, else of validation, and sets the others aside; of a file and links to it, the file"
+            " is kept.",
         ),
         "duplicate": (
             "note", "more than once in its class",
-            "Copies count double and teach nothing: keep one of each.", "--fix keeps the first and sets the others aside.",
+            "Copies count double and teach nothing: keep one of each.", "--fix keeps the first, or the file to which others are links, and sets the others aside.",
         ),
     }  # fmt: skip
     for kind, (severity, words, mend, fix) in told.items():
@@ -60,6 +61,8 @@ def _same(groups: Sequence[Sequence[Picture]], fixable: bool) -> Iterator[Findin
             is_are = "picture is" if len(of_kind) == 1 else "pictures are"
             where = words if len(of_kind) == 1 else words.replace("its class", "their class")
             mend = f"{mend} {fix}" if fixable else mend
+            if any(picture.place.is_elsewhere for group in of_kind for picture in group):
+                mend += LEFT
             yield Finding(kind, severity, f"{len(of_kind):,} {is_are} there {where}", mend, items, aside)
 
 
@@ -70,11 +73,16 @@ def _sameness(group: Sequence[Picture]) -> str:
 
 
 def _dropped(kind: str, group: Sequence[Picture]) -> list[str]:
-    """The files to move away so that what is left is right."""
-    if kind == "two-labels":
-        return [picture.name for picture in group]
-    kept = max(group, key=lambda picture: ORDER.index(picture.place.part))  # the first of those that are equal
-    return [picture.name for picture in group if picture is not kept]
+    """The files to move away so that what is left is right, and no link that is left leads to nothing."""
+    if kind == "two-labels":  # the label of one that stays would be as doubtful as before
+        return [] if any(picture.place.is_elsewhere for picture in group) else [picture.name for picture in group]
+
+    def rank(picture: Picture) -> tuple[bool, bool, int]:
+        place = picture.place
+        return not place.is_elsewhere, not place.is_link, ORDER.index(place.part)
+
+    kept = max(group, key=rank)  # the first of those that are equal
+    return [picture.name for picture in group if picture is not kept and not picture.place.is_elsewhere]
 
 
 def _near(groups: Sequence[Sequence[Picture]], fixable: bool) -> Iterator[Finding]:

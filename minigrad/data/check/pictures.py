@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import os
@@ -20,15 +21,22 @@ from minigrad.data.words import shown
 from minigrad.errors import DataError
 
 ORDER = ("train", "validation", "test")
+LEFT = " It leaves alone what lies in linked folders."
 
 
 class Place(NamedTuple):
-    """Where an image belongs: its name for people, its file (empty where it has none of its own), part and class."""
+    """Where an image belongs: its name for people, its file (empty where it has none of its own), part and class.
+
+    ``is_link`` tells that the file is but a link to another, ``is_elsewhere`` that a linked folder leads to it: it lies in a
+    folder that is not of these data, or comes a second time.
+    """
 
     name: str
     path: str
     part: str
     label: str
+    is_link: bool = False
+    is_elsewhere: bool = False
 
 
 class Picture(NamedTuple):
@@ -71,12 +79,21 @@ def in_folder(given: str, layout: Layout, progress: Progress | None = None) -> I
         layout: what lies in it.
         progress: called as ``progress(doing, done, total)``.
     """
+    top = os.path.realpath(given)
+
+    @functools.cache
+    def is_elsewhere(folder: str) -> bool:
+        return os.path.realpath(folder) != os.path.normpath(os.path.join(top, os.path.relpath(folder, given)))
+
     places = [
-        Place(os.path.relpath(path, given).replace(os.sep, "/"), path, part, label)
+        Place(
+            os.path.relpath(path, given).replace(os.sep, "/"), path, part, label,
+            os.path.islink(path), is_elsewhere(os.path.dirname(path)),
+        )
         for part in ORDER
         for label, paths in sorted(layout.images.get(part, {}).items(), key=lambda item: natural(item[0]))
         for path in sorted(paths, key=natural)
-    ]
+    ]  # fmt: skip
     with quiet_pictures():
         for done, picture in enumerate(in_threads(_of_file, places), 1):
             yield picture
@@ -139,4 +156,4 @@ def _is_seen_through(content: bytes) -> bool:
         return bool(least < 255)  # type: ignore[operator]  # Pillow's hint covers many channels
 
 
-__all__ = ["ORDER", "Picture", "Place", "Unread", "in_arrays", "in_folder"]
+__all__ = ["LEFT", "ORDER", "Picture", "Place", "Unread", "in_arrays", "in_folder"]

@@ -81,14 +81,15 @@ def set_aside(path: Any, moves: Mapping[str, str]) -> Aside:
     if os.path.dirname(top) == top:
         raise ArgumentError("data check", "--fix", "a folder with room for another beside it", shown(top))
     for name in moves:
-        if not _is_inside(name):
+        if not _is_inside(name) or _is_elsewhere(top, name):
             raise ArgumentError("data check", "--fix", f"files in {shown(top)}", shown(name))
     plan, log = os.path.join(folder, PLAN), os.path.join(folder, LOG)
     moved: dict[str, str] = {}
     with _explained(path, folder, moved, len(moves)):
         found = _read(plan)
         made = [record for record in found if _was_made(record, top, folder)]
-        wanted = {record.source: record.why for record in found if record not in made} | dict(moves)
+        left = [record for record in found if record not in made and not _is_elsewhere(top, record.source)]
+        wanted = {record.source: record.why for record in left} | dict(moves)
         present = {name: why for name, why in wanted.items() if os.path.lexists(os.path.join(top, name))}
         if not present and not found:
             return Aside(folder, moved)
@@ -223,6 +224,12 @@ def _read(path: str) -> list[_Record]:
 def _is_inside(name: str) -> bool:
     """Whether a relative place stays in its folder."""
     return not (os.path.isabs(name) or os.path.splitdrive(name)[0] or ".." in name.split("/") or "\0" in name)
+
+
+def _is_elsewhere(top: str, name: str) -> bool:
+    """Whether a linked folder leads to a file: what is moved would be missed where it lies."""
+    real = os.path.realpath(top)
+    return os.path.realpath(os.path.dirname(os.path.join(top, name))) != os.path.dirname(os.path.join(real, name))
 
 
 def _quoted(text: str) -> str:

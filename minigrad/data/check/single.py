@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from minigrad.data.check.pictures import Picture, Unread
+from minigrad.data.check.pictures import LEFT, Picture, Unread
 from minigrad.data.check.report import Finding, Item, Severity
 from minigrad.data.folder import UNREAD, Layout, is_image, is_passed_over, natural
 from minigrad.data.words import counted, listed
@@ -32,7 +32,9 @@ def unread(files: Sequence[Unread]) -> Iterator[Finding]:
         of_kind = [file for file in files if file.kind == kind]
         if of_kind:
             items = tuple(Item((file.name,), file.why) for file in of_kind)
-            names = () if kind == "unreadable" else tuple(file.name for file in of_kind)
+            names = () if kind == "unreadable" else tuple(file.name for file in of_kind if not file.place.is_elsewhere)
+            if kind != "unreadable" and len(names) < len(of_kind):
+                mend += LEFT
             verb = words.replace("hold", "holds", 1) if len(of_kind) == 1 else words
             yield Finding(kind, "error", f"{counted(len(of_kind), 'file')} {verb}", mend, items, names)
 
