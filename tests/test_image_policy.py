@@ -158,7 +158,7 @@ def test_a_named_set_is_told() -> None:
         "mnist5k: 5,000 images in 10 classes of 500: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9",
         "size: 28x28 pixels, grey",
         "split: 3,600 images to train on, 400 for validation, 1,000 to test on",
-        "validation: 10% of each class of the training part, chosen by name and seed 0",
+        "validation: 10% of each class of the training part, one image at least, chosen by name and seed 0",
     )
     resized = open_images("mnist5k", image_size=14, channels=3)
     assert resized.policy[1] == "size: 28x28 pixels, grey, made 14x14 pixels, colour"
@@ -194,7 +194,7 @@ def test_each_class_gives_its_share(tmp_path: Path) -> None:
     assert np.bincount(data.validation.labels).tolist() == [4, 1, 1]  # cat, cow, dog: a fifth, one at least
     assert data.test is None
     assert "split: 22 images to train on, 6 for validation" in data.policy
-    assert "validation: 20% of each class of the training part, chosen by name and seed 0" in data.policy
+    assert "validation: 20% of each class of the training part, one image at least, chosen by name and seed 0" in data.policy
     assert any("no test part" in line for line in data.policy)
     half = open_images(str(tmp_path), holdout=0.5)
     assert np.bincount(half.validation.labels).tolist() == [10, 1, 2]
