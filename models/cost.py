@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from itertools import pairwise
 from math import comb
@@ -10,6 +9,7 @@ from typing import Any
 
 import minigrad
 from minigrad import Tensor, nn
+from minigrad.core.machine import memory
 from minigrad.errors import OutOfMemoryError
 from minigrad.models.cnn import build
 
@@ -106,16 +106,8 @@ def _over_layers(network: nn.Module, shape: tuple[int, int, int], count: Callabl
     return sum(counts)
 
 
-def memory() -> int | None:
-    """The bytes of memory that the machine has, or ``None`` where the system does not say."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):
-        return None
-
-
 def check_memory(numbers: int, what: str) -> None:
-    """Refuse what needs more memory than the machine has: most systems would end the process, or stand still.
+    """Refuse what needs more memory than this process may have: most systems would end the process, or stand still.
 
     Args:
         numbers: how many float32 are needed at once, at least.
@@ -124,9 +116,13 @@ def check_memory(numbers: int, what: str) -> None:
     Raises:
         OutOfMemoryError: it has not so much.
     """
-    there = memory()
+    try:
+        machine = memory()
+    except (OSError, ValueError):  # the system does not say
+        return
+    there = machine.total if machine.limit is None else min(machine.total, machine.limit)
     needed = numbers * NUMBER
-    if there is not None and needed > there:
+    if needed > there:
         remedy = "Try smaller ones of width, hidden, image_size or batch_size, or a larger accumulate (--set KEY=VALUE)"
-        expected = f"what fits into the {there / 1e9:.1f} GB of memory that the machine has"
+        expected = f"what fits into the {there / 1e9:.1f} GB of memory that this process may have"
         raise OutOfMemoryError("classify", what, expected, f"{needed / 1e9:,.1f} GB at least", remedy)

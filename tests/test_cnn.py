@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 
 import minigrad
 from minigrad import nn
-from minigrad.errors import ArgumentError, DTypeError, MinigradError, ShapeError
+from minigrad.core.machine import Memory
+from minigrad.errors import ArgumentError, DTypeError, MinigradError, OutOfMemoryError, ShapeError
+from minigrad.models import cost
 from minigrad.models.cnn import NETWORKS, PlainCNN, ResNet, ResNet18, build, stages_for
 from minigrad.study import describe
 from tests.test_networks import CNN, run_source
@@ -385,3 +387,13 @@ def test_the_table_makes_the_same_networks_with_pytorch(name: str) -> None:
     theirs = run_source(CNN, "torch")["build"](name, (1, 28, 28), 7)
     assert isinstance(theirs, torch.nn.Module)
     assert [(key, tuple(tensor.shape)) for key, tensor in theirs.state_dict().items()] == shapes(build(name, (1, 28, 28), 7))
+
+
+@pytest.mark.parametrize("limit", [None, 2_000_000])
+def test_memory_is_what_the_process_may_have(monkeypatch: pytest.MonkeyPatch, limit: int | None) -> None:
+    """The machine's, or less where a control group sets a limit, as in a container."""
+    there = limit or 4_000_000
+    monkeypatch.setattr(cost, "memory", lambda: Memory(4_000_000, 1_000_000, limit))
+    cost.check_memory(there // 4, "a network")
+    with pytest.raises(OutOfMemoryError, match=r"a network: expected what fits into the 0\.0 GB of memory that this process may"):
+        cost.check_memory(there // 4 + 1, "a network")

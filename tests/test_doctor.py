@@ -21,10 +21,10 @@ from rich.cells import cell_len
 from rich.console import Console
 
 import minigrad
-from minigrad.cli import checkup, machine, main, ownership
+from minigrad.cli import checkup, main, ownership
 from minigrad.cli.checkup import NOTE, OK, PROBLEM, Finding, examine
 from minigrad.cli.doctor import report
-from minigrad.core import device
+from minigrad.core import device, machine
 from minigrad.errors import DataError, DeviceError
 
 

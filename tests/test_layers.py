@@ -25,7 +25,7 @@ FOLDERS = {"minigrad": "minigrad", "kernels": "minigrad.kernels", "models": "min
 LAYERS = (
     ("errors",),
     ("emulator",),
-    ("core.device", "core.random"),
+    ("core.device", "core.machine", "core.random"),
     ("kernels",),
     (
         *("core", "core.dtypes", "core.hints", "core.modes", "core.printing", "core.sums", "core.tape", "core.tensor"),

@@ -110,7 +110,7 @@ def _python() -> Found:
 
 
 def _processor() -> Found:
-    from minigrad.cli.machine import processor
+    from minigrad.core.machine import processor
 
     name, features = processor()
     yield Finding(
@@ -119,7 +119,7 @@ def _processor() -> Found:
 
 
 def _cores() -> Found:
-    from minigrad.cli.machine import cores
+    from minigrad.core.machine import cores
 
     found = cores()
     text = f"{found.usable} of {found.present} for this process"
@@ -134,8 +134,8 @@ def _cores() -> Found:
 
 
 def _memory() -> Found:
-    from minigrad.cli.machine import memory
     from minigrad.cli.terminal import byte_size
+    from minigrad.core.machine import memory
 
     found = memory()
     parts = [byte_size(found.total)]
@@ -157,7 +157,7 @@ def _blas() -> Found:
     import numpy  # noqa: F401 - threadpoolctl tells what is loaded
     from threadpoolctl import threadpool_info
 
-    from minigrad.cli.machine import cores
+    from minigrad.core.machine import cores
 
     found = [pool for pool in threadpool_info() if pool.get("user_api") == "blas"]
     if not found:

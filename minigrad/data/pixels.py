@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,6 +11,7 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
+from minigrad.core.machine import cores
 from minigrad.data.decode import Look, Shape, decode, look, refit
 from minigrad.errors import DataError
 
@@ -141,7 +141,7 @@ def in_threads(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         >>> list(in_threads(abs, [-1, 2, -3]))
         [1, 2, 3]
     """
-    threads = min(MOST_THREADS, _cores())
+    threads = min(MOST_THREADS, cores().usable)
     left = iter(items)
     waiting: deque[Future[R]] = deque()
     pool = ThreadPoolExecutor(threads, thread_name_prefix="minigrad-images")
@@ -180,11 +180,3 @@ def all_or_faults(
         listed = "; ".join(f"{fault.argument}: {fault.got}" for fault in faults[:_LISTED])
         more = f"; and {len(faults) - _LISTED:,} more" if len(faults) > _LISTED else ""
         raise DataError("data", f"{len(faults):,} files", "images that can be read", listed + more, faults[0].remedy)
-
-
-def _cores() -> int:
-    """How many processors this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on this platform
-        return os.cpu_count() or 1
