@@ -50,7 +50,8 @@ def _same(groups: Sequence[Sequence[Picture]], fixable: bool) -> Iterator[Findin
         ),
         "duplicate": (
             "note", "more than once in its class",
-            "Copies count double and teach nothing: keep one of each.", "--fix keeps the first, or the file to which others are links, and sets the others aside.",
+            "Copies count double and teach nothing: keep one of each.",
+            "--fix keeps the first, or the file to which others are links, and sets the others aside.",
         ),
     }  # fmt: skip
     for kind, (severity, words, mend, fix) in told.items():
