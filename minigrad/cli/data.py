@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
+import pkgutil
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -92,8 +92,7 @@ def check(
 
     if task not in CHECKS:
         raise ArgumentError("data check", "task", f"one of {', '.join(CHECKS)}", repr(task))
-    module, _, function = CHECKS[task].partition(":")
-    check_data = getattr(importlib.import_module(module), function)
+    check_data = pkgutil.resolve_name(CHECKS[task])
     with reading("images") as progress:
         report: Report = check_data(path, progress)
         fixed: Aside | None = None
@@ -135,9 +134,11 @@ def _write(lines: Iterable[Line], *, whole: bool = False) -> None:
 
 def _moves(fixed: Aside | None) -> Iterator[Line]:
     """What --fix did."""
+    from minigrad.data.words import counted
+
     if fixed is None or not fixed.moved:
         return
-    yield Line(f"Moved {_files(len(fixed.moved))} to {fixed.folder}; fix-log.txt there says which and why:")
+    yield Line(f"Moved {counted(len(fixed.moved), 'file')} to {fixed.folder}; fix-log.txt there says which and why:")
     yield from _first(fixed.moved)
     yield Line()
     yield Line("Checked again:")
@@ -178,15 +179,18 @@ def _finding(finding: Finding) -> None:
 def _end(report: Report, fix: bool) -> Iterator[Line]:
     """What --fix would do, and the sum of it all."""
     from minigrad.data.check.report import SEVERITIES
+    from minigrad.data.words import counted
 
     moves = report.set_aside
     if moves and not fix:
-        yield Line(f"--fix would move {_files(len(moves))} to {report.path.rstrip('/')}-set-aside, and delete nothing:")
+        yield Line(
+            f"--fix would move {counted(len(moves), 'file')} to {report.path.rstrip('/')}-set-aside, and delete nothing:"
+        )
         yield from _first(f"{name}: {why}" for name, why in moves.items())
         yield Line()
     elif fix and not moves:
         yield Line("Nothing is left that --fix mends.")
-    counts = [f"{number:,} {kind}{'' if number == 1 else 's'}" for kind in SEVERITIES if (number := report.count(kind))]
+    counts = [counted(number, kind) for kind in SEVERITIES if (number := report.count(kind))]
     end = "mend the errors before you train" if report.errors else "these data can be trained on"
     yield Line(f"{', '.join(counts) or 'Nothing was found'}: {end}.")
 
@@ -197,7 +201,3 @@ def _first(items: Iterable[str]) -> Iterator[Line]:
     yield from (Line(item, 4) for item in listed[:SHOWN])
     if len(listed) > SHOWN:
         yield Line(f"and {len(listed) - SHOWN:,} more (--json has all)", 4)
-
-
-def _files(number: int) -> str:
-    return f"{number:,} file{'' if number == 1 else 's'}"

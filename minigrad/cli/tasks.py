@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import pkgutil
 from typing import Any, NamedTuple
 
 from minigrad.errors import RunError
@@ -12,8 +12,9 @@ class Entry(NamedTuple):
     """A task.
 
     Attributes:
-        place: where its class is.
-        commands: the module of its commands, which has ``evaluate``.
+        place: where its class is, a ``Task`` with ``Settings``, the class of its settings. It is made of ``(data, settings,
+            say, progress)``, and again of a run's config by ``of(config, say, progress)``; see ``models/classify.py``.
+        commands: the module of its commands, which has ``evaluate(model, data, json)``.
         makes: what it makes.
         data: what data it takes.
         example: an example of training.
@@ -59,8 +60,7 @@ def task_class(name: str) -> Any:
     Raises:
         RunError: there is none of that name.
     """
-    module, _, attribute = entry(name).place.partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    return pkgutil.resolve_name(entry(name).place)
 
 
 def commands(name: str) -> Any:
@@ -69,4 +69,4 @@ def commands(name: str) -> Any:
     Raises:
         RunError: there is none of that name.
     """
-    return importlib.import_module(entry(name).commands)
+    return pkgutil.resolve_name(entry(name).commands)
