@@ -127,24 +127,22 @@ class Network(NamedTuple):
 
     Attributes:
         network: its class.
-        words: what it is, for a list of choices.
         fixed: the arguments that make it what its name says.
         preset: arguments that stand unless the caller gives others.
     """
 
     network: type[nn.Module]
-    words: str
     fixed: dict[str, Any]
     preset: dict[str, Any]
 
 
 NETWORKS: dict[str, Network] = {
-    "cnn": Network(PlainCNN, "stages of two convolutions and a pooling, then two linear layers", {}, {"norm": True}),
-    "resnet20": Network(ResNet, "residual, 20 layers, for images of about 32 pixels", {"depth": 20}, {}),
-    "resnet32": Network(ResNet, "residual, 32 layers, for images of about 32 pixels", {"depth": 32}, {}),
-    "resnet56": Network(ResNet, "residual, 56 layers, for images of about 32 pixels", {"depth": 56}, {}),
-    "resnet18": Network(ResNet18, "residual, 18 layers, wide, for photos", {"layers": (2, 2, 2, 2)}, {}),
-    "resnet34": Network(ResNet18, "residual, 34 layers, wide, for photos", {"layers": (3, 4, 6, 3)}, {}),
+    "cnn": Network(PlainCNN, {}, {"norm": True}),
+    "resnet20": Network(ResNet, {"depth": 20}, {}),
+    "resnet32": Network(ResNet, {"depth": 32}, {}),
+    "resnet56": Network(ResNet, {"depth": 56}, {}),
+    "resnet18": Network(ResNet18, {"layers": (2, 2, 2, 2)}, {}),
+    "resnet34": Network(ResNet18, {"layers": (3, 4, 6, 3)}, {}),
 }
 
 

@@ -267,14 +267,6 @@ def test_say_never_fails(stream: str | None, monkeypatch: pytest.MonkeyPatch) ->
         assert raw.getvalue() == rb"gr\xf6\xdfer" + b"\n"
 
 
-def test_quiet_draws_and_says_nothing() -> None:
-    console = terminal(80)
-    with Progress(1, console=console, quiet=True) as progress:
-        progress.say("x")
-        progress.advance(1, 1, {})
-    assert output(console) == ""
-
-
 def test_an_encoding_without_lines_gets_letters() -> None:
     raw = io.BytesIO()
     console = terminal(30, file=io.TextIOWrapper(raw, encoding="ascii", write_through=True))

@@ -44,7 +44,6 @@ class Progress(RenderHook):
         describe: what is being done.
         console: where to draw; standard error, if none is given.
         keep: leave the bar's last state standing at the end.
-        quiet: draw and say nothing.
         clock: seconds from some fixed moment on.
 
     Example:
@@ -62,13 +61,12 @@ class Progress(RenderHook):
         describe: str = "",
         console: Console | None = None,
         keep: bool = True,
-        quiet: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._console = open_console(stderr=True) if console is None else console
-        self._live = self._console.is_interactive and not self._console.legacy_windows and not quiet
+        self._live = self._console.is_interactive and not self._console.legacy_windows
         self._total, self._unit, self._describe, self._clock = total, unit, printable(describe), clock
-        self._keep, self._quiet = keep, quiet
+        self._keep = keep
         self._shown: Mapping[str, float | str] = {}
         self._widest: dict[str, int] = {}  # what each column has needed so far: columns must not come and go
         self._open = self._finished = False
@@ -134,7 +132,7 @@ class Progress(RenderHook):
         """Write a permanent line, above the bar where there is one."""
         if self._live:
             self._print(Text(wrap(printable(text, keep="\n\t"), self._console.width, indent=2)), soft_wrap=True)
-        elif not self._quiet:
+        else:
             write_line(self._console.file, text)
 
     @contextmanager

@@ -183,13 +183,10 @@ class Run:
             content = json.loads(self._config.read_text(encoding="utf-8"))
             json.dumps(content, allow_nan=False)
         except (FileNotFoundError, NotADirectoryError):
-            got = (
-                "a folder without config.json"
-                if self.path.is_dir()
-                else "no such folder"
-                if not self.path.exists()
-                else "a file"
-            )
+            if self.path.is_dir():
+                got = "a folder without config.json"
+            else:
+                got = "a file" if self.path.exists() else "no such folder"
             raise RunError("run", shown, expected, got, _neighbours(self.path)) from None
         except (OSError, ValueError, RecursionError) as error:
             raise RunError(
