@@ -184,7 +184,8 @@ def split_lines(split: Split) -> list[str]:
         lines.append("validation: the data's own part")
     else:
         lines.append(
-            f"validation: {100 * split.share:.3g}% of each class of the training part, one image at least, chosen by name and seed {split.seed}"
+            f"validation: {100 * split.share:.3g}% of each class of the training part, one image at least,"
+            f" chosen by name and seed {split.seed}"
         )
     if not len(split.test):
         lines.append("no test part: the result is told by validation, by which the network is chosen too")
