@@ -70,8 +70,9 @@ class Card(NamedTuple):
                 and min(std) > 0
                 and 2 <= len(classes) <= MOST_CLASSES
                 and all(isinstance(name, str) for name in (*classes, *options, content["network"]))
+                and not isinstance(content["classes"], str)
             )
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             sound = False
         if not sound:
             expected, got = "what the network is, as minigrad train classify writes it", "nothing of that kind, or damaged"

@@ -85,7 +85,9 @@ def _places(data: str, found: Sequence[str], classes: Sequence[str]) -> np.ndarr
     unknown = [name for name in found if unicodedata.normalize("NFC", name) not in place]
     if unknown:
         expected = f"the classifier's classes, {listed(classes)}, or some of them"
-        near = difflib.get_close_matches(unknown[0], classes, n=1)
+        folded = {name.casefold(): name for name in classes}
+        near = [folded[name] for name in difflib.get_close_matches(unknown[0].casefold(), folded, n=1)]
         remedy = f"Is {unknown[0]} what it knows as {near[0]}? Then give it that name" if near else "Take the others out"
-        raise DataError("data", shown(data), expected, f"{listed(unknown)} too", remedy)
+        got = listed(unknown) + (" too" if len(unknown) < len(found) else "")
+        raise DataError("data", shown(data), expected, got, remedy)
     return np.array([place[unicodedata.normalize("NFC", name)] for name in found], np.int64)
