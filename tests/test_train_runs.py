@@ -273,6 +273,16 @@ def test_without_a_checkpoint_it_begins_anew_and_says_so(tmp_path: Path, expecte
     assert traces(tmp_path) == expected
 
 
+@pytest.mark.parametrize("reported", [True, False])
+def test_a_run_whose_checkpoints_were_removed_is_not_written_over(reported: bool, tmp_path: Path) -> None:
+    for path in finished(tmp_path):
+        path.unlink()
+    (tmp_path / "checkpoints/accepted.safetensors").unlink(missing_ok=True)
+    if not reported:
+        (tmp_path / "report.html").unlink()
+    assert "expected the checkpoints that were there, got none, after 2 evaluations. Put back a copy" in refusal(tmp_path)
+
+
 @pytest.mark.parametrize("line", ["nonsense", "[1]", "1", "[" * 100_000, ""])
 def test_a_row_that_is_none(line: str, tmp_path: Path) -> None:
     (tmp_path / "rows").write_text('{"step": 1}\n' + line + "\n")

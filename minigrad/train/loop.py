@@ -347,6 +347,7 @@ class _Loop:
             self._take(content)
             self.say(f"Going on from step {self.place.step} of {self.task.total_steps}.")
         elif self.folder.metrics.path.exists():
+            self.folder.check_unfinished()
             self.say("There is no checkpoint yet. Beginning anew.")
         with self.folder.explained("metrics.jsonl"):
             self.folder.metrics.cut(content and content["metrics"])

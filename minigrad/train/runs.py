@@ -201,6 +201,20 @@ class Run:
         content.pop("minigrad", None)
         return content
 
+    def check_unfinished(self) -> None:
+        """See that a run without checkpoints never had any: to begin it anew would write over what was trained.
+
+        One is written at each evaluation, after its row: the row of one evaluation may be there without a checkpoint, not two.
+
+        Raises:
+            RunError: there were some.
+        """
+        evaluations = sum(any(name.startswith("val/") for name in row) for row in self.metrics.rows())
+        if evaluations > 1 or self.report.exists():
+            got = f"none, after {evaluations} evaluation{'' if evaluations == 1 else 's'}"
+            remedy = "Put back a copy of the folder, or train anew into another one; the model that is there can be used"
+            raise RunError("resume", str(self.checkpoints), "the checkpoints that were there", got, remedy)
+
     def weights(self) -> dict[str, Any]:
         """The best weights.
 
