@@ -24,6 +24,7 @@ from minigrad.data.augment import Augmented
 from minigrad.data.catalogue import DATASETS
 from minigrad.data.labelled import open_images
 from minigrad.data.mirror import mirror_is_safe
+from minigrad.data.words import shown
 from minigrad.errors import ArgumentError, DataError, RunError
 from minigrad.models.classifier import Card, Classifier, Judgement, device_of
 from minigrad.models.cnn import NETWORKS
@@ -170,6 +171,7 @@ class Classify(Task):
             RunError: the config is damaged.
         """
         data, settings = recipe(config)
+        check_there(data)
         task = cls(data, settings, say, progress)
         check_same(task.data, config)
         return task
@@ -321,6 +323,17 @@ def recipe(config: Mapping[str, Any]) -> tuple[str, ClassifySettings]:
         raise RunError("classify", "config.json", expected, f"others ({error})", remedy) from error
 
 
+def check_there(data: str) -> None:
+    """See that the data that a run began with are where they were.
+
+    Raises:
+        DataError: they are not.
+    """
+    if data not in DATASETS and not os.path.exists(data):
+        remedy = "Put them back there (a link to where they are now will do); what a model says of others tells eval --data"
+        raise DataError("data", shown(data), "the images that the run began with", "nothing of that name", remedy)
+
+
 def check_same(data: ClassificationData, config: Mapping[str, Any]) -> None:
     """See that data are those that a run began with.
 
@@ -350,6 +363,7 @@ def labelled(config: Mapping[str, Any], data: str | None, progress: Any = None) 
     card = Card.of(config.get("model"), "config.json")
     own, settings = recipe(config)
     if data is None:
+        check_there(own)
         found = open_images(
             own, image_size=card.shape[1:], channels=card.shape[0], holdout=settings.holdout, seed=settings.seed,
             progress=progress,

@@ -192,7 +192,9 @@ def test_data_that_have_changed(minigrad: Commands, tmp_path: Path) -> None:
         assert "expected the images and classes that the run began with, got others" in words
         assert "Put them back as they were, or train a new run on them." in words
     (tmp_path / "shapes").rename(tmp_path / "elsewhere")
-    assert "got nothing of that name" in minigrad.refused("resume", "run")
+    for command in ("resume", "eval"):
+        words = minigrad.refused(command, "run")
+        assert "expected the images that the run began with, got nothing of that name. Put them back there" in words
     assert tree(tmp_path / "run") == before
 
 
