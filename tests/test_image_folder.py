@@ -143,6 +143,40 @@ def test_another_folder_beside_the_parts_is_left_out_and_said(tmp_path: Path) ->
     assert "extra/ left out: it is none of train/, val/ and test/" in notes(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("train", "test", "part"),
+    [
+        ("training_set", "test_set", "test"), ("trainset", "valset", "validation"), ("train", "dev", "validation"),
+        ("Train images", "images-test", "test"), ("seg_train/seg_train", "seg_test/seg_test", "test"),
+        ("train", "eval", "test"),
+    ],
+)  # fmt: skip
+def test_parts_of_longer_names_that_hold_the_same_classes(train: str, test: str, part: str, tmp_path: Path) -> None:
+    folder(tmp_path, {f"{name}/{kind}": 1 for name in (train, test) for kind in PETS} | {"seg_pred": 2, "labels": 0})
+    assert found(tmp_path) == {
+        "train": [f"{train}/cat/0.png", f"{train}/dog/0.png"],
+        part: [f"{test}/cat/0.png", f"{test}/dog/0.png"],
+    }
+    assert f"{test.split('/')[0]}/ is taken for the {part} part: its name says so" in notes(tmp_path)
+    assert "seg_pred/ left out: it is no such part" in notes(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        {"train_station": 1, "test_tube": 1},
+        {"train station/old": 1, "test tube/glass": 1},
+        {"train 1/cat": 1, "train 2/cat": 1, "test/cat": 1},
+        {"holdout/cat": 1, "dev/cat": 1},
+        {"train_set/cat": 1, "bus/cat": 1},
+    ],
+)
+def test_classes_whose_names_speak_of_parts(counts: dict[str, int], tmp_path: Path) -> None:
+    images = find_images(str(folder(tmp_path, counts)))
+    assert images.classes == tuple(sorted({name.split("/")[0] for name in counts}))
+    assert images.notes == []
+
+
 def test_links_are_followed_and_loops_are_not(tmp_path: Path) -> None:
     folder(tmp_path / "store", {"cats": 2})
     folder(tmp_path / "pets", {"dog": 2})

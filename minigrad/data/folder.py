@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from minigrad.data.catalogue import DATASETS
+from minigrad.data.partnames import likely_part, part_of
 from minigrad.data.words import counted, listed, shown
 from minigrad.errors import DataError
 
@@ -25,8 +26,6 @@ UNREAD = frozenset((
     ".exr", ".dcm", ".eps", ".pdf",
 ))
 # fmt: on
-PARTS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
-PARTS |= dict.fromkeys(("val", "valid", "validation"), "validation")
 _IGNORED = frozenset(("__macosx", "thumbs.db", "desktop.ini", "@eadir", "lost+found", "$recycle.bin"))
 # How the files of the common formats begin: they are images under any name.
 _MAGIC = re.compile(rb"\x89PNG\r\n|\xff\xd8\xff|GIF8[79]a|II\*\0|MM\0\*|RIFF....WEBP", re.DOTALL)
@@ -188,7 +187,7 @@ class _Search:
         given, seen = path, set()
         while True:
             folders, direct = self._entries(path, count=False)
-            if len(folders) != 1 or direct or _part_of(folders[0]) is not None or os.path.realpath(path) in seen:
+            if len(folders) != 1 or direct or part_of(folders[0]) is not None or os.path.realpath(path) in seen:
                 break
             seen.add(os.path.realpath(path))
             below = os.path.join(path, folders[0])
@@ -205,14 +204,14 @@ class _Search:
 
         One folder of such a name among others that are none is a class: trains beside buses and cars.
         """
-        named = [name for name in folders if _part_of(name) is not None]
+        named = [name for name in folders if part_of(name) is not None]
         others = [name for name in folders if name not in named and self._below(os.path.join(top, name), count=False)]
-        kinds = {_part_of(name) for name in named}
+        kinds = {part_of(name) for name in named}
         if not named or (others and ("train" not in kinds or len(kinds) == 1)):
-            return None
+            return self._likely_parts(top, folders)
         found: dict[str, str] = {}
         for name in named:
-            part, path = str(_part_of(name)), os.path.join(top, name)
+            part, path = str(part_of(name)), os.path.join(top, name)
             inner, direct = self._entries(path, count=False)
             classes = any(self._below(os.path.join(path, below), count=False) for below in inner)
             if classes and part in found:
@@ -230,6 +229,29 @@ class _Search:
             remedy = f"Name the folder itself: {shown(os.path.join(self.given, named[0]))}"
             raise DataError("data", shown(top), "a folder train/", f"only {got}", remedy)
         self.notes.extend(f"{shown(name)}/ left out: it is none of train/, val/ and test/" for name in others)
+        return found
+
+    def _likely_parts(self, top: str, folders: Sequence[str]) -> dict[str, str] | None:
+        """The parts where longer names tell them, training_set and test_set, and the same class folders lie in each."""
+        found: dict[str, str] = {}
+        held: list[set[str]] = []
+        said, notes = len(self.notes), []
+        for name in folders:
+            part = likely_part(name)
+            if part is None:
+                continue
+            path = self._descend(os.path.join(top, name))
+            inner, _ = self._entries(path, count=False)
+            held.append({below for below in inner if self._below(os.path.join(path, below), count=False)})
+            notes.append(f"{shown(name)}/ is taken for the {part} part: its name says so, and it holds the same class folders")
+            if part in found:
+                break
+            found[part] = path
+        if len(held) != len(found) or "train" not in found or len(found) == 1 or not set.intersection(*held):
+            del self.notes[said:]
+            return None
+        notes += [f"{shown(name)}/ left out: it is no such part" for name in folders if likely_part(name) is None]
+        self.notes += notes
         return found
 
     def _classes(self, folder: str, top: str) -> dict[str, list[str]]:
@@ -347,10 +369,6 @@ def is_image(path: str) -> bool:
             return bool(_MAGIC.match(file.read(16)))
     except OSError:
         return False
-
-
-def _part_of(name: str) -> str | None:
-    return PARTS.get(name.casefold())
 
 
 def _kind(entry: os.DirEntry[str]) -> str:
