@@ -51,12 +51,12 @@ STEPS, RATE = 30, 0.01
 def run_source(text: str, package: str) -> dict[str, Any]:
     """The names that a model file defines, where its imports of minigrad give what another package has under these names.
 
-    Errors stay minigrad's, and the other model files that it imports are run in the same way.
+    Errors and checks stay minigrad's, and the other model files that it imports are run in the same way.
     """
 
     def imported(name: str, globals: Any = None, locals: Any = None, wanted: Any = (), level: int = 0) -> Any:
         first, _, rest = name.partition(".")
-        if first != "minigrad" or name == "minigrad.errors":
+        if first != "minigrad" or name in ("minigrad.errors", "minigrad.nn.checks"):
             return __import__(name, globals, locals, wanted, level)
         if rest.startswith("models."):
             path = MODELS / f"{rest.removeprefix('models.')}.py"
