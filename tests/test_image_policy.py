@@ -152,6 +152,15 @@ def test_many_classes_are_counted(tmp_path: Path) -> None:
     assert "2 classes: cat 6, dog 7" in policy(folder(tmp_path / "two", {"cat": 6, "dog": 7}))
 
 
+def test_an_accuracy_that_is_had_for_nothing_is_told(tmp_path: Path) -> None:
+    said = policy(folder(tmp_path / "unequal", {"cat": 40, "dog": 5}))
+    assert "always saying cat would be right for 88.9% of the validation images: look at the figures of each class" in said
+    counts = {"train/cat": 4, "train/dog": 4, "test/cat": 1, "test/dog": 4}
+    assert "always saying dog would be right for 80.0% of the test images" in policy(folder(tmp_path / "parts", counts))
+    assert "always saying" not in policy(folder(tmp_path / "fair", {"cat": 10, "dog": 20}))
+    assert "always saying" not in policy(folder(tmp_path / "several", {"cat": 20, "dog": 5, "cow": 15, "hen": 15, "pig": 15}))
+
+
 def test_a_named_set_is_told() -> None:
     data = open_images("mnist5k")
     assert data.policy == (

@@ -21,6 +21,7 @@ from minigrad.data.policy import (
     Asked,
     Split,
     array_lines,
+    balance_lines,
     chosen_channels,
     chosen_size,
     duplicate_lines,
@@ -232,7 +233,8 @@ def _from_folder(folder: ImageFolder, asked: Asked, check: str, progress: Progre
 
     parts = (rows("train"), rows("validation"), rows("test"))
     split = _split(labels, names, contents, folder.classes, parts, asked)
-    policy = folder_lines(folder, looks, shape, looked_at) + split_lines(split) + duplicate_lines(contents, labels, split)
+    policy = folder_lines(folder, looks, shape, looked_at) + split_lines(split)
+    policy += balance_lines(labels, folder.classes, split) + duplicate_lines(contents, labels, split)
     in_files = FilePixels(paths, names, shape, remedy)
     needed = len(paths) * int(np.prod(shape))
     if needed <= stores.IN_MEMORY:

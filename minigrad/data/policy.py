@@ -20,6 +20,7 @@ LEAST_SIDE = 8  # that is chosen where sizes differ
 LOOKED_AT = 200  # images that are decoded to see whether they show colour
 TINT = 3  # of 255: compression leaves grey no greyer than this
 _GREY_MODES = ("1", "L", "LA", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
+_MUCH = 0.4  # of the images in one class, and half as much again as its fair share: an accuracy of that much is nothing yet
 _NAMED = 10  # classes up to this number are listed with their counts
 _CUT = 0.05  # of the images' area that the crop may take unsaid
 
@@ -192,6 +193,17 @@ def split_lines(split: Split) -> list[str]:
     return lines
 
 
+def balance_lines(labels: np.ndarray, classes: Sequence[str], split: Split) -> list[str]:
+    """What is right by always saying the largest class, where that is much: an accuracy is to be compared with it."""
+    part, rows = ("test", split.test) if len(split.test) else ("validation", split.validation)
+    counts = np.bincount(labels[rows], minlength=len(classes))
+    share = counts.max() / counts.sum()
+    if share < max(_MUCH, 1.5 / len(classes)):
+        return []
+    largest = classes[int(counts.argmax())]
+    return [f"always saying {largest} would be right for {share:.1%} of the {part} images: look at the figures of each class"]
+
+
 def duplicate_lines(contents: Sequence[bytes], labels: np.ndarray, split: Split) -> list[str]:
     """Files that are equal byte for byte, and what that does to the figures."""
     copies: dict[bytes, list[int]] = {}
@@ -279,6 +291,7 @@ __all__ = [
     "Asked",
     "Split",
     "array_lines",
+    "balance_lines",
     "chosen_channels",
     "chosen_size",
     "duplicate_lines",
