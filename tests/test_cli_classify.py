@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from PIL import Image
 
 import minigrad as mg
+from minigrad.cli import main
 from tests.shape_images import COLOUR, Commands, made_run, trained_run
 
 
@@ -231,3 +233,21 @@ def test_weights_cut_short(share: float, minigrad: Commands, tmp_path: Path) -> 
     (run / "model.safetensors").write_bytes(whole[: int(share * len(whole))])
     for words in (("classify", run, plain("a.png")), ("eval", run)):
         assert "expected a whole safetensors file" in minigrad.refused(*words)
+
+
+def test_answers_stand_above_the_bar(minigrad: Commands, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal a bar is drawn meanwhile: what is written goes through what draws it anew below."""
+    from rich.console import Console
+    from rich.file_proxy import FileProxy
+
+    passed: list[str] = []
+
+    class Proxy(FileProxy):
+        def write(self, text: str) -> int:
+            passed.append(text)
+            return len(text)
+
+    monkeypatch.setattr("sys.stdout", Proxy(Console(), sys.stdout))
+    assert main(["classify", str(model), plain("a.png")]) == 0
+    assert passed[0] == "a.png\n"
+    assert "red" in passed[1]
