@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from minigrad.data import open_images
+from minigrad.data.check.single import beside
 from minigrad.data.folder import ImageFolder, find_images, is_image, lay_out
 from minigrad.errors import DataError
 from tests.image_files import folder, noise, save
@@ -50,6 +51,21 @@ def test_natural_order(tmp_path: Path) -> None:
     images = find_images(str(folder(tmp_path, dict.fromkeys(("10", "9", "class 2", "Class 10", "b"), 11))))
     assert images.classes == ("9", "10", "b", "class 2", "Class 10")
     assert [file.name for file in images.files][:11] == [f"9/{number}.png" for number in range(11)]
+
+
+@pytest.mark.parametrize("place", ["runs/classify-pets-1", "mine"])
+def test_run_folders_are_no_classes(place: str, tmp_path: Path) -> None:
+    """They lie among the classes when somebody trains on ``.``, and hold pictures; the lock is there first."""
+    root = folder(tmp_path, PETS)
+    before = find_images(str(root))
+    (root / place).mkdir(parents=True)
+    (root / place / "run.lock").touch()
+    assert find_images(str(root)) == before
+    save(root / place / "confusion.png", noise(8, 8))
+    assert find_images(str(root)) == before
+    assert list(beside(str(root), lay_out(str(root)))) == []
+    (root / place / "run.lock").unlink()
+    assert len(find_images(str(root)).classes) == 3
 
 
 def test_any_nesting_below_a_class(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from minigrad.data.catalogue import DATASETS
 from minigrad.data.partnames import likely_part, part_of
+from minigrad.data.passed_over import holds_runs, is_passed_over
 from minigrad.data.words import counted, listed, shown
 from minigrad.errors import DataError
 
@@ -26,7 +27,6 @@ UNREAD = frozenset((
     ".exr", ".dcm", ".eps", ".pdf",
 ))
 # fmt: on
-_IGNORED = frozenset(("__macosx", "thumbs.db", "desktop.ini", "@eadir", "lost+found", "$recycle.bin"))
 # How the files of the common formats begin: they are images under any name.
 _MAGIC = re.compile(rb"\x89PNG\r\n|\xff\xd8\xff|GIF8[79]a|II\*\0|MM\0\*|RIFF....WEBP", re.DOTALL)
 _ARCHIVES = frozenset((".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"))
@@ -97,21 +97,11 @@ def lay_out(path: str) -> Layout:
     return _Search(path).laid_out()
 
 
-def is_passed_over(name: str) -> bool:
-    """Whether a file or folder of that name is hidden, or one of those that systems leave behind.
-
-    Example:
-        >>> is_passed_over("Thumbs.db"), is_passed_over(".DS_Store"), is_passed_over("cat.png")
-        (True, True, False)
-    """
-    return name.startswith(".") or name.casefold() in _IGNORED
-
-
 def find_images(path: str) -> ImageFolder:
     """The classes, parts and images of a folder.
 
-    Below a class, folders may be nested in any way. Hidden files are passed over; what else is no image is counted in the
-    notes. No file is decoded here.
+    Below a class, folders may be nested in any way. Hidden files are passed over, and so are run folders, which lie here when
+    somebody trains on ``.``; what else is no image is counted in the notes. No file is decoded here.
 
     Args:
         path: the folder; where it holds but one folder, and so on, the classes are looked for there.
@@ -301,7 +291,8 @@ class _Search:
                         continue
                     kind = _kind(entry)
                     if kind == "folder":
-                        folders.append(entry.name)
+                        if not holds_runs(entry.path):
+                            folders.append(entry.name)
                     elif kind == "file" and is_image(entry.path):
                         images.append(entry.name)
                     elif count:

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from minigrad.data.check.pictures import LEFT, Picture, Unread
 from minigrad.data.check.report import Finding, Item, Severity
-from minigrad.data.folder import UNREAD, Layout, is_image, is_passed_over, natural
+from minigrad.data.folder import UNREAD, Layout, is_image, natural
+from minigrad.data.passed_over import holds_runs, is_passed_over
 from minigrad.data.words import counted, listed
 
 TINY = 8  # shorter side, in pixels
@@ -165,7 +166,8 @@ def beside(given: str, layout: Layout) -> Iterator[Finding]:
     kinds: dict[str, list[str]] = {"outside": [], "unread-format": [], "not-images": [], "junk": []}
     for folder, folders, files in os.walk(given):
         hidden = [name for name in folders if is_passed_over(name)]
-        folders[:] = sorted(set(folders) - set(hidden))
+        shown = set(folders) - set(hidden)
+        folders[:] = sorted(name for name in shown if not holds_runs(os.path.join(folder, name)))
         for name in sorted(files):
             path = os.path.join(folder, name)
             if path not in images:
