@@ -207,7 +207,10 @@ def test_tiny_images(minigrad: Commands, tmp_path: Path) -> None:
         (["--out", "file"], "file: expected a new folder, or an empty one, got Not a directory. Choose another with --out."),
         (["--out", "file/run"], "file/run: expected a folder that can be written to, got Not a directory."),
         (["--out", "run"], "got a run that was begun before. Go on with it by: minigrad resume run or train into another"),
-        (["--epochs", "3"], "No such option: --epochs."),
+        (["--set", "epochs"], "For example --set epochs=auto."),
+        (["--epochs", "3"], "No such option: --epochs. It is a setting: --set epochs=VALUE."),
+        (["--batch-size", "3"], "No such option: --batch-size. It is a setting: --set batch_size=VALUE."),
+        (["--set", "epochs", "=", "2"], "Got unexpected extra argument(s) (= 2) Write KEY=VALUE without spaces."),
         (["spare"], "Got unexpected extra argument"),
         (["--set"], "Option '--set' requires an argument."),
     ],
@@ -225,6 +228,8 @@ def test_what_train_refuses(
 
 def test_a_command_without_what_it_needs(minigrad: Commands) -> None:
     assert "Missing option '--data'. See minigrad train classify --help" in minigrad.refused("train", "classify")
+    assert "Missing option '--data'. Did you mean --data pets? See" in minigrad.refused("train", "classify", "pets")
+    assert "What to train comes first: minigrad train classify --data ... See" in minigrad.refused("train", "--data", "pets")
     assert "Missing argument 'RUN'. See minigrad resume --help" in minigrad.refused("resume")
     assert "Missing argument 'IMAGE...'. See minigrad classify --help" in minigrad.refused("classify", "run")
     assert "No such command 'trian'. Did you mean 'train'? See minigrad --help" in minigrad.refused("trian")

@@ -48,6 +48,7 @@ def _run(arguments: list[str]) -> int:
     from typer.main import get_command
 
     from minigrad.cli.app import app
+    from minigrad.cli.hints import hint
     from minigrad.cli.output import complain
 
     command, code, context = get_command(app), 0, None
@@ -62,7 +63,7 @@ def _run(arguments: list[str]) -> int:
         if text := error.format_message():
             used = getattr(error, "ctx", None) or context
             end = "" if text.endswith(("?", ".", ")")) else "."
-            complain(text + end + (f"\nSee {used.command_path} --help" if used is not None else ""))
+            complain(text + end + hint(error, arguments) + (f"\nSee {used.command_path} --help" if used is not None else ""))
     if sys.stdout is not None:
         sys.stdout.flush()
     return code

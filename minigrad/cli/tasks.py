@@ -48,9 +48,8 @@ def entry(name: str) -> Entry:
         RunError: there is none.
     """
     if name not in TASKS:
-        raise RunError(
-            "run", "task", f"one of {', '.join(TASKS)}", repr(name), "Take the version of minigrad that made the run"
-        )
+        remedy = "Start the program that made the run again, or take the version of minigrad that made it"
+        raise RunError("run", "task", f"one of {', '.join(TASKS)}", repr(name), remedy)
     return TASKS[name]
 
 

@@ -66,7 +66,7 @@ class Lock:
                     self.path.unlink()
                 raise
             got = f"process {holder}, which does" if holder.isdigit() else "one that does"
-            remedy = "Wait for it, stop it, or choose another folder with --out"
+            remedy = "Wait for it, stop it, or train into another folder with --out"
             expected = "a folder in which no other process trains"
             raise RunError("run", str(self.path.parent), expected, got, remedy) from error
         self._file = file

@@ -246,7 +246,9 @@ class Run:
 
 
 def _neighbours(path: Path) -> str:
-    """The runs that stand beside a folder that is none."""
+    """The run of a file that was named instead, or the runs that stand beside a folder that is none."""
+    if path.is_file() and (path.parent / "config.json").exists():
+        return f"Name the folder: {path.parent}"
     folder = path if path.is_dir() else path.parent
     with contextlib.suppress(OSError):
         runs = sorted(str(entry.parent) for entry in folder.glob("*/config.json"))

@@ -80,7 +80,7 @@ class Settings:
             key, equals, text = word.partition("=")
             key = key.strip()
             if not equals:
-                raise ArgumentError("--set", _brief(word), "key=value", "no '='", f"For example --set {_example(cls)}")
+                raise ArgumentError("--set", _brief(word), "key=value", "no '='", f"For example --set {_example(cls, key)}")
             if key in given:
                 raise ArgumentError("--set", key, "each key once", "it twice")
             given.add(key)
@@ -215,6 +215,8 @@ def _brief(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
-def _example(cls: type[Settings]) -> str:
-    name, default, _ = cls.table()[-1]
+def _example(cls: type[Settings], key: str) -> str:
+    """The setting of that name as it is, else the last."""
+    rows = cls.table()
+    name, default, _ = next((row for row in rows if row[0] == key), rows[-1])
     return f"{name}={default}"
