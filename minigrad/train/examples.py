@@ -1,4 +1,8 @@
-"""The smallest whole task: a line through noisy points."""
+"""The smallest whole task: a line through noisy points.
+
+``with Run("runs/line") as run: fit(Line(), run)`` trains it (both are in ``minigrad.train``), and the same line of code goes on
+with a training that was stopped or killed.
+"""
 
 from __future__ import annotations
 
