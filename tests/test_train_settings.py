@@ -76,7 +76,7 @@ def test_what_is_read(word: str, value: Any) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["count"], "--set: count: expected key=value, got no '='. For example --set name=."),
+        (["count"], "--set: count: expected key=value, got no '='. For example --set count=3."),
         ([""], "--set: expected key=value, got no '='. For example --set name=."),
         (["count=0"], f"settings: count: expected {COUNT}, got 0."),
         (["count=11"], f"settings: count: expected {COUNT}, got 11."),

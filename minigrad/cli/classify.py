@@ -61,7 +61,8 @@ def classify(
 
 def _files(paths: list[str]) -> list[str]:
     """The files, and in place of folders the images in them by name; a folder that has none stands for itself."""
-    from minigrad.data.folder import is_image, is_passed_over, natural
+    from minigrad.data.folder import is_image, natural
+    from minigrad.data.passed_over import is_passed_over
 
     found: list[str] = []
     for path in paths:
