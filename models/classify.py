@@ -252,20 +252,26 @@ class Classify(Task):
             yield from self.loader
 
     def step(self, batch: Any) -> Step:
-        """One step down the cross-entropy."""
+        """One step down the cross-entropy. The loss that is told is that of the labels as they are, not smoothed."""
         images, targets, _ = batch
         network = self.descent.module.train()
         images, targets = (tensor.to(device_of(network)) for tensor in (images, targets))
+        smoothing = self.settings.label_smoothing or 0.0
         right: list[Tensor] = []
+        plain: list[Tensor] = []
 
         def losses() -> Iterator[Tensor]:
             for share, (x, y) in parts((images, targets), self.settings.accumulate):
                 logits = network(x)
                 truth = y if y.ndim == 1 else y.argmax(dim=1)
                 right.append((logits.detach().argmax(dim=1) == truth).sum())
-                yield F.cross_entropy(logits, y, label_smoothing=self.settings.label_smoothing or 0.0) * share
+                if smoothing:
+                    plain.append(F.cross_entropy(logits.detach(), y) * share)
+                yield F.cross_entropy(logits, y, label_smoothing=smoothing) * share
 
         metrics = self.descent.step(losses())
+        if plain:
+            metrics["loss"] = sum(plain[1:], plain[0])
         return Step(len(images), {**metrics, "accuracy": sum(right[1:], right[0]).double() / len(images)})
 
     def evaluate(self, track: Track) -> Mapping[str, float]:
