@@ -2,8 +2,13 @@
 
 import importlib
 import importlib.util
+import os
 from types import ModuleType
 from typing import TYPE_CHECKING
+
+# OpenBLAS's threads spin for a while between two products, and take from the rest of a step the core they wait on: they are to
+# sleep at once (2^4 cycles). OpenBLAS reads this when NumPy loads it.
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
 
 if importlib.util.find_spec("minigrad.kernels") is None:
     raise ImportError("minigrad: kernels/ and models/ take their places at installation: run pip install -e . in the checkout")
@@ -97,7 +102,10 @@ if TYPE_CHECKING:
     from minigrad import autograd, cuda, data, interop, kernels, linalg, nn, optim, study, utils
 
 __version__ = "0.1.0"
-_PARTS = ("autograd", "cuda", "data", "interop", "kernels", "linalg", "models", "nn", "optim", "study", "train", "utils")
+_PARTS = (
+    *("autograd", "cuda", "data", "interop", "kernels", "linalg", "models", "nn", "optim", "show", "study", "train"),
+    "utils",
+)
 
 
 def __getattr__(name: str) -> ModuleType:

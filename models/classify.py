@@ -56,7 +56,7 @@ class ClassifySettings(Settings):
     image_size: int | None = setting(
         None, "pixels a side that images are brought to; auto: by the sizes found", least=8, most=512
     )
-    channels: int | None = setting(None, "1 for grey, 3 for colour; auto: as the images are", least=1, most=3)
+    channels: int | None = setting(None, "1 for grey, 3 for colour; auto: as the images are", choices=(1, 3))
     holdout: float | None = setting(None, "share held out to choose by; auto: 0.1, of few images 0.2", least=0.01, most=0.5)
     epochs: int | None = setting(None, "passes through the images; auto: by the work that one is", least=1, most=LARGE)
     batch_size: int | None = setting(None, "images in a step; auto: 32 to 128, by their number", least=2, most=LARGE)
@@ -67,7 +67,7 @@ class ClassifySettings(Settings):
     weight_decay: float | None = setting(None, "auto: 0.01 for adamw, of few images 0.1; 0.0005 for sgd", least=0)
     schedule: str = setting("onecycle", "how the rate goes", choices=("onecycle", "cosine", "constant"))
     label_smoothing: float | None = setting(
-        None, "share of certainty taken from the labels; auto: 0.1 of few images, else 0", least=0, most=0.9
+        None, "share of a label that all classes get alike; auto: 0.1 of few images, else 0", least=0, most=0.9
     )
     clip_norm: float = setting(0.0, "largest norm of the gradients; 0: not clipped", least=0)
     average: float = setting(

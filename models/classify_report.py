@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from minigrad.data import LabelledImages
 from minigrad.models.classifier import Judgement
-from minigrad.train.page import Page
-from minigrad.train.pictures import confused, confusion, image_png
+from minigrad.show.page import Page
+from minigrad.show.pictures import confused, confusion, image_png
 
 
 def add_judgement(page: Page, judgement: Judgement, images: LabelledImages, part: str) -> None:

@@ -82,7 +82,7 @@ EDGES: dict[str, list[Any]] = {
     "prefetch": [0, 1, 16],
 }
 REFUSED: list[tuple[dict[str, Any], str]] = [
-    ({"channels": 2}, "channels: expected 1 (grey), 3 (colour)"),
+    ({"channels": 2}, "channels: expected one of 1, 3, or auto"),
     ({"crop": 8}, "crop: expected fewer pixels than the image's sides have, at most 7, got 8"),
     ({"mixup": 1e-9}, "mixup: expected 0 for none, or a finite number, 0.001 or more"),
     ({"accumulate": 5}, "accumulate: expected at most 4 parts, so that each of a batch of 9 has two images, got 5."),

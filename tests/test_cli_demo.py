@@ -36,7 +36,7 @@ def digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
                 Image.fromarray(pixels).save(tmp_path / "stripes" / part / str(label) / f"{number}.png")
     real = classify.open_images
     monkeypatch.setattr(classify, "open_images", lambda name, **options: real(tmp_path / "stripes", **options))
-    settings = {**SMALL, "image_size": None, "epochs": 25, "batch_size": 30, "flip": False}
+    settings = {**SMALL, "image_size": None, "epochs": None, "batch_size": 30, "flip": False}
     monkeypatch.setitem(classify.RECIPES, "mnist5k", settings)
 
 
@@ -126,7 +126,7 @@ def test_a_demo_that_is_stopped_goes_on(minigrad: Commands, tmp_path: Path, monk
     monkeypatch.setattr(classify.Classify, "step", counted)
     code, _, err = minigrad("demo", "--out", "my demo")
     assert code == 130
-    assert "stopped at step 20 of 75; all is saved. Go on by:\n  minigrad demo --out 'my demo' --seed 0\n" in err
+    assert "stopped at step 20 of 24; all is saved. Go on by:\n  minigrad demo --out 'my demo' --seed 0\n" in err
     assert minigrad("demo", "--out", "my demo", "--seed", "0").code == 0
     assert rows(tmp_path / "my demo" / "classify") == rows(tmp_path / "whole" / "classify")
     assert "expected the task, data and settings that the run began with" in minigrad.refused(

@@ -186,7 +186,7 @@ def test_tiny_images(minigrad: Commands, tmp_path: Path) -> None:
             ["--set", "network=vgg"],
             "network: expected one of cnn, resnet20, resnet32, resnet56, resnet18, resnet34, got 'vgg'.",
         ),
-        (["--set", "channels=2"], "channels: expected 1 (grey), 3 (colour) or None, got 2."),
+        (["--set", "channels=2"], "channels: expected one of 1, 3, or auto, got 2."),
         (
             ["--set", "network=resnet20", "--set", "hidden=8"],
             "hidden: expected no value, as network=resnet20 has no such thing",

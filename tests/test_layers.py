@@ -34,6 +34,7 @@ LAYERS = (
     ("nn", "optim"),
     ("data", "interop", "study"),
     ("minigrad", "autograd", "cuda", "linalg", "utils"),
+    ("show",),
     ("train",),
     ("models",),
     ("cli", "__main__"),

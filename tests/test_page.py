@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minigrad.errors import ArgumentError, FileFormatError, MinigradError, ShapeError
-from minigrad.train.page import Page, escaped, shown
-from minigrad.train.pictures import bars, confusion, curves, image_png
-from minigrad.train.stylesheet import DARK, LIGHT, RULES, stylesheet
+from minigrad.show.page import Page, escaped, shown
+from minigrad.show.pictures import bars, confusion, curves, image_png
+from minigrad.show.stylesheet import DARK, LIGHT, RULES, stylesheet
 
 HOSTILE = (
     "<script>alert(1)</script>",

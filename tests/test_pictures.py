@@ -20,11 +20,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from minigrad.errors import ArgumentError, DTypeError, MinigradError, ShapeError
-from minigrad.train import pictures
-from minigrad.train.matrix import cell_opacity
-from minigrad.train.page import Page
-from minigrad.train.sheet import Sheet, shortened, width_of
-from minigrad.train.stylesheet import DARK, LIGHT, SERIES
+from minigrad.show import pictures
+from minigrad.show.matrix import cell_opacity
+from minigrad.show.page import Page
+from minigrad.show.sheet import Sheet, shortened, width_of
+from minigrad.show.stylesheet import DARK, LIGHT, SERIES
 from tests.test_page import HOSTILE, contrast
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -346,7 +346,7 @@ def test_drawings_follow_the_page_in_colours_and_fonts() -> None:
 
 def test_the_same_input_gives_the_same_bytes_in_another_process_too(tmp_path: Path) -> None:
     code = (
-        "import hashlib; from minigrad.train import pictures as p; from tests.test_pictures import drawings, counts;"
+        "import hashlib; from minigrad.show import pictures as p; from tests.test_pictures import drawings, counts;"
         "names = [str(n) for n in range(30)];"
         "made = [*map(str.encode, drawings('word').values()), p.confusion_png(counts(30), names),"
         "p.panel_png('a', {'b': ([1, 2], [3, 4])}), p.image_grid(counts(4).astype('uint8')[None, None])];"
@@ -373,7 +373,7 @@ def test_matplotlib_is_left_as_it_was_and_its_settings_do_not_matter() -> None:
         changed = drawings("word")
         assert dict(matplotlib.rcParams) == before
     assert changed == plain
-    code = "import sys; from minigrad.train import pictures as p; p.curves({'a': {'b': ([1], [1])}});"
+    code = "import sys; from minigrad.show import pictures as p; p.curves({'a': {'b': ([1], [1])}});"
     code += "print('matplotlib.pyplot' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -22,9 +22,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from minigrad.train.pace import Pace
-from minigrad.train.progress import Progress, track
-from minigrad.train.text import duration, open_console, printable, short_number, wrap
+from minigrad.show.pace import Pace
+from minigrad.show.progress import Progress, track
+from minigrad.show.text import duration, open_console, printable, short_number, wrap
 
 METRICS = {"loss": 0.4321, "accuracy": 0.91, "learning rate": 0.05}
 
@@ -467,7 +467,7 @@ def test_wrap_keeps_long_words_whole() -> None:
 
 SCRIPT = """
 import sys, time
-from minigrad.train.progress import Progress
+from minigrad.show.progress import Progress
 with Progress(10**6, describe="training") as progress:
     progress.say("ready")
     for step in range(10**6):

@@ -347,7 +347,7 @@ def _data_sets() -> Found:
 
 def _terminal() -> Found:
     from minigrad.cli.terminal import room
-    from minigrad.train.text import open_console, unicode_fits
+    from minigrad.show.text import open_console, unicode_fits
 
     console = open_console()
     width = room(console)

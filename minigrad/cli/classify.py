@@ -33,7 +33,7 @@ def classify(
     """
     from minigrad.data.words import shown
     from minigrad.models.classifier import Classifier
-    from minigrad.train.progress import track
+    from minigrad.show.progress import track
 
     classifier = Classifier.load(model)
     found: list[dict[str, Any]] = []
@@ -89,8 +89,8 @@ def evaluate(model: str, data: str | None, json: bool) -> None:
     from minigrad.interop.atomic import write_atomically
     from minigrad.models.classifier import Classifier
     from minigrad.models.classify import labelled
-    from minigrad.train.pictures import confusion_png
-    from minigrad.train.progress import track
+    from minigrad.show.pictures import confusion_png
+    from minigrad.show.progress import track
     from minigrad.train.runs import Run
 
     run = Run(model)

@@ -123,7 +123,7 @@ class Line(NamedTuple):
 def _write(lines: Iterable[Line], *, whole: bool = False) -> None:
     """Write lines, broken to the terminal's width; ``whole`` ones are left as long as they are."""
     from minigrad.cli.terminal import clean, room, show, wrap
-    from minigrad.train.text import open_console
+    from minigrad.show.text import open_console
 
     console = open_console()
     width = None if whole else room(console)
@@ -169,7 +169,7 @@ def _table(report: Report) -> None:
 def _finding(finding: Finding) -> None:
     """A finding: what, where, and what to do."""
     from minigrad.cli.terminal import message, show
-    from minigrad.train.text import open_console
+    from minigrad.show.text import open_console
 
     show(message(finding.severity, finding.words, open_console()))
     items = [" = ".join(item.files) + (f": {item.detail}" if item.detail else "") for item in finding.items]

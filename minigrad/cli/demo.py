@@ -31,7 +31,7 @@ def demo(
     Example: minigrad demo --only classify
     """
     from minigrad.interop.atomic import write_atomically
-    from minigrad.train.page import Page
+    from minigrad.show.page import Page
     from minigrad.train.runs import free_name
 
     for name in only or []:

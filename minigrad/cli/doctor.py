@@ -24,7 +24,7 @@ def doctor(json: Annotated[bool, typer.Option("--json", help="Write JSON for a p
     from minigrad.cli.checkup import NOTE, PROBLEM, examine
     from minigrad.cli.output import say_json
     from minigrad.cli.terminal import show
-    from minigrad.train.text import open_console
+    from minigrad.show.text import open_console
 
     found = examine()
     counts = {state: sum(finding.state == state for finding in found) for state in (PROBLEM, NOTE)}
@@ -57,7 +57,7 @@ def report(found: Iterable[Finding], console: Console) -> str:
 
     from minigrad.cli.checkup import NOTE, OK, PROBLEM
     from minigrad.cli.terminal import clean, rendered, room
-    from minigrad.train.text import unicode_fits
+    from minigrad.show.text import unicode_fits
 
     fine = unicode_fits(console)
     marks = {OK: (" ", ""), NOTE: ("!", "bold yellow"), PROBLEM: ("✗" if fine else "X", "bold red")}

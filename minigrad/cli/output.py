@@ -9,7 +9,7 @@ from typing import Any
 def say(text: str) -> None:
     """Write text, broken to the terminal's width."""
     from minigrad.cli.terminal import clean, room, show, wrap
-    from minigrad.train.text import open_console
+    from minigrad.show.text import open_console
 
     console = open_console()
     show("\n".join(wrap(clean(line, console), room(console), indent=2) for line in text.split("\n")), console)
@@ -18,7 +18,7 @@ def say(text: str) -> None:
 def say_command(command: str, *, stderr: bool = False) -> None:
     """Write a command to be copied: on a line of its own, which is broken nowhere."""
     from minigrad.cli.terminal import clean, show
-    from minigrad.train.text import open_console
+    from minigrad.show.text import open_console
 
     console = open_console(stderr=stderr)
     show(f"  {clean(command, console)}", console)
@@ -27,7 +27,7 @@ def say_command(command: str, *, stderr: bool = False) -> None:
 def complain(text: str, kind: str = "error") -> None:
     """Write an error, a warning or a note."""
     from minigrad.cli.terminal import message, show
-    from minigrad.train.text import open_console
+    from minigrad.show.text import open_console
 
     console = open_console(stderr=True)
     show(message(kind, text, console), console)

@@ -18,7 +18,7 @@ def reading(unit: str = "files") -> Iterator[Report]:
         ...     report("reading", 1, 2)
         ...     report("reading", 2, 2)
     """
-    from minigrad.train.progress import Progress
+    from minigrad.show.progress import Progress
 
     with ExitStack() as stack:
         bar: Any = None

@@ -18,7 +18,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
-from minigrad.train.text import encodable, open_console, printable, short_number, unicode_fits, wrap
+from minigrad.show.text import encodable, open_console, printable, short_number, unicode_fits, wrap
 
 GAP = "  "
 KINDS = {"error": "bold red", "warning": "bold yellow", "note": "bold"}

@@ -17,6 +17,7 @@ from minigrad.cli import INTERRUPTED
 from minigrad.cli.output import complain, say, say_command
 from minigrad.cli.reading import reading
 from minigrad.cli.tasks import TASKS, commands, entry, task_class
+from minigrad.errors import DataError
 
 app = typer.Typer(
     help="Train a model on data of your own, or on a named set.\n\nExample: minigrad train classify --data photos",
@@ -80,8 +81,20 @@ def train(name: str, data: str, out: Path | None, device: str | None, words: lis
     with _on(device), run:  # taken before the data are read, which may take long
         run.check_new()  # another process may have been faster
         with reading() as report:
-            task = kind(data, settings, say, report)
+            try:
+                task = kind(data, settings, say, report)
+            except DataError as error:
+                raise _with_check(error, name, data) from error
         _fit(task, run)
+
+
+def _with_check(error: DataError, task: str, data: str) -> DataError:
+    """An error about one fault of a folder, which says how to see all of them."""
+    if "data check" in error.remedy or not Path(data).exists():
+        return error
+    told = error.remedy if not error.remedy or error.remedy[-1] in ".?" else f"{error.remedy}."
+    remedy = f"{told} `minigrad data check {task} {shlex.quote(data)}` lists all that is wrong with it".strip()
+    return type(error)(error.where, error.argument, error.expected, error.got, remedy)
 
 
 def resume(

@@ -13,12 +13,12 @@ from typing import Any, NamedTuple, TypeVar
 import minigrad
 from minigrad import Tensor
 from minigrad.errors import DivergedError, MinigradError, RunError
+from minigrad.show.progress import Progress
+from minigrad.show.text import write_line
 from minigrad.train.checkpoints import Checkpoints
 from minigrad.train.interrupt import Interrupt
-from minigrad.train.progress import Progress
 from minigrad.train.runs import Run, differences, digest
-from minigrad.train.task import Rollback, Task
-from minigrad.train.text import write_line
+from minigrad.train.task import Rollback, Step, Task
 from minigrad.train.watch import REMEDY, Watch, not_finite
 
 T = TypeVar("T")
@@ -192,7 +192,10 @@ class _Loop:
 
     def _step(self, batch: Any) -> None:
         place = self.place
-        units, metrics = self.task.step(batch)
+        made = self.task.step(batch)
+        if not isinstance(made, Step):
+            raise RunError("train", self.task.name, "a Step(units, metrics) from its step", f"a {type(made).__name__}")
+        units, metrics = made
         place.step += 1
         place.units += units
         numbers = {name: _number(value) for name, value in metrics.items()}
@@ -313,7 +316,12 @@ class _Loop:
     # ------------------------------------------------------------------ checkpoints
 
     def _state(self) -> dict[str, Any]:
-        return {name: dict(part.state_dict()) for name, part in self.task.state().items()}
+        parts = self.task.state()
+        for name, part in parts.items():
+            if not hasattr(part, "state_dict") or not hasattr(part, "load_state_dict"):
+                expected, got = "parts with state_dict and load_state_dict", f"a {type(part).__name__} as {name}"
+                raise RunError("train", f"{self.task.name}.state()", expected, got, "Put it into a class that has both")
+        return {name: dict(part.state_dict()) for name, part in parts.items()}
 
     def _check(self) -> None:
         """See that what the steps gave is finite, and what they made of the state too: a loss is the last to show it."""

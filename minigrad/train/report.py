@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from minigrad.train.page import Page
-from minigrad.train.pictures import curves
+from minigrad.show.page import Page
+from minigrad.show.pictures import curves
 from minigrad.train.runs import Run
 from minigrad.train.task import Task
 

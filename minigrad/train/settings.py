@@ -20,7 +20,7 @@ _WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: 
 
 
 def setting(
-    default: Any, about: str, *, least: float | None = None, most: float | None = None, choices: Iterable[str] = ()
+    default: Any, about: str, *, least: float | None = None, most: float | None = None, choices: Iterable[Any] = ()
 ) -> Any:
     """A field of a ``Settings`` class.
 
@@ -29,7 +29,7 @@ def setting(
         about: a line that says what it is.
         least: the smallest value that is allowed.
         most: the largest.
-        choices: the words that are allowed.
+        choices: the words or numbers that are allowed.
 
     Example:
         >>> from dataclasses import dataclass
@@ -133,7 +133,7 @@ class Settings:
         rows = []
         for field in dataclasses.fields(cls):
             choices = field.metadata["choices"]
-            about = field.metadata["about"] + (f" ({', '.join(choices)})" if choices else "")
+            about = field.metadata["about"] + (f" ({', '.join(map(str, choices))})" if choices else "")
             rows.append((field.name, _shown(field.default), about))
         return rows
 
@@ -178,7 +178,7 @@ class Settings:
     def _expected(cls, field: dataclasses.Field) -> str:
         kinds, meta = cls._kinds(field), field.metadata
         if meta["choices"]:
-            text = f"one of {', '.join(meta['choices'])}"
+            text = f"one of {', '.join(map(str, meta['choices']))}"
         else:
             text = " or ".join(_WORDS[kind] for kind in kinds if kind in _WORDS)
             least, most = meta["least"], meta["most"]

@@ -9,7 +9,7 @@ from minigrad import Tensor
 from minigrad.train.settings import Settings
 
 if TYPE_CHECKING:
-    from minigrad.train.page import Page
+    from minigrad.show.page import Page
 
 T = TypeVar("T")
 Track = Callable[[Iterable[T]], Iterator[T]]

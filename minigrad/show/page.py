@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from minigrad.errors import ArgumentError, ShapeError
 from minigrad.interop.atomic import write_atomically
-from minigrad.train.stylesheet import stylesheet
+from minigrad.show.stylesheet import stylesheet
 
 CONTENTS_FROM = 5  # sections; a shorter page needs no table of contents
 PIXELS_BELOW = 200  # pixels; a narrower image is shown magnified, with sharp pixels

@@ -21,8 +21,8 @@ from rich.file_proxy import FileProxy
 from rich.segment import ControlType, Segment, Segments
 from rich.text import Text
 
-from minigrad.train.pace import Pace
-from minigrad.train.text import duration, is_terminal, open_console, printable, short_number, unicode_fits, wrap, write_line
+from minigrad.show.pace import Pace
+from minigrad.show.text import duration, is_terminal, open_console, printable, short_number, unicode_fits, wrap, write_line
 
 Item = TypeVar("Item")
 

@@ -9,9 +9,9 @@ from typing import Any, Literal
 import numpy as np
 
 from minigrad.errors import ArgumentError, DTypeError, ShapeError
-from minigrad.train.page import shown
-from minigrad.train.sheet import Ink, Sheet, shortened, width_of
-from minigrad.train.stylesheet import SERIES
+from minigrad.show.page import shown
+from minigrad.show.sheet import Ink, Sheet, shortened, width_of
+from minigrad.show.stylesheet import SERIES
 
 Series = Mapping[str, tuple[Any, Any]]  # name of a line -> its xs and ys
 Best = Literal["lowest", "highest"]

@@ -6,11 +6,11 @@ import math
 from collections.abc import Mapping
 
 from minigrad.errors import DTypeError
-from minigrad.train.curves import curves, panel_png
-from minigrad.train.matrix import confused, confusion, confusion_png
-from minigrad.train.page import shown
-from minigrad.train.sheet import Sheet, shortened, width_of
-from minigrad.train.tiles import image_grid, image_png
+from minigrad.show.curves import curves, panel_png
+from minigrad.show.matrix import confused, confusion, confusion_png
+from minigrad.show.page import shown
+from minigrad.show.sheet import Sheet, shortened, width_of
+from minigrad.show.tiles import image_grid, image_png
 
 __all__ = ["bars", "confused", "confusion", "confusion_png", "curves", "image_grid", "image_png", "panel_png"]
 

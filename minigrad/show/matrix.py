@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.errors import ArgumentError, DTypeError, ShapeError
-from minigrad.train.sheet import Ink, Sheet, shortened, width_of
+from minigrad.show.sheet import Ink, Sheet, shortened, width_of
 
 COUNTED = 20  # classes; a larger confusion matrix has no numbers in its cells
 

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from minigrad.train.page import escaped
-from minigrad.train.stylesheet import LIGHT
+from minigrad.show.page import escaped
+from minigrad.show.stylesheet import LIGHT
 
 FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Liberation Sans', Arial, sans-serif"
 MARGIN = 16  # units, around a PNG; a page has its own
