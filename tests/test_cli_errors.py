@@ -122,7 +122,9 @@ def test_data_that_cannot_be_trained_on(case: str, minigrad: Commands, tmp_path:
     make, words = DATA[case]
     make(tmp_path / "data")
     before = tree(tmp_path)
-    assert words in minigrad.refused(*TRAIN, "data")
+    told = minigrad.refused(*TRAIN, "data")
+    assert words in told
+    assert "`minigrad data check classify data" in told  # which lists all that is wrong
     assert tree(tmp_path) == before
     assert not (tmp_path / "runs").exists()
 

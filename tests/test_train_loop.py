@@ -485,3 +485,30 @@ def test_the_page_of_a_run(tmp_path: Path) -> None:
 def test_the_panels_of_a_page() -> None:
     found = series([{"step": 1, "train/a": 1.0}, {"step": 2, "rollback": 1, "to": 1}, {"step": 3, "val/a": 2.0}], "step")
     assert found == {"a": {"train": ([1], [1.0]), "val": ([3], [2.0])}}
+
+
+class Odd(Plain):
+    """Hands over a number in place of a step, or a part that has no state."""
+
+    def __init__(self, handed: Any = None, part: Any = None) -> None:
+        super().__init__()
+        self.handed, self.part = handed, part
+
+    def step(self, batch: Any) -> Any:
+        return self.handed if self.handed is not None else super().step(batch)
+
+    def state(self) -> Mapping[str, Any]:
+        return {**super().state(), **({"rate": self.part} if self.part is not None else {})}
+
+
+@pytest.mark.parametrize(
+    ("task", "words"),
+    [
+        (Odd(handed=0.5), "train: plain: expected a Step(units, metrics) from its step, got a float"),
+        (Odd(part=0.1), "train: plain.state(): expected parts with state_dict and load_state_dict, got a float as rate"),
+    ],
+)
+def test_a_task_that_hands_over_something_else_is_told(task: Task, words: str, tmp_path: Path) -> None:
+    with pytest.raises(RunError) as caught, Run(tmp_path / "run") as run:
+        fit(task, run, say=silent)
+    assert words in str(caught.value)
