@@ -21,6 +21,7 @@ from minigrad.models.cost import parameters
 from minigrad.train import Run
 from minigrad.train.watch import not_finite
 
+MEASURED = 10_000  # images from which mean and deviation of the pixels are taken
 BATCH = 256  # images that are judged at once, at most,
 PIXELS = 1 << 22  # and pixels of them
 LARGEST = 4096  # pixels a side, and more classes than this are a damaged config: nothing is made of that size unseen
@@ -239,3 +240,24 @@ class Judgement(NamedTuple):
         wrong = np.flatnonzero(self.answers != self.labels)
         sure = self.probabilities[wrong].max(axis=1, initial=0)
         return wrong[np.argsort(-sure, kind="stable")[:most]]
+
+
+def statistics(images: LabelledImages) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each channel, for pixels from 0 to 1, from at most 10,000 images evenly taken.
+
+    Example:
+        >>> black_and_white = np.array([[[[0, 255]]]], np.uint8)
+        >>> statistics(LabelledImages(black_and_white, [0], ["all"]))
+        ((0.5,), (0.5,))
+    """
+    step = -(-len(images) // MEASURED)
+    chosen = np.arange(0, len(images), step)
+    total, squares, count = np.zeros(images.shape[0]), np.zeros(images.shape[0]), 0
+    for start in range(0, len(chosen), 512):
+        pixels = images.pixels(chosen[start : start + 512]) / 255.0
+        total += pixels.sum(axis=(0, 2, 3))
+        squares += (pixels * pixels).sum(axis=(0, 2, 3))
+        count += pixels.size // images.shape[0]
+    mean = total / count
+    deviation = np.sqrt(np.maximum(squares / count - mean**2, (1 / 255) ** 2))  # images of one colour have none
+    return tuple(round(float(m), 6) for m in mean), tuple(round(float(d), 6) for d in deviation)

@@ -26,7 +26,7 @@ from minigrad.data.labelled import open_images
 from minigrad.data.mirror import mirror_is_safe
 from minigrad.data.words import shown
 from minigrad.errors import ArgumentError, DataError, RunError
-from minigrad.models.classifier import Card, Classifier, Judgement, device_of
+from minigrad.models.classifier import Card, Classifier, Judgement, device_of, statistics
 from minigrad.models.cnn import NETWORKS
 from minigrad.models.cost import COPIES, activations, check_memory, multiplications, parameters
 from minigrad.train import Descent, Settings, Step, Task, Track, ema, parts, setting
@@ -38,7 +38,6 @@ FEW, MANY = 5_000, 10_000  # images: below the one a network learns them by hear
 LOOKS = 30  # evaluations, at most
 LARGE = 1_000_000  # more than anyone means of width, passes, or images in a batch
 SMALLEST = 4  # pixels a side of images: the least that the networks take
-MEASURED = 10_000  # images from which mean and deviation of the pixels are taken
 
 
 @dataclass(frozen=True)
@@ -381,24 +380,3 @@ def labelled(config: Mapping[str, Any], data: str | None, progress: Any = None) 
     from minigrad.data.unseen import open_labelled
 
     return open_labelled(data, card.shape, card.classes, progress=progress), data
-
-
-def statistics(images: LabelledImages) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of each channel, for pixels from 0 to 1, from at most 10,000 images evenly taken.
-
-    Example:
-        >>> black_and_white = np.array([[[[0, 255]]]], np.uint8)
-        >>> statistics(LabelledImages(black_and_white, [0], ["all"]))
-        ((0.5,), (0.5,))
-    """
-    step = -(-len(images) // MEASURED)
-    chosen = np.arange(0, len(images), step)
-    total, squares, count = np.zeros(images.shape[0]), np.zeros(images.shape[0]), 0
-    for start in range(0, len(chosen), 512):
-        pixels = images.pixels(chosen[start : start + 512]) / 255.0
-        total += pixels.sum(axis=(0, 2, 3))
-        squares += (pixels * pixels).sum(axis=(0, 2, 3))
-        count += pixels.size // images.shape[0]
-    mean = total / count
-    deviation = np.sqrt(np.maximum(squares / count - mean**2, (1 / 255) ** 2))  # images of one colour have none
-    return tuple(round(float(m), 6) for m in mean), tuple(round(float(d), 6) for d in deviation)

@@ -18,8 +18,7 @@ from minigrad import nn
 from minigrad.data import LabelledImages
 from minigrad.data.unseen import open_labelled
 from minigrad.errors import DataError, RunError
-from minigrad.models.classifier import BATCH, Card, Classifier, Judgement
-from minigrad.models.classify import statistics
+from minigrad.models.classifier import BATCH, Card, Classifier, Judgement, statistics
 from minigrad.models.cost import activations, multiplications
 from tests.image_files import folder as image_folder
 from tests.image_files import noise, save
@@ -191,7 +190,7 @@ def test_statistics_of_some_are_those_of_all() -> None:
 
 def test_statistics_of_sorted_images(monkeypatch: pytest.MonkeyPatch) -> None:
     """As data sets often are: the first ones alone would mislead."""
-    monkeypatch.setattr("minigrad.models.classify.MEASURED", 10)
+    monkeypatch.setattr("minigrad.models.classifier.MEASURED", 10)
     pixels = np.repeat(np.array([0, 255], np.uint8), 50)[:, None, None, None].repeat(4, axis=2).repeat(4, axis=3)
     assert statistics(LabelledImages(pixels, [0] * 100, ["all"])) == ((0.5,), (0.5,))
 

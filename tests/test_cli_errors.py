@@ -8,8 +8,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import pytest
 from PIL import Image
 
 from tests.shape_images import SMALL, Commands, setting_words, shapes, trained_run, tree
+from tests.small_disk import small_disk
 
 TRAIN = ("train", "classify", "--data")
 
@@ -247,22 +247,6 @@ def test_a_rate_that_diverges(minigrad: Commands, trained: Path, tmp_path: Path)
 
 
 # ---------------------------------------------------------------------- disks
-
-
-@contextmanager
-def small_disk(folder: Path, kilobytes: int) -> Iterator[bool]:
-    """A disk of its own, where this process may mount one; whether there is."""
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "none", str(folder)]
-    try:
-        there = subprocess.run(command, capture_output=True, check=False).returncode == 0
-    except OSError:
-        there = False
-    try:
-        yield there
-    finally:
-        if there:
-            subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def test_a_full_disk(minigrad: Commands, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

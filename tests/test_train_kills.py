@@ -18,6 +18,7 @@ import pytest
 
 from minigrad.errors import RunError
 from minigrad.train import Run
+from tests.small_disk import small_disk
 from tests.train_tasks import LARGE, SHORT, Countdown, Duel, DuelSettings, at_each_write, traces, train
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -142,22 +143,6 @@ def test_each_write_that_fails_is_told(number: int, tmp_path: Path, monkeypatch:
 
 def refuse(number: int) -> None:
     raise OSError(number, os.strerror(number))
-
-
-@contextmanager
-def small_disk(folder: Path, kilobytes: int) -> Iterator[bool]:
-    """A disk of its own, where this process may mount one; whether there is."""
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "none", str(folder)]
-    try:
-        there = subprocess.run(command, capture_output=True, check=False).returncode == 0
-    except OSError:
-        there = False
-    try:
-        yield there
-    finally:
-        if there:
-            subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def test_a_disk_that_is_full(tmp_path: Path) -> None:
