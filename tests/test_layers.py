@@ -37,6 +37,7 @@ LAYERS = (
     ("show",),
     ("train",),
     ("models",),
+    ("bench",),
     ("cli", "__main__"),
 )
 RANK = {unit: rank for rank, layer in enumerate(LAYERS) for unit in layer}
