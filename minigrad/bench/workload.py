@@ -20,7 +20,10 @@ A workload is written once, against a module ``m`` with PyTorch's names, and run
 
         return step
 
-    WORKLOAD = Workload("line", "one linear layer", make, {"batch": 64, "width": 32}, flops=lambda batch, width: 6 * batch * width)
+    def flops(*, batch, width):
+        return 6 * batch * width
+
+    WORKLOAD = Workload("line", "one linear layer, SGD", make, {"batch": 64, "width": 32}, flops)
 
 The package of workloads has a table ``WORKLOADS`` of names to ``"module:ATTRIBUTE"``, each of which is such an object. Nothing
 is imported before its first use.
@@ -47,9 +50,9 @@ class Workload:
     Attributes:
         name: what the user calls it, such as ``"resnet20"``.
         about: a line that says what it is: layers, optimiser.
-        make: ``make(m, **sizes)`` gives the step for a module ``m``: a call without arguments that does ``calls`` training steps
-            on the next of at least ``INPUT_SETS`` inputs, and gives the last one's loss as a Python float. Two modules must
-            get the same weights and inputs: draw them with NumPy.
+        make: ``make(m, **sizes)`` gives the step for a module ``m``: a call without arguments that does ``calls`` training
+            steps on the next of at least ``INPUT_SETS`` inputs, and gives the last one's loss as a Python float. Two modules
+            must get the same weights and inputs: draw them with NumPy.
         sizes: what ``make`` takes by keyword, with the sizes that are timed (``{"batch": 128}``).
         flops: ``flops(**sizes)``: arithmetic operations of one call of the step, a multiplication and an addition counting two.
         bytes: ``bytes(**sizes)``: the least number of bytes that a call must read and write, or ``None`` where nobody counted.
