@@ -1,7 +1,7 @@
 """Which folder becomes which package; everything else about the distribution stands in pyproject.toml.
 
-``kernels/`` and ``models/`` lie beside ``minigrad/`` in the checkout and install as ``minigrad.kernels`` and
-``minigrad.models``, so that an installed minigrad takes one name on the user's path.
+``kernels/``, ``models/`` and ``benchmarks/`` lie beside ``minigrad/`` in the checkout and install as ``minigrad.kernels``,
+``minigrad.models`` and ``minigrad.benchmarks``, so that an installed minigrad takes one name on the user's path.
 """
 
 from __future__ import annotations
@@ -11,7 +11,12 @@ import os
 from setuptools import setup
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-FOLDERS = {"minigrad": "minigrad", "minigrad.kernels": "kernels", "minigrad.models": "models"}
+FOLDERS = {
+    "minigrad": "minigrad",
+    "minigrad.kernels": "kernels",
+    "minigrad.models": "models",
+    "minigrad.benchmarks": "benchmarks",
+}
 DATA = ("py.typed", "*.cu", "*.cuh", "*.hpp", "*.cpp", "*.safetensors", "*.json", "*.html")
 
 

@@ -1,4 +1,4 @@
-"""Run mypy over the tree as it is installed: build/types/minigrad, made of links into minigrad/, kernels/ and models/.
+"""Run mypy over the tree as it is installed: build/types/minigrad, made of links into the folders.
 
 Mypy finds modules by their folders and knows nothing of setup.py's ``package_dir``; the links show it the installed shape.
 """
@@ -14,13 +14,14 @@ from mypy import api
 
 ROOT = Path(__file__).resolve().parent.parent
 TREE = ROOT / "build" / "types" / "minigrad"
+BESIDE = ("kernels", "models", "benchmarks")
 
 
 def lay_out() -> None:
     """Link each file and folder of the package to where it stands in the checkout."""
     shutil.rmtree(TREE, ignore_errors=True)
     TREE.mkdir(parents=True)
-    for entry in [*(ROOT / "minigrad").iterdir(), ROOT / "kernels", ROOT / "models"]:
+    for entry in [*(ROOT / "minigrad").iterdir(), *(ROOT / name for name in BESIDE)]:
         if entry.name != "__pycache__":
             (TREE / entry.name).symlink_to(entry)
 
@@ -29,7 +30,7 @@ def main() -> int:
     os.chdir(ROOT)
     lay_out()
     report, trouble, status = api.run(sys.argv[1:])
-    for linked, real in (("kernels/", "kernels/"), ("models/", "models/"), ("", "minigrad/")):
+    for linked, real in (*((f"{name}/", f"{name}/") for name in BESIDE), ("", "minigrad/")):
         report = report.replace(f"build/types/minigrad/{linked}", real)  # the paths that an editor opens
     sys.stdout.write(report)
     sys.stderr.write(trouble)

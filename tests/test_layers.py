@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = {"minigrad": "minigrad", "kernels": "minigrad.kernels", "models": "minigrad.models"}
+FOLDERS = {"minigrad": "minigrad", "kernels": "minigrad.kernels", "models": "minigrad.models", "benchmarks": "minigrad.benchmarks"}
 
 # Units from the bottom to the top. A unit is a file of core/ or a folder or file of minigrad/; it imports its own layer and
 # those below. `minigrad`, `autograd`, `cuda`, `linalg` and `utils` are the public face: names of what stands below them.
@@ -38,11 +38,12 @@ LAYERS = (
     ("train",),
     ("models",),
     ("bench",),
+    ("benchmarks",),
     ("cli", "__main__"),
 )
 RANK = {unit: rank for rank, layer in enumerate(LAYERS) for unit in layer}
 MAY_KNOW_EACH_OTHER = {"core.tensor", "ops"}
-KERNELS_MAY_IMPORT = {"minigrad.errors", "minigrad.core.device"}
+KERNELS_MAY_IMPORT = {"minigrad.errors", "minigrad.core.device", "minigrad.core.machine"}
 HEAVY = ("numba", "llvmlite", "scipy", "matplotlib", "PIL", "rich", "typer", "torch", "safetensors", "cupy", "pip")
 IMPORT_BUDGET = 0.3  # seconds beyond `import numpy`,
 NUMPY_IMPORT = 0.1  # where that takes no longer than this; a slower or busy machine has in proportion

@@ -1,0 +1,33 @@
+"""The workloads that minigrad's speed is measured by, each beside PyTorch in one run: ``minigrad bench NAME --against torch``.
+
+Each is a training step (or a convolution alone) written once, by PyTorch's names: the same lines run with both, with the same
+weights and the same batches, and their losses are compared before anything is timed. ``make bench`` prints them all.
+
+Sizes are those of the papers that the models come from, or of the usual examples; any can be asked for: ``--set batch=16``.
+"""
+
+from __future__ import annotations
+
+WORKLOADS = {
+    "small-cnn": "minigrad.benchmarks.images:SMALL_CNN",
+    "resnet20": "minigrad.benchmarks.images:RESNET20",
+    "dcgan": "minigrad.benchmarks.images:DCGAN",
+    "char-lstm-128": "minigrad.benchmarks.texts:CHAR_LSTM_128",
+    "char-lstm-512": "minigrad.benchmarks.texts:CHAR_LSTM_512",
+    "seq2seq": "minigrad.benchmarks.texts:SEQ2SEQ",
+    "input-feeding": "minigrad.benchmarks.steps:INPUT_FEEDING",
+    "handwriting": "minigrad.benchmarks.steps:HANDWRITING",
+    "perceptron": "minigrad.benchmarks.tiny:PERCEPTRON",
+    "scalars": "minigrad.benchmarks.tiny:SCALARS",
+    "conv-16": "minigrad.benchmarks.convolutions:CONV_16",
+    "conv-32": "minigrad.benchmarks.convolutions:CONV_32",
+    "conv-64": "minigrad.benchmarks.convolutions:CONV_64",
+    "conv-128": "minigrad.benchmarks.convolutions:CONV_128",
+    "conv-256": "minigrad.benchmarks.convolutions:CONV_256",
+    "conv-16-forward": "minigrad.benchmarks.convolutions:CONV_16_FORWARD",
+    "conv-32-forward": "minigrad.benchmarks.convolutions:CONV_32_FORWARD",
+    "conv-64-forward": "minigrad.benchmarks.convolutions:CONV_64_FORWARD",
+    "conv-128-forward": "minigrad.benchmarks.convolutions:CONV_128_FORWARD",
+    "conv-256-forward": "minigrad.benchmarks.convolutions:CONV_256_FORWARD",
+}
+"""Name -> where its ``minigrad.bench.workload.Workload`` stands."""
