@@ -103,6 +103,27 @@ def memory(root: Path = ROOT) -> Memory:
     return Memory(int(total) * 1024, int(available) * 1024 if available else None, min(limits, default=None))
 
 
+def cache_folder() -> Path:
+    """Where what can be made or fetched again is kept: ``MINIGRAD_CACHE``, else ``minigrad`` in the user's cache folder.
+
+    Raises:
+        RuntimeError: the platform names no home folder.
+
+    Example:
+        >>> cache_folder().is_absolute() or "MINIGRAD_CACHE" in os.environ
+        True
+    """
+    chosen = os.environ.get("MINIGRAD_CACHE")
+    if chosen:
+        return Path(chosen).expanduser()
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "minigrad" / "Cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "minigrad"
+    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (given if given.is_absolute() else Path.home() / ".cache") / "minigrad"  # the standard: ignore a relative one
+
+
 def _groups(root: Path, controller: str) -> Iterator[Path]:
     """The folders of this process's control group and of those around it, of both versions of Linux's control groups."""
     for line in (_read(root / "proc/self/cgroup") or "").splitlines():

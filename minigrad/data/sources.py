@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from minigrad.core import machine
 from minigrad.data.catalogue import DATASETS
 from minigrad.data.places import NO_SPACE, DataSet, File, Progress, Source, SystemFile, Upstream, Wheel
 from minigrad.errors import DataError
@@ -67,16 +67,8 @@ def cache_folder() -> Path:
         >>> cache_folder().is_absolute() or "MINIGRAD_CACHE" in os.environ
         True
     """
-    chosen = os.environ.get("MINIGRAD_CACHE")
     try:
-        if chosen:
-            return Path(chosen).expanduser()
-        if sys.platform == "win32":
-            return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "minigrad" / "Cache"
-        if sys.platform == "darwin":
-            return Path.home() / "Library" / "Caches" / "minigrad"
-        given = Path(os.environ.get("XDG_CACHE_HOME", ""))
-        return (given if given.is_absolute() else Path.home() / ".cache") / "minigrad"  # the standard: ignore a relative one
+        return machine.cache_folder()
     except RuntimeError as error:
         raise DataError("data", "cache", "a home folder", str(error), "Set MINIGRAD_CACHE to a folder") from error
 

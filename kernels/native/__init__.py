@@ -1,0 +1,71 @@
+"""Compiled kernels: functions in Python, made machine code by Numba and LLVM, kept on disk, and shared among threads.
+
+| file | what it is |
+|---|---|
+| ``language.py`` | ``@kernel``, ``@helper`` and the words they are written in: start here |
+| ``maths.py`` | exp, tanh, sigmoid and log as polynomials, with the bound of their error |
+| ``microkernel.py`` | the micro-kernel under convolution, recurrence and product |
+| ``launch.py``, ``pool.py`` | addresses, the thread budget, and the threads that share a kernel's parts |
+| ``programs.py``, ``intrinsics.py``, ``target.py`` | compiling for this processor, and keeping what was compiled |
+"""
+
+from __future__ import annotations
+
+from minigrad.kernels.native.language import (
+    Bytes,
+    Doubles,
+    Int32s,
+    Ints,
+    Real,
+    bits,
+    choose,
+    fma,
+    from_bits,
+    helper,
+    is_single,
+    kernel,
+    lanes,
+    nearest,
+    number,
+    offset,
+    panel,
+    real,
+    share,
+    square_root,
+    tile,
+    tile_rows,
+    whole,
+)  # fmt: skip
+from minigrad.kernels.native.launch import parts_for, set_threads, thread_count, threads
+
+__all__ = [
+    *(
+        "Bytes",
+        "Doubles",
+        "Int32s",
+        "Ints",
+        "Real",
+        "bits",
+        "choose",
+        "fma",
+        "from_bits",
+        "helper",
+        "is_single",
+        "kernel",
+        "lanes",
+    ),
+    *(
+        "nearest",
+        "number",
+        "offset",
+        "panel",
+        "parts_for",
+        "real",
+        "set_threads",
+        "share",
+        "square_root",
+        "thread_count",
+        "threads",
+    ),
+    *("tile", "tile_rows", "whole"),
+]

@@ -1,0 +1,225 @@
+"""What the words of ``language.py`` mean to Numba: the only file that extends its compiler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from minigrad.kernels.native import microkernel as micro
+from minigrad.kernels.native.target import Target
+
+POINTEES = {"Doubles": types.float64, "Ints": types.int64, "Int32s": types.int32, "Bytes": types.uint8}
+NUMBERS = {"int": types.int64, "float": types.float64}
+I32, I64 = ir.IntType(32), ir.IntType(64)
+
+
+def signature(kinds: tuple[str, ...], dtype: str | None) -> Any:
+    """The types of a kernel's parameters, ``part`` and ``parts`` among them."""
+    real = None if dtype is None else getattr(types, dtype)
+    listed = []
+    for kind in kinds:
+        if kind in NUMBERS:
+            listed.append(NUMBERS[kind])
+        else:
+            pointee = POINTEES.get(kind, real)
+            listed.append(types.CPointer(types.uint8 if pointee is None else pointee))
+    return types.void(*listed, types.int64, types.int64)
+
+
+def environment(target: Target, dtype: str | None) -> dict[str, Any]:
+    """What stands for each word in a kernel of this dtype on this processor."""
+    real = getattr(types, dtype or "float64")
+    width = types.int32 if dtype == "float32" else types.int64
+    lanes = target.lanes(dtype or "float64")
+    return {
+        "real": real,
+        "whole": width,
+        "number": real,
+        "offset": offset,
+        "share": share,
+        "tile": _tile(dtype or "float64"),
+        "bits": _reinterpret(width),
+        "from_bits": _reinterpret(real),
+        "fma": _floating("llvm.fma", 3),
+        "nearest": _floating("llvm.rint", 1),
+        "square_root": _floating("llvm.sqrt", 1),
+        "choose": choose,
+        "is_single": dtype == "float32",
+        "lanes": lanes,
+        "tile_rows": target.rows,
+        "panel": target.vectors * lanes,
+        "atomic_add": atomic_add,
+        "atomic_swap": atomic_swap,
+        "atomic_load": atomic_load,
+        "atomic_store": atomic_store,
+        "breathe": _breathe(target),
+        "invoke": invoke,
+        "wait_for": wait_for,
+        "wake": wake,
+    }
+
+
+@numba.njit(inline="always", error_model="numpy")
+def share(count: int, part: int, parts: int) -> tuple[int, int]:
+    return count * part // parts, count * (part + 1) // parts
+
+
+@intrinsic
+def offset(context: Any, x: Any, n: Any) -> Any:
+    def make(_: Any, b: Any, sig: Any, args: Any) -> Any:
+        return b.gep(args[0], [args[1]], source_etype=_.get_data_type(sig.args[0].dtype))
+
+    return x(x, types.int64), make
+
+
+def _declared(b: Any, name: str, result: Any, arguments: list[Any]) -> Any:
+    there = b.module.globals.get(name)
+    return there if there is not None else ir.Function(b.module, ir.FunctionType(result, arguments), name)
+
+
+def _tile(dtype: str) -> Any:
+    real = getattr(types, dtype)
+
+    @intrinsic
+    def tile(
+        context: Any, rows: Any, a: Any, a_pitch: Any, a_step: Any, a_run: Any, b: Any, b_step: Any, init: Any,
+        init_pitch: Any, c: Any, c_pitch: Any, length: Any, runs: Any, columns: Any, least: Any,
+    ) -> Any:  # fmt: skip
+        pointers = ("a", "b", "init", "c")
+        kinds = [types.CPointer(real) if n in pointers else real if n == "least" else types.int64 for n in micro.ARGUMENTS]
+
+        def make(_: Any, builder: Any, sig: Any, args: Any) -> Any:
+            function = _declared(builder, micro.name(dtype), ir.VoidType(), [each.type for each in args])
+            builder.call(function, args)
+            return _.get_dummy_value()
+
+        return types.void(*kinds), make
+
+    return tile
+
+
+def _floating(name: str, count: int) -> Any:
+    """An operation of LLVM's on ``count`` real numbers of one dtype."""
+
+    def make(_: Any, b: Any, sig: Any, args: Any) -> Any:
+        suffix = "f32" if sig.return_type == types.float32 else "f64"
+        return b.call(_declared(b, f"{name}.{suffix}", args[0].type, [args[0].type] * count), args)
+
+    if count == 1:
+
+        @intrinsic
+        def one(context: Any, a: Any) -> Any:
+            return (a(a), make) if isinstance(a, types.Float) else None
+
+        return one
+
+    @intrinsic
+    def three(context: Any, a: Any, b: Any, c: Any) -> Any:
+        return (a(a, a, a), make) if isinstance(a, types.Float) else None
+
+    return three
+
+
+def _reinterpret(result: Any) -> Any:
+    @intrinsic
+    def cast(context: Any, value: Any) -> Any:
+        def make(_: Any, b: Any, sig: Any, args: Any) -> Any:
+            return b.bitcast(args[0], _.get_value_type(result))
+
+        given = {types.int32: types.float32, types.int64: types.float64, types.float32: types.int32, types.float64: types.int64}
+        return result(given[result]), make
+
+    return cast
+
+
+@intrinsic
+def choose(context: Any, condition: Any, a: Any, b: Any) -> Any:
+    def make(_: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.select(args[0], args[1], args[2])
+
+    return a(types.boolean, a, a), make
+
+
+# ---------------------------------------------------------------------- threads
+
+_WORD = types.CPointer(types.int64)
+
+
+@intrinsic
+def atomic_add(context: Any, p: Any, n: Any) -> Any:
+    def make(_: Any, b: Any, sig: Any, args: Any) -> Any:
+        return b.atomic_rmw("add", args[0], args[1], "seq_cst")
+
+    return types.int64(_WORD, types.int64), make
+
+
+@intrinsic
+def atomic_swap(context: Any, p: Any, old: Any, new: Any) -> Any:
+    def make(_: Any, b: Any, sig: Any, args: Any) -> Any:
+        return b.extract_value(b.cmpxchg(*args, "seq_cst", "seq_cst"), 1)
+
+    return types.boolean(_WORD, types.int64, types.int64), make
+
+
+@intrinsic
+def atomic_load(context: Any, p: Any) -> Any:
+    def make(_: Any, b: Any, sig: Any, args: Any) -> Any:
+        return b.load_atomic(args[0], "seq_cst", 8, typ=I64)
+
+    return types.int64(_WORD), make
+
+
+@intrinsic
+def atomic_store(context: Any, p: Any, n: Any) -> Any:
+    def make(_: Any, b: Any, sig: Any, args: Any) -> Any:
+        b.store_atomic(args[1], args[0], "seq_cst", 8)
+        return _.get_dummy_value()
+
+    return types.void(_WORD, types.int64), make
+
+
+def _breathe(target: Target) -> Any:
+    @intrinsic
+    def breathe(context: Any) -> Any:
+        def make(_: Any, b: Any, sig: Any, args: Any) -> Any:
+            if target.triple.startswith(("aarch64", "arm64")):
+                b.call(_declared(b, "llvm.aarch64.hint", ir.VoidType(), [I32]), [I32(1)])
+            elif target.triple.startswith(("x86", "i686")):
+                b.call(_declared(b, "llvm.x86.sse2.pause", ir.VoidType(), []), [])
+            return _.get_dummy_value()
+
+        return types.void(), make
+
+    return breathe
+
+
+def _through(arguments: Callable[[Any], list[Any]], result: Any) -> Callable[..., Any]:
+    """A call through an address, the first argument."""
+
+    def make(_: Any, b: Any, sig: Any, args: Any) -> Any:
+        given = arguments(args)
+        kind = ir.FunctionType(result, [each.type for each in given])
+        b.call(b.inttoptr(args[0], kind.as_pointer()), given)
+        return _.get_dummy_value()
+
+    return make
+
+
+@intrinsic
+def invoke(context: Any, address: Any, arguments: Any, part: Any, parts: Any) -> Any:
+    return types.void(types.int64, types.int64, types.int64, types.int64), _through(lambda args: list(args[1:]), ir.VoidType())
+
+
+@intrinsic
+def wait_for(context: Any, function: Any, lock: Any) -> Any:
+    return types.void(types.int64, types.int64), _through(lambda args: [args[1], I32(1)], I32)
+
+
+@intrinsic
+def wake(context: Any, function: Any, lock: Any) -> Any:
+    return types.void(types.int64, types.int64), _through(lambda args: [args[1]], ir.VoidType())

@@ -1,0 +1,220 @@
+"""The words in which compiled kernels are written. Importing them compiles nothing, and loads no Numba.
+
+A kernel is a Python function over bare pointers and numbers. Its words are stand-ins here; the compiler puts in their place what
+they mean for the dtype and the processor (``intrinsics.py``, ``maths.py``)::
+
+    @kernel
+    def scale(x: Real, y: Real, factor: float, count: int, part: int, parts: int) -> None:
+        start, stop = share(count, part, parts)
+        f = real(factor)
+        for i in range(start, stop):
+            y[i] = x[i] * f
+
+    scale(x, y, 2.0, x.size, parts=parts_for(x.nbytes))
+
+Parameters are annotated with what they are: ``Real`` is a pointer to the kernel's dtype (float32 or float64, which the arrays of a
+call tell), ``Doubles``, ``Ints``, ``Int32s`` and ``Bytes`` are pointers to float64, int64, int32 and uint8 (or bool), ``float`` is a
+float64 and ``int`` an int64. An array argument becomes the address of its first element; ``None`` becomes 0. ``part`` and ``parts``
+come last: the body is called once for each part, on any thread and in any order, and parts write to memory of their own.
+
+Nothing checks an index: that is the caller's work, once, before the launch.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from minigrad.errors import DTypeError, KernelError
+from minigrad.kernels.native import launch
+
+
+class Pointer:
+    """What a kernel sees of an array: the address of its first element."""
+
+    def __getitem__(self, index: Any) -> Any:
+        raise NotImplementedError
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise NotImplementedError
+
+
+class Real(Pointer):
+    """A pointer to the kernel's dtype."""
+
+
+class Doubles(Pointer):
+    """A pointer to float64."""
+
+
+class Ints(Pointer):
+    """A pointer to int64."""
+
+
+class Int32s(Pointer):
+    """A pointer to int32."""
+
+
+class Bytes(Pointer):
+    """A pointer to uint8, int8 or bool."""
+
+
+POINTERS: dict[str, tuple[str, ...]] = {
+    "Real": (),  # the kernel's own dtype
+    "Doubles": ("float64",),
+    "Ints": ("int64",),
+    "Int32s": ("int32",),
+    "Bytes": ("uint8", "bool", "int8"),
+}
+NUMBERS = {"int": "q", "float": "d"}
+FLOATS = {np.dtype(np.float32): "float32", np.dtype(np.float64): "float64"}
+
+
+class Word:
+    """A stand-in for what the compiler puts in its place."""
+
+    def __init__(self, name: str, meaning: str) -> None:
+        self.name, self.__doc__ = name, meaning
+
+    def __call__(self, *args: Any) -> Any:
+        raise KernelError(self.name, "call", "one inside a @kernel or @helper, which is compiled", "one in plain Python")
+
+    def __repr__(self) -> str:
+        return f"<{self.name}: {self.__doc__}>"
+
+
+class Size(Word):
+    """A whole number that the compiler knows when it builds: written without a call."""
+
+
+real = Word("real", "real(v): the number v in the kernel's dtype. A literal such as 0.5 is float64 until then.")
+offset = Word("offset", "offset(x, n): the pointer n elements after x.")
+share = Word("share", "share(count, part, parts): start and stop of a part's run of 0..count, as even as can be.")
+tile = Word("tile", "The micro-kernel: see minigrad/kernels/native/microkernel.py.")
+bits = Word("bits", "bits(v): the int32 or int64 that has the same bits as the real number v.")
+from_bits = Word("from_bits", "from_bits(n): the real number that has the same bits as the int32 or int64 n.")
+fma = Word("fma", "fma(a, b, c): a * b + c with one rounding.")
+whole = Word("whole", "whole(v): the real number v, which must be a whole number, as int32 or int64 of its own width.")
+number = Word("number", "number(n): the int32 or int64 n as a real number.")
+nearest = Word("nearest", "nearest(v): v rounded to the nearest whole number, halves to even.")
+square_root = Word("square_root", "square_root(v).")
+choose = Word("choose", "choose(condition, a, b): a or b, without a branch.")
+is_single = Size("is_single", "True where the kernel's dtype is float32.")
+lanes = Size("lanes", "How many real numbers a vector register of this processor holds.")
+tile_rows = Size("tile_rows", "How many rows tile() takes at most.")
+panel = Size("panel", "How many columns tile() takes at most: the width of a packed panel.")
+
+# What threads need; the pool is written with them.
+atomic_add = Word("atomic_add", "atomic_add(p, n): add n to the int64 at p; what was there before comes back.")
+atomic_swap = Word("atomic_swap", "atomic_swap(p, old, new): write new to p if it holds old; whether it did comes back.")
+atomic_load = Word("atomic_load", "atomic_load(p): the int64 at p, with all that was written before it.")
+atomic_store = Word("atomic_store", "atomic_store(p, n): write n to p, after all that was written before.")
+breathe = Word("breathe", "Tell the processor that this thread waits in a loop.")
+invoke = Word("invoke", "invoke(address, arguments, part, parts): call a compiled kernel.")
+wait_for = Word("wait_for", "wait_for(function, lock): acquire a lock of Python's.")
+wake = Word("wake", "wake(function, lock): release a lock of Python's.")
+
+
+class Helper:
+    """A function that kernels call and that is compiled into them."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.__name__, self.__doc__, self.__module__ = function.__name__, function.__doc__, function.__module__
+
+    def __call__(self, *args: Any) -> Any:
+        raise KernelError(self.__name__, "call", "one inside a @kernel or @helper, which is compiled", "one in plain Python")
+
+
+def helper(function: Callable[..., Any]) -> Any:
+    """Make a function one that kernels may call. Its real numbers are of the kernel's dtype."""
+    return Helper(function)
+
+
+class Kernel:
+    """A compiled function: call it with arrays and numbers. It is compiled on first use, once for each dtype."""
+
+    def __init__(self, function: Callable[..., Any], reassociate: bool = False) -> None:
+        self.function, self.reassociate = function, reassociate
+        self.__name__, self.__doc__, self.__module__ = function.__name__, function.__doc__, function.__module__
+        self.__wrapped__ = function
+        annotations = [p.annotation for p in inspect.signature(function).parameters.values()]
+        kinds = [each if isinstance(each, str) else each.__name__ for each in annotations]
+        where = f"@kernel {self.__name__}"
+        if kinds[-2:] != ["int", "int"] or list(inspect.signature(function).parameters)[-2:] != ["part", "parts"]:
+            raise KernelError(where, "parameters", "part: int and parts: int at the end", str(inspect.signature(function)))
+        self.kinds = tuple(kinds[:-2])
+        for kind in self.kinds:
+            if kind not in POINTERS and kind not in NUMBERS:
+                raise KernelError(where, "annotation", f"one of {', '.join([*POINTERS, *NUMBERS])}", repr(kind))
+        self._pack = launch.packer("".join(NUMBERS.get(kind, "q") for kind in self.kinds))
+        self._places = [(i, kind) for i, kind in enumerate(self.kinds) if kind in POINTERS]
+        self._addresses: dict[Any, int] = {}  # dtype -> where the compiled code is
+
+    def __call__(self, *args: Any, parts: int = 1, dtype: Any = None) -> None:
+        """Run the kernel over ``parts`` parts; ``dtype`` is only needed where no ``Real`` array tells it.
+
+        Raises:
+            KernelError: another number of arguments, or a Numba that cannot compile here.
+            DTypeError: an array of another dtype than its parameter's, or two dtypes among the ``Real`` ones.
+        """
+        values = list(args)
+        try:
+            for i, kind in self._places:
+                array = values[i]
+                if array is None:
+                    values[i] = 0
+                    continue
+                if kind == "Real":
+                    if dtype is None:
+                        dtype = array.dtype
+                    elif array.dtype is not dtype and array.dtype != dtype:
+                        raise DTypeError(self.__name__, f"argument {i}", str(dtype), str(array.dtype))
+                elif array.dtype.name not in POINTERS[kind]:
+                    raise DTypeError(self.__name__, f"argument {i}", " or ".join(POINTERS[kind]), str(array.dtype))
+                values[i] = launch.address(array)
+            code = self._addresses.get(dtype)
+            packed = self._pack(*values)
+        except Exception as error:
+            raise self._explained(args, error) from error
+        if code is None:
+            code = self.prepare(dtype)
+        launch.run(code, packed, parts)
+
+    def prepare(self, dtype: Any = None) -> int:
+        """Compile the kernel for a dtype, or read it from the cache, and return the address of its code."""
+        from minigrad.kernels.native import programs
+
+        if dtype is not None and np.dtype(dtype) not in FLOATS:
+            raise DTypeError(self.__name__, "dtype", "float32 or float64", str(dtype))
+        key = None if dtype is None else np.dtype(dtype)
+        code = programs.address_of(self, None if key is None else FLOATS[key])
+        self._addresses[key] = code
+        return code
+
+    def _explained(self, args: tuple[Any, ...], error: Exception) -> Exception:
+        if isinstance(error, DTypeError):
+            return error
+        if len(args) != len(self.kinds):
+            return KernelError(self.__name__, "arguments", f"{len(self.kinds)} of them", str(len(args)))
+        got = ", ".join(type(arg).__name__ for arg in args)
+        return KernelError(self.__name__, "arguments", ", ".join(self.kinds), f"{got} ({error})")
+
+    def __repr__(self) -> str:
+        return f"<kernel {self.__module__}.{self.__name__}>"
+
+
+def kernel(function: Callable[..., Any] | None = None, *, reassociate: bool = False) -> Any:
+    """Make a function a compiled kernel. See the head of this file.
+
+    Args:
+        reassociate: let sums be taken in another order, which turns a loop that adds up into vector code. Infinities and nan
+            keep their meaning. Without it only a * b + c is contracted to one rounding.
+
+    Raises:
+        KernelError: parameters without ``part`` and ``parts`` at the end, or an annotation that is none of the kinds.
+    """
+    return (lambda f: Kernel(f, reassociate)) if function is None else Kernel(function, reassociate)
