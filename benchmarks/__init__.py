@@ -8,6 +8,11 @@ Sizes are those of the papers that the models come from, or of the usual example
 
 from __future__ import annotations
 
+import importlib
+
+from minigrad.bench.workload import Workload
+from minigrad.errors import ArgumentError
+
 WORKLOADS = {
     "small-cnn": "minigrad.benchmarks.images:SMALL_CNN",
     "resnet20": "minigrad.benchmarks.images:RESNET20",
@@ -31,3 +36,19 @@ WORKLOADS = {
     "conv-256-forward": "minigrad.benchmarks.convolutions:CONV_256_FORWARD",
 }
 """Name -> where its ``minigrad.bench.workload.Workload`` stands."""
+
+
+def load(name: str) -> Workload:
+    """A workload by its name.
+
+    Raises:
+        ArgumentError: there is none of that name.
+
+    Example:
+        >>> load("resnet20").sizes["batch"]
+        128
+    """
+    if name not in WORKLOADS:
+        raise ArgumentError("benchmarks", "workload", f"one of {', '.join(WORKLOADS)}", name)
+    module, attribute = WORKLOADS[name].split(":")
+    return getattr(importlib.import_module(module), attribute)
