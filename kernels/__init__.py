@@ -6,28 +6,39 @@ its reference. See :mod:`minigrad.kernels.registry`.
 
 from __future__ import annotations
 
+from minigrad.kernels.own_files import load_file, unload_file
 from minigrad.kernels.registry import (
     Implementation,
     available,
     checking,
+    contract_of,
+    default_of,
     families,
     find,
+    functions_of,
     implementations,
     reason_not_available,
     register,
     unregister,
     use,
+    wished,
 )
 
 __all__ = [
     "Implementation",
     "available",
     "checking",
+    "contract_of",
+    "default_of",
     "families",
     "find",
+    "functions_of",
     "implementations",
+    "load_file",
     "reason_not_available",
     "register",
+    "unload_file",
     "unregister",
     "use",
+    "wished",
 ]

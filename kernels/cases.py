@@ -48,7 +48,7 @@ compared with nothing; each implementation gets its own back. In a case it stand
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 

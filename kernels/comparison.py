@@ -1,14 +1,222 @@
-"""A kernel beside its reference: run both, compare, and stop at the first value that differs. The registry switches it on."""
+"""A kernel beside its reference: run both, compare, and tell the first value that differs.
+
+``checked`` does so in any program (the registry switches it on); the laboratory asks the same questions of its cases.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigrad.core.device import CPU, Array, array_module, move, quiet
+from minigrad.core.device import CPU, array_module, move, quiet
 from minigrad.errors import KernelError
+
+Call = tuple[tuple[Any, ...], dict[str, Any]]  # positional and keyword arguments
+LONGEST_SEARCH = 10_000  # steps of the exact search for shared memory
+
+
+class Difference(NamedTuple):
+    """Where a result is not what the reference gives."""
+
+    place: str
+    expected: str
+    got: str
+
+
+class Kept:
+    """Something opaque that two implementations keep for a later function, each its own."""
+
+    def __init__(self, own: Any, reference: Any) -> None:
+        self.own, self.reference = own, reference
+
+
+def is_array(value: Any) -> bool:
+    """Whether it is an array of NumPy or CuPy."""
+    if isinstance(value, np.generic):
+        return False
+    return hasattr(value, "__array_interface__") or hasattr(value, "__cuda_array_interface__")
+
+
+def mapped(value: Any, change: Callable[[Any], Any]) -> Any:
+    """The same lists, tuples and dicts with each thing in them changed.
+
+    Example:
+        >>> mapped(([1, 2], {"a": 3}), lambda each: each * 2)
+        ([2, 4], {'a': 6})
+    """
+    if isinstance(value, tuple):
+        items = [mapped(each, change) for each in value]
+        return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
+    if isinstance(value, list):
+        return [mapped(each, change) for each in value]
+    if isinstance(value, dict):
+        return {key: mapped(each, change) for key, each in value.items()}
+    return change(value)
+
+
+def leaves(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+    """Everything that is in lists, tuples and dicts, with its place: ``"[1]['a']"``.
+
+    Example:
+        >>> list(leaves([1, {"a": 2}]))
+        [('[0]', 1), ("[1]['a']", 2)]
+    """
+    if isinstance(value, (tuple, list)):
+        for number, each in enumerate(value):
+            yield from leaves(each, f"{place}[{number}]")
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            yield from leaves(each, f"{place}[{key!r}]")
+    else:
+        yield place, value
+
+
+def on_cpu(value: Any) -> Any:
+    """A copy of arrays on the CPU, in the order of their strides; anything else as it is."""
+
+    def copy(each: Any) -> Any:
+        if not is_array(each):
+            return each
+        return each.copy(order="K") if array_module(each) is np else move(each, CPU)
+
+    return mapped(value, copy)
+
+
+def written(contract: Any, function: str, call: Call) -> list[Any]:
+    """The arguments that a function may write into, as the contract's ``WRITES`` lists them."""
+    args, kwargs = call
+    found = []
+    for key in getattr(contract, "WRITES", {}).get(function, ()):
+        if isinstance(key, int) and key < len(args):
+            found.append(args[key])
+        elif key in kwargs:
+            found.append(kwargs[key])
+    return found
+
+
+def changed_argument(contract: Any, function: str, before: Call, after: Call) -> str:
+    """Which argument is not what it was, of those that the function may not write into; or nothing."""
+    allowed = getattr(contract, "WRITES", {}).get(function, ())
+    named = [*enumerate(before[0]), *before[1].items()]
+    for (key, was), now in zip(named, [*after[0], *after[1].values()], strict=True):
+        if key in allowed:
+            continue
+        for (place, old), (_, new) in zip(leaves(was), leaves(now), strict=True):
+            if isinstance(old, np.ndarray) and not _same_bits(old, move(new, CPU)):
+                return f"argument {key}{place}"
+    return ""
+
+
+def shared_argument(contract: Any, function: str, results: Any, call: Call) -> str:
+    """Which argument a result shares memory with, of those that the function may not write into; or nothing."""
+    allowed = getattr(contract, "WRITES", {}).get(function, ())
+    for key, value in [*enumerate(call[0]), *call[1].items()]:
+        for place, argument in leaves(value) if key not in allowed else ():
+            if any(share_memory(result, argument) for _, result in leaves(results)):
+                return f"argument {key}{place}"
+    return ""
+
+
+def share_memory(a: Any, b: Any) -> bool:
+    """Whether two NumPy arrays have an element in common; ``False`` for all else, and where that is too hard to tell."""
+    if not (type(a) is np.ndarray and type(b) is np.ndarray and np.may_share_memory(a, b)):
+        return False
+    try:
+        return np.shares_memory(a, b, max_work=LONGEST_SEARCH)
+    except np.exceptions.TooHardError:
+        return False
+
+
+def outcome(contract: Any, function: str, returned: Any, call: Call) -> list[Any]:
+    """What a function gave: its results, and behind them the arguments that it may write into."""
+    results = list(returned) if isinstance(returned, tuple) else [returned]
+    return results + written(contract, function, call)
+
+
+def result_name(contract: Any, function: str, number: int, count: int) -> str:
+    """What one of a function's outcomes is called in a message."""
+    keys = getattr(contract, "WRITES", {}).get(function, ())
+    results = count - len(keys)
+    if number >= results:
+        return f"argument {keys[number - results]}, as written"
+    return "" if results == 1 else f"result {number}"
+
+
+def difference(
+    contract: Any, function: str, got: Sequence[Any], want: Sequence[Any], allowed: Sequence[Any]
+) -> Difference | None:
+    """The first place where outcomes are not those of the reference, within what the contract allows; or ``None``."""
+    if len(got) != len(want):
+        few, count = len(want) == 1, len(want)
+        return Difference("", f"{count} result{'' if few else 's'}, as the reference gives", f"{len(got)}")
+    for number, (g, w, a) in enumerate(zip(got, want, allowed, strict=True)):
+        name = result_name(contract, function, number, len(want))
+        found = _difference_of_one(name, g, w, a)
+        if found is not None:
+            return found
+    return None
+
+
+def _difference_of_one(name: str, got: Any, want: Any, allowed: Any) -> Difference | None:
+    if isinstance(want, (list, tuple)):
+        if not isinstance(got, (list, tuple)) or len(got) != len(want):
+            return Difference(name, f"{len(want)} arrays, as the reference gives", _kind(got))
+        several = list(allowed) if isinstance(allowed, (list, tuple)) else [allowed] * len(want)
+        for place, (g, w, a) in enumerate(zip(got, want, several, strict=True)):
+            found = _difference_of_one(f"{name or 'result'}[{place}]", g, w, a)
+            if found is not None:
+                return found
+        return None
+    if want is None or got is None:
+        return None if want is got else Difference(name, f"{_kind(want)}, as the reference gives", _kind(got))
+    if isinstance(want, (bool, int, float, np.generic)):
+        if not isinstance(got, (bool, int, float, np.generic)):
+            return Difference(name, f"{_kind(want)}, as the reference gives", _kind(got))
+        got, want = np.asarray(got), np.asarray(want)
+    if not is_array(want):
+        return None  # what an implementation keeps for itself
+    return _difference_of_arrays(name, got, want, allowed)
+
+
+def _difference_of_arrays(name: str, got: Any, want: Any, allowed: Any) -> Difference | None:
+    if not is_array(got):
+        return Difference(name, f"an array, shape {want.shape} of {want.dtype}, as the reference gives", _kind(got))
+    if (got.shape, got.dtype) != (want.shape, want.dtype):
+        expected = f"shape {want.shape} of {want.dtype}, as the reference gives"
+        return Difference(name, expected, f"{got.shape} of {got.dtype}")
+    got = move(got, CPU)
+    with quiet():
+        wrong = ~((got == want) | ((got != got) & (want != want)))
+        if want.dtype.kind == "f":
+            error = np.abs(np.subtract(got, want, dtype=np.float64))
+            wrong &= ~np.isfinite(got) | ~np.isfinite(want) | (error > allowed)
+    if not wrong.any():
+        return None
+    index = tuple(int(each) for each in np.argwhere(wrong)[0])
+    limit = np.broadcast_to(allowed, want.shape)[index]
+    off = abs(got[index].item() - want[index].item())
+    words = f"{got[index]!s}, off by {off:.3g}; {int(wrong.sum())} of {wrong.size} values differ"
+    place = f"at index {index}" if not name else f"{name} at index {index}"
+    return Difference(place, f"{want[index]!s} within {limit:.3g}, as the reference gives", words)
+
+
+def _kind(value: Any) -> str:
+    """What a result is, in words."""
+    if is_array(value):
+        return f"an array, shape {value.shape} of {value.dtype}"
+    if isinstance(value, (list, tuple)):
+        return f"a {type(value).__name__} of {len(value)}"
+    return "None" if value is None else f"a {type(value).__name__}"
+
+
+def _same_bits(a: Any, b: Any) -> bool:
+    """Whether two arrays of one shape hold the same bits, NaN's included."""
+    if a.dtype.kind == "f":
+        as_bits = f"u{a.dtype.itemsize}"
+        a, b = a.view(as_bits), b.view(as_bits)
+    return np.array_equal(a, b)
 
 
 def checked(family: str, name: str, function: str, fast: Any, reference: Any, contract: Any) -> Callable[..., Any]:
@@ -16,56 +224,46 @@ def checked(family: str, name: str, function: str, fast: Any, reference: Any, co
     run, oracle = getattr(fast, function), getattr(reference, function)
     where = f"{name} of {family}"
 
+    def own(value: Any) -> Any:
+        return mapped(value, lambda each: each.own if isinstance(each, Kept) else each)
+
+    def others(value: Any) -> Any:
+        return on_cpu(mapped(value, lambda each: each.reference if isinstance(each, Kept) else each))
+
     def run_both(*args: Any, **kwargs: Any) -> Any:
-        copies = [_on_cpu(each) for each in args]
-        copied = {key: _on_cpu(each) for key, each in kwargs.items()}
-        got = run(*args, **kwargs)
-        for position, (copy, given) in enumerate(zip([*copies, *copied.values()], [*args, *kwargs.values()], strict=True)):
-            if isinstance(copy, np.ndarray) and not np.array_equal(copy, move(given, CPU), equal_nan=copy.dtype.kind == "f"):
-                raise KernelError(where, function, "arguments left as they were", f"a changed argument {position}")
-        want = oracle(*copies, **copied)
+        given = (own(args), own(kwargs))
+        before, copies = others((args, kwargs)), others((args, kwargs))
+        returned = run(*given[0], **given[1])
+        changed = changed_argument(contract, function, before, given)
+        if changed:
+            raise KernelError(where, function, "arguments left as they were", f"a changed {changed}")
+        shared = shared_argument(contract, function, returned, given)
+        if shared:
+            raise KernelError(where, function, "results in memory of their own", f"one in the memory of {shared}")
+        wanted = oracle(*copies[0], **copies[1])
         with quiet():
-            allowed = contract.tolerance(function, *copies, **copied)
-        single = not isinstance(want, tuple)
-        if isinstance(got, tuple) is single or not (single or len(got) == len(want)):
-            count = 1 if single else len(want)
-            raise KernelError(
-                where, function, f"{count} result{'s' * (count > 1)}, as the reference gives", f"a {type(got).__name__}"
+            allowed = contract.tolerance(function, *before[0], **before[1])
+        got = outcome(contract, function, returned, given)
+        found = difference(contract, function, got, outcome(contract, function, wanted, copies), allowed)
+        if found is not None:
+            place = (
+                f"{function} {found.place}"
+                if found.place.startswith("at ")
+                else ", ".join(filter(None, (function, found.place)))
             )
-        for number, (g, e, a) in enumerate(zip((got,) if single else got, (want,) if single else want, allowed, strict=True)):
-            _compare(where, function if single else f"{function}, result {number}", g, e, a)
-        return got
+            raise KernelError(
+                where, place, found.expected, found.got,
+                f"The kernel is wrong, or its contract's tolerance; kernels.use({family}='reference') does without it",
+            )  # fmt: skip
+        return _kept(returned, wanted)
 
     return run_both
 
 
-def _on_cpu(value: Any) -> Any:
-    """A copy of an array on the CPU, with the array's strides order; anything else as it is."""
-    if not hasattr(value, "__array_interface__") and not hasattr(value, "__cuda_array_interface__"):
-        return value
-    if isinstance(value, np.generic):
-        return value
-    return move(value, CPU).copy(order="K") if array_module(value) is np else move(value, CPU)
-
-
-def _compare(where: str, function: str, got: Array, want: Array, allowed: Any) -> None:
-    """Stop at the first value whose error is beyond what the contract allows; whole numbers must be equal."""
-    found = getattr(got, "shape", None), getattr(got, "dtype", type(got).__name__)
-    if found != (want.shape, want.dtype):
-        expected = f"shape {want.shape} of {want.dtype}, as the reference gives"
-        raise KernelError(where, function, expected, f"{found[0]} of {found[1]}")
-    got = move(got, CPU)
-    with quiet():
-        same = (got == want) | ((got != got) & (want != want))
-        error = np.abs(np.subtract(got, want, dtype=np.float64))
-        wrong = ~same & ~(error <= allowed) if want.dtype.kind == "f" else ~same
-    if not wrong.any():
-        return
-    index = tuple(int(each) for each in np.argwhere(wrong)[0])
-    limit = np.broadcast_to(allowed, want.shape)[index]
-    off = abs(got[index].item() - want[index].item())
-    raise KernelError(
-        where, f"{function} at index {index}", f"{want[index]!s} within {limit:.3g}, as the reference gives",
-        f"{got[index]!s}, off by {off:.3g}; {int(wrong.sum())} of {wrong.size} values differ",
-        f"The kernel is wrong, or its contract's tolerance; kernels.use({where.split(' of ')[1]}='reference') does without it",
-    )  # fmt: skip
+def _kept(returned: Any, wanted: Any) -> Any:
+    """The results, with the reference's own beside what an implementation keeps for itself."""
+    if isinstance(returned, (tuple, list)) and isinstance(wanted, (tuple, list)) and len(returned) == len(wanted):
+        pairs = [_kept(own, other) for own, other in zip(returned, wanted, strict=True)]
+        return type(returned)(*pairs) if hasattr(returned, "_fields") else type(returned)(pairs)
+    plain = returned is None or is_array(returned) or isinstance(returned, (bool, int, float, np.generic))
+    return returned if plain else Kept(returned, wanted)

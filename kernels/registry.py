@@ -10,7 +10,9 @@ The first of a family's implementations that runs on the arrays' device is the d
         ...
     MINIGRAD_KERNELS=conv2d=reference,pool2d=reference python train.py
 
-A name that is unknown or cannot run here is an error that says why; nothing is put in its place.
+A file of your own that calls :func:`register` is named there too, ``MINIGRAD_KERNELS=mine.py``: it is run once, before the
+first kernel, and what it registers is chosen. A name that is unknown or cannot run here is an error that says why; nothing is
+put in its place.
 """
 
 from __future__ import annotations
@@ -80,14 +82,28 @@ _ready: dict[tuple[str, str | None, str, bool], Any] = {}  # (family, chosen nam
 
 
 def _parse(text: str) -> dict[str, str]:
-    names = {}
+    """Families and names of a list of files and FAMILY=NAME; the files are run."""
+    from minigrad.kernels.own_files import load_file
+
+    names: dict[str, str] = {}
+    registered: list[tuple[str, str]] = []
     for part in filter(None, (part.strip() for part in text.split(","))):
         family, equals, name = (piece.strip() for piece in part.partition("="))
+        if part.endswith(".py"):
+            registered += load_file(part)
+            continue
         if not (family and equals and name):
-            raise KernelError("kernels", ENVIRONMENT, "FAMILY=NAME[,FAMILY=NAME...], as in conv2d=reference", repr(text))
+            expected = "FAMILY=NAME or FILE.py, or several with commas between, as in conv2d=reference"
+            raise KernelError("kernels", ENVIRONMENT, expected, repr(text))
         _contract_name(family)
         names[family] = name
-    return names
+    chosen: dict[str, str] = {}
+    for family, name in registered:
+        if family not in names and family in chosen:
+            expected, got = f"which to use, as in FILE.py,{family}={name}", f"files that register {chosen[family]} and {name}"
+            raise KernelError("kernels", ENVIRONMENT, expected, got)
+        chosen[family] = name
+    return {**chosen, **names}
 
 
 class _Choice(threading.local):
@@ -95,6 +111,7 @@ class _Choice(threading.local):
 
     names: dict[str, str] | None = None
     check = False
+    registering: list[tuple[str, str]] | None = None  # what :func:`recorded` records
 
 
 _choice = _Choice()
@@ -108,6 +125,51 @@ def _names() -> dict[str, str]:
         _choice.names = _parse(os.environ.get(ENVIRONMENT, ""))
         _choice.check = wish == "1"
     return _choice.names
+
+
+@contextlib.contextmanager
+def wished(text: str) -> Iterator[None]:
+    """What ``MINIGRAD_KERNELS=text`` does for a program, in a ``with`` block: in this thread and those that begin in it.
+
+    Args:
+        text: ``FAMILY=NAME`` and files of your own, with commas between.
+
+    Raises:
+        KernelError: it names what is unknown or cannot run here, or a file that cannot be run.
+
+    Example:
+        >>> with wished("conv2d=reference"):
+        ...     find("conv2d").__name__
+        'minigrad.kernels.conv2d.reference'
+    """
+    from minigrad.kernels.own_files import loaded_files, unload_file
+
+    names, environment, files = _names(), os.environ.get(ENVIRONMENT), loaded_files()
+    os.environ[ENVIRONMENT] = text
+    try:
+        _choice.names = wish = _parse(text)
+        for family, name in wish.items():
+            functions_of(family, name)
+        yield
+    finally:
+        _choice.names = names
+        del os.environ[ENVIRONMENT]
+        if environment is not None:
+            os.environ[ENVIRONMENT] = environment
+        for path in loaded_files():
+            if path not in files:
+                unload_file(path)
+
+
+@contextlib.contextmanager
+def recorded() -> Iterator[list[tuple[str, str]]]:
+    """The (family, name) of all that this thread registers inside a ``with`` block, as a list that grows."""
+    before = _choice.registering
+    _choice.registering = registered = []
+    try:
+        yield registered
+    finally:
+        _choice.registering = before
 
 
 def find(family: str, device_type: str = "cpu") -> Any:
@@ -202,7 +264,7 @@ def register(family: str, name: str, *, device: str = "cpu", base: str | None = 
         ['im2col', 'reference', 'mine']
         >>> unregister("conv2d", "mine")
     """
-    contract = _contract(family)
+    contract = contract_of(family)
     if device not in ("cpu", "cuda", "any"):
         raise KernelError("kernels.register", "device", "'cpu', 'cuda' or 'any'", repr(device))
     unknown = sorted(set(functions) - set(contract.FUNCTIONS))
@@ -217,6 +279,8 @@ def register(family: str, name: str, *, device: str = "cpu", base: str | None = 
             raise KernelError("kernels.register", "name", expected, repr(name), "Unregister it first")
         _registered.setdefault(family, {})[name] = Implementation("", device, (), dict(functions), base)
         _ready.clear()
+    if _choice.registering is not None:
+        _choice.registering.append((family, name))
 
 
 def unregister(family: str, name: str) -> None:
@@ -235,6 +299,52 @@ def unregister(family: str, name: str) -> None:
             raise KernelError("kernels.unregister", "name", f"one registered for {family} ({there})", repr(name))
         del _registered[family][name]
         _ready.clear()
+
+
+def functions_of(family: str, name: str, device_type: str = "cpu") -> Any:
+    """The functions of a named implementation as they are, without choice and check: attributes named as in ``FUNCTIONS``.
+
+    Raises:
+        KernelError: an unknown family or name, or an implementation that cannot run here, with the reason.
+
+    Example:
+        >>> functions_of("conv2d", "reference").forward.__module__
+        'minigrad.kernels.conv2d.reference'
+    """
+    one = _named(family, name)
+    if not one.runs_on(device_type):
+        raise _unavailable(family, name, f"it takes arrays on {one.device}, and these are on {device_type}", device_type)
+    reason = _reason(one)
+    if reason:
+        raise _unavailable(family, name, reason, device_type)
+    return _load(family, one, device_type, contract_of(family))
+
+
+def contract_of(family: str) -> Any:
+    """A family's contract: the module with ``FUNCTIONS``, ``tolerance`` and the checked functions.
+
+    Raises:
+        KernelError: an unknown family.
+
+    Example:
+        >>> contract_of("conv2d").FUNCTIONS
+        ('forward', 'grad_input', 'grad_weight')
+    """
+    return importlib.import_module(_contract_name(family))
+
+
+def default_of(family: str, device_type: str = "cpu") -> str:
+    """The name of the implementation that runs a family on a device where none is chosen.
+
+    Raises:
+        KernelError: an unknown family, or none for that device.
+
+    Example:
+        >>> default_of("random")
+        'numpy'
+    """
+    _contract_name(family)
+    return _default(family, device_type)
 
 
 def families() -> list[str]:
@@ -297,10 +407,6 @@ def _contract_name(family: str) -> str:
     return f"{__package__}.{family}"
 
 
-def _contract(family: str) -> Any:
-    return importlib.import_module(_contract_name(family))
-
-
 def _all(family: str) -> dict[str, Implementation]:
     return {**TABLE[family], **_registered.get(family, {})}
 
@@ -333,15 +439,9 @@ def _unavailable(family: str, name: str, reason: str, device_type: str | None = 
 
 def _prepare(family: str, chosen: str | None, device_type: str, check: bool) -> Any:
     """The slow way of :func:`find`: import, look whether it runs, remember."""
-    contract = _contract(family)
+    contract = contract_of(family)
     name = chosen or _default(family, device_type)
-    one = _named(family, name)
-    if not one.runs_on(device_type):
-        raise _unavailable(family, name, f"it takes arrays on {one.device}, and these are on {device_type}", device_type)
-    reason = _reason(one)
-    if reason:
-        raise _unavailable(family, name, reason, device_type)
-    functions = _load(family, one, device_type, contract)
+    functions = functions_of(family, name, device_type)
     if check and name != "reference":
         reference = _load(family, TABLE[family]["reference"], "cpu", contract)
         functions = SimpleNamespace(

@@ -65,7 +65,7 @@ def spoil(result: Any, at: int) -> Any:
 
 
 def test_calls_cover_every_function() -> None:
-    assert sorted(CALLS) == sorted((family, name) for family in TABLE for name in registry._contract(family).FUNCTIONS)
+    assert sorted(CALLS) == sorted((family, name) for family in TABLE for name in registry.contract_of(family).FUNCTIONS)
 
 
 @pytest.mark.parametrize("family", TABLE)
@@ -76,7 +76,7 @@ def test_table_is_sound(family: str) -> None:
     for name in kernels.available(family, "cpu"):
         with kernels.use(**{family: name}):
             functions = kernels.find(family)
-        assert all(callable(getattr(functions, each)) for each in registry._contract(family).FUNCTIONS)
+        assert all(callable(getattr(functions, each)) for each in registry.contract_of(family).FUNCTIONS)
 
 
 def test_nothing_is_imported_before_its_use() -> None:

@@ -1,0 +1,110 @@
+"""Files of a user's own that register kernels: run once, and told where they fail."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import traceback
+from types import ModuleType
+
+from minigrad.errors import KernelError
+from minigrad.kernels.registry import implementations, recorded, unregister
+
+Registered = tuple[tuple[str, str], ...]  # (family, name)
+
+_files: dict[str, Registered] = {}
+_lock = threading.RLock()  # a file that is being run may use kernels, which asks for the file
+
+
+def load_file(path: str | os.PathLike[str]) -> Registered:
+    """Run a file that registers kernels, once a program, and give what it registered: (family, name) of each.
+
+    The file runs as an imported one does: what stands under ``if __name__ == "__main__":`` is left out, and it finds the files
+    beside it.
+
+    Raises:
+        KernelError: there is no such file, it fails (with the line), or it registers nothing.
+    """
+    where, told = os.path.abspath(os.fspath(path)), os.fspath(path)
+    with _lock:
+        if where not in _files:
+            _files[where] = ()  # what the file itself calls at its top level is chosen without it
+            try:
+                _files[where] = _run(where, told)
+            except BaseException:
+                del _files[where]
+                raise
+        return _files[where]
+
+
+def unload_file(path: str | os.PathLike[str]) -> None:
+    """Take away all that :func:`load_file` registered from a file.
+
+    Raises:
+        KernelError: the file was not loaded.
+    """
+    where = os.path.abspath(os.fspath(path))
+    with _lock:
+        if where not in _files:
+            there = ", ".join(_files) or "none"
+            raise KernelError("kernels.unload_file", "path", f"a file that was loaded ({there})", repr(os.fspath(path)))
+        _take_away(_files.pop(where))
+
+
+def loaded_files() -> list[str]:
+    """The paths of the files that were loaded."""
+    return list(_files)
+
+
+def _run(where: str, told: str) -> Registered:
+    try:
+        with open(where, "rb") as file:
+            source = file.read()
+    except OSError as error:
+        raise KernelError("kernels", told, "a Python file that registers kernels", error.strerror or str(error)) from None
+    name = f"kernels_of_{os.path.basename(where).removesuffix('.py')}"
+    module, before = ModuleType(name), sys.modules.get(name)
+    module.__file__ = where
+    sys.modules[name] = module
+    sys.path.insert(0, os.path.dirname(where))
+    with recorded() as registered:
+        try:
+            exec(compile(source, where, "exec"), module.__dict__)
+        except BaseException as error:
+            _take_away(tuple(registered))
+            del sys.modules[name]
+            if before is not None:
+                sys.modules[name] = before
+            if not isinstance(error, (Exception, SystemExit)):
+                raise
+            raise _told(error, where, told) from error
+        finally:
+            if os.path.dirname(where) in sys.path:
+                sys.path.remove(os.path.dirname(where))
+    if not registered:
+        raise KernelError("kernels", told, "a call of minigrad.kernels.register at its top level", "none")
+    return tuple(registered)
+
+
+def _told(error: BaseException, where: str, told: str) -> KernelError:
+    """What went wrong in a file, with the line."""
+    line = line_of(error, where)
+    place = f"{told}, line {line}" if line else told
+    if isinstance(error, KernelError):
+        return KernelError(error.where, f"{place}: {error.argument}", error.expected, error.got, error.remedy)
+    return KernelError("kernels", place, "a file that runs to its end", f"{type(error).__name__}: {error}".rstrip(": "))
+
+
+def line_of(error: BaseException, where: str) -> int:
+    """The last line of a file that an error went through, or 0."""
+    if isinstance(error, SyntaxError) and error.filename == where:
+        return error.lineno or 0
+    lines = [line for frame, line in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename == where]
+    return lines[-1] if lines else 0
+
+
+def _take_away(registered: Registered) -> None:
+    for family, name in registered:
+        if name in implementations(family) and not implementations(family)[name].module:
+            unregister(family, name)
