@@ -41,6 +41,7 @@ def environment(target: Target, dtype: str | None) -> dict[str, Any]:
         "whole": width,
         "number": real,
         "offset": offset,
+        "real_at": _real_at(real),
         "share": share,
         "tile": _tile(dtype or "float64"),
         "bits": _reinterpret(width),
@@ -75,6 +76,19 @@ def offset(context: Any, x: Any, n: Any) -> Any:
         return b.gep(args[0], [args[1]], source_etype=_.get_data_type(sig.args[0].dtype))
 
     return x(x, types.int64), make
+
+
+def _real_at(real: Any) -> Any:
+    pointer = types.CPointer(real)
+
+    @intrinsic
+    def real_at(context: Any, address: Any) -> Any:
+        def make(_: Any, b: Any, sig: Any, args: Any) -> Any:
+            return b.inttoptr(args[0], _.get_value_type(pointer))
+
+        return pointer(types.int64), make
+
+    return real_at
 
 
 def _declared(b: Any, name: str, result: Any, arguments: list[Any]) -> Any:

@@ -92,6 +92,7 @@ class Size(Word):
 
 real = Word("real", "real(v): the number v in the kernel's dtype. A literal such as 0.5 is float64 until then.")
 offset = Word("offset", "offset(x, n): the pointer n elements after x.")
+real_at = Word("real_at", "real_at(n): the pointer to the kernel's dtype at the address n, an int64: for tables of addresses.")
 share = Word("share", "share(count, part, parts): start and stop of a part's run of 0..count, as even as can be.")
 tile = Word("tile", "The micro-kernel: see minigrad/kernels/native/microkernel.py.")
 bits = Word("bits", "bits(v): the int32 or int64 that has the same bits as the real number v.")
@@ -137,8 +138,8 @@ def helper(function: Callable[..., Any]) -> Any:
 class Kernel:
     """A compiled function: call it with arrays and numbers. It is compiled on first use, once for each dtype."""
 
-    def __init__(self, function: Callable[..., Any], reassociate: bool = False) -> None:
-        self.function, self.reassociate = function, reassociate
+    def __init__(self, function: Callable[..., Any], reassociate: bool = False, exact: bool = False) -> None:
+        self.function, self.reassociate, self.exact = function, reassociate, exact
         self.__name__, self.__doc__, self.__module__ = function.__name__, function.__doc__, function.__module__
         self.__wrapped__ = function
         annotations = [p.annotation for p in inspect.signature(function).parameters.values()]
@@ -207,14 +208,15 @@ class Kernel:
         return f"<kernel {self.__module__}.{self.__name__}>"
 
 
-def kernel(function: Callable[..., Any] | None = None, *, reassociate: bool = False) -> Any:
+def kernel(function: Callable[..., Any] | None = None, *, reassociate: bool = False, exact: bool = False) -> Any:
     """Make a function a compiled kernel. See the head of this file.
 
     Args:
         reassociate: let sums be taken in another order, which turns a loop that adds up into vector code. Infinities and nan
             keep their meaning. Without it only a * b + c is contracted to one rounding.
+        exact: round each operation by itself, a * b + c too, as NumPy does.
 
     Raises:
         KernelError: parameters without ``part`` and ``parts`` at the end, or an annotation that is none of the kinds.
     """
-    return (lambda f: Kernel(f, reassociate)) if function is None else Kernel(function, reassociate)
+    return (lambda f: Kernel(f, reassociate, exact)) if function is None else Kernel(function, reassociate, exact)

@@ -179,7 +179,7 @@ def intermediate(kernel: Kernel, dtype: str | None, here: Target) -> tuple[str, 
     if numba.config.DISABLE_JIT:
         raise KernelError(kernel.__name__, "NUMBA_DISABLE_JIT", "unset: these functions run only when compiled", "1")
     words = intrinsics.environment(here, dtype)
-    flags = {"contract", "reassoc", "nsz", "arcp"} if kernel.reassociate else {"contract"}
+    flags = {"contract", "reassoc", "nsz", "arcp"} if kernel.reassociate else set() if kernel.exact else {"contract"}
     signature = intrinsics.signature(kernel.kinds, dtype)
     made = numba.njit(
         error_model="numpy", fastmath=flags, no_cpython_wrapper=True, no_cfunc_wrapper=True, nogil=True
