@@ -62,6 +62,7 @@ class Implementation:
 # Families and their implementations, the default first. Every family has a reference.
 TABLE: dict[str, dict[str, Implementation]] = {
     "conv2d": {
+        "cpu": Implementation("minigrad.kernels.conv2d.cpu", "cpu", ("numba",)),
         "im2col": Implementation("minigrad.kernels.conv2d.im2col", "any"),
         "reference": Implementation("minigrad.kernels.conv2d.reference"),
     },
@@ -69,10 +70,38 @@ TABLE: dict[str, dict[str, Implementation]] = {
         "vectorised": Implementation("minigrad.kernels.pool2d.vectorised", "any"),
         "reference": Implementation("minigrad.kernels.pool2d.reference"),
     },
+    "norm": {
+        "vectorised": Implementation("minigrad.kernels.norm.vectorised", "any"),
+        "reference": Implementation("minigrad.kernels.norm.reference"),
+    },
+    "softmax": {
+        "vectorised": Implementation("minigrad.kernels.softmax.vectorised", "any"),
+        "reference": Implementation("minigrad.kernels.softmax.reference"),
+    },
+    "embedding": {
+        "vectorised": Implementation("minigrad.kernels.embedding.vectorised", "any"),
+        "reference": Implementation("minigrad.kernels.embedding.reference"),
+    },
+    "lstm": {
+        "vectorised": Implementation("minigrad.kernels.lstm.vectorised", "any"),
+        "reference": Implementation("minigrad.kernels.lstm.reference"),
+    },
+    "gru": {
+        "vectorised": Implementation("minigrad.kernels.gru.vectorised", "any"),
+        "reference": Implementation("minigrad.kernels.gru.reference"),
+    },
+    "rnn": {
+        "vectorised": Implementation("minigrad.kernels.rnn.vectorised", "any"),
+        "reference": Implementation("minigrad.kernels.rnn.reference"),
+    },
     "random": {
         "numpy": Implementation("minigrad.kernels.random.numpy_engine"),
         "vectorised": Implementation("minigrad.kernels.random.vectorised", "any"),
         "reference": Implementation("minigrad.kernels.random.reference"),
+    },
+    "update": {
+        "vectorised": Implementation("minigrad.kernels.update.vectorised", "any"),
+        "reference": Implementation("minigrad.kernels.update.reference"),
     },
 }
 

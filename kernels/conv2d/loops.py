@@ -1,0 +1,313 @@
+"""The compiled loops of ``cpu.py``: packing, correlation, and the gradient to the weight, on the micro-kernel ``tile``.
+
+Images lie N H W C in memory. A *panel* is ``panel`` output channels, so many as the micro-kernel makes at once. Weights are packed by
+panels: for each, KH · KW · C rows of its channels, in the order in which the micro-kernel walks along them, and filled up with zeros.
+"""
+
+from __future__ import annotations
+
+from minigrad.kernels.native import Real, helper, kernel, lanes, offset, panel, real, share, tile, tile_rows
+
+INFINITY = float("inf")
+
+
+@helper
+def width_of(columns):  # noqa: ANN001, ANN202
+    """How wide a panel of so many columns is in memory: whole vectors."""
+    return panel if columns > lanes else lanes
+
+
+@kernel
+def pack(
+    w: Real, packed: Real, origin: int, at_group: int, at_f: int, at_c: int, at_r: int, at_s: int, groups: int, features: int, channels: int,
+    rows: int, columns: int, part: int, parts: int,
+) -> None:  # fmt: skip
+    """Weights of any strides, from element ``origin`` on, into panels: (groups, panels, rows, columns, channels, width).
+
+    A transposed or turned kernel is packed by its strides: negative ones turn it round.
+    """
+    panels = (features + panel - 1) // panel
+    start, stop = share(groups * panels, part, parts)
+    for item in range(start, stop):
+        group = item // panels
+        first = (item % panels) * panel
+        count = min(panel, features - first)
+        width = width_of(count)
+        # All panels of a group but the last are `panel` wide.
+        terms = rows * columns * channels
+        last = features - (panels - 1) * panel
+        out = group * terms * ((panels - 1) * panel + width_of(last)) + first * terms
+        base = origin + group * at_group + first * at_f
+        for r in range(rows):
+            for s in range(columns):
+                for c in range(channels):
+                    source = base + c * at_c + r * at_r + s * at_s
+                    for j in range(count):
+                        packed[out + j] = w[source + j * at_f]
+                    for j in range(count, width):
+                        packed[out + j] = real(0.0)
+                    out += width
+
+
+@helper
+def copy_window(src, at, out, top, left, rows, columns, height, width, channels):  # noqa: ANN001, ANN202
+    """Rows ``top`` and on, columns ``left`` and on, of an image into ``out``; what lies outside the image is zero."""
+    for r in range(rows):
+        y = top + r
+        line = r * columns * channels
+        if y < 0 or y >= height:
+            for i in range(columns * channels):
+                out[line + i] = real(0.0)
+            continue
+        before = min(max(-left, 0), columns)
+        inside = max(min(columns, width - left) - before, 0)
+        for i in range(before * channels):
+            out[line + i] = real(0.0)
+        source = at + (y * width + left + before) * channels
+        line += before * channels
+        for i in range(inside * channels):
+            out[line + i] = src[source + i]
+        line += inside * channels
+        for i in range((columns - before - inside) * channels):
+            out[line + i] = real(0.0)
+
+
+@kernel
+def correlate(
+    src: Real, packed: Real, bias: Real, dst: Real, work: Real, work_size: int, n: int, height: int, width: int, channels: int,
+    inner: int, features: int, groups: int, rows: int, columns: int, stride_h: int, stride_w: int, dilation_h: int, dilation_w: int,
+    top: int, left: int, out_h: int, out_w: int, at_image: int, at_row: int, at_column: int, band: int, least: float, part: int,
+    parts: int,
+) -> None:  # fmt: skip
+    """dst[n, i, j, f] = max(least, bias[f] + Σ_r,s,c w[r, s, c, f] · src[n, i·sh + r·dh − top, j·sw + s·dw − left, c]).
+
+    A tile is a run of pixels of one row. ``band`` rows of an image at a time are laid with their border of zeros into ``work``, which
+    then stays in the cache for all panels; with ``band`` 0 there is no border, and ``src`` is read where it is. ``inner`` and
+    ``features`` are the channels of one group.
+    """
+    scratch = offset(work, part * work_size)
+    bands = 1 if band == 0 else (out_h + band - 1) // band
+    panels = (features + panel - 1) // panel
+    terms = rows * columns * inner
+    start, stop = share(n * bands, part, parts)
+    blocks = (out_w + tile_rows - 1) // tile_rows
+    for item in range(start, stop):
+        image = item // bands
+        first_row = (item % bands) * band
+        count = out_h if band == 0 else min(band, out_h - first_row)
+        if band == 0:
+            source, line = offset(src, image * height * width * channels), width * channels
+        else:
+            span = (out_w - 1) * stride_w + (columns - 1) * dilation_w + 1
+            line = span * channels
+            copy_window(
+                src, image * height * width * channels, scratch, first_row * stride_h - top, -left,
+                (count - 1) * stride_h + (rows - 1) * dilation_h + 1, span, height, width, channels,
+            )  # fmt: skip
+            source = scratch
+        b = packed
+        for group in range(groups):
+            for each in range(panels):
+                first = group * features + each * panel
+                wide = min(panel, features - each * panel)
+                step = width_of(wide)
+                init = offset(bias, first)
+                for i in range(count):
+                    c_row = image * at_image + (first_row + i) * at_row + first
+                    a_row = i * stride_h * line + group * inner
+                    for block in range(blocks):
+                        j, end = share(out_w, block, blocks)
+                        a = offset(source, a_row + j * stride_w * channels)
+                        c = offset(dst, c_row + j * at_column)
+                        pitch = stride_w * channels
+                        if groups == 1 and dilation_w == 1:  # a row of the window is one run
+                            tile(
+                                end - j, a, pitch, 1, dilation_h * line, b, step, init, 0, c, at_column, columns * inner, rows, wide,
+                                real(least),
+                            )  # fmt: skip
+                        else:
+                            for r in range(rows):
+                                tile(
+                                    end - j, offset(a, r * dilation_h * line), pitch, 1, dilation_w * channels,
+                                    offset(b, r * columns * inner * step), step, init if r == 0 else c, 0 if r == 0 else at_column,
+                                    c, at_column, inner, columns, wide, real(least) if r == rows - 1 else real(-INFINITY),
+                                )  # fmt: skip
+                b = offset(b, terms * step)
+
+
+@kernel
+def correlate_small(
+    src: Real, packed: Real, bias: Real, dst: Real, work: Real, work_size: int, n: int, height: int, width: int, channels: int,
+    inner: int, features: int, groups: int, rows: int, columns: int, stride_h: int, stride_w: int, dilation_h: int, dilation_w: int,
+    top: int, left: int, out_h: int, out_w: int, at_image: int, at_row: int, at_column: int, group_size: int, least: float,
+    part: int, parts: int,
+) -> None:  # fmt: skip
+    """The same as ``correlate``, for small images: a tile is one pixel of several images.
+
+    A pixel's taps that fall outside the image are left out, so there is no border and no product with its zeros. ``group_size``
+    images at a time are laid into ``work``, a line of the cache further apart than they are large: else all of them
+    would compete for the same places of the cache.
+    """
+    scratch = offset(work, part * work_size)
+    size = height * width * channels
+    pitch = size + lanes
+    panels = (features + panel - 1) // panel
+    terms = rows * columns * inner
+    batches = (n + group_size - 1) // group_size
+    splits = max(1, min(panels * groups, parts // batches))  # few images: the panels are shared too
+    start, stop = share(batches * splits, part, parts)
+    for item in range(start, stop):
+        first_image = (item // splits) * group_size
+        count = min(group_size, n - first_image)
+        for image in range(count):
+            for i in range(size):
+                scratch[image * pitch + i] = src[(first_image + image) * size + i]
+        blocks = (count + tile_rows - 1) // tile_rows
+        from_panel, to_panel = share(groups * panels, item % splits, splits)
+        b = packed
+        for each in range(groups * panels):
+            group, within = each // panels, each % panels
+            first = group * features + within * panel
+            wide = min(panel, features - within * panel)
+            step = width_of(wide)
+            if each < from_panel or each >= to_panel:
+                b = offset(b, terms * step)
+                continue
+            init = offset(bias, first)
+            for i in range(out_h):
+                y = i * stride_h - top
+                r0 = 0 if y >= 0 else (-y + dilation_h - 1) // dilation_h
+                r1 = min(rows, (height - y + dilation_h - 1) // dilation_h) if y < height else 0
+                for j in range(out_w):
+                    x = j * stride_w - left
+                    s0 = 0 if x >= 0 else (-x + dilation_w - 1) // dilation_w
+                    s1 = min(columns, (width - x + dilation_w - 1) // dilation_w) if x < width else 0
+                    c_at = i * at_row + j * at_column + first
+                    for block in range(blocks):
+                        begin, end = share(count, block, blocks)
+                        c = offset(dst, (first_image + begin) * at_image + c_at)
+                        a_at = begin * pitch + (y * width + x) * channels + group * inner
+                        if r1 <= r0 or s1 <= s0:
+                            tile(end - begin, scratch, 0, 0, 0, b, step, init, 0, c, at_image, 0, 0, wide, real(least))
+                            continue
+                        for r in range(r0, r1):
+                            a = offset(scratch, a_at + (r * dilation_h * width + s0 * dilation_w) * channels)
+                            bb = offset(b, (r * columns + s0) * inner * step)
+                            begin_c = init if r == r0 else c
+                            pitch_c = 0 if r == r0 else at_image
+                            floor = real(least) if r == r1 - 1 else real(-INFINITY)
+                            if groups == 1 and dilation_w == 1:
+                                tile(
+                                    end - begin, a, pitch, 1, 0, bb, step, begin_c, pitch_c, c, at_image, (s1 - s0) * inner, 1,
+                                    wide, floor,
+                                )  # fmt: skip
+                            else:
+                                tile(
+                                    end - begin, a, pitch, 1, dilation_w * channels, bb, step, begin_c, pitch_c, c, at_image, inner,
+                                    s1 - s0, wide, floor,
+                                )  # fmt: skip
+            b = offset(b, terms * step)
+
+
+@kernel
+def weigh(
+    x: Real, dy: Real, sums: Real, work: Real, work_size: int, n: int, height: int, width: int, channels: int, inner: int,
+    features: int, groups: int, rows: int, columns: int, stride_h: int, stride_w: int, dilation_h: int, dilation_w: int, top: int,
+    left: int, out_h: int, out_w: int, images: int, by_channel: int, part: int, parts: int,
+) -> None:  # fmt: skip
+    """sums[(part,) group, r, s, c, f] = Σ_n,i,j x̂[n, i·sh + r·dh − top, j·sw + s·dw − left, c] · dy[n, i, j, f].
+
+    A tile is a run of channels (of a whole row of the window, where it lies gapless) by a panel of features; its sum runs over the
+    pixels. With ``by_channel`` a part takes some channels of all images, and there is one sum; else some of the images, and a sum of its own.
+    ``images`` at a time are laid into ``work``: x with its border of zeros, and dy in panels.
+    """
+    span_h = (out_h - 1) * stride_h + (rows - 1) * dilation_h + 1
+    span_w = (out_w - 1) * stride_w + (columns - 1) * dilation_w + 1
+    panels = (features + panel - 1) // panel
+    last = width_of(features - (panels - 1) * panel)
+    padded = (panels - 1) * panel + last
+    size = groups * rows * columns * inner * padded
+    pixels = out_h * out_w
+    first_image, end_image = (0, n) if by_channel else share(n, part, parts)
+    c0, c1 = share(inner, part, parts) if by_channel else (0, inner)
+    out = sums if by_channel else offset(sums, part * size)
+    held = (c1 - c0) * groups  # channels of a pixel that this part has
+    merged = not by_channel and groups == 1 and dilation_w == 1
+    pitch = held if merged else held + lanes
+    scratch_x = offset(work, part * work_size)
+    scratch_y = offset(scratch_x, images * span_h * span_w * pitch + panel)
+    if not by_channel:
+        for i in range(size):
+            out[i] = real(0.0)
+    elif c1 > c0:
+        for tap in range(groups * rows * columns):
+            for i in range(c0 * padded, c1 * padded):
+                out[tap * inner * padded + i] = real(0.0)
+    if c1 <= c0:
+        return
+    for begin in range(first_image, end_image, images):
+        count = min(images, end_image - begin)
+        for image in range(count):
+            for i in range(span_h):
+                y = i - top
+                for j in range(span_w):
+                    q = j - left
+                    at = ((image * span_h + i) * span_w + j) * pitch
+                    if y < 0 or y >= height or q < 0 or q >= width:
+                        for c in range(held):
+                            scratch_x[at + c] = real(0.0)
+                    elif held == channels:
+                        source = (((begin + image) * height + y) * width + q) * channels
+                        for c in range(held):
+                            scratch_x[at + c] = x[source + c]
+                    else:
+                        for group in range(groups):
+                            source = (((begin + image) * height + y) * width + q) * channels + group * inner + c0
+                            for c in range(c1 - c0):
+                                scratch_x[at + group * (c1 - c0) + c] = x[source + c]
+        for group in range(groups):
+            for each in range(panels):
+                wide = min(panel, features - each * panel)
+                step = width_of(wide)
+                for pixel in range(count * pixels):
+                    source = (begin * pixels + pixel) * groups * features + group * features + each * panel
+                    for f in range(wide):
+                        scratch_y[pixel * step + f] = dy[source + f]
+                    for f in range(wide, step):
+                        scratch_y[pixel * step + f] = real(0.0)
+                for r in range(rows):
+                    for s in range(1 if merged else columns):
+                        run = columns * inner if merged else c1 - c0
+                        blocks = (run + tile_rows - 1) // tile_rows
+                        a_at = (r * dilation_h * span_w + s * dilation_w) * pitch + group * (c1 - c0)
+                        c_at = ((group * rows + r) * columns + s) * inner * padded + c0 * padded + each * panel
+                        for block in range(blocks):
+                            k, end = share(run, block, blocks)
+                            c = offset(out, c_at + k * padded)
+                            for image in range(count):
+                                a = offset(scratch_x, image * span_h * span_w * pitch + a_at + k)
+                                b = offset(scratch_y, image * pixels * step)
+                                tile(
+                                    end - k, a, 1, stride_w * pitch, stride_h * span_w * pitch, b, step, c, padded, c, padded, out_w,
+                                    out_h, wide, real(-INFINITY),
+                                )  # fmt: skip
+
+
+@kernel
+def gather(
+    sums: Real, dw: Real, count: int, groups: int, rows: int, columns: int, inner: int, features: int, padded: int, part: int,
+    parts: int,
+) -> None:  # fmt: skip
+    """dw[group · features + f, c, r, s] = Σ of ``count`` sums, in order."""
+    size = groups * rows * columns * inner * padded
+    start, stop = share(groups * inner, part, parts)
+    for item in range(start, stop):
+        group, c = item // inner, item % inner
+        for r in range(rows):
+            for s in range(columns):
+                source = (((group * rows + r) * columns + s) * inner + c) * padded
+                for f in range(features):
+                    total = sums[source + f]
+                    for k in range(1, count):
+                        total += sums[k * size + source + f]
+                    dw[(((group * features + f) * inner + c) * rows + r) * columns + s] = total
