@@ -36,6 +36,8 @@ What a contract (``kernels/<family>/__init__.py``) says beside ``FUNCTIONS``, fo
 ``WRITES``, optional: ``{"adam": (0, 2, "out")}``
     The arguments that a function may write into, by position or keyword. All others must stay as they were. What is written is
     compared like a result, behind the results, in this order. Lists of arrays count as one argument.
+``SAME_LAYOUT``, optional: ``("forward", "grad_input")``
+    The functions whose results must lie in memory as the reference's do, such as channels-last.
 
 A result may be an array, ``None``, a list or tuple of these (compared one by one), or any other object: something that an
 implementation keeps from one function for another (packed weights, a cache between forward and backward). Such an object is

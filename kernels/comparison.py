@@ -18,11 +18,12 @@ LONGEST_SEARCH = 10_000  # steps of the exact search for shared memory
 
 
 class Difference(NamedTuple):
-    """Where a result is not what the reference gives."""
+    """Where a result is not what the reference gives; ``of_value`` says that at least shape and dtype are."""
 
     place: str
     expected: str
     got: str
+    of_value: bool = False
 
 
 class Kept:
@@ -104,7 +105,7 @@ def changed_argument(contract: Any, function: str, before: Call, after: Call) ->
         if key in allowed:
             continue
         for (place, old), (_, new) in zip(leaves(was), leaves(now), strict=True):
-            if isinstance(old, np.ndarray) and not _same_bits(old, move(new, CPU)):
+            if isinstance(old, np.ndarray) and not same_bits(old, move(new, CPU)):
                 return f"argument {key}{place}"
     return ""
 
@@ -199,7 +200,7 @@ def _difference_of_arrays(name: str, got: Any, want: Any, allowed: Any) -> Diffe
     off = abs(got[index].item() - want[index].item())
     words = f"{got[index]!s}, off by {off:.3g}; {int(wrong.sum())} of {wrong.size} values differ"
     place = f"at index {index}" if not name else f"{name} at index {index}"
-    return Difference(place, f"{want[index]!s} within {limit:.3g}, as the reference gives", words)
+    return Difference(place, f"{want[index]!s} within {limit:.3g}, as the reference gives", words, True)
 
 
 def _kind(value: Any) -> str:
@@ -211,8 +212,10 @@ def _kind(value: Any) -> str:
     return "None" if value is None else f"a {type(value).__name__}"
 
 
-def _same_bits(a: Any, b: Any) -> bool:
-    """Whether two arrays of one shape hold the same bits, NaN's included."""
+def same_bits(a: Any, b: Any) -> bool:
+    """Whether two arrays hold the same bits, NaN's included, in one shape and dtype."""
+    if (a.shape, a.dtype) != (b.shape, b.dtype):
+        return False
     if a.dtype.kind == "f":
         as_bits = f"u{a.dtype.itemsize}"
         a, b = a.view(as_bits), b.view(as_bits)

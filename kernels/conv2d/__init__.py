@@ -29,6 +29,7 @@ from minigrad.kernels.checks import check_arrays, check_rank, integers, pair
 from minigrad.kernels.registry import find
 
 FUNCTIONS = ("forward", "grad_input", "grad_weight")
+SAME_LAYOUT = FUNCTIONS
 Pair = tuple[int, int]
 Padding = tuple[tuple[int, int], tuple[int, int]]
 NO_PADDING: Padding = ((0, 0), (0, 0))

@@ -41,6 +41,7 @@ FUNCTIONS = (
     "adaptive_avg_forward",
     "adaptive_avg_backward",
 )
+SAME_LAYOUT = FUNCTIONS
 Pair = tuple[int, int]
 
 
