@@ -190,7 +190,7 @@ class Measured:
 
 def interleave(
     contenders: Sequence[Contender], clock: Clock, *, rounds: int = 7, seconds: float = 3.0, inner: bool = True,
-    before: Call | None = None, progress: Callable[[], None] | None = None,
+    before: Call | None = None, slow: float = SLOW, most: int = MOST_SAMPLES, progress: Callable[[], None] | None = None,
 ) -> Measured:  # fmt: skip
     """Time contenders in turn.
 
@@ -201,6 +201,8 @@ def interleave(
         seconds: as long as rounds take less in all, there are more of them.
         inner: whether a sample may be a run of calls.
         before: a call just before each sample, off the clock, such as one that empties the caches.
+        slow: seconds; what takes longer has three turns only.
+        most: samples that a turn has at most.
         progress: called after each turn.
     """
     samples = {contender.name: Samples(contender.name) for contender in contenders}
@@ -208,10 +210,10 @@ def interleave(
     canaries = [clock.canary()]
     count = 0
     longest = {contender.name: 0.0 for contender in contenders}
-    lengths = {contender.name: _length(contender, clock, inner) for contender in contenders}
+    lengths = {contender.name: _length(contender, clock, inner, most) for contender in contenders}
     while count < rounds or (count < 10 * rounds and (clock.now() - began) * 1e-9 < seconds):
         for contender in contenders if count % 2 == 0 else reversed(contenders):
-            if longest[contender.name] > SLOW and count >= 3:
+            if longest[contender.name] > slow and count >= 3:
                 continue
             turn = _turn(contender, clock, *lengths[contender.name], before, samples[contender.name])
             longest[contender.name] = max(turn)
@@ -226,7 +228,7 @@ def interleave(
     return Measured(samples, wall, _others(load, clock.load(), wall), canaries)
 
 
-def _length(contender: Contender, clock: Clock, inner: bool) -> tuple[int, int]:
+def _length(contender: Contender, clock: Clock, inner: bool, most: int) -> tuple[int, int]:
     """How many calls a sample of this contender has, and how many samples a turn."""
     with contender.around():
         times = []
@@ -236,7 +238,7 @@ def _length(contender: Contender, clock: Clock, inner: bool) -> tuple[int, int]:
             times.append((clock.now() - start) * 1e-9)
     least = max(min(times), 1e-7)
     calls = max(1, min(1000, math.ceil(LEAST_SAMPLE / least))) if inner else 1
-    return calls, max(1, min(MOST_SAMPLES, round(TURN / (least * calls))))
+    return calls, max(1, min(most, round(TURN / (least * calls))))
 
 
 def _turn(contender: Contender, clock: Clock, calls: int, count: int, before: Call | None, samples: Samples) -> list[float]:

@@ -46,7 +46,8 @@ def noisy(samples: Samples) -> Iterator[str]:
         yield f"too few rounds: {samples.name} has {len(samples.rounds)} ({FEWEST} at least)"
         return
     if not samples.repeat <= REPEAT:
-        yield f"too noisy: {samples.name} differs from its own repeat by {_percent(samples.repeat)} ({_percent(REPEAT)} at most)"
+        words = f"{samples.name} differs from its own repeat by {_percent(samples.repeat)}"
+        yield f"too noisy: {words} ({_percent(REPEAT)} at most)"
     elif samples.median >= SHORT and not samples.spread <= SPREAD:
         words = f"the middle half of {samples.name}'s rounds is {_percent(samples.spread)} wide"
         yield f"too noisy: {words} ({_percent(SPREAD)} at most)"
@@ -97,7 +98,8 @@ def impossible(seconds: float, flops: float, moved: float | None, limits: Limits
         ['faster than this machine can be: 1,000 GFLOP/s, and its best is 200']
     """
     if flops / seconds > ABOVE * limits.flops:
-        yield f"faster than this machine can be: {flops / seconds / 1e9:,.0f} GFLOP/s, and its best is {limits.flops / 1e9:,.0f}"
+        words = f"{flops / seconds / 1e9:,.0f} GFLOP/s, and its best is {limits.flops / 1e9:,.0f}"
+        yield f"faster than this machine can be: {words}"
     if moved and moved / seconds > ABOVE_MEMORY * limits.bytes:
         words = f"{moved / seconds / 1e9:,.0f} GB/s, and its best for so much data is {limits.bytes / 1e9:,.0f}"
         yield f"faster than this machine can be: {words}"

@@ -1,0 +1,299 @@
+"""A run of the instrument: contenders are checked, timed in turn, and judged; rows come of it.
+
+What must not be trusted is tried again a few times, as most disturbances pass. What is wrong is not.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from minigrad.bench import trust
+from minigrad.bench.clock import SLOW, Clock, Contender, Measured, Samples, interleave
+from minigrad.bench.machine import Peaks, cache_size
+from minigrad.bench.op import Op
+from minigrad.bench.peers import Peer
+from minigrad.bench.row import Row
+from minigrad.bench.turns import Inputs, Turns, first_calls, of_implementation
+from minigrad.bench.workload import Workload
+from minigrad.core.machine import cores
+from minigrad.kernels import checking, find, use
+
+PAIRS = 7
+COLD_ROUNDS = 5
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to time.
+
+    Attributes:
+        threads: for kernels and BLAS; the peer has its choice between one and these.
+        dtype: ``"float32"`` or ``"float64"``.
+        seconds: that the rounds of one op take at least.
+        rounds: of one op at least; each has every contender once, so these are pairs.
+        attempts: how often something that cannot be trusted is tried.
+        cold: whether to time with empty caches too.
+    """
+
+    threads: int
+    dtype: str = "float32"
+    seconds: float = 2.0
+    rounds: int = PAIRS
+    attempts: int = 3
+    cold: bool = True
+
+
+@dataclass
+class Session:
+    """What all measurements of a run have in common.
+
+    Attributes:
+        settings: how to time.
+        clock: what gives the time.
+        peaks: what the machine can do.
+        peers: libraries beside us.
+        progress: called after each contender's turn.
+    """
+
+    settings: Settings
+    clock: Clock
+    peaks: Peaks
+    peers: Sequence[Peer] = ()
+    progress: Callable[[], None] | None = None
+    rng: np.random.Generator = field(default_factory=np.random.default_rng)
+
+    def op(self, op: Op, names: Sequence[str]) -> list[Row]:
+        """Time implementations of an op by their names, and the peers; a row for each, ours first."""
+        contract = importlib.import_module(f"minigrad.kernels.{op.family}")
+        dtype = np.dtype(self.settings.dtype)
+        inputs = Inputs(op, dtype, self.rng)
+        rows, entrants = [], []
+        for name in names:
+            row = self._row(op.name, op.shape, name, True, op.flops, op.bytes * dtype.itemsize / 4)
+            rows.append(row)
+            fault, first = first_calls(op, name, contract, dtype, self.rng)
+            if fault:
+                row.refused.append(fault)
+                continue
+            row.first = first
+            with use(**{op.family: name}):
+                arithmetic = getattr(find(op.family), "ARITHMETIC", 1.0)
+            entrants.append(_Entrant(row, of_implementation(op, name, contract, inputs)[1], arithmetic))
+        for peer in self.peers:
+            if peer.name in op.peers:
+                row = self._row(op.name, op.shape, peer.name, False, op.flops, op.bytes * dtype.itemsize / 4)
+                rows.append(row)
+                contender, row.others, row.threads = self._best_of(self._ways(op, contract, inputs, peer))
+                entrants.append(_Entrant(row, contender))
+        self._measure(entrants, slow=SLOW)
+        if self.settings.cold and not any(row.refused for row in rows):
+            self._cold(entrants)
+        return rows
+
+    def workload(self, workload: Workload, sizes: dict[str, int], choice: dict[str, str]) -> list[Row]:
+        """Time a training step, and that of the peers; a row for each, ours first.
+
+        Args:
+            workload: the step.
+            sizes: those that differ from the workload's own.
+            choice: kernel family -> the implementation that ours runs with.
+        """
+        from minigrad.bench.steps import Steps, different, small_losses
+
+        minigrad = importlib.import_module("minigrad")
+        chosen = {**workload.sizes, **sizes}
+        shape = ", ".join(f"{name} {size}" for name, size in chosen.items())
+        flops, moved = workload.flops(**chosen), workload.bytes(**chosen) if workload.bytes else 0.0
+        who = ", ".join(f"{family}={name}" for family, name in choice.items()) or "minigrad"
+        row = self._row(workload.name, shape, who, True, flops, moved)
+        rows = [row]
+        around = lambda: _kernels(choice)  # noqa: E731 - one line that three below share
+        peers = [(peer, _makers(workload, peer)) for peer in self.peers]
+        fault = small_losses(workload, chosen, around, [made for _, makers in peers for made in makers.items()])
+        if fault:
+            row.refused.append(fault)
+            return rows
+        ours = Steps(who, workload.make, (minigrad,), chosen, around)
+        entrants = [_Entrant(row, ours.contender())]
+        steps = {who: ours}
+        for peer, makers in peers:
+            if not makers:
+                continue
+            beside = self._row(workload.name, shape, peer.name, False, flops, moved)
+            rows.append(beside)
+            ways = {}
+            for name, make in makers.items():
+                for count in sorted({*workload.peer_threads, self.settings.threads}):
+                    if count <= max(self.settings.threads, 1):
+                        ways[f"{name}, {_threads(count)}"] = (
+                            Steps(peer.name, make, (), chosen, _threads_of(peer, count)).contender(), count,
+                        )  # fmt: skip
+            contender, beside.others, beside.threads = self._best_of(ways, chosen_name=True)
+            name = contender.name
+            made = Steps(peer.name, makers[name.rsplit(", ", 1)[0]], (), chosen, _threads_of(peer, beside.threads))
+            beside.others.pop(name, None)
+            steps[peer.name] = made
+            entrants.append(_Entrant(beside, made.contender()))
+
+        def afterwards() -> Iterator[tuple[str, str]]:
+            for name, other in steps.items():
+                if name != who:
+                    yield name, different(ours.losses, other.losses, workload.tolerance, name)
+
+        self._measure(entrants, slow=math.inf, inner=False, afterwards=afterwards)
+        return rows
+
+    # ------------------------------------------------------------------ inside
+
+    def _row(self, what: str, shape: str, who: str, ours: bool, flops: float, moved: float) -> Row:
+        return Row(what, shape, who, ours, self.settings.dtype, self.settings.threads, flops=flops, bytes=moved)
+
+    def _ways(self, op: Op, contract: Any, inputs: Inputs, peer: Peer) -> dict[str, tuple[Contender, int]]:
+        """The peer with one thread and with as many as we have."""
+        ways = {}
+        for count in sorted({1, self.settings.threads}):
+            turns = Turns(
+                op, contract, inputs,
+                lambda call: op.peers[peer.name](peer.module, call), lambda returned, call: peer.arrays(returned),
+            )  # fmt: skip
+            contender = Contender(peer.name, turns.prepare, turns.check, _threads_of(peer, count))
+            ways[_threads(count)] = (contender, count)
+        return ways
+
+    def _best_of(
+        self, ways: dict[str, tuple[Contender, int]], chosen_name: bool = False
+    ) -> tuple[Contender, dict[str, float], int]:
+        """The fastest of a peer's ways, what the others took, and its number of threads."""
+        named = [Contender(name, each.prepare, each.check, each.around) for name, (each, _) in ways.items()]
+        if len(named) == 1:
+            (name,) = ways
+            best, seconds = name, {name: math.nan}
+        else:
+            measured = interleave(named, self.clock, rounds=3, seconds=0.0, inner=True, progress=self.progress)
+            seconds = {name: each.figure for name, each in measured.samples.items()}
+            best = min(seconds, key=lambda name: seconds[name])
+        contender, count = ways[best]
+        others = {name: each for name, each in seconds.items() if name != best}
+        return (
+            Contender(best, contender.prepare, contender.check, contender.around) if chosen_name else contender,
+            others,
+            count,
+        )
+
+    def _measure(
+        self, entrants: list[_Entrant], slow: float, inner: bool = True,
+        afterwards: Callable[[], Iterator[tuple[str, str]]] | None = None,
+    ) -> None:  # fmt: skip
+        """Time the entrants until they can be trusted, or have had their attempts, and fill in their rows."""
+        if not entrants:
+            return
+        for _ in range(self.settings.attempts):
+            products = [self.peaks.share_now(self.clock)]
+            measured = interleave(
+                [entrant.contender for entrant in entrants], self.clock, rounds=self.settings.rounds,
+                seconds=self.settings.seconds, inner=inner, slow=slow, progress=self.progress,
+            )  # fmt: skip
+            products.append(self.peaks.share_now(self.clock))
+            common = [
+                *trust.busy(measured.others, self.settings.threads, cores().usable),
+                *trust.uneven(measured.canaries),
+                *trust.below_its_best(products),
+            ]
+            wrong = any(each.wrong for each in measured.samples.values())
+            for entrant in entrants:
+                self._judge(entrant, measured.samples[entrant.contender.name], common)
+            for name, fault in afterwards() if afterwards is not None else ():
+                if fault:
+                    entrants[0].row.refused.append(fault)
+                    wrong = wrong or bool(name)
+            if wrong or not any(entrant.row.refused for entrant in entrants):
+                break
+        self._compare([entrant.row for entrant in entrants])
+
+    def _judge(self, entrant: _Entrant, samples: Samples, common: list[str]) -> None:
+        row = entrant.row
+        row.fill(samples)
+        limits = self.peaks.limits(row.bytes)
+        row.weigh(limits, entrant.arithmetic)
+        if samples.wrong:
+            row.refused = samples.wrong[:1]
+            return
+        row.refused = [*common, *trust.noisy(samples)]
+        if samples.rounds:
+            row.refused += trust.impossible(row.least, row.flops * entrant.arithmetic, row.bytes, limits)
+
+    def _compare(self, rows: list[Row]) -> None:
+        """The ratio to each peer: of medians, or of least times where either takes less than five milliseconds."""
+        for peer in [row for row in rows if not row.ours]:
+            for row in [row for row in rows if row.ours]:
+                if peer.refused:
+                    reason = f"no ratio: {peer.who} is refused ({peer.refused[0]})"
+                    row.refused += [] if set(peer.refused) <= set(row.refused) else [reason]
+                if not peer.samples or not row.samples:
+                    continue
+                theirs = min([_comparable(peer, row), *peer.others.values()])
+                row.against[peer.who] = theirs / _comparable(row, peer)
+
+    def _cold(self, entrants: list[_Entrant]) -> None:
+        """The same with nothing of the arguments left in the caches."""
+        flush = np.zeros(2 * min(cache_size(), 128 << 20) // 8)
+
+        def empty() -> None:
+            np.add(flush, 1.0, out=flush)
+
+        measured: Measured = interleave(
+            [entrant.contender for entrant in entrants if entrant.row.median < SLOW], self.clock,
+            rounds=COLD_ROUNDS, seconds=0.0, inner=False, before=empty, most=3, progress=self.progress,
+        )  # fmt: skip
+        for entrant in entrants:
+            samples = measured.samples.get(entrant.contender.name)
+            if samples is not None:
+                entrant.row.cold = samples.median
+                entrant.row.refused += samples.wrong[:1]
+
+
+@dataclass
+class _Entrant:
+    """A contender, the row that it fills, and the share of the counted arithmetic that it really does."""
+
+    row: Row
+    contender: Contender
+    arithmetic: float = 1.0
+
+
+def _comparable(row: Row, other: Row) -> float:
+    from minigrad.bench.clock import SHORT
+
+    return row.least if min(row.median, other.median) < SHORT else row.median
+
+
+def _threads(count: int) -> str:
+    return f"{count} thread{'s' * (count > 1)}"
+
+
+def _threads_of(peer: Peer, count: int) -> Callable[[], AbstractContextManager[Any]]:
+    return lambda: peer.threads(count)
+
+
+def _makers(workload: Workload, peer: Peer) -> dict[str, Callable[..., Any]]:
+    """How the workload is made for a peer: by our lines, where it has PyTorch's names, and by lines of its own."""
+    makers: dict[str, Callable[..., Any]] = {}
+    if peer.alike:
+        makers[peer.name] = lambda **sizes: workload.make(peer.module, **sizes)
+    return makers | {name: make for name, make in workload.others.items() if name.split()[0] == peer.name}
+
+
+@contextmanager
+def _kernels(choice: dict[str, str]) -> Iterator[None]:
+    """The implementations chosen, and no checks beside them."""
+    with ExitStack() as stack:
+        stack.enter_context(use(**choice))
+        stack.enter_context(checking(False))
+        yield
