@@ -9,6 +9,7 @@ Sizes are those of the papers that the models come from, or of the usual example
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 
 from minigrad.bench.workload import Workload
 from minigrad.errors import ArgumentError
@@ -52,3 +53,22 @@ def load(name: str) -> Workload:
         raise ArgumentError("benchmarks", "workload", f"one of {', '.join(WORKLOADS)}", name)
     module, attribute = WORKLOADS[name].split(":")
     return getattr(importlib.import_module(module), attribute)
+
+
+def sizes_of(workload: Workload, settings: Sequence[str]) -> dict[str, int]:
+    """A workload's sizes, some of them set by ``"size=number"``.
+
+    Raises:
+        ArgumentError: a setting of another form, or of a size that the workload does not have.
+
+    Example:
+        >>> sizes_of(load("resnet20"), ["batch=16"])
+        {'batch': 16, 'side': 32, 'depth': 20, 'width': 16}
+    """
+    sizes = dict(workload.sizes)
+    for setting in settings:
+        name, _, number = setting.partition("=")
+        if name not in sizes or not number.isdecimal() or not int(number):
+            raise ArgumentError("benchmarks", "--set", f"SIZE=NUMBER with a size of {', '.join(sizes)}", repr(setting))
+        sizes[name] = int(number)
+    return sizes

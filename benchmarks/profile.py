@@ -17,7 +17,7 @@ from typing import Any
 
 import minigrad
 from minigrad.bench.workload import Step
-from minigrad.benchmarks import load
+from minigrad.benchmarks import load, sizes_of
 from minigrad.core.tape import Function, Observer, mode
 from minigrad.errors import MinigradError
 
@@ -184,18 +184,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--set", action="append", default=[], metavar="SIZE=NUMBER", help="another size: batch=16")
     parser.add_argument("--against", choices=["torch"], help="PyTorch's profile below ours")
     options = parser.parse_args(arguments)
-    try:
-        workload = load(options.workload)
-    except MinigradError as error:
-        parser.error(str(error))
-    sizes = dict(workload.sizes)
-    for setting in options.set:
-        name, _, number = setting.partition("=")
-        if name not in sizes or not number.isdigit():
-            parser.error(f"--set {setting}: expected SIZE=NUMBER, with a size of {', '.join(sizes)}")
-        sizes[name] = int(number)
     if options.steps < 1:
         parser.error(f"--steps: expected at least 1, got {options.steps}")
+    try:
+        workload = load(options.workload)
+        sizes = sizes_of(workload, options.set)
+    except MinigradError as error:
+        parser.error(str(error))
     watch, seconds = profile(workload.make, sizes, options.steps)
     print(f"{workload.name}: {workload.about}; {', '.join(f'{name} {size}' for name, size in sizes.items())}")
     print(table(watch, options.steps, options.shapes))
