@@ -13,7 +13,8 @@ import pytest
 
 import minigrad
 from minigrad.errors import ArgumentError, DTypeError, GradError, MinigradError, ShapeError, StateError
-from minigrad.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop, SparseAdam, workspace
+from minigrad.kernels.update import vectorised
+from minigrad.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop, SparseAdam
 from tests import harness, optim_table
 from tests.optim_table import OPTIMISERS, SPARSE, STEPS, gradient, numbers, parameters, run_dense, run_sparse, walk
 
@@ -171,7 +172,7 @@ def test_pieces_and_layout_change_no_bit(kind: str, monkeypatch: pytest.MonkeyPa
     settings = {"lr": 0.1, "weight_decay": 0.1}
 
     def run(layout: str, piece: int) -> np.ndarray:
-        monkeypatch.setattr(workspace, "PIECE", piece)
+        monkeypatch.setattr(vectorised, "PIECE", piece)
 
         def laid(array: np.ndarray) -> np.ndarray:
             if layout == "channels last":

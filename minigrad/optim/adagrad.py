@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from minigrad.core.device import array_module
+from minigrad.core.tensor import Tensor
 from minigrad.errors import GradError
+from minigrad.kernels import update as kernels
 from minigrad.optim.optimizer import Optimizer, check_number, zeros_like
 
 
@@ -81,34 +83,26 @@ class Adagrad(Optimizer):
         for p in group["params"]:
             self.state[p].update(step=0, sum=zeros_like(p, group["initial_accumulator_value"]))
 
+    def zeros(self, group: dict[str, Any], p: Tensor) -> Tensor:
+        return zeros_like(p, group["initial_accumulator_value"])
+
     def update(self, group: dict[str, Any]) -> None:
         eps, decay = float(group["eps"]), float(group["weight_decay"])
-        for p, grad, state in self.ready(group):
-            xp = array_module(p.array)
-            if not state:
-                state.update(step=0, sum=zeros_like(p, group["initial_accumulator_value"]))
+        for batch in self.batches(group, ("sum",), rows=True):
+            kernels.adagrad(
+                batch.params, batch.grads, batch.states[0], batch.count(),
+                lr=group["lr"], lr_decay=group["lr_decay"], weight_decay=decay, eps=eps, maximize=bool(group["maximize"]),
+            )  # fmt: skip
+        for p, grad, state in self.sparse_ones(group):
+            if decay != 0:
+                raise GradError("Adagrad", "weight_decay", "0 with sparse gradients", str(decay))
+            self.begin(group, p, state, ("sum",))
             state["step"] = step = state["step"] + 1
             lr = float(group["lr"]) / (1.0 + (step - 1) * float(group["lr_decay"]))
-            if grad.is_sparse:
-                if decay != 0:
-                    raise GradError("Adagrad", "weight_decay", "0 with sparse gradients", str(decay))
-                rows, values = grad.coalesced_arrays()
-                v = state["sum"].array[rows] + values * values
-                state["sum"].array[rows] = v
-                p.array[rows] -= values * (-lr if group["maximize"] else lr) / (xp.sqrt(v) + eps)
-                continue
-            for x, g, v, s, t in self._work.pieces(2, p.array, grad.array, state["sum"].array):
-                if group["maximize"]:
-                    g = xp.negative(g, out=t)
-                if decay != 0:
-                    xp.multiply(x, decay, out=s)
-                    g = xp.add(s, g, out=t)
-                v += xp.multiply(g, g, out=s)
-                xp.sqrt(v, out=s)
-                s += eps
-                xp.divide(g, s, out=s)
-                s *= lr
-                x -= s
+            rows, values = grad.coalesced_arrays()
+            v = state["sum"].array[rows] + values * values
+            state["sum"].array[rows] = v
+            p.array[rows] -= values * (-lr if group["maximize"] else lr) / (array_module(v).sqrt(v) + eps)
 
 
 class Adadelta(Optimizer):
@@ -165,31 +159,10 @@ class Adadelta(Optimizer):
         check_number("Adadelta", "rho", group["rho"], high=1.0)
 
     def update(self, group: dict[str, Any]) -> None:
-        lr, rho, eps = float(group["lr"]), float(group["rho"]), float(group["eps"])
-        decay = float(group["weight_decay"])
-        for p, grad, state in self.ready(group, sparse="Use SGD, Adagrad or SparseAdam"):
-            xp = array_module(p.array)
-            if not state:
-                state.update(step=0, square_avg=zeros_like(p), acc_delta=zeros_like(p))
-            state["step"] += 1
-            arrays = (p.array, grad.array, state["square_avg"].array, state["acc_delta"].array)
-            for x, g, v, u, s, t, d in self._work.pieces(3, *arrays):
-                if group["maximize"]:
-                    g = xp.negative(g, out=t)
-                if decay != 0:
-                    xp.multiply(x, decay, out=s)
-                    g = xp.add(s, g, out=t)
-                xp.multiply(g, g, out=s)
-                s *= 1.0 - rho
-                v *= rho
-                v += s
-                xp.add(v, eps, out=s)
-                xp.add(u, eps, out=d)
-                d /= s
-                xp.sqrt(d, out=d)
-                d *= g
-                x -= xp.multiply(d, lr, out=s)
-                d *= d
-                d *= 1.0 - rho
-                u *= rho
-                u += d
+        for batch in self.batches(group, ("square_avg", "acc_delta"), sparse="Use SGD, Adagrad or SparseAdam"):
+            batch.count()
+            kernels.adadelta(
+                batch.params, batch.grads, *batch.states,
+                lr=group["lr"], rho=group["rho"], eps=group["eps"], weight_decay=group["weight_decay"],
+                maximize=bool(group["maximize"]),
+            )  # fmt: skip

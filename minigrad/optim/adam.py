@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from minigrad.core.device import array_module
-from minigrad.optim.optimizer import Optimizer, check_betas, check_number, zeros_like
+from minigrad.kernels import update as kernels
+from minigrad.optim.optimizer import Optimizer, check_betas, check_number
 
 
 class Adam(Optimizer):
@@ -81,45 +81,15 @@ class Adam(Optimizer):
         check_betas(type(self).__name__, group["betas"])
 
     def update(self, group: dict[str, Any]) -> None:
-        lr, eps, decay = float(group["lr"]), float(group["eps"]), float(group["weight_decay"])
-        beta1, beta2 = map(float, group["betas"])
-        amsgrad, maximize, decoupled = group["amsgrad"], group["maximize"], group["decoupled_weight_decay"]
-        for p, grad, state in self.ready(group, sparse="Use SparseAdam, or an Embedding with sparse=False"):
-            xp = array_module(p.array)
-            if not state:
-                state.update(step=0, exp_avg=zeros_like(p), exp_avg_sq=zeros_like(p))
-            if amsgrad and "max_exp_avg_sq" not in state:
-                state["max_exp_avg_sq"] = zeros_like(p)
-            state["step"] = step = state["step"] + 1
-            root = (1.0 - beta2**step) ** 0.5
-            size = lr * root / (1.0 - beta1**step)  # lr m' / (sqrt(v') + eps) with both corrections taken out of the fraction
-            arrays = [p.array, grad.array, state["exp_avg"].array, state["exp_avg_sq"].array]
-            if amsgrad:
-                arrays.append(state["max_exp_avg_sq"].array)
-            for piece in self._work.pieces(2, *arrays):
-                x, g, m, v, *largest, s, t = piece
-                if maximize:
-                    g = xp.negative(g, out=t)
-                if decay != 0:
-                    if decoupled:
-                        x *= 1.0 - lr * decay
-                    else:
-                        xp.multiply(x, decay, out=s)
-                        g = xp.add(s, g, out=t)
-                xp.subtract(g, m, out=s)
-                s *= 1.0 - beta1
-                m += s
-                xp.multiply(g, g, out=s)
-                s *= 1.0 - beta2
-                v *= beta2
-                v += s
-                if amsgrad:
-                    v = xp.maximum(largest[0], v, out=largest[0])
-                xp.sqrt(v, out=s)
-                s += eps * root
-                xp.divide(m, s, out=s)
-                s *= size
-                x -= s
+        beta1, beta2 = group["betas"]
+        states = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq") if group["amsgrad"] else ("exp_avg", "exp_avg_sq")
+        for batch in self.batches(group, states, sparse="Use SparseAdam, or an Embedding with sparse=False"):
+            means, squares, largest = (*batch.states, ())[:3]
+            kernels.adam(
+                batch.params, batch.grads, means, squares, largest, batch.count(),
+                lr=group["lr"], beta1=beta1, beta2=beta2, eps=group["eps"], weight_decay=group["weight_decay"],
+                decoupled_weight_decay=bool(group["decoupled_weight_decay"]), maximize=bool(group["maximize"]),
+            )  # fmt: skip
 
 
 class AdamW(Adam):

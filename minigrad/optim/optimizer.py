@@ -15,8 +15,9 @@ from minigrad.core.device import array_module, move, quiet
 from minigrad.core.hints import check_constructor
 from minigrad.core.modes import enable_grad
 from minigrad.core.tensor import RemovableHandle, Tensor
-from minigrad.errors import ArgumentError, DTypeError, GradError, ShapeError, StateError
-from minigrad.optim.workspace import Workspace
+from minigrad.errors import ArgumentError, DTypeError, GradError, StateError
+from minigrad.ops.sparse import SparseRows
+from minigrad.optim.batches import Batch, Batches
 
 REQUIRED = object()  # the default of a setting that a group must give itself
 
@@ -64,7 +65,7 @@ class Optimizer:
         self.defaults = defaults
         self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []
-        self._work = Workspace()
+        self._batches = Batches()
         self._hooks_before: dict[int, Callable] = {}
         self._hooks_after: dict[int, Callable] = {}
         self._steps = 0  # steps since it was made: schedules look whether there was one
@@ -172,28 +173,51 @@ class Optimizer:
         """Change the parameters of a group: what derived classes write that keep the base's ``step``."""
         raise NotImplementedError(f"{type(self).__name__} has neither step nor update")
 
-    def ready(self, group: dict[str, Any], sparse: str | None = None) -> Iterator[tuple[Tensor, Tensor, dict[str, Any]]]:
-        """The parameters of a group that have a gradient, with it and their state. The change is counted in their version.
+    def batches(
+        self, group: dict[str, Any], states: tuple[str, ...] = (), *, sparse: str | None = None, rows: bool = False
+    ) -> Iterator[Batch]:
+        """The parameters of a group that have a gradient, as the kernels of an update take them, mostly in one batch.
+
+        The change is counted in the parameters' versions.
 
         Args:
-            sparse: what to use in place of this optimiser where the gradient is sparse; ``None`` if it takes one.
+            states: names of states of a parameter's shape. What a parameter does not have yet is made by ``begin``.
+            sparse: what to use in place of this optimiser where a gradient is sparse; ``None`` if it takes them.
+            rows: leave those with a sparse gradient to ``sparse_ones``; else they are taken as dense.
 
         Raises:
-            ShapeError: a gradient has another shape than its parameter.
             GradError: a sparse gradient that is not taken.
         """
+        grads = {p: grad for p in group["params"] if (grad := p._grad) is not None}
+        if any(grad.is_sparse for grad in grads.values()):
+            if sparse is not None:
+                raise GradError(type(self).__name__, "gradient", "a dense one", "a sparse one", sparse)
+            if rows:
+                grads = {p: grad for p, grad in grads.items() if not grad.is_sparse}
+        for batch in self._batches.of(group, grads, self.state, states, lambda p, state: self.begin(group, p, state, states)):
+            yield batch
+            for p in batch.members:
+                _count(p)
+
+    def begin(self, group: dict[str, Any], p: Tensor, state: dict[str, Any], names: tuple[str, ...]) -> bool:
+        """Make those of a parameter's states that are not there yet, and say whether there were any."""
+        if not state and "step" in self.NUMBERS:
+            state["step"] = 0
+        missing = [name for name in names if state.get(name) is None]
+        for name in missing:
+            state[name] = self.zeros(group, p)
+        return bool(missing)
+
+    def zeros(self, group: dict[str, Any], p: Tensor) -> Tensor:
+        """What a state of a parameter's shape is before the first step."""
+        return zeros_like(p)
+
+    def sparse_ones(self, group: dict[str, Any]) -> Iterator[tuple[Tensor, SparseRows, dict[str, Any]]]:
+        """The parameters of a group that have a sparse gradient, with it and their state; the change is counted."""
         for p in group["params"]:
-            grad = p.grad
-            if grad is None:
-                continue
-            if grad.is_sparse:
-                if sparse is not None:
-                    raise GradError(type(self).__name__, "gradient", "a dense one", "a sparse one", sparse)
-            elif grad.array.shape != p.array.shape:
-                got = f"{tuple(grad.array.shape)} of a parameter of shape {tuple(p.array.shape)}"
-                raise ShapeError(type(self).__name__, "gradient", "the shape of its parameter", got)
-            yield p, grad, self.state[p]
-            _count(p)
+            if p._grad is not None and p._grad.is_sparse:
+                yield p, p._grad, self.state[p]
+                _count(p)
 
     def register_step_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call ``hook(optimizer, args, kwargs)`` before each step; a pair that it returns takes the arguments' place."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from minigrad.core.device import array_module
-from minigrad.optim.optimizer import Optimizer, check_number, zeros_like
+from minigrad.kernels import update as kernels
+from minigrad.optim.optimizer import Optimizer, check_number
 
 
 class RMSprop(Optimizer):
@@ -80,46 +80,14 @@ class RMSprop(Optimizer):
             check_number("RMSprop", name, group[name])
 
     def update(self, group: dict[str, Any]) -> None:
-        lr, alpha, eps = float(group["lr"]), float(group["alpha"]), float(group["eps"])
-        decay, momentum = float(group["weight_decay"]), float(group["momentum"])
-        for p, grad, state in self.ready(group, sparse="Use SGD, Adagrad or SparseAdam"):
-            xp = array_module(p.array)
-            if not state:
-                state.update(step=0, square_avg=zeros_like(p))
-            state["step"] += 1
-            arrays = [p.array, grad.array, state["square_avg"].array]
-            for name, wanted in (("grad_avg", group["centered"]), ("momentum_buffer", momentum > 0)):
-                if wanted:
-                    if name not in state:
-                        state[name] = zeros_like(p)
-                    arrays.append(state[name].array)
-            for piece in self._work.pieces(2, *arrays):
-                x, g, v, *kept, s, t = piece
-                if group["maximize"]:
-                    g = xp.negative(g, out=t)
-                if decay != 0:
-                    xp.multiply(x, decay, out=s)
-                    g = xp.add(s, g, out=t)
-                xp.multiply(g, g, out=s)
-                s *= 1.0 - alpha
-                v *= alpha
-                v += s
-                if group["centered"]:
-                    a = kept[0]
-                    xp.subtract(g, a, out=s)
-                    s *= 1.0 - alpha
-                    a += s
-                    xp.multiply(a, a, out=s)
-                    xp.subtract(v, s, out=s)
-                    v = xp.maximum(s, 0.0, out=s)
-                xp.sqrt(v, out=s)
-                s += eps
-                xp.divide(g, s, out=s)
-                if momentum > 0:
-                    b = kept[-1]
-                    b *= momentum
-                    b += s
-                    xp.multiply(b, lr, out=s)
-                else:
-                    s *= lr
-                x -= s
+        momentum = float(group["momentum"])
+        wanted = {"square_avg": True, "grad_avg": bool(group["centered"]), "momentum_buffer": momentum > 0}
+        states = tuple([name for name, needed in wanted.items() if needed])
+        for batch in self.batches(group, states, sparse="Use SGD, Adagrad or SparseAdam"):
+            batch.count()
+            given = iter(batch.states)
+            kernels.rmsprop(
+                batch.params, batch.grads, *[next(given) if needed else () for needed in wanted.values()],
+                lr=group["lr"], alpha=group["alpha"], eps=group["eps"], weight_decay=group["weight_decay"],
+                momentum=momentum, maximize=bool(group["maximize"]),
+            )  # fmt: skip

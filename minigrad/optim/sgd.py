@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from minigrad.core.device import array_module
-from minigrad.core.tensor import Tensor
 from minigrad.errors import ArgumentError
+from minigrad.kernels import update as kernels
 from minigrad.optim.optimizer import Optimizer, check_number
 
 
@@ -80,34 +79,14 @@ class SGD(Optimizer):
 
     def update(self, group: dict[str, Any]) -> None:
         lr, momentum, decay = float(group["lr"]), float(group["momentum"]), float(group["weight_decay"])
-        fresh_share = 1.0 - float(group["dampening"])
-        nesterov, maximize = group["nesterov"], group["maximize"]
-        for p, grad, state in self.ready(group):
-            if grad.is_sparse:
-                if momentum == 0 and decay == 0:
-                    rows, values = grad.coalesced_arrays()
-                    p.array[rows] += values * (lr if maximize else -lr)
-                    continue
-                grad = grad.to_dense()
-            xp = array_module(p.array)
-            buffer = state.get("momentum_buffer") if momentum != 0 else None
-            first = momentum != 0 and buffer is None
-            if first:
-                buffer = state["momentum_buffer"] = Tensor._wrap(xp.empty_like(p.array))
-            arrays = (p.array, grad.array) if buffer is None else (p.array, grad.array, buffer.array)
-            for piece in self._work.pieces(2, *arrays):
-                x, g, *kept, s, t = piece
-                if maximize:
-                    g = xp.negative(g, out=t)
-                if decay != 0:
-                    xp.multiply(x, decay, out=s)
-                    g = xp.add(s, g, out=t)
-                if buffer is not None:
-                    b = kept[0]
-                    if first:
-                        b[...] = g
-                    else:
-                        b *= momentum
-                        b += g if fresh_share == 1.0 else xp.multiply(g, fresh_share, out=s)
-                    g = xp.add(xp.multiply(b, momentum, out=s), g, out=s) if nesterov else b
-                x -= xp.multiply(g, lr, out=s)
+        by_rows = momentum == 0 and decay == 0
+        for batch in self.batches(group, ("momentum_buffer",) if momentum != 0 else (), rows=by_rows):
+            buffers = batch.states[0] if momentum != 0 else ()
+            kernels.sgd(
+                batch.params, batch.grads, buffers, batch.fresh if momentum != 0 else (),
+                lr=lr, momentum=momentum, dampening=float(group["dampening"]), weight_decay=decay,
+                nesterov=bool(group["nesterov"]), maximize=bool(group["maximize"]),
+            )  # fmt: skip
+        for p, grad, _ in self.sparse_ones(group) if by_rows else ():
+            rows, values = grad.coalesced_arrays()
+            p.array[rows] += values * (lr if group["maximize"] else -lr)

@@ -7,7 +7,7 @@ from typing import Any
 
 from minigrad.core.device import array_module
 from minigrad.errors import GradError
-from minigrad.optim.optimizer import Optimizer, check_betas, check_number, zeros_like
+from minigrad.optim.optimizer import Optimizer, check_betas, check_number
 
 
 class SparseAdam(Optimizer):
@@ -57,11 +57,10 @@ class SparseAdam(Optimizer):
     def update(self, group: dict[str, Any]) -> None:
         lr, eps = float(group["lr"]), float(group["eps"])
         beta1, beta2 = map(float, group["betas"])
-        for p, grad, state in self.ready(group):
-            if not grad.is_sparse:
-                raise GradError("SparseAdam", "gradient", "a sparse one", "a dense one", "Use Adam for this parameter")
-            if not state:
-                state.update(step=0, exp_avg=zeros_like(p), exp_avg_sq=zeros_like(p))
+        if not all(p.grad.is_sparse for p in group["params"] if p.grad is not None):
+            raise GradError("SparseAdam", "gradient", "a sparse one", "a dense one", "Use Adam for this parameter")
+        for p, grad, state in self.sparse_ones(group):
+            self.begin(group, p, state, ("exp_avg", "exp_avg_sq"))
             state["step"] = step = state["step"] + 1
             rows, g = grad.coalesced_arrays()
             if not len(rows):

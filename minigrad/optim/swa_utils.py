@@ -11,11 +11,13 @@ import copy
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from minigrad.core.device import move
+from minigrad.core.device import Array, device_of, move
 from minigrad.core.hints import checked
 from minigrad.core.modes import no_grad
 from minigrad.core.tensor import Tensor
 from minigrad.errors import ArgumentError, ShapeError
+from minigrad.kernels.checks import FLOATS
+from minigrad.kernels.update import lerp
 from minigrad.nn.module import Module
 from minigrad.ops.creation import tensor
 from minigrad.optim.optimizer import check_number
@@ -32,16 +34,17 @@ def _check_decay(where: str, decay: float) -> None:
 
 def _towards(averages: Sequence[Tensor], currents: Sequence[Tensor], share: float) -> None:
     """a <- a + share (p - a), in place; integers are rounded towards 0."""
+    alike: dict[Any, list[tuple[Array, Array]]] = {}
     for average, current in zip(averages, currents, strict=True):
         a, p = average.array, current.array
-        if a.dtype.kind == "f":
-            step = p - a
-            step *= share
-            a += step
+        if a.dtype == p.dtype and a.dtype in FLOATS:
+            alike.setdefault((a.dtype, device_of(a)), []).append((a, p))
         else:
             a[...] = (a + (p.astype("float64") - a) * share).astype(a.dtype)
         if average._counter is not None:
             average._counter[0] += 1
+    for pairs in alike.values():
+        lerp([a for a, _ in pairs], [p for _, p in pairs], weight=share)
 
 
 def _copy(targets: Sequence[Tensor], sources: Sequence[Tensor]) -> None:
