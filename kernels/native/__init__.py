@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+from minigrad.kernels.native.budget import parts_for, set_threads, thread_count, threads
 from minigrad.kernels.native.language import (
     Bytes,
     Doubles,
@@ -37,37 +38,34 @@ from minigrad.kernels.native.language import (
     tile_rows,
     whole,
 )  # fmt: skip
-from minigrad.kernels.native.launch import parts_for, set_threads, thread_count, threads
 
 __all__ = [
-    *(
-        "Bytes",
-        "Doubles",
-        "Int32s",
-        "Ints",
-        "Real",
-        "bits",
-        "choose",
-        "fma",
-        "from_bits",
-        "helper",
-        "is_single",
-        "kernel",
-        "lanes",
-    ),
-    *(
-        "nearest",
-        "number",
-        "offset",
-        "panel",
-        "parts_for",
-        "real",
-        "real_at",
-        "set_threads",
-        "share",
-        "square_root",
-        "thread_count",
-        "threads",
-    ),
-    *("tile", "tile_rows", "whole"),
+    "Bytes",
+    "Doubles",
+    "Int32s",
+    "Ints",
+    "Real",
+    "bits",
+    "choose",
+    "fma",
+    "from_bits",
+    "helper",
+    "is_single",
+    "kernel",
+    "lanes",
+    "nearest",
+    "number",
+    "offset",
+    "panel",
+    "parts_for",
+    "real",
+    "real_at",
+    "set_threads",
+    "share",
+    "square_root",
+    "thread_count",
+    "threads",
+    "tile",
+    "tile_rows",
+    "whole",
 ]

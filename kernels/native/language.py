@@ -1,7 +1,7 @@
 """The words in which compiled kernels are written. Importing them compiles nothing, and loads no Numba.
 
-A kernel is a Python function over bare pointers and numbers. Its words are stand-ins here; the compiler puts in their place what
-they mean for the dtype and the processor (``intrinsics.py``, ``maths.py``)::
+A kernel is a Python function over bare pointers and numbers. Its words are stand-ins here; the compiler puts in their place
+what they mean for the dtype and the processor (``intrinsics.py``, ``maths.py``)::
 
     @kernel
     def scale(x: Real, y: Real, factor: float, count: int, part: int, parts: int) -> None:
@@ -12,10 +12,11 @@ they mean for the dtype and the processor (``intrinsics.py``, ``maths.py``)::
 
     scale(x, y, 2.0, x.size, parts=parts_for(x.nbytes))
 
-Parameters are annotated with what they are: ``Real`` is a pointer to the kernel's dtype (float32 or float64, which the arrays of a
-call tell), ``Doubles``, ``Ints``, ``Int32s`` and ``Bytes`` are pointers to float64, int64, int32 and uint8 (or bool), ``float`` is a
-float64 and ``int`` an int64. An array argument becomes the address of its first element; ``None`` becomes 0. ``part`` and ``parts``
-come last: the body is called once for each part, on any thread and in any order, and parts write to memory of their own.
+Parameters are annotated with what they are: ``Real`` is a pointer to the kernel's dtype (float32 or float64, which the arrays
+of a call tell), ``Doubles``, ``Ints``, ``Int32s`` and ``Bytes`` are pointers to float64, int64, int32 and uint8 (or bool),
+``float`` is a float64 and ``int`` an int64. An array argument becomes the address of its first element; ``None`` becomes 0.
+``part`` and ``parts`` come last: the body is called once for each part, on any thread and in any order, and parts write to
+memory of their own.
 
 Nothing checks an index: that is the caller's work, once, before the launch.
 """
@@ -62,12 +63,12 @@ class Bytes(Pointer):
     """A pointer to uint8, int8 or bool."""
 
 
-POINTERS: dict[str, tuple[str, ...]] = {
+POINTERS: dict[str, tuple[Any, ...]] = {
     "Real": (),  # the kernel's own dtype
-    "Doubles": ("float64",),
-    "Ints": ("int64",),
-    "Int32s": ("int32",),
-    "Bytes": ("uint8", "bool", "int8"),
+    "Doubles": (np.dtype(np.float64),),
+    "Ints": (np.dtype(np.int64),),
+    "Int32s": (np.dtype(np.int32),),
+    "Bytes": (np.dtype(np.uint8), np.dtype(np.bool_), np.dtype(np.int8)),
 }
 NUMBERS = {"int": "q", "float": "d"}
 FLOATS = {np.dtype(np.float32): "float32", np.dtype(np.float64): "float64"}
@@ -152,8 +153,8 @@ class Kernel:
             if kind not in POINTERS and kind not in NUMBERS:
                 raise KernelError(where, "annotation", f"one of {', '.join([*POINTERS, *NUMBERS])}", repr(kind))
         self._pack = launch.packer("".join(NUMBERS.get(kind, "q") for kind in self.kinds))
-        self._places = [(i, kind) for i, kind in enumerate(self.kinds) if kind in POINTERS]
-        self._addresses: dict[Any, int] = {}  # dtype -> where the compiled code is
+        self._places = [(i, POINTERS[kind]) for i, kind in enumerate(self.kinds) if kind in POINTERS]
+        self._programs: dict[Any, launch.Program] = {}  # by dtype
 
     def __call__(self, *args: Any, parts: int = 1, dtype: Any = None) -> None:
         """Run the kernel over ``parts`` parts; ``dtype`` is only needed where no ``Real`` array tells it.
@@ -163,38 +164,51 @@ class Kernel:
             DTypeError: an array of another dtype than its parameter's, or two dtypes among the ``Real`` ones.
         """
         values = list(args)
+        size = 0
         try:
-            for i, kind in self._places:
+            for i, dtypes in self._places:
                 array = values[i]
                 if array is None:
                     values[i] = 0
                     continue
-                if kind == "Real":
+                if not isinstance(array, np.ndarray):
+                    raise TypeError(f"argument {i} is no array")
+                if dtypes:
+                    if array.dtype not in dtypes:
+                        raise DTypeError(self.__name__, f"argument {i}", " or ".join(map(str, dtypes)), str(array.dtype))
+                elif array.dtype is not dtype:
                     if dtype is None:
                         dtype = array.dtype
-                    elif array.dtype is not dtype and array.dtype != dtype:
-                        raise DTypeError(self.__name__, f"argument {i}", str(dtype), str(array.dtype))
-                elif array.dtype.name not in POINTERS[kind]:
-                    raise DTypeError(self.__name__, f"argument {i}", " or ".join(POINTERS[kind]), str(array.dtype))
+                    elif array.dtype != dtype:
+                        raise DTypeError(self.__name__, f"argument {i}", str(np.dtype(dtype)), str(array.dtype))
+                size += array.nbytes
                 values[i] = launch.address(array)
-            code = self._addresses.get(dtype)
-            packed = self._pack(*values)
+            arguments = self._pack(*values)
         except Exception as error:
             raise self._explained(args, error) from error
-        if code is None:
-            code = self.prepare(dtype)
-        launch.run(code, packed, parts)
+        program = self._programs.get(dtype)
+        if program is None:
+            program = self._prepare(dtype)
+        program.run(arguments, parts, size)
 
     def prepare(self, dtype: Any = None) -> int:
-        """Compile the kernel for a dtype, or read it from the cache, and return the address of its code."""
+        """Compile the kernel for a dtype, or read it from the cache, and return the address of its code.
+
+        Raises:
+            KernelError: Numba cannot compile the function, or is absent.
+            DTypeError: a dtype that is neither float32 nor float64.
+        """
+        return self._prepare(dtype).code
+
+    def _prepare(self, dtype: Any) -> launch.Program:
         from minigrad.kernels.native import programs
 
-        if dtype is not None and np.dtype(dtype) not in FLOATS:
-            raise DTypeError(self.__name__, "dtype", "float32 or float64", str(dtype))
         key = None if dtype is None else np.dtype(dtype)
-        code = programs.address_of(self, None if key is None else FLOATS[key])
-        self._addresses[key] = code
-        return code
+        if key is not None and key not in FLOATS:
+            raise DTypeError(self.__name__, "dtype", "float32 or float64", str(key))
+        program = launch.Program(programs.address_of(self, None if key is None else FLOATS[key]))
+        self._programs[key] = self._programs[dtype] = program  # np.float32 and its dtype are two keys of one
+        return program
 
     def _explained(self, args: tuple[Any, ...], error: Exception) -> Exception:
         if isinstance(error, DTypeError):

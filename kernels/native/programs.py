@@ -18,7 +18,6 @@ import importlib.metadata
 import os
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 from types import FunctionType
@@ -28,11 +27,11 @@ from minigrad.core.machine import cache_folder
 from minigrad.errors import KernelError
 from minigrad.kernels.native import microkernel as micro
 from minigrad.kernels.native.language import NUMBERS, Helper, Kernel, Word
+from minigrad.kernels.native.launch import making
 from minigrad.kernels.native.target import Target, target
 
 MAGIC = b"minigrad kernel 1\n"
 HERE = Path(__file__).resolve().parent
-_lock = threading.RLock()
 _loaded: dict[str, int] = {}  # symbol -> address
 _kept: list[Any] = []  # LLVM's engines: their code must live as long as the process
 
@@ -45,7 +44,7 @@ def address_of(kernel: Kernel, dtype: str | None) -> int:
     """
     family = kernel.__module__.removeprefix("minigrad.kernels.").replace(".", "_")
     symbol = f"minigrad_{family}_{kernel.__name__}_{dtype or 'none'}"
-    with _lock:
+    with making:
         if symbol not in _loaded:
             _load_tile(dtype or "float64")
             key = _key(symbol, _sources(Path(kernel.function.__code__.co_filename).parent))

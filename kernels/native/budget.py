@@ -1,0 +1,109 @@
+"""How many threads work: one budget for our kernels and for BLAS.
+
+It is what :func:`set_threads` says, else the environment's ``MINIGRAD_THREADS``, else as many as this process has cores, by its
+affinity and by what its container pays for. A choice made for BLAS alone (``OPENBLAS_NUM_THREADS``, ``OMP_NUM_THREADS``,
+``MKL_NUM_THREADS``) is left to BLAS as long as nobody chooses for all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+from minigrad.core.machine import cores
+from minigrad.errors import ArgumentError
+
+ENVIRONMENT = "MINIGRAD_THREADS"
+MOST = 1024
+BLAS_ENVIRONMENTS = ("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
+                     "VECLIB_MAXIMUM_THREADS")  # fmt: skip
+WORTH_A_THREAD = 1 << 17  # bytes: below, waking another thread costs more than it saves (measured: 5 microseconds)
+_EXPECTED = f"a whole number from 1 to {MOST}"
+
+
+class _Budget:
+    count: int | None = None  # until it is first asked for
+
+
+_budget = _Budget()
+
+
+def threads() -> int:
+    """How many threads kernels and BLAS may use.
+
+    Raises:
+        ArgumentError: ``MINIGRAD_THREADS`` is no whole number above 0.
+
+    Example:
+        >>> threads() >= 1
+        True
+    """
+    if _budget.count is None:
+        wish = os.environ.get(ENVIRONMENT, "").strip()
+        if wish:
+            if not (wish.isascii() and wish.isdigit() and 0 < int(wish) <= MOST):
+                raise ArgumentError("threads", ENVIRONMENT, _EXPECTED, repr(wish), f"Unset {ENVIRONMENT} to use all cores")
+            _use(int(wish))
+        else:
+            found = cores()
+            if found.usable != found.allowed and not any(os.environ.get(name) for name in BLAS_ENVIRONMENTS):
+                _use(found.usable)  # BLAS knows the affinity, but not what a container pays for
+            _budget.count = found.usable
+    return _budget.count  # type: ignore[return-value]
+
+
+def set_threads(count: int) -> None:
+    """Let kernels and BLAS use so many threads, in the whole process, from their next call on.
+
+    Raises:
+        ArgumentError: ``count`` is no whole number above 0.
+
+    Example:
+        >>> before = threads()
+        >>> set_threads(1); threads()
+        1
+        >>> set_threads(before)
+    """
+    if type(count) is not int or not 0 < count <= MOST:
+        raise ArgumentError("set_threads", "count", _EXPECTED, repr(count))
+    _use(count)
+
+
+@contextlib.contextmanager
+def thread_count(count: int) -> Iterator[None]:
+    """:func:`set_threads` inside a ``with`` block.
+
+    Raises:
+        ArgumentError: ``count`` is no whole number above 0.
+
+    Example:
+        >>> with thread_count(1):
+        ...     threads()
+        1
+    """
+    before = threads()
+    set_threads(count)
+    try:
+        yield
+    finally:
+        set_threads(before)
+
+
+def parts_for(work: int) -> int:
+    """Into how many parts to divide a kernel that moves so many bytes, or the like: 1 where it is not worth a thread.
+
+    Example:
+        >>> parts_for(1000)
+        1
+        >>> parts_for(10**9) == threads()
+        True
+    """
+    return 1 if work < WORTH_A_THREAD else _budget.count or threads()
+
+
+def _use(count: int) -> None:
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(count, user_api="blas")
+    _budget.count = count
