@@ -38,6 +38,7 @@ from minigrad.kernels.native.language import (
     tile_rows,
     whole,
 )  # fmt: skip
+from minigrad.kernels.native.maths import exp, log, sigmoid, tanh
 
 __all__ = [
     "Bytes",
@@ -47,12 +48,14 @@ __all__ = [
     "Real",
     "bits",
     "choose",
+    "exp",
     "fma",
     "from_bits",
     "helper",
     "is_single",
     "kernel",
     "lanes",
+    "log",
     "nearest",
     "number",
     "offset",
@@ -62,7 +65,9 @@ __all__ = [
     "real_at",
     "set_threads",
     "share",
+    "sigmoid",
     "square_root",
+    "tanh",
     "thread_count",
     "threads",
     "tile",
