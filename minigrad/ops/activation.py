@@ -25,6 +25,9 @@ from minigrad.ops.operands import cast, check_dtype
 _HALF, _SINGLE = np.dtype(np.float16), np.dtype(np.float32)
 
 
+_BITS = {size: np.dtype(f"i{size}") for size in (2, 4, 8)}
+
+
 def activate(where: str, kind: type[Function], input: Tensor, *args: Any, inplace: bool = False) -> Tensor:
     """Apply a function of one float tensor; float16 is computed in float32, as PyTorch does."""
     check_tensor(where, "input", input)
@@ -60,13 +63,15 @@ def in_place(op: Callable[..., Tensor], further: str = "") -> Callable[..., Tens
 class Gate(Function):
     """z = slope a where the mask is true, else 0;  da = slope dz there.
 
-    Multiplying by truth values takes a tenth of the time of ``where``, which branches.
+    Multiplying by truth values takes a tenth of the time of ``where``, which branches. It is the bits of a that are multiplied,
+    as whole numbers: 0 times infinity is NaN, but 0 times its bits is 0.
     """
 
     def forward(ctx, a: Array, mask: Array, slope: float = 1.0) -> Array:
         ctx.slope = slope
         ctx.save_for_backward(mask)
-        z = a * mask
+        bits = _BITS[a.dtype.itemsize]
+        z = (a.view(bits) * mask).view(a.dtype)
         if slope != 1.0:
             z *= slope
         return z

@@ -9,7 +9,9 @@ from minigrad.core.device import Array, array_module
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError, ShapeError
+from minigrad.kernels import softmax as kernel
 from minigrad.ops.dropout import dropout
+from minigrad.ops.softmax import SoftmaxInput
 
 
 class MaskedSoftmax(Function):
@@ -20,23 +22,18 @@ class MaskedSoftmax(Function):
 
     def forward(ctx, x: Array, bias: Array | None, hidden: Array | None) -> Array:
         xp = array_module(x)
-        y = x.copy() if bias is None else x + bias
+        if bias is not None:
+            x = x + bias
         if hidden is not None:
-            xp.copyto(y, -math.inf, where=hidden)
-        if y.size:
-            top = y.max(axis=-1, keepdims=True)
-            y -= xp.where(top == -math.inf, 0, top)
-            xp.exp(y, out=y)
-            total = y.sum(axis=-1, keepdims=True)
-            y /= xp.where(total == 0, 1, total)
+            x = xp.where(hidden, xp.asarray(-math.inf, x.dtype), x)
+        y = kernel.forward(x, x.ndim - 1, zeros=True)
         ctx.save_for_backward(y)
         return y
 
     def backward(ctx, dy: Tensor) -> Any:
         (y,) = ctx.saved_tensors
         need_x, need_bias, _ = ctx.needs_input_grad
-        g = dy * y
-        dx = g - y * g.sum(-1, keepdim=True)
+        dx = SoftmaxInput.apply(dy, y, y.array.ndim - 1)
         return dx if need_x else None, dx if need_bias else None, None
 
 

@@ -1,7 +1,10 @@
 """Normalization over the batch; what it shares with that inside each sample, which is in ``normalization.py``.
 
-The variance is of two passes, and the mean is corrected by what it leaves: numbers far from 0 lose nothing. The first
-derivative is written out; while a backward pass is recorded, the same formula runs on Tensors, for derivatives of any order.
+``minigrad.kernels.norm`` has the formulas, of the first derivative too; while a backward pass is recorded, the same formula
+runs on Tensors, for derivatives of any order.
+
+A batch norm may go on to add a residual and to rectify: a network's ``relu(norm(x))`` and ``relu(norm(x) + y)`` then pass
+through memory once. ``nn.Sequential`` asks for it by itself.
 """
 
 from __future__ import annotations
@@ -12,16 +15,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad.core import tape
-from minigrad.core.device import Array, array_module, quiet
+from minigrad.core.device import Array, quiet
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError, ShapeError
+from minigrad.kernels import norm as kernel
+from minigrad.ops.activation import Gate
 from minigrad.ops.inplace import overwrite
-from minigrad.ops.lanes import laid_like, lanes
 from minigrad.ops.operands import cast, check_dtype
 from minigrad.ops.reduction import Sum
 
-_HALF, _SINGLE = np.dtype(np.float16), np.dtype(np.float32)
+_HALF, _SINGLE, _DOUBLE = np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.float64)
 
 
 class Plan(NamedTuple):
@@ -66,68 +70,58 @@ class ChannelNorm(Function):
     """y = w n + b, n = (x - m) r, r = 1 / √(v + eps); m and v the mean and variance of each group of channels.
 
     dx = r (w dy - mean(w dy) - n mean(n w dy)), dw = Σ n dy, db = Σ dy. Means are over the batch (then each channel is a
-    group), or each sample's own.
+    group), or each sample's own. With ``rectify``, y = max(w n + b + residual, 0), and the formulas are those of the dy that
+    the gate lets pass, which is the residual's gradient.
 
     Source: Ioffe and Szegedy, "Batch Normalization: Accelerating Deep Network Training by Reducing Internal Covariate Shift".
     """
 
     def forward(
-        ctx, x: Array, w: Array | None, b: Array | None, groups: int, own: bool, eps: float, statistics: list[Array] | None
+        ctx,
+        x: Array,
+        w: Array | None,
+        b: Array | None,
+        residual: Array | None,
+        groups: int,
+        own: bool,
+        eps: float,
+        rectify: bool,
+        statistics: list[Array] | None,
     ) -> Array:
-        xp, source = array_module(x), x
-        x, seen = lanes(x, own)
-        count = x.size // max(groups * x.shape[0] if own else groups, 1)
-        y = xp.empty_like(x)
-        from_x, z = seen.table(x), seen.table(y)
-        mean = _group_means(seen.sums(from_x), groups, count)
-        xp.subtract(from_x, seen.spread(mean), out=z)
-        rest = _group_means(seen.sums(z), groups, count)  # what rounding left of the mean
-        var = xp.maximum(_group_means(seen.sums(z * z), groups, count) - rest * rest, 0)
-        rstd = 1 / xp.sqrt(var + eps)
-        scale = rstd if w is None else rstd * w
-        z *= seen.spread(scale)
-        z += seen.spread(-rest * scale if b is None else b - rest * scale)
+        mean, var = kernel.statistics(x, groups, own=own)
+        y = kernel.normalize(x, mean, var, w, b, residual, eps=eps, relu=rectify)
         if statistics is not None:
-            statistics += [mean + rest, var]
-        ctx.groups, ctx.own, ctx.eps, ctx.affine = groups, own, eps, (x.shape[1],)
+            statistics += [mean, var]
+        ctx.groups, ctx.own, ctx.eps, ctx.rectify, ctx.affine = groups, own, eps, rectify, (x.shape[1],)
         if any(ctx.edges):
-            ctx.save_for_backward(source, w, mean, rest, rstd)
+            ctx.save_for_backward(x, w, b if rectify else None, None if residual is None else y, mean, var)
         return y
 
     def backward(ctx, dy: Tensor) -> Any:
-        x, w, *kept = ctx.saved_tensors
+        x, w, b, y, mean, var = ctx.saved_tensors
         if tape.mode.grad:
-            return *recorded(ctx, dy, x, w, ctx.plan(x.array.shape), ctx.eps), None, None, None, None
-        need_x, need_w, need_b, *_ = ctx.needs_input_grad
-        mean, rest, rstd = (each.array for each in kept)
-        image, seen = lanes(x.array, ctx.own)
-        xp, groups = array_module(image), ctx.groups
-        count = image.size // (groups * image.shape[0] if ctx.own else groups)
-        dx: Any = None
-        dw: Any = None
-        from_dy = seen.table(laid_like(dy.array, image))
-        db = seen.sums(from_dy)
-        if need_x or need_w:
-            out = xp.empty_like(image)
-            centred = xp.subtract(seen.table(image), seen.spread(mean), out=seen.table(out))
-            product = centred * from_dy
-            dw = (seen.sums(product) - rest * db) * rstd
-        if need_x:
-            # dx = scale dy - slope (x - mean) + shift: three passes over the image.
-            scale = rstd if w is None else rstd * w.array
-            along, level = (dw, db) if w is None else (dw * w.array, db * w.array)
-            slope = rstd * rstd * _group_means(along, groups, count)
-            shift = slope * rest - rstd * _group_means(level, groups, count)
-            centred *= seen.spread(-slope)
-            centred += xp.multiply(from_dy, seen.spread(scale), out=product)
-            centred += seen.spread(shift)
-            dx = Tensor._wrap(out)
-        return (
-            dx,
-            Tensor._wrap(dw.sum(axis=0)) if need_w else None,
-            Tensor._wrap(db.sum(axis=0)) if need_b else None,
-            *(None,) * 4,
-        )
+            if ctx.rectify:
+                dy = Gate.apply(dy, ~(ctx.sums(x, w, b, y, mean, var) <= 0))
+            return *recorded(ctx, dy, x, w, ctx.plan(x.array.shape), ctx.eps), None if y is None else dy, *(None,) * 5
+        arrays = (x.array, mean.array, var.array, None if w is None else w.array)
+        residual = None
+        if y is None:
+            shift = None if b is None else b.array
+            found = kernel.gradients(dy.array, *arrays, shift, eps=ctx.eps, relu=ctx.rectify)
+        else:
+            *found, residual = kernel.residual_gradients(dy.array, y.array, *arrays, eps=ctx.eps)
+        wanted = [
+            Tensor._wrap(each) if need else None
+            for each, need in zip((*found, residual), ctx.needs_input_grad[:4], strict=True)
+        ]
+        return *wanted, *(None,) * 5
+
+    def sums(ctx, x: Any, w: Any, b: Any, y: Any, mean: Any, var: Any) -> Array:
+        """What was rectified, or the result of it."""
+        if y is not None:
+            return y.array
+        affine = [None if each is None else each.array for each in (w, b)]
+        return kernel.normalize(x.array, mean.array, var.array, *affine, None, eps=ctx.eps, relu=True)
 
     def plan(ctx, shape: tuple[int, ...]) -> Plan:
         """What is normalized together, for the formula on Tensors."""
@@ -139,45 +133,50 @@ class ChannelNorm(Function):
         return Plan(view, tuple(range(2, len(view))), (1, ctx.groups, c // ctx.groups, *ones))
 
 
-def _group_means(sums: Array, groups: int, count: int) -> Array:
-    """Sums of channels (B, C) as the mean of each channel's group of ``count`` elements."""
-    size = sums.shape[1] // groups
-    if size == 1:
-        return sums / count
-    return array_module(sums).repeat(sums.reshape(sums.shape[0], groups, size).sum(axis=2) / count, size, axis=1)
-
-
 def _all_but_channels(ndim: int) -> tuple[int, ...]:
     return (0, *range(2, ndim))
 
 
 class Affine(Function):
-    """y = w n + b, n = (x - m) r, r = 1 / √(v + eps), m and v given for each channel;  dx = w r dy, dw = Σ n dy, db = Σ dy."""
+    """y = w n + b, n = (x - m) r, r = 1 / √(v + eps), m and v given for each channel;  dx = w r dy, dw = Σ n dy, db = Σ dy.
 
-    def forward(ctx, x: Array, w: Array | None, b: Array | None, mean: Array, var: Array, eps: float) -> Array:
-        xp, source = array_module(x), x
-        x, seen = lanes(x, own=False)
-        y = xp.empty_like(x)
-        z = seen.table(y)
-        rstd = 1 / xp.sqrt(var + eps)
-        xp.subtract(seen.table(x), seen.spread(mean[None]), out=z)
-        z *= seen.spread((rstd if w is None else rstd * w)[None])
-        if b is not None:
-            z += seen.spread(b[None])
+    With ``rectify``, y = max(w n + b + residual, 0), and dy is what the gate lets pass.
+    """
+
+    def forward(
+        ctx,
+        x: Array,
+        w: Array | None,
+        b: Array | None,
+        residual: Array | None,
+        mean: Array,
+        var: Array,
+        eps: float,
+        rectify: bool,
+    ) -> Array:
+        mean, var = (each.astype(_DOUBLE)[None] for each in (mean, var))
+        y = kernel.normalize(x, mean, var, w, b, residual, eps=eps, relu=rectify)
         need_x, need_w, *_ = ctx.edges
-        ctx.save_for_backward(source if need_w else None, w if need_x else None, mean, rstd)
+        if any(ctx.edges):
+            rstd = 1 / (var + eps) ** 0.5
+            column = (-1, *[1] * (x.ndim - 2))
+            kept = [each.astype(x.dtype).reshape(column) for each in (mean, rstd)]
+            ctx.save_for_backward(x if need_w else None, w if need_x else None, y if rectify else None, *kept)
         return y
 
     def backward(ctx, dy: Tensor) -> Any:
-        x, w, mean, rstd = ctx.saved_tensors
-        need_x, need_w, need_b, *_ = ctx.needs_input_grad
+        x, w, y, mean, rstd = ctx.saved_tensors
+        need_x, need_w, need_b, need_residual, *_ = ctx.needs_input_grad
+        if y is not None:
+            dy = Gate.apply(dy, ~(y.array <= 0))
         dx = dw = None
         axes = _all_but_channels(dy.array.ndim)
         if need_x:
-            dx = dy * (rstd if w is None else rstd * w).reshape(_column(rstd.array, dy.array.ndim).shape)
+            dx = dy * (rstd if w is None else rstd * w.reshape(rstd.array.shape))
         if need_w:
-            dw = Sum.apply((x - Tensor._wrap(_column(mean.array, dy.array.ndim))) * dy, axes, False) * rstd
-        return dx, dw, Sum.apply(dy, axes, False) if need_b else None, None, None, None
+            dw = Sum.apply((x - mean) * dy, axes, False) * rstd.reshape(-1)
+        db = Sum.apply(dy, axes, False) if need_b else None
+        return dx, dw, db, dy if need_residual else None, *(None,) * 4
 
 
 def batch_norm(
@@ -213,8 +212,33 @@ def batch_norm(
         tensor([[-1.0000, -1.0000],
                 [ 1.0000,  1.0000]])
     """
+    return batch_norm_with(input, running_mean, running_var, weight, bias, training, momentum, eps)
+
+
+def batch_norm_with(
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    training: bool,
+    momentum: float,
+    eps: float,
+    residual: Tensor | None = None,
+    rectify: bool = False,
+) -> Tensor:
+    """``batch_norm``, and what follows it in one pass: ``max(batch_norm(input, ...) + residual, 0)``.
+
+    Args:
+        input, running_mean, running_var, weight, bias, training, momentum, eps: see ``batch_norm``.
+        residual: of the shape of ``input``; with ``rectify`` alone.
+        rectify: set what is below 0 to 0.
+
+    Raises:
+        ShapeError, ArgumentError, DTypeError: as ``batch_norm``.
+    """
     where = "batch_norm"
-    x = check_operands(where, input, (("weight", weight), ("bias", bias)))
+    x = check_operands(where, input, (("weight", weight), ("bias", bias), ("residual", residual)))
     if x.ndim < 2:
         raise ShapeError(where, "input", "2 dimensions (N, C) or more", f"shape {x.shape}")
     if (running_mean is None) != (running_var is None):
@@ -228,8 +252,9 @@ def batch_norm(
     named = (("running_mean", running_mean), ("running_var", running_var), ("weight", weight), ("bias", bias))
     check_channels(where, x, named)
     if x.dtype == _HALF:
-        w, b = (None if t is None else cast(t, _SINGLE) for t in (weight, bias))
-        return cast(batch_norm(cast(input, _SINGLE), running_mean, running_var, w, b, training, momentum, eps), _HALF)
+        wide = cast(input, _SINGLE)
+        w, b, added = (None if t is None else cast(t, _SINGLE) for t in (weight, bias, residual))
+        return cast(batch_norm_with(wide, running_mean, running_var, w, b, training, momentum, eps, added, rectify), _HALF)
     if not training:
         if running_mean is None or running_var is None:
             raise ArgumentError(
@@ -239,8 +264,7 @@ def batch_norm(
                 "None",
                 "Pass training=True to use the batch's own",
             )
-        mean, var = (each.array.astype(x.dtype, copy=False) for each in (running_mean, running_var))
-        return Affine.apply(input, weight, bias, mean, var, eps)
+        return Affine.apply(input, weight, bias, residual, running_mean.array, running_var.array, eps, rectify)
     count = x.size // channels if channels else 0
     if count == 1:
         raise ShapeError(
@@ -251,7 +275,7 @@ def batch_norm(
             "Use a larger batch (drop_last=True leaves a last one of one sample out), larger images, or .eval()",
         )
     statistics: list[Array] = []
-    y = ChannelNorm.apply(input, weight, bias, channels, False, eps, statistics)
+    y = ChannelNorm.apply(input, weight, bias, residual, channels, False, eps, rectify, statistics)
     if count:
         mean, var = (each[0] for each in statistics)
         update_running(where, running_mean, mean, momentum)

@@ -15,12 +15,11 @@ from minigrad.core.device import device as _device
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError, IndexingError, ShapeError
+from minigrad.kernels import softmax as kernel
 from minigrad.ops.choice import where as choose
 from minigrad.ops.gathering import Gather, ScatterAdd
 from minigrad.ops.operands import cast
 from minigrad.ops.softmax import Softmax, log_softmax
-
-_BLOCK = 1 << 18  # elements worked on at a time, so that what lies between stays in the cache
 
 
 def reduced(where: str, losses: Tensor, reduction: str) -> Tensor:
@@ -80,91 +79,54 @@ def check_same_shape(where: str, input: Any, target: Any, argument: str = "targe
 # ---------------------------------------------------------------------- class numbers
 
 
-def _places(index: Array, axes: int) -> tuple[Array, ...]:
-    """What indexes an (N, C, d...) array so that class ``index[n, d...]`` is taken at each (n, d...)."""
-    xp = array_module(index)
-    grid = [
-        xp.arange(size).reshape([-1 if axis == at else 1 for at in range(axes - 1)]) for axis, size in enumerate(index.shape)
-    ]
-    return (grid[0], index, *grid[1:])
-
-
 class CrossEntropy(Function):
     """y = Σ_c q_c w_c (log Σ_k e^x_k - x_c) for each sample;  dx_c = dy (p_c Σ_k q_k w_k - q_c w_c), p = softmax(x).
 
-    q is 1 - s at the sample's class, plus s / C at all C of them, s the label smoothing. Samples are worked on in blocks that
-    stay in the cache: nothing of the size of x is made on the way there, and only dx itself on the way back.
+    q is 1 - s at the sample's class, plus s / C at all C of them, s the label smoothing. A sample whose class is negative
+    counts for nothing. ``minigrad.kernels.softmax`` has the formulas in full.
     """
 
-    def forward(ctx, x: Array, index: Array, kept: Array | None, weight: Array | None, smoothing: float) -> Array:
-        xp, axes, classes = array_module(x), x.ndim, x.shape[1]
-        ctx.smoothing = smoothing
-        y = xp.empty(index.shape, x.dtype)
-        shift, log_sum = xp.empty((2, x.shape[0], 1, *x.shape[2:]), x.dtype)
-        for rows in _blocks(x):
-            part = x[rows]
-            shift[rows] = part.max(axis=1, keepdims=True)
-            part = part - shift[rows]
-            picked = part[_places(index[rows], axes)]
-            far = None
-            if smoothing:
-                far = part.sum(axis=1) if weight is None else xp.tensordot(weight, part, (0, 1))
-            log_sum[rows] = xp.log(xp.exp(part, out=part).sum(axis=1, keepdims=True))
-            near = log_sum[rows][:, 0]
-            loss = near - picked
-            if weight is not None:
-                loss *= weight[index[rows]]
-            if far is not None:
-                total = classes if weight is None else float(weight.sum())
-                loss = loss * (1 - smoothing) + (near * total - far) * (smoothing / classes)
-            y[rows] = loss
-        if kept is not None:
-            y = xp.where(kept, y, 0.0)
+    def forward(ctx, x: Array, index: Array, weight: Array | None, smoothing: float) -> Array:
+        ctx.smoothing, rows = smoothing, _rows(x)
+        losses, greatest, log_sum = kernel.cross_entropy_forward(rows, index.reshape(-1), weight, smoothing=smoothing)
         if ctx.edges[0]:
-            ctx.save_for_backward(x, index, kept, weight, shift, log_sum)
-        return y
+            ctx.save_for_backward(x, index, weight, greatest, log_sum)
+        return losses.reshape(index.shape)
 
     def backward(ctx, dy: Tensor) -> Any:
-        x, index, kept, weight, shift, log_sum = ctx.saved_tensors
-        xp, classes, smoothing = array_module(index.array), x.array.shape[1], ctx.smoothing
-        if kept is not None:
-            dy = choose(kept, dy, 0.0)  # 0 also where dy is infinite, as for the mean of no samples
-        # dx_c = dy (p_c spread - here [c = class] - each_c): what the sample's own weight and the smoothing leave of it.
-        here = 1 - smoothing if weight is None else weight.array[index.array] * (1 - smoothing)
-        total = classes if weight is None else float(weight.array.sum())
-        spread = here + smoothing * total / classes
-        each = None
-        if smoothing:
-            even = xp.full(classes, smoothing / classes, x.array.dtype)
-            each = (even if weight is None else even * weight.array).reshape(1, classes, *[1] * (x.array.ndim - 2))
-        if tape.mode.grad:
-            scale = Tensor._wrap(xp.asarray(spread, dtype=x.array.dtype)) * dy
-            own = Tensor._wrap(xp.asarray(here, dtype=x.array.dtype)) * dy
-            dx = Softmax.apply(x, 1) * scale.unsqueeze(1) - ScatterAdd.apply(
-                own.unsqueeze(1), x.array.shape, 1, index.unsqueeze(1)
+        x, index, weight, greatest, log_sum = ctx.saved_tensors
+        w, s, shape = None if weight is None else weight.array, ctx.smoothing, x.array.shape
+        if not tape.mode.grad:
+            dx = kernel.cross_entropy_backward(
+                dy.array.reshape(-1), _rows(x.array), index.array.reshape(-1), w, greatest.array, log_sum.array, smoothing=s
             )
-            if each is not None:
-                dx = dx - dy.unsqueeze(1) * Tensor._wrap(each)
-            return dx, None, None, None, None
-        dx = xp.empty_like(x.array)
-        scale, own = dy.array * spread, dy.array * here
-        for rows in _blocks(x.array):
-            part = xp.subtract(x.array[rows], shift.array[rows], out=dx[rows])
-            part -= log_sum.array[rows]
-            xp.exp(part, out=part)
-            part *= scale[rows][:, None]
-            if each is not None:
-                part -= dy.array[rows][:, None] * each
-            part[_places(index.array[rows], part.ndim)] -= own[rows]
-        return Tensor._wrap(dx), None, None, None, None
+            return Tensor._wrap(_unrolled(dx, shape)), None, None, None
+        xp, classes = array_module(x.array), shape[1]
+        kept = index.array >= 0
+        target = xp.where(kept, index.array, 0)
+        dy = choose(Tensor._wrap(kept), dy, 0.0)  # 0 also where dy is infinite, as for the mean of no samples
+        # dx_c = dy (p_c spread - here [c = class] - each_c): what the sample's own weight and the smoothing leave of it.
+        here = xp.full(target.shape, 1 - s) if w is None else w[target] * (1 - s)
+        each = xp.full(classes, s / classes) if w is None else w * (s / classes)
+        spread, own = (Tensor._wrap(a.astype(x.array.dtype)) * dy for a in (here + each.sum(), here))
+        places = Tensor._wrap(target[:, None])
+        dx = Softmax.apply(x, 1) * spread.unsqueeze(1) - ScatterAdd.apply(own.unsqueeze(1), shape, 1, places)
+        if s:
+            each = each.astype(x.array.dtype).reshape(1, classes, *[1] * (len(shape) - 2))
+            dx = dx - dy.unsqueeze(1) * Tensor._wrap(each)
+        return dx, None, None, None
 
 
-def _blocks(x: Array) -> list[slice]:
-    """Slices of the first axis, of about ``_BLOCK`` elements; one for all on a GPU, which has no such cache."""
-    if not x.size:
-        return []
-    step = x.shape[0] if type(x) is not np.ndarray else max(1, _BLOCK * x.shape[0] // x.size)
-    return [slice(start, start + step) for start in range(0, x.shape[0], step)]
+def _rows(x: Array) -> Array:
+    """(N, C, d...) as (rows, C): a view where channels lie last in memory."""
+    return x if x.ndim == 2 else array_module(x).moveaxis(x, 1, -1).reshape(-1, x.shape[1])
+
+
+def _unrolled(rows: Array, shape: tuple[int, ...]) -> Array:
+    """(rows, C) as (N, C, d...): a view."""
+    if len(shape) == 2:
+        return rows
+    return array_module(rows).moveaxis(rows.reshape(shape[0], *shape[2:], shape[1]), -1, 1)
 
 
 def cross_entropy(
@@ -218,7 +180,7 @@ def cross_entropy(
     if single:
         input, t = input.unsqueeze(0), t.reshape((1, *t.shape))
     index, kept = _class_numbers(where, input.array, t, ignore_index)
-    losses = CrossEntropy.apply(input, index, kept, w, label_smoothing)
+    losses = CrossEntropy.apply(input, index if kept is None else _left_out(index, kept), w, label_smoothing)
     return _weighted_mean(losses, index, kept, w, reduction, single)
 
 
@@ -270,6 +232,11 @@ def _class_numbers(where: str, x: Array, target: Array, ignore_index: int) -> tu
             f"{int(target[at])} at {at[0] if len(at) == 1 else at}",
         )  # fmt: skip
     return array_module(target).where(kept, target, 0), kept
+
+
+def _left_out(index: Array, kept: Array) -> Array:
+    """The classes, negative where they do not count."""
+    return array_module(index).where(kept, index, -1)
 
 
 def _weighted_mean(losses: Tensor, index: Array, kept: Array | None, w: Array | None, reduction: str, single: bool) -> Tensor:

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from minigrad.core import tape
-from minigrad.core.device import Array, array_module
-from minigrad.core.sums import total
+from minigrad.core.device import Array
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, ShapeError
+from minigrad.kernels import norm as kernel
 from minigrad.ops.batchnorm import ChannelNorm, Plan, batch_norm, check_channels, check_operands, recorded, update_running
 from minigrad.ops.dims import sizes
 from minigrad.ops.operands import cast
@@ -31,53 +31,30 @@ class LayerNorm(Function):
     """
 
     def forward(ctx, x: Array, w: Array | None, b: Array | None, last: tuple[int, ...], eps: float) -> Array:
-        xp = array_module(x)
-        rows = _rows(x, last)
-        mean = _mean(rows)
-        y = rows - mean
-        rest = _mean(y)
-        y -= rest
-        rstd = 1 / xp.sqrt(_mean(y * y) + eps)
-        y *= rstd
-        if w is not None:
-            y *= w.reshape(-1)
-        if b is not None:
-            y += b.reshape(-1)
+        y, mean, var = kernel.layer_forward(_rows(x, last), _flat(w), _flat(b), eps=eps)
         ctx.last, ctx.eps, ctx.affine = last, eps, last
         if any(ctx.edges):
-            ctx.save_for_backward(x, w, mean, rest, rstd)
+            ctx.save_for_backward(x, w, mean, var)
         return y.reshape(x.shape)
 
     def backward(ctx, dy: Tensor) -> Any:
-        x, w, *kept = ctx.saved_tensors
+        x, w, mean, var = ctx.saved_tensors
         if tape.mode.grad:
             shape = x.array.shape
             plan = Plan(shape, tuple(range(len(shape) - len(ctx.last), len(shape))), ctx.last)
             return *recorded(ctx, dy, x, w, plan, ctx.eps), None, None
-        need_x, need_w, need_b, *_ = ctx.needs_input_grad
-        mean, rest, rstd = (each.array for each in kept)
-        from_dy = _rows(dy.array, ctx.last)
-        dx = dw = db = None
-        if need_b:
-            db = total(from_dy, (0,)).reshape(ctx.last)
-        if need_x or need_w:
-            normal = _rows(x.array, ctx.last) - mean
-            normal -= rest
-            normal *= rstd
-            product = normal * from_dy
-            if need_w:
-                dw = total(product, (0,)).reshape(ctx.last)
-        if need_x:
-            g = from_dy
-            if w is not None:
-                product *= w.array.reshape(-1)
-                g = from_dy * w.array.reshape(-1)
-            normal *= -_mean(product)
-            normal += g
-            normal -= _mean(g)
-            normal *= rstd
-            dx = normal.reshape(x.array.shape)
-        return *(None if grad is None else Tensor._wrap(grad) for grad in (dx, dw, db)), None, None
+        rows = _rows(dy.array, ctx.last), _rows(x.array, ctx.last)
+        weight = None if w is None else _flat(w.array)
+        found = kernel.layer_backward(*rows, mean.array, var.array, weight, eps=ctx.eps)
+        shapes = (x.array.shape, ctx.last, ctx.last)
+        return (
+            *(
+                Tensor._wrap(each.reshape(shape)) if need else None
+                for each, shape, need in zip(found, shapes, ctx.needs_input_grad[:3], strict=True)
+            ),
+            None,
+            None,
+        )
 
 
 def _rows(x: Array, last: tuple[int, ...]) -> Array:
@@ -85,8 +62,8 @@ def _rows(x: Array, last: tuple[int, ...]) -> Array:
     return x.reshape(math.prod(x.shape[: x.ndim - len(last)]), math.prod(last))
 
 
-def _mean(rows: Array) -> Array:
-    return rows.sum(axis=1, keepdims=True, dtype=rows.dtype) / rows.shape[1]
+def _flat(values: Array | None) -> Array | None:
+    return values if values is None or values.ndim == 1 else values.reshape(-1)
 
 
 # ---------------------------------------------------------------------- what the user calls
@@ -213,9 +190,9 @@ def _in_samples(
 ) -> Tensor:
     """Groups of each sample's channels normalized."""
     if input.array.dtype != _HALF:
-        return ChannelNorm.apply(input, weight, bias, groups, True, eps, statistics)
+        return ChannelNorm.apply(input, weight, bias, None, groups, True, eps, False, statistics)
     wide = [None if t is None else cast(t, _SINGLE) for t in (input, weight, bias)]
-    return cast(ChannelNorm.apply(*wide, groups, True, eps, statistics), _HALF)
+    return cast(ChannelNorm.apply(*wide, None, groups, True, eps, False, statistics), _HALF)
 
 
 def rms_norm(input: Tensor, normalized_shape: Any, weight: Tensor | None = None, eps: float | None = None) -> Tensor:

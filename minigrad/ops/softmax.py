@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from minigrad.core import tape
 from minigrad.core.device import Array, array_module
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError
+from minigrad.kernels import softmax as kernel
 from minigrad.ops.activation import activate
 from minigrad.ops.dims import one_dim
 from minigrad.ops.draws import exponential_array
@@ -15,23 +17,34 @@ from minigrad.ops.operands import cast, dtype_or
 
 
 class Softmax(Function):
-    """y = e^x / Σ e^x along dim;  dx = y (dy - Σ y dy)."""
+    """y = e^x / Σ e^x along dim;  dx = y (dy - Σ y dy). With ``zeros``, y = 0 where a row is -inf alone."""
 
-    def forward(ctx, x: Array, dim: int) -> Array:
+    def forward(ctx, x: Array, dim: int, zeros: bool = False) -> Array:
         ctx.dim = dim
-        y = array_module(x).empty_like(x)
-        if x.size:
-            shift = x.max(axis=dim, keepdims=True)
-            array_module(x).subtract(x, shift, out=y)
-            array_module(x).exp(y, out=y)
-            y /= y.sum(axis=dim, keepdims=True)
+        y = kernel.forward(x, dim, zeros=zeros)
         ctx.save_for_backward(y)
         return y
 
     def backward(ctx, dy: Tensor) -> Any:
         (y,) = ctx.saved_tensors
-        g = dy * y
-        return g - y * g.sum(ctx.dim, keepdim=True), None
+        return SoftmaxInput.apply(dy, y, ctx.dim), None, None
+
+
+class SoftmaxInput(Function):
+    """dx = y (dy - Σ y dy);  with g the gradient of dx: ddy = y (g - Σ y g), dy' = g (dy - Σ y dy) - dy Σ y g."""
+
+    def forward(ctx, dy: Array, y: Array, dim: int) -> Array:
+        ctx.dim = dim
+        ctx.save_for_backward(dy, y)
+        return kernel.backward(dy, y, dim)
+
+    def backward(ctx, g: Tensor) -> Any:
+        dy, y = ctx.saved_tensors
+        need_dy, need_y, _ = ctx.needs_input_grad
+        by_y = None
+        if need_y:
+            by_y = g * (dy - (y * dy).sum(ctx.dim, keepdim=True)) - dy * (y * g).sum(ctx.dim, keepdim=True)
+        return SoftmaxInput.apply(g, y, ctx.dim) if need_dy else None, by_y, None
 
 
 class LogSoftmax(Function):
@@ -39,18 +52,15 @@ class LogSoftmax(Function):
 
     def forward(ctx, x: Array, dim: int) -> Array:
         ctx.dim = dim
-        xp = array_module(x)
-        y = xp.empty_like(x)
-        if x.size:
-            shift = x.max(axis=dim, keepdims=True)
-            xp.subtract(x, shift, out=y)
-            y -= xp.log(xp.exp(y).sum(axis=dim, keepdims=True))
+        y = kernel.log_forward(x, dim)
         ctx.save_for_backward(y)
         return y
 
     def backward(ctx, dy: Tensor) -> Any:
         (y,) = ctx.saved_tensors
-        return dy - y.exp() * dy.sum(ctx.dim, keepdim=True), None
+        if tape.mode.grad:
+            return dy - y.exp() * dy.sum(ctx.dim, keepdim=True), None
+        return Tensor._wrap(kernel.log_backward(dy.array, y.array, ctx.dim)), None
 
 
 # ---------------------------------------------------------------------- what the user calls

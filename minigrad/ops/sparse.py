@@ -11,15 +11,17 @@ from minigrad.core.device import Array, array_module, device, device_of, move
 from minigrad.core.dtypes import DType
 from minigrad.core.tensor import Size, Tensor
 from minigrad.errors import ArgumentError, GradError, ShapeError
+from minigrad.kernels import embedding as kernel
+
+_HALF, _SINGLE = np.dtype(np.float16), np.dtype(np.float32)
 
 
-def add_rows(values: Array, index: Array, rows: int) -> Array:
-    """(K, D) summed into (rows, D) by the row that each index names. Flat indices are NumPy's fast path for ``add.at``."""
-    xp, width = array_module(values), values.shape[1]
-    total = xp.zeros(rows * width, values.dtype)
-    places = index.astype(np.int64, copy=False)[:, None] * width + xp.arange(width)
-    xp.add.at(total, places.reshape(-1), values.reshape(-1))
-    return total.reshape(rows, width)
+def add_rows(values: Array, index: Array, rows: int, factor: Array | None = None) -> Array:
+    """Vectors (..., D) summed into (rows, D) by the row that each number of ``index`` names; float16 is summed in float32."""
+    if values.dtype == _HALF:
+        wide = None if factor is None else factor.astype(_SINGLE)
+        return kernel.scatter(values.astype(_SINGLE), index, rows, wide).astype(_HALF)
+    return kernel.scatter(values, index, rows, factor)
 
 
 class SparseRows(Tensor):

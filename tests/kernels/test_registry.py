@@ -14,13 +14,16 @@ import pytest
 
 from minigrad import kernels
 from minigrad.errors import DeviceError, KernelError
-from minigrad.kernels import conv2d, pool2d, random, registry
+from minigrad.kernels import conv2d, embedding, norm, pool2d, random, registry, softmax
 from minigrad.kernels.registry import TABLE, Implementation
 
 X = np.arange(2 * 4 * 6 * 6, dtype=np.float64).reshape(2, 4, 6, 6) / 100
 W = np.arange(4 * 4 * 3 * 3, dtype=np.float64).reshape(4, 4, 3, 3) / 50 - 1
 Y = X[:, :, :4, :4]
 INDICES = np.broadcast_to(np.arange(16).reshape(4, 4), Y.shape)
+
+MEAN = np.arange(4.0)[None] / 10
+CLASSES, ROW = np.array([2, 0, 1]), W[0, 0, 0]
 
 # Each function of each family, called through its contract.
 CALLS: dict[tuple[str, str], Any] = {
@@ -35,6 +38,20 @@ CALLS: dict[tuple[str, str], Any] = {
     ("pool2d", "adaptive_max_forward"): lambda: pool2d.adaptive_max_forward(X, (4, 5)),
     ("pool2d", "adaptive_avg_forward"): lambda: pool2d.adaptive_avg_forward(X, (4, 5)),
     ("pool2d", "adaptive_avg_backward"): lambda: pool2d.adaptive_avg_backward(Y, (6, 6)),
+    ("norm", "statistics"): lambda: norm.statistics(X, 4),
+    ("norm", "normalize"): lambda: norm.normalize(X, MEAN, MEAN + 1),
+    ("norm", "gradients"): lambda: norm.gradients(X, X, MEAN, MEAN + 1),
+    ("norm", "residual_gradients"): lambda: norm.residual_gradients(X, X, X, MEAN, MEAN + 1),
+    ("norm", "layer_forward"): lambda: norm.layer_forward(W[:, :, 0, 0]),
+    ("norm", "layer_backward"): lambda: norm.layer_backward(W[0, 0], W[0, 1], MEAN[0, :3], MEAN[0, :3] + 1),
+    ("softmax", "forward"): lambda: softmax.forward(X, 1),
+    ("softmax", "backward"): lambda: softmax.backward(X, X, 1),
+    ("softmax", "log_forward"): lambda: softmax.log_forward(X, 1),
+    ("softmax", "log_backward"): lambda: softmax.log_backward(X, -X, 1),
+    ("softmax", "cross_entropy_forward"): lambda: softmax.cross_entropy_forward(W[0, 0], CLASSES),
+    ("softmax", "cross_entropy_backward"): lambda: softmax.cross_entropy_backward(ROW, W[0, 0], CLASSES, None, ROW, ROW),
+    ("embedding", "gather"): lambda: embedding.gather(W[0, 0], CLASSES),
+    ("embedding", "scatter"): lambda: embedding.scatter(W[0, 0], CLASSES, 4),
     ("random", "words"): lambda: random.words((1, 2), 3, 9),
     ("random", "words_at"): lambda: random.words_at((1, 2), np.array([7, 3], np.uint64), 5),
     ("random", "uniform"): lambda: random.uniform((1, 2), 3, (3, 3)),
@@ -59,7 +76,7 @@ def module_of(family: str) -> str:
 def spoil(result: Any, at: int) -> Any:
     """The result with one value changed: a float by a thousandth, a whole number by 1."""
     first = (result[0] if isinstance(result, tuple) else result).copy()
-    where = np.unravel_index(at, first.shape)
+    where = np.unravel_index(at % first.size, first.shape)
     first[where] = first[where] * 1.001 if first.dtype.kind == "f" else first[where] + 1
     return (first, *result[1:]) if isinstance(result, tuple) else first
 
