@@ -76,12 +76,15 @@ class Peaks:
     memory: dict[int, float] = field(default_factory=dict)
 
     def limits(self, footprint: float) -> Limits:
-        """What can be reached by an op whose data have so many bytes: memory of the next smaller size that was measured.
+        """What can be reached by an op whose data have so many bytes: memory's rate lies between those of the sizes around it.
 
         Of data that fit in the first caches nobody knows here how fast they can be moved.
         """
-        fitting = [size for size in self.memory if size <= footprint]
-        return Limits(self.best, self.memory[max(fitting)] if fitting else math.inf)
+        sizes = sorted(self.memory)
+        if not sizes or footprint < sizes[0]:
+            return Limits(self.best, math.inf)
+        rates = [self.memory[size] for size in sizes]
+        return Limits(self.best, float(np.interp(math.log(footprint), np.log(sizes), rates)))
 
     def share_now(self, clock: Clock, repeats: int = 3) -> float:
         """The square product now, as a share of the best that was seen; where it is better, it becomes the best."""

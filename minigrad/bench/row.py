@@ -9,6 +9,8 @@ from typing import Any
 from minigrad.bench.clock import Samples
 from minigrad.bench.trust import Limits
 
+FIGURES = ("seconds", "median", "least", "cold", "share", "gflops", "gbytes")
+
 
 @dataclass
 class Row:
@@ -77,7 +79,7 @@ class Row:
         return self.bytes / self.seconds / 1e9 if self.bytes else None
 
     def as_json(self) -> dict[str, Any]:
-        """All of it for a program; what is no number is ``None``.
+        """All of it for a program; what is no number is ``None``, and so is a figure that is refused.
 
         Example:
             >>> row = Row("conv2d.forward", "3x3", "im2col", True, "float32", 2, seconds=0.01, flops=2e9)
@@ -85,4 +87,6 @@ class Row:
             (200.0, None)
         """
         values = {**vars(self), "gflops": self.gflops, "gbytes": self.gbytes}
+        if self.refused:
+            values |= {**dict.fromkeys(FIGURES), "against": {}, "untrusted_seconds": self.seconds}
         return {name: None if isinstance(each, float) and not math.isfinite(each) else each for name, each in values.items()}

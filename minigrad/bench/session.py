@@ -7,23 +7,25 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from minigrad.bench import trust
-from minigrad.bench.clock import SLOW, Clock, Contender, Measured, Samples, interleave
+from minigrad.bench.clock import SHORT, SLOW, Clock, Contender, Samples, interleave
 from minigrad.bench.machine import Peaks, cache_size
 from minigrad.bench.op import Op
 from minigrad.bench.peers import Peer
 from minigrad.bench.row import Row
+from minigrad.bench.steps import Steps, different, small_losses
 from minigrad.bench.turns import Inputs, Turns, first_calls, of_implementation
 from minigrad.bench.workload import Workload
 from minigrad.core.machine import cores
-from minigrad.kernels import checking, find, use
+from minigrad.kernels import checking, contract_of, functions_of, use
 
 PAIRS = 7
 COLD_ROUNDS = 5
@@ -71,7 +73,7 @@ class Session:
 
     def op(self, op: Op, names: Sequence[str]) -> list[Row]:
         """Time implementations of an op by their names, and the peers; a row for each, ours first."""
-        contract = importlib.import_module(f"minigrad.kernels.{op.family}")
+        contract = contract_of(op.family)
         dtype = np.dtype(self.settings.dtype)
         inputs = Inputs(op, dtype, self.rng)
         rows, entrants = [], []
@@ -83,71 +85,63 @@ class Session:
                 row.refused.append(fault)
                 continue
             row.first = first
-            with use(**{op.family: name}):
-                arithmetic = getattr(find(op.family), "ARITHMETIC", 1.0)
-            entrants.append(_Entrant(row, of_implementation(op, name, contract, inputs)[1], arithmetic))
+            arithmetic = getattr(functions_of(op.family, name), "ARITHMETIC", 1.0)
+            entrants.append(_Entrant(row, of_implementation(op, name, contract, inputs), arithmetic))
         for peer in self.peers:
             if peer.name in op.peers:
                 row = self._row(op.name, op.shape, peer.name, False, op.flops, op.bytes * dtype.itemsize / 4)
                 rows.append(row)
                 contender, row.others, row.threads = self._best_of(self._ways(op, contract, inputs, peer))
-                entrants.append(_Entrant(row, contender))
+                entrants.append(_Entrant(row, replace(contender, name=peer.name)))
         self._measure(entrants, slow=SLOW)
         if self.settings.cold and not any(row.refused for row in rows):
             self._cold(entrants)
         return rows
 
-    def workload(self, workload: Workload, sizes: dict[str, int], choice: dict[str, str]) -> list[Row]:
+    def workload(self, workload: Workload, sizes: Mapping[str, int], choices: Sequence[Mapping[str, str]] = ({},)) -> list[Row]:
         """Time a training step, and that of the peers; a row for each, ours first.
 
         Args:
             workload: the step.
             sizes: those that differ from the workload's own.
-            choice: kernel family -> the implementation that ours runs with.
+            choices: kernel family -> implementation, for each of our rows.
         """
-        from minigrad.bench.steps import Steps, different, small_losses
-
         minigrad = importlib.import_module("minigrad")
         chosen = {**workload.sizes, **sizes}
         shape = ", ".join(f"{name} {size}" for name, size in chosen.items())
         flops, moved = workload.flops(**chosen), workload.bytes(**chosen) if workload.bytes else 0.0
-        who = ", ".join(f"{family}={name}" for family, name in choice.items()) or "minigrad"
-        row = self._row(workload.name, shape, who, True, flops, moved)
-        rows = [row]
-        around = lambda: _kernels(choice)  # noqa: E731 - one line that three below share
-        peers = [(peer, _makers(workload, peer)) for peer in self.peers]
-        fault = small_losses(workload, chosen, around, [made for _, makers in peers for made in makers.items()])
-        if fault:
-            row.refused.append(fault)
-            return rows
-        ours = Steps(who, workload.make, (minigrad,), chosen, around)
-        entrants = [_Entrant(row, ours.contender())]
-        steps = {who: ours}
-        for peer, makers in peers:
-            if not makers:
+        peers = [(peer, makers) for peer in self.peers if (makers := _makers(workload, peer))]
+        beside = [made for _, makers in peers for made in makers.items()]
+        rows, ours, entrants = [], [], []
+        for choice in choices:
+            who = ", ".join(f"{family}={name}" for family, name in choice.items()) or "minigrad"
+            row = self._row(workload.name, shape, who, True, flops, moved)
+            rows.append(row)
+            around = partial(_kernels, choice)
+            fault = small_losses(workload, chosen, around, beside)
+            if fault:
+                row.refused.append(fault)
                 continue
-            beside = self._row(workload.name, shape, peer.name, False, flops, moved)
-            rows.append(beside)
-            ways = {}
-            for name, make in makers.items():
-                for count in sorted({*workload.peer_threads, self.settings.threads}):
-                    if count <= max(self.settings.threads, 1):
-                        ways[f"{name}, {_threads(count)}"] = (
-                            Steps(peer.name, make, (), chosen, _threads_of(peer, count)).contender(), count,
-                        )  # fmt: skip
-            contender, beside.others, beside.threads = self._best_of(ways, chosen_name=True)
-            name = contender.name
-            made = Steps(peer.name, makers[name.rsplit(", ", 1)[0]], (), chosen, _threads_of(peer, beside.threads))
-            beside.others.pop(name, None)
-            steps[peer.name] = made
-            entrants.append(_Entrant(beside, made.contender()))
+            steps = Steps(who, workload.make, (minigrad,), chosen, around)
+            ours.append((row, steps))
+            entrants.append(_Entrant(row, steps.contender()))
+        if not entrants:
+            return rows
+        theirs = []
+        for peer, makers in peers:
+            row = self._row(workload.name, shape, peer.name, False, flops, moved)
+            rows.append(row)
+            contender, row.others, row.threads = self._best_of(self._ways_of_steps(workload, peer, makers, chosen))
+            make = makers[contender.name.rsplit(", ", 1)[0]]
+            steps = Steps(peer.name, make, (), chosen, _threads_of(peer, row.threads))
+            theirs.append(steps)
+            entrants.append(_Entrant(row, steps.contender()))
 
-        def afterwards() -> Iterator[tuple[str, str]]:
-            for name, other in steps.items():
-                if name != who:
-                    yield name, different(ours.losses, other.losses, workload.tolerance, name)
+        def losses() -> None:
+            for row, steps in ours:
+                row.refused += [fault for other in theirs if (fault := different(steps, other, workload.tolerance))]
 
-        self._measure(entrants, slow=math.inf, inner=False, afterwards=afterwards)
+        self._measure(entrants, slow=math.inf, inner=False, afterwards=losses)
         return rows
 
     # ------------------------------------------------------------------ inside
@@ -167,30 +161,30 @@ class Session:
             ways[_threads(count)] = (contender, count)
         return ways
 
-    def _best_of(
-        self, ways: dict[str, tuple[Contender, int]], chosen_name: bool = False
-    ) -> tuple[Contender, dict[str, float], int]:
-        """The fastest of a peer's ways, what the others took, and its number of threads."""
+    def _ways_of_steps(
+        self, workload: Workload, peer: Peer, makers: Mapping[str, Callable[..., Any]], sizes: Mapping[str, int]
+    ) -> dict[str, tuple[Contender, int]]:
+        """The peer's step in each of its layouts, with each number of threads up to ours."""
+        counts = sorted({count for count in workload.peer_threads if count < self.settings.threads} | {self.settings.threads})
+        return {
+            f"{name}, {_threads(count)}": (Steps(name, make, (), sizes, _threads_of(peer, count)).contender(), count)
+            for name, make in makers.items()
+            for count in counts
+        }
+
+    def _best_of(self, ways: dict[str, tuple[Contender, int]]) -> tuple[Contender, dict[str, float], int]:
+        """The fastest of a peer's ways, what the others took in seconds, and its number of threads."""
         named = [Contender(name, each.prepare, each.check, each.around) for name, (each, _) in ways.items()]
         if len(named) == 1:
-            (name,) = ways
-            best, seconds = name, {name: math.nan}
-        else:
-            measured = interleave(named, self.clock, rounds=3, seconds=0.0, inner=True, progress=self.progress)
-            seconds = {name: each.figure for name, each in measured.samples.items()}
-            best = min(seconds, key=lambda name: seconds[name])
-        contender, count = ways[best]
-        others = {name: each for name, each in seconds.items() if name != best}
-        return (
-            Contender(best, contender.prepare, contender.check, contender.around) if chosen_name else contender,
-            others,
-            count,
-        )
+            return named[0], {}, next(iter(ways.values()))[1]
+        measured = interleave(named, self.clock, rounds=3, seconds=0.0, progress=self.progress)
+        seconds = {name: each.figure for name, each in measured.samples.items()}
+        best = min(named, key=lambda each: seconds[each.name])
+        return best, {name: each for name, each in seconds.items() if name != best.name}, ways[best.name][1]
 
     def _measure(
-        self, entrants: list[_Entrant], slow: float, inner: bool = True,
-        afterwards: Callable[[], Iterator[tuple[str, str]]] | None = None,
-    ) -> None:  # fmt: skip
+        self, entrants: Sequence[_Entrant], slow: float, inner: bool = True, afterwards: Callable[[], None] = lambda: None
+    ) -> None:
         """Time the entrants until they can be trusted, or have had their attempts, and fill in their rows."""
         if not entrants:
             return
@@ -206,14 +200,11 @@ class Session:
                 *trust.uneven(measured.canaries),
                 *trust.below_its_best(products),
             ]
-            wrong = any(each.wrong for each in measured.samples.values())
             for entrant in entrants:
                 self._judge(entrant, measured.samples[entrant.contender.name], common)
-            for name, fault in afterwards() if afterwards is not None else ():
-                if fault:
-                    entrants[0].row.refused.append(fault)
-                    wrong = wrong or bool(name)
-            if wrong or not any(entrant.row.refused for entrant in entrants):
+            afterwards()
+            faults = [fault for entrant in entrants for fault in entrant.row.refused]
+            if not faults or any(fault.startswith(trust.WRONG) for fault in faults):
                 break
         self._compare([entrant.row for entrant in entrants])
 
@@ -248,7 +239,7 @@ class Session:
         def empty() -> None:
             np.add(flush, 1.0, out=flush)
 
-        measured: Measured = interleave(
+        measured = interleave(
             [entrant.contender for entrant in entrants if entrant.row.median < SLOW], self.clock,
             rounds=COLD_ROUNDS, seconds=0.0, inner=False, before=empty, most=3, progress=self.progress,
         )  # fmt: skip
@@ -261,7 +252,10 @@ class Session:
 
 @dataclass
 class _Entrant:
-    """A contender, the row that it fills, and the share of the counted arithmetic that it really does."""
+    """A contender, the row that it fills, and the share of the counted arithmetic that it really does.
+
+    An implementation that saves arithmetic, as Winograd's convolution, says so: ``ARITHMETIC = 1 / 2.25`` in its module.
+    """
 
     row: Row
     contender: Contender
@@ -269,8 +263,6 @@ class _Entrant:
 
 
 def _comparable(row: Row, other: Row) -> float:
-    from minigrad.bench.clock import SHORT
-
     return row.least if min(row.median, other.median) < SHORT else row.median
 
 
@@ -291,7 +283,7 @@ def _makers(workload: Workload, peer: Peer) -> dict[str, Callable[..., Any]]:
 
 
 @contextmanager
-def _kernels(choice: dict[str, str]) -> Iterator[None]:
+def _kernels(choice: Mapping[str, str]) -> Iterator[None]:
     """The implementations chosen, and no checks beside them."""
     with ExitStack() as stack:
         stack.enter_context(use(**choice))

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from minigrad.bench.clock import Contender
+from minigrad.bench.trust import WRONG
 from minigrad.bench.workload import INPUT_SETS, Step, Workload
 from minigrad.kernels import available, families, use
 
@@ -55,27 +56,32 @@ class Steps:
         """A loss is a finite number, and not again and again the same: each step has other inputs and other weights."""
         last = returned[-1]
         if not isinstance(last, float) or not math.isfinite(last):
-            return f"wrong result: a step's loss is {last!r}"
+            return f"{WRONG}: a step's loss is {last!r}"
         latest = self.losses[-INPUT_SETS:]
         if len(latest) == INPUT_SETS and len(set(latest)) == 1:
-            return f"wrong result: the loss of {INPUT_SETS} steps on other inputs is always {last!r}"
+            return f"{WRONG}: the loss of {INPUT_SETS} steps on other inputs is always {last!r}"
         return ""
 
 
-def different(ours: Sequence[float], theirs: Sequence[float], tolerance: float, name: str) -> str:
-    """Where two trainings with the same weights and inputs have losses that are too far apart.
+def different(ours: Steps, theirs: Steps, tolerance: float) -> str:
+    """Where two trainings with the same weights and inputs have losses that are too far apart, or ``""``."""
+    return unlike(ours.losses, theirs.losses, LOOSER * tolerance, theirs.name)
+
+
+def unlike(ours: Sequence[float], theirs: Sequence[float], tolerance: float, name: str) -> str:
+    """Where two sequences of losses are too far apart, or ``""``.
 
     Example:
-        >>> different([2.0, 1.5], [2.0, 1.5], 1e-3, "torch")
+        >>> unlike([2.0, 1.5], [2.0, 1.5], 1e-3, "torch")
         ''
-        >>> different([2.0, 2.0], [2.0, 1.5], 1e-3, "torch")
+        >>> unlike([2.0, 2.0], [2.0, 1.5], 1e-3, "torch")
         'wrong result: the loss of step 2 is 2, and 1.5 with torch'
     """
     for number, (a, b) in enumerate(zip(ours, theirs, strict=False)):
         size = max(abs(a), abs(b))
-        allowed = LOOSER * tolerance * size if number < FIRST else max(LATER * abs(theirs[0]), LATER * size)
+        allowed = tolerance * size if number < FIRST else max(LATER * abs(theirs[0]), LATER * size)
         if not abs(a - b) <= allowed:
-            return f"wrong result: the loss of step {number + 1} is {a:.6g}, and {b:.6g} with {name}"
+            return f"{WRONG}: the loss of step {number + 1} is {a:.6g}, and {b:.6g} with {name}"
     return ""
 
 
@@ -100,10 +106,10 @@ def small_losses(
     with around():
         ours = losses(workload.make, minigrad)
     for name, make in makers:
-        fault = different(ours, losses(make), workload.tolerance / LOOSER, name)
+        fault = unlike(ours, losses(make), workload.tolerance, name)
         if fault:
             return f"{fault}, at the small size"
     if makers:
         return ""
     with use(**{family: "reference" for family in families() if "reference" in available(family, "cpu")}):
-        return different(ours, losses(workload.make, minigrad), workload.tolerance / LOOSER, "the reference kernels")
+        return unlike(ours, losses(workload.make, minigrad), workload.tolerance, "the reference kernels")

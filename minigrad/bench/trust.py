@@ -20,6 +20,7 @@ PRODUCT = 0.85  # share of the recorded matrix product that the machine must rea
 ABOVE = 1.10  # how far above the measured peak of arithmetic a figure may be: the peak is measured too
 ABOVE_MEMORY = 1.30  # the same for bytes: how fast memory is depends on how it is walked through
 FEWEST = 3  # rounds
+WRONG = "wrong result"  # how a fault begins that no other attempt mends
 
 
 @dataclass(frozen=True)

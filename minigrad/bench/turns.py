@@ -17,6 +17,7 @@ import numpy as np
 
 from minigrad.bench.clock import Contender
 from minigrad.bench.op import Call, Op, copied, freshen
+from minigrad.bench.trust import WRONG
 from minigrad.errors import KernelError
 from minigrad.kernels import checking, use
 from minigrad.kernels.comparison import difference, leaves, outcome, share_memory
@@ -89,7 +90,7 @@ class Turns:
             self._checks += 1
             self._checking += time.perf_counter() - start
         if not fault and any(not np.array_equal(was, _taken(each, at), equal_nan=True) for each, at, was in seen):
-            fault = "wrong result: its numbers changed after it was handed over"
+            fault = f"{WRONG}: its numbers changed after it was handed over"
         for one in returned:
             for each in self.arrays(one, self._calls[number]):
                 _poison(each)
@@ -109,12 +110,12 @@ class Turns:
             return ""
         mine = [each for _, each in leaves(results) if isinstance(each, np.ndarray)]
         if any(share_memory(each, given) for each in mine for given in self._calls[number].arrays()):
-            return "wrong result: it lies in the memory of an argument"
+            return f"{WRONG}: it lies in the memory of an argument"
         other = returned[number - 1] if len(returned) > 1 else None
         if other is not None:
             theirs = [each for _, each in leaves(self.arrays(other, self._calls[number]))]
             if any(share_memory(each, one) for each in mine for one in theirs):
-                return "wrong result: it lies in the memory of another result"
+                return f"{WRONG}: it lies in the memory of another result"
         return ""
 
     def _repeated(self, seen: list[tuple[Any, Any, Any]]) -> str:
@@ -126,7 +127,7 @@ class Turns:
                 same = last is not None and array.size > PROBES and values.any() and np.array_equal(last, values)
                 again = again or bool(same)
                 self._last[place] = values
-        return "wrong result: it is the result of earlier arguments" if again else ""
+        return f"{WRONG}: it is the result of earlier arguments" if again else ""
 
     def _due(self) -> bool:
         if self._checks < ALWAYS:
@@ -143,7 +144,7 @@ class Turns:
         if found is None:
             return ""
         place = f" {found.place}" if found.place else ""
-        return f"wrong result: {self.op.function}{place} of a piece: expected {found.expected}, got {found.got}"
+        return f"{WRONG}: {self.op.function}{place} of a piece: expected {found.expected}, got {found.got}"
 
 
 def reference_results(op: Op, contract: Any, call: Call) -> list[Any]:
@@ -156,8 +157,8 @@ def reference_results(op: Op, contract: Any, call: Call) -> list[Any]:
     return outcome(contract, op.function, returned, own)
 
 
-def of_implementation(op: Op, name: str, contract: Any, inputs: Inputs) -> tuple[Turns, Contender]:
-    """An implementation's turns, through the family's contract, as everyone calls it."""
+def of_implementation(op: Op, name: str, contract: Any, inputs: Inputs) -> Contender:
+    """An implementation as a contender, called through the family's contract, as everyone calls it."""
     function = getattr(contract, op.function)
 
     def ready(call: Call) -> Callable[[], Any]:
@@ -165,7 +166,7 @@ def of_implementation(op: Op, name: str, contract: Any, inputs: Inputs) -> tuple
         return lambda: function(*given.args, **given.kwargs)
 
     turns = Turns(op, contract, inputs, ready, lambda returned, call: outcome(contract, op.function, returned, call))
-    return turns, Contender(name, turns.prepare, turns.check, lambda: use(**{op.family: name}))
+    return Contender(name, turns.prepare, turns.check, lambda: use(**{op.family: name}))
 
 
 def first_calls(op: Op, name: str, contract: Any, dtype: np.dtype, rng: np.random.Generator) -> tuple[str, float]:
@@ -187,7 +188,7 @@ def first_calls(op: Op, name: str, contract: Any, dtype: np.dtype, rng: np.rando
                 given = call if op.before is None else op.before(contract, call)
                 getattr(contract, op.function)(*given.args, **given.kwargs)
         except KernelError as error:
-            return f"wrong result: {error}", math.nan
+            return f"{WRONG}: {error}", math.nan
         except Exception as error:  # a kernel of the user's own may do anything
             return f"it raised {type(error).__name__}: {error}", math.nan
         seconds.append(time.perf_counter() - start)
@@ -198,7 +199,7 @@ def _not_a_number(results: list[Any]) -> str:
     """Finite arguments give finite results; memory that was left as it was found holds NaN."""
     for _, each in leaves(results):
         if isinstance(each, np.ndarray) and each.dtype.kind == "f" and each.size and math.isnan(each.min()):
-            return "wrong result: there is NaN in it, and none in the arguments"
+            return f"{WRONG}: there is NaN in it, and none in the arguments"
     return ""
 
 
