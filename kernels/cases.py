@@ -10,6 +10,9 @@ reference. What to call it with is the family's own knowledge, and stands in ``k
     def identities(run, dtype) -> Iterator[Identity]:   # where the contract has any: adjoint maps, derivatives
         ...
 
+    def prepare(function, args, kwargs):                # where the contract packs arrays before it passes them on
+        return (hold(*args), kwargs)                    # ... in tuples of its own, say: the same call with the same arrays
+
 A :class:`Case` is one call of one function **as an implementation is given it**: behind the contract's checks, with every
 keyword that the contract passes. Give all functions of ``FUNCTIONS`` cases, few and small (the reference is slow: keep a
 family's cases under half a second by the reference): odd sizes and sizes 1, sizes that leave a rest in every tile and vector

@@ -190,7 +190,7 @@ class _Examination:
             self._fail("values", case, dtype, str(raised))
             return
         want, allowed = self._wanted(case, beside)
-        placed, got = Placed(call, PLAIN, self._writes(case)), None
+        placed, got = self._placed(case, call), None
         try:
             returned = self._run(case, placed.call)
             got = outcome(self.contract, case.function, returned, placed.call)
@@ -242,7 +242,7 @@ class _Examination:
         self._told("memory", case, dtype, found)
 
     def _poisoned(self, case: Case, call: Call, sizes: list[int], byte: int) -> list[Any]:
-        placed = Placed(call, PLAIN, self._writes(case))
+        placed = self._placed(case, call)
         with poisoned(byte):
             spread(sizes, byte)
             returned = self._run(case, placed.call)
@@ -255,7 +255,7 @@ class _Examination:
         found = None
         try:
             for _ in range(2):
-                again = Placed(call, PLAIN, self._writes(case))
+                again = self._placed(case, call)
                 second = self._run(case, again.call)
                 if any(share_memory(a, b) for _, a in leaves(returned) for _, b in leaves(second)):
                     shared = shared or "an earlier result"
@@ -272,7 +272,7 @@ class _Examination:
         for layout in LAYOUTS if any(is_array(each) for _, each in leaves(call)) else ():
             if layout == PLAIN:
                 continue
-            placed = Placed(call, layout, self._writes(case))
+            placed = self._placed(case, call, layout)
             try:
                 got = outcome(self.contract, case.function, self._run(case, placed.call), placed.call)
                 found = difference(self.contract, case.function, got, want, allowed)
@@ -284,7 +284,7 @@ class _Examination:
 
     def _ask_of_remembering(self, case: Case, dtype: np.dtype | None, call: Call) -> None:
         """Other numbers in the same arrays: new results come, and the old ones stay."""
-        placed = Placed(call, PLAIN, self._writes(case))
+        placed = self._placed(case, call)
         given = [*_own_floats(case.args, placed.call[0]), *_own_floats(dict(case.kwargs), placed.call[1])]
         if not given:
             return
@@ -324,7 +324,7 @@ class _Examination:
                     spoilt.flat[at] = bad
                 there = mapped(call, lambda each, array=array, spoilt=spoilt: spoilt if each is array else each)
                 beside = self._beside(case, there, SINGLE)
-                placed = Placed(there, PLAIN, self._writes(case))
+                placed = self._placed(case, there)
                 try:
                     got = outcome(self.contract, case.function, self._run(case, placed.call), placed.call)
                     found = difference(self.contract, case.function, got, *self._wanted(case, beside))
@@ -357,7 +357,7 @@ class _Examination:
         def work(mine: list[tuple[Case, Call, list[Any], Any]]) -> None:
             start.wait()
             for case, call, want, allowed in mine * ROUNDS:
-                placed = Placed(call, PLAIN, self._writes(case))
+                placed = self._placed(case, call)
                 try:
                     with quiet():
                         got = outcome(self.contract, case.function, self._run(case, placed.call), placed.call)
@@ -428,8 +428,12 @@ class _Examination:
     def _run(self, case: Case, call: Call) -> Any:
         return _guarded(getattr(self.own, case.function))(*call[0], **call[1])
 
-    def _writes(self, case: Case) -> tuple[int | str, ...]:
-        return tuple(getattr(self.contract, "WRITES", {}).get(case.function, ()))
+    def _placed(self, case: Case, call: Call, layout: str = PLAIN) -> Placed:
+        """The call's arrays in memory of a layout, packed as the contract packs them."""
+        placed = Placed(call, layout, tuple(getattr(self.contract, "WRITES", {}).get(case.function, ())))
+        if hasattr(self.module, "prepare"):
+            placed.call = self.module.prepare(case.function, *placed.call)
+        return placed
 
     # ------------------------------------------------------------------ notes
 

@@ -376,6 +376,20 @@ def default_of(family: str, device_type: str = "cpu") -> str:
     return _default(family, device_type)
 
 
+def selected(family: str, device_type: str = "cpu") -> str:
+    """The name of the implementation that runs a family on a device now, in this thread, chosen or default.
+
+    Raises:
+        KernelError: an unknown family, or none for that device.
+
+    Example:
+        >>> with use(random="reference"):
+        ...     selected("random")
+        'reference'
+    """
+    return _names().get(family) or default_of(family, device_type)
+
+
 def families() -> list[str]:
     """The names of all kernel families.
 

@@ -16,12 +16,13 @@ PLACES = (  # key, block: the counter's carries from word to word among them
     ((LARGEST, 1), LARGEST),
     ((3, 4), (1 << 128) - 1),
     ((5, 6), (1 << 256) - 1),
+    ((7, 8), 3),
 )
 
 
 def cases() -> Iterator[Case]:
     """Counts that end within a block and within a word, none at all, and counters that run over."""
-    for n, (key, block) in zip((9, 1, 33, 6, 5), PLACES, strict=True):
+    for n, (key, block) in zip((9, 9, 33, 6, 5, 1), PLACES, strict=True):
         about = f"{n} from block {block:#x} of key {key[0]:#x}, {key[1]:#x}"
         yield Case("words", about, (key, block, n, np))
         yield Case("uniform", about, (key, block, n, FLOAT, np))

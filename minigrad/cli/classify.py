@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from minigrad.cli import USER_ERROR
+from minigrad.cli.kernels import Kernels
 from minigrad.cli.output import complain, say, say_json
 from minigrad.cli.reading import reading
 from minigrad.cli.train import Json, Model, short_name
@@ -22,6 +23,7 @@ def classify(
         list[str], typer.Argument(metavar="IMAGE...", help="Image files, or folders of them.", show_default=False)
     ],
     json: Json = False,
+    kernels: Kernels = None,
 ) -> None:
     """Say what is on images: the five likeliest classes of each.
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import pkgutil
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from minigrad.cli.output import Line, say_json, write_lines
 from minigrad.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ def list_sets(json: Json = False) -> None:
 
     Example: minigrad data list
     """
-    from minigrad.cli.output import say_json
     from minigrad.cli.terminal import byte_size
     from minigrad.data.sources import overview
 
@@ -48,7 +48,7 @@ def list_sets(json: Json = False) -> None:
         if 0 < record.to_fetch < record.size:
             state += f", {byte_size(record.to_fetch)} of it"
         head = Line(f"{record.name}: {byte_size(record.size)}, {state}")
-        _write([head, Line(f"{record.about}.", 2, 0), Line(f"Licence: {record.licence}.", 2, 0)])
+        write_lines([head, Line(f"{record.about}.", 2, 0), Line(f"Licence: {record.licence}.", 2, 0)])
 
 
 @app.command()
@@ -62,7 +62,7 @@ def get(name: Annotated[str, typer.Argument(help="A name of minigrad data list."
 
     with reading("bytes") as progress:
         paths = sources.get(name, progress)
-    _write([Line(str(path)) for path in paths], whole=True)
+    write_lines([Line(str(path)) for path in paths], whole=True)
 
 
 _CHECK_HELP = """\
@@ -86,7 +86,6 @@ def check(
     json: Json = False,
 ) -> None:
     """The command of that name; ``_CHECK_HELP`` is what it says of itself."""
-    from minigrad.cli.output import say_json
     from minigrad.cli.reading import reading
     from minigrad.data.check import set_aside
 
@@ -103,33 +102,13 @@ def check(
         moved = {"folder": fixed.folder, "moved": fixed.moved} if fixed is not None and fixed.moved else None
         say_json({**report.as_json(), "fixed": moved})
     else:
-        _write([*_moves(fixed), *_head(report)])
+        write_lines([*_moves(fixed), *_head(report)])
         _table(report)
         for finding in report.findings:
             _finding(finding)
-        _write(_end(report, fix))
+        write_lines(_end(report, fix))
     if report.errors:
         raise typer.Exit(FINDINGS)
-
-
-class Line(NamedTuple):
-    """A line of text, the blanks before it, and how many more stand before what it is broken to."""
-
-    text: str = ""
-    indent: int = 0
-    hang: int = 2
-
-
-def _write(lines: Iterable[Line], *, whole: bool = False) -> None:
-    """Write lines, broken to the terminal's width; ``whole`` ones are left as long as they are."""
-    from minigrad.cli.terminal import clean, room, show, wrap
-    from minigrad.show.text import open_console
-
-    console = open_console()
-    width = None if whole else room(console)
-    for text, indent, hang in lines:
-        inner = None if width is None else max(10, width - indent)
-        show(" " * indent + wrap(clean(text, console), inner, hang).replace("\n", "\n" + " " * indent), console)
 
 
 def _moves(fixed: Aside | None) -> Iterator[Line]:
@@ -162,8 +141,10 @@ def _table(report: Report) -> None:
     rows = [(label, *(counts.get(label) for counts in report.counts.values())) for label in classes]
     show(table(["class", *report.counts], rows))
     if left_out:
-        _write([Line(f"The {FEW_SMALLEST} smallest and {FEW_LARGEST} largest classes; --json has the {left_out:,} between.")])
-    _write([Line()])
+        write_lines(
+            [Line(f"The {FEW_SMALLEST} smallest and {FEW_LARGEST} largest classes; --json has the {left_out:,} between.")]
+        )
+    write_lines([Line()])
 
 
 def _finding(finding: Finding) -> None:
@@ -173,7 +154,7 @@ def _finding(finding: Finding) -> None:
 
     show(message(finding.severity, finding.words, open_console()))
     items = [" = ".join(item.files) + (f": {item.detail}" if item.detail else "") for item in finding.items]
-    _write([*_first(items), Line(finding.mend, 2, 0), Line()])
+    write_lines([*_first(items), Line(finding.mend, 2, 0), Line()])
 
 
 def _end(report: Report, fix: bool) -> Iterator[Line]:

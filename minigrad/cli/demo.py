@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from minigrad.cli.kernels import Kernels
 from minigrad.cli.output import complain, say
 from minigrad.errors import ArgumentError, DataError
 
@@ -23,6 +24,7 @@ def demo(
     ] = None,
     only: Annotated[list[str] | None, typer.Option("--only", metavar="SECTION", help="Only this one; may be repeated.")] = None,
     seed: Annotated[int, typer.Option("--seed", metavar="NUMBER", min=0, help="Of all that is random.")] = 0,
+    kernels: Kernels = None,
 ) -> None:
     """Train each system small on real data, and show what came of it on one page.
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 
 def say(text: str) -> None:
@@ -13,6 +14,26 @@ def say(text: str) -> None:
 
     console = open_console()
     show("\n".join(wrap(clean(line, console), room(console), indent=2) for line in text.split("\n")), console)
+
+
+class Line(NamedTuple):
+    """A line of text, the blanks before it, and how many more stand before what it is broken to."""
+
+    text: str = ""
+    indent: int = 0
+    hang: int = 2
+
+
+def write_lines(lines: Iterable[Line], *, whole: bool = False) -> None:
+    """Write lines, broken to the terminal's width; ``whole`` ones are left as long as they are."""
+    from minigrad.cli.terminal import clean, room, show, wrap
+    from minigrad.show.text import open_console
+
+    console = open_console()
+    width = None if whole else room(console)
+    for text, indent, hang in lines:
+        inner = None if width is None else max(10, width - indent)
+        show(" " * indent + wrap(clean(text, console), inner, hang).replace("\n", "\n" + " " * indent), console)
 
 
 def say_command(command: str, *, stderr: bool = False) -> None:

@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperCommand
 
 from minigrad.cli import INTERRUPTED
+from minigrad.cli.kernels import Kernels
 from minigrad.cli.output import complain, say, say_command
 from minigrad.cli.reading import reading
 from minigrad.cli.tasks import TASKS, commands, entry, task_class
@@ -62,7 +63,7 @@ def _add(name: str) -> None:
     help = f"Train {task.makes}.\n\nData: {task.data}.\n\nExample: {task.example}"
 
     @app.command(name, cls=WithSettings, help=help)
-    def command(data: Data, out: Out = None, device: Device = None, set: Set = None) -> None:
+    def command(data: Data, out: Out = None, device: Device = None, set: Set = None, kernels: Kernels = None) -> None:
         train(name, data, out, device, set or [])
 
 
@@ -98,7 +99,9 @@ def _with_check(error: DataError, task: str, data: str) -> DataError:
 
 
 def resume(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The run folder.", show_default=False)], device: Device = None
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The run folder.", show_default=False)],
+    device: Device = None,
+    kernels: Kernels = None,
 ) -> None:
     """Go on with a run that was interrupted or killed, as if nothing had happened.
 
@@ -121,6 +124,7 @@ def evaluate(
         str | None, typer.Option("--data", metavar="NAME|PATH", help="Other data than those it was trained on.")
     ] = None,
     json: Json = False,
+    kernels: Kernels = None,
 ) -> None:
     """Measure a trained model: on the test part of its data, else on what was held out, or on other data.
 

@@ -1,0 +1,239 @@
+"""``minigrad kernels list``, ``show`` and ``check``, and the option of other commands that chooses kernels."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import re
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from minigrad.cli.output import Line, complain, say, say_json, write_lines
+from minigrad.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from minigrad.kernels.catalogue import Entry, Family
+    from minigrad.kernels.laboratory import Report
+
+app = typer.Typer(
+    help="See which kernels there are, and hold one against its contract.\n\nExample: minigrad kernels list",
+    no_args_is_help=True,
+)
+FAILED = 1  # the exit code of a check that found faults
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+
+
+def _choose(context: typer.Context, value: str | None) -> None:
+    """Choose kernels until the command ends."""
+    from minigrad.kernels import wished
+
+    if value:
+        context.with_resource(wished(value))
+
+
+Kernels = Annotated[
+    str | None,
+    typer.Option(
+        "--kernels", metavar="FILE.py|FAMILY=NAME,...", callback=_choose, show_default="MINIGRAD_KERNELS or the fastest",
+        help="Kernels to compute with: a file of your own, or names of minigrad kernels list.",
+    ),
+]  # fmt: skip
+
+
+@app.command("list")
+def list_kernels(json: Json = False, kernels: Kernels = None) -> None:
+    """Every family of kernels with its implementations: which runs where nothing is chosen, and which can run here.
+
+    Example: minigrad kernels list
+    """
+    from minigrad.cli.terminal import show, table
+    from minigrad.kernels import families
+    from minigrad.kernels.catalogue import family
+
+    found = [family(name) for name in families()]
+    if json:
+        say_json([_as_json(each) for each in found])
+        return
+    for each in found:
+        write_lines([Line(f"{each.name}: {_plain(each.summary)}")])
+        rows = [(f"  {entry.name}", entry.device, _state(entry), _plain(entry.summary)) for entry in each.entries]
+        show(table(["  name", "device", "here", "what it is"], rows))
+        write_lines(Line(f"{entry.name} does not run here: {entry.reason}.", 2) for entry in each.entries if entry.reason)
+        write_lines([Line()])
+    say("Choose with --kernels FAMILY=NAME or MINIGRAD_KERNELS=FAMILY=NAME; minigrad kernels show FAMILY tells more.")
+
+
+@app.command("show")
+def show_kernels(
+    name: Annotated[str, typer.Argument(metavar="FAMILY[/NAME]", help="A name of minigrad kernels list.", show_default=False)],
+    json: Json = False,
+    kernels: Kernels = None,
+) -> None:
+    """A family's contract and functions, and its ladder from the slow reference to the fastest: why each rung is faster.
+
+    Example: minigrad kernels show conv2d/im2col
+    """
+    from minigrad.kernels import implementations
+    from minigrad.kernels.catalogue import family
+
+    of_family, slash, rung = name.partition("/")
+    found = family(of_family)
+    if slash and rung not in implementations(of_family):
+        there = ", ".join(f"{of_family}/{entry.name}" for entry in found.entries)
+        raise ArgumentError("kernels show", "FAMILY/NAME", f"one of {there}", repr(name))
+    entries = [entry for entry in reversed(found.entries) if rung in ("", entry.name)]
+    if json:
+        say_json({**_as_json(found), "implementations": [dataclasses.asdict(entry) for entry in entries]})
+        return
+    if not rung:
+        write_lines([Line(f"{found.name}: the contract, {found.file}"), Line(), *_prose(found.text, 2), Line()])
+        for signature, summary in found.functions.items():
+            write_lines([Line(signature, 2, 4), Line(f"{_plain(summary)}.", 6, 0)])
+        write_lines([Line(), Line("The ladder, from the slowest rung up:")])
+    for entry in entries:
+        about = ", ".join(filter(None, (_state(entry), f"device {entry.device}", entry.file)))
+        write_lines([Line(), Line(f"{entry.name} of {entry.family}: {about}")])
+        write_lines([Line(f"It does not run here: {entry.reason}.", 2)] if entry.reason else [])
+        write_lines([*_prose(entry.text, 2), Line(), *[Line(each, 4, 4) for each in entry.functions]])
+
+
+_CHECK_HELP = """\
+Hold kernels against their contract and the slow reference.
+
+Forward and all gradients in float32 and float64, odd sizes and none, any strides, memory that held NaN before, arguments that \
+must stay as they are, NaN and infinity, the same bits each time, two threads at once, and the identities of the formulas.
+
+FILE.py registers kernels of your own by minigrad.kernels.register at its top level. Without names all that it registers is \
+checked, without a file all that is there.
+
+Exit code: 0 where nothing failed, 1 where something did, 2 where it could not be checked.
+
+Example: minigrad kernels check mine.py
+"""
+
+
+@app.command(help=_CHECK_HELP)
+def check(
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[FILE.py] [FAMILY[=NAME]]...", help="A file of your own, and names.", show_default=False),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """The command of that name; ``_CHECK_HELP`` is what it says of itself."""
+    from minigrad.cli.reading import reading
+    from minigrad.kernels import laboratory
+
+    reports: list[Report] = []
+    with contextlib.ExitStack() as stack:
+        if json:  # what the file prints is no JSON
+            stack.enter_context(contextlib.redirect_stdout(sys.stderr))
+        chosen = stack.enter_context(_chosen(what or []))
+        for family, name in chosen:
+            with reading("cases") as progress:
+                doing = f"{name} of {family}"
+                report = laboratory.check(family, name, lambda done, total, doing=doing: progress(doing, done, total))
+            reports.append(report)
+            if not json:
+                _show_report(report)
+    if json:
+        say_json([{**dataclasses.asdict(report), "ok": report.ok, "checks": laboratory.CHECKS} for report in reports])
+    failed = [report for report in reports if report.failures]
+    if not json and len(reports) > 1:
+        names = ", ".join(f"{report.name} of {report.family}" for report in failed)
+        say(f"{len(reports)} implementations, " + (f"{len(failed)} with faults: {names}." if failed else "none with a fault."))
+    if failed:
+        raise typer.Exit(FAILED)
+
+
+@contextlib.contextmanager
+def _chosen(words: list[str]) -> Iterator[list[tuple[str, str]]]:
+    """Family and name of all that words of the command line ask for; files of one's own are forgotten afterwards."""
+    from minigrad.kernels import families, implementations, load_file, reason_not_available, unload_file
+
+    files = [word for word in words if word.endswith(".py")]
+    names = [word for word in words if not word.endswith(".py")]
+    registered: list[tuple[str, str]] = []
+    try:
+        for file in files:
+            registered += load_file(file)
+        chosen = [] if names else registered or [(family, name) for family in families() for name in implementations(family)]
+        for word in names:
+            family, equals, name = word.partition("=")
+            if family not in families() or (equals and name not in implementations(family)):
+                there = ", ".join(f"{family}={each}" for each in implementations(family)) if family in families() else ""
+                expected = f"one of {there or ', '.join(families())}"
+                raise ArgumentError("kernels check", "FAMILY=NAME" if there else "FAMILY", expected, repr(word))
+            if equals and reason_not_available(family, name):
+                raise ArgumentError("kernels check", word, "one that runs here", reason_not_available(family, name))
+            chosen += [(family, name)] if equals else [(family, each) for each in implementations(family)]
+        yield list(dict.fromkeys(chosen))
+    finally:
+        for file in files if registered else ():
+            with contextlib.suppress(Exception):
+                unload_file(file)
+
+
+def _show_report(report: Report) -> None:
+    """The checks of one implementation, and the first case that fails of each."""
+    from minigrad.cli.terminal import show, table
+    from minigrad.data.words import counted
+    from minigrad.kernels.laboratory import CHECKS
+
+    if report.reason:
+        say(f"{report.name} of {report.family}: not checked, since {report.reason}.\n")
+        return
+    say(f"{report.name} of {report.family}: {counted(report.cases, 'case')}")
+    rows = []
+    for name, about in CHECKS.items():
+        functions = [failure.function for failure in report.failures if failure.check == name]
+        calls = report.runs.get(name, 0)
+        state = f"FAILED: {', '.join(functions)}" if functions else "ok" if calls else "nothing to ask"
+        rows.append((f"  {name}", calls, state, about))
+    show(table(["  check", "calls", "result", "what is asked"], rows))
+    for failure in report.failures:
+        complain(f"{failure.check}: {failure.function} of {report.name}: {failure.case}\n{failure.words}.")
+    say("")
+
+
+def _as_json(found: Family) -> dict[str, Any]:
+    return {
+        "family": found.name,
+        "summary": found.summary,
+        "contract": found.text,
+        "file": found.file,
+        "functions": found.functions,
+        "implementations": [dataclasses.asdict(entry) for entry in found.entries],
+    }
+
+
+def _state(entry: Entry) -> str:
+    """Whether an implementation runs here, and whether it is the one that does."""
+    if entry.reason:
+        return "no"
+    if entry.chosen:
+        return "chosen, the default" if entry.default else "chosen"
+    return "the default" if entry.default else "yes"
+
+
+def _plain(text: str) -> str:
+    """A docstring's text without its markup."""
+    text = re.sub(r":\w+:`~?([^`]+)`", r"\1", text)
+    return re.sub(r"``([^`]*)``", r"\1", text)
+
+
+def _prose(text: str, indent: int) -> Iterator[Line]:
+    """A docstring as lines: what is indented stays as it is, other paragraphs are set anew."""
+    for number, paragraph in enumerate(_plain(text).split("\n\n")):
+        if number:
+            yield Line()
+        lines = paragraph.split("\n")
+        if any(line.startswith((" ", "- ", "|")) for line in lines):
+            for line in lines:
+                yield Line(line.strip(), indent + len(line) - len(line.lstrip()), 4)
+        else:
+            yield Line(re.sub(r"::$", ":", " ".join(lines)), indent, 0)
