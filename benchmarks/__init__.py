@@ -50,7 +50,7 @@ def load(name: str) -> Workload:
         128
     """
     if name not in WORKLOADS:
-        raise ArgumentError("benchmarks", "workload", f"one of {', '.join(WORKLOADS)}", name)
+        raise ArgumentError("benchmarks", "workload", f"one of {', '.join(WORKLOADS)}", repr(name))
     module, attribute = WORKLOADS[name].split(":")
     return getattr(importlib.import_module(module), attribute)
 

@@ -16,12 +16,15 @@ def fill(m: Any, seed: int, *modules: Any) -> None:
     """Give each weight numbers from a normal distribution of variance 1 / fan-in; scales of norms stay 1.
 
     Args:
-        m: ``minigrad``, ``torch``, or what has their names.
+        m: ``minigrad``, ``torch``, or what has their names; with ``lay_out``, modules are given to it first.
         modules: whose parameters are filled, in their order.
     """
     rng = np.random.default_rng(seed)
+    lay_out = getattr(m, "lay_out", None)
     with m.no_grad():
         for module in modules:
+            if lay_out is not None:
+                lay_out(module)
             for name, parameter in module.named_parameters():
                 shape = tuple(parameter.shape)
                 if len(shape) == 1 and name.endswith("weight"):

@@ -94,7 +94,7 @@ def handwriting(
         outer = m.cat((strokes[:-1], seen_all), dim=2)
         two, _ = second(m.cat((outer, first), dim=2))
         three, _ = third(m.cat((outer, two), dim=2))
-        loss = mixture_loss(m, head(m.cat((first, two, three), dim=2)), strokes[1:], mixtures)
+        loss = -log_density(m, head(m.cat((first, two, three), dim=2)), strokes[1:], mixtures).mean()
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(parameters, 10.0)
@@ -104,8 +104,13 @@ def handwriting(
     return step
 
 
-def mixture_loss(m: Any, given: Any, strokes: Any, mixtures: int) -> Any:
-    """-log of the density of the strokes (T, B, 3), a mean over all: equations 18 to 26 of Graves 2013."""
+def log_density(m: Any, given: Any, strokes: Any, mixtures: int) -> Any:
+    """Logarithm of the density of each stroke (T, B, 3): equations 18 to 25 of Graves 2013.
+
+    Args:
+        given: (T, B, 1 + 6 ``mixtures``): the pen's chance as a logit; of each normal distribution its weight as a logit, two
+            means, the logarithms of two deviations, the correlation before its tanh.
+    """
     F = m.nn.functional
     pen, weights, mu1, mu2, log1, log2, rho = given.split([1] + [mixtures] * 6, dim=2)
     rho = m.tanh(rho)
@@ -114,8 +119,8 @@ def mixture_loss(m: Any, given: Any, strokes: Any, mixtures: int) -> Any:
     rest = 1 - rho * rho
     z = (z1 * z1 + z2 * z2 - 2 * rho * z1 * z2) / rest
     log_normal = -0.5 * z - math.log(2 * math.pi) - log1 - log2 - 0.5 * m.log(rest)
-    density = m.logsumexp(F.log_softmax(weights, dim=2) + log_normal, dim=2)
-    return F.binary_cross_entropy_with_logits(pen.squeeze(2), strokes[:, :, 2]) - density.mean()
+    place = m.logsumexp(F.log_softmax(weights, dim=2) + log_normal, dim=2)
+    return place - F.binary_cross_entropy_with_logits(pen.squeeze(2), strokes[:, :, 2], reduction="none")
 
 
 def _input_feeding_flops(batch: int, tokens: int, words: int, hidden: int, vocabulary: int) -> float:

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from minigrad.benchmarks.source import run_source
 from minigrad.models.classify import Classify, ClassifySettings
 from tests.harness import difference
 from tests.shape_images import shapes
-from tests.test_networks import CNN, run_source
+from tests.test_networks import CNN
 
 CASES: dict[str, dict[str, Any]] = {
     "as it is": {},

@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 
 import minigrad
 from minigrad import nn
+from minigrad.benchmarks.source import run_source
 from minigrad.core.machine import Memory
 from minigrad.errors import ArgumentError, DTypeError, MinigradError, OutOfMemoryError, ShapeError
 from minigrad.models import cost
 from minigrad.models.cnn import NETWORKS, PlainCNN, ResNet, ResNet18, build, stages_for
 from minigrad.study import describe
-from tests.test_networks import CNN, run_source
+from tests.test_networks import CNN
 
 
 def count(net: nn.Module) -> int:

@@ -6,10 +6,7 @@ They import ``minigrad``, ``minigrad.nn`` and what is below it, and run with PyT
 
 from __future__ import annotations
 
-import builtins
-import types
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,10 +14,10 @@ import pytest
 
 import minigrad
 import minigrad.optim
+from minigrad.benchmarks.source import model_source, run_source
 from tests.harness import difference
 
-MODELS = Path(__file__).parent.parent / "models"
-CNN = (MODELS / "cnn.py").read_text(encoding="utf-8")
+CNN = model_source("cnn")
 CLASSIFIER = '''
 import minigrad
 import minigrad.nn.functional as F
@@ -46,27 +43,6 @@ class Classifier(nn.Module):
         return self.head(self.norm(minigrad.cat([hidden[-2], hidden[-1], mean], dim=1)))
 '''
 STEPS, RATE = 30, 0.01
-
-
-def run_source(text: str, package: str) -> dict[str, Any]:
-    """The names that a model file defines, where its imports of minigrad give what another package has under these names.
-
-    Errors and checks stay minigrad's, and the other model files that it imports are run in the same way.
-    """
-
-    def imported(name: str, globals: Any = None, locals: Any = None, wanted: Any = (), level: int = 0) -> Any:
-        first, _, rest = name.partition(".")
-        if first != "minigrad" or name in ("minigrad.errors", "minigrad.nn.checks"):
-            return __import__(name, globals, locals, wanted, level)
-        if rest.startswith("models."):
-            path = MODELS / f"{rest.removeprefix('models.')}.py"
-            return types.SimpleNamespace(**run_source(path.read_text(encoding="utf-8"), package))
-        return __import__(f"{package}.{rest}" if rest else package, globals, locals, wanted, level)
-
-    # A registered name: NamedTuple and others look their class's module up.
-    names: dict[str, Any] = {"__name__": "minigrad.models", "__builtins__": {**vars(builtins), "__import__": imported}}
-    exec(compile(text, f"<model with {package}>", "exec"), names)
-    return names
 
 
 def images(batch: int, side: int = 16) -> tuple[np.ndarray, ...]:
