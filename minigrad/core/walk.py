@@ -33,6 +33,7 @@ class _Walk:
         self.heap: list[tuple[int, Function]] = []  # the youngest node first
         self.sums: set[int] = set()  # ids of Tensors under way that were summed here, so that they may be added to in place
         self.hooked: dict[int, tuple[Any, Any]] = {}  # leaves with hooks: they see their whole gradient, once, at the end
+        self.left_behind: dict[Function, list] = {}  # node -> what younger ones left for it, see ops/step_weights.py
         self.captured = captured  # (id of a leaf or node, output) -> what autograd.grad was asked for
 
     def deliver(self, target: Any, nr: int, grad: Tensor) -> None:
@@ -169,8 +170,8 @@ def run_backward(
         captured = {(id(tensor._node or tensor), tensor.output_nr): None for tensor in inputs}
         wanted = _leading_to({key[0] for key in captured}, [tensor._node for tensor, _ in roots])
     walk = _Walk(captured)
-    before = mode.grad, mode.wanted
-    mode.grad = create_graph
+    before = mode.grad, mode.wanted, mode.walk
+    mode.grad, mode.walk = create_graph, walk
     errors = ERRORS.set(IGNORED)  # once for all ops of the walk
     try:
         for tensor, start in roots:
@@ -179,7 +180,7 @@ def run_backward(
         _visit(walk, wanted, retain_graph)
         walk.finish()
     finally:
-        mode.grad, mode.wanted = before
+        mode.grad, mode.wanted, mode.walk = before
         ERRORS.reset(errors)
     return [] if inputs is None else [captured[id(t._node or t), t.output_nr] for t in inputs]
 

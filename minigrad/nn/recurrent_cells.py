@@ -9,7 +9,6 @@ from minigrad.core.device import device_of
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import DTypeError, ShapeError
 from minigrad.nn import cells, init
-from minigrad.nn import functional as F
 from minigrad.nn.cells import State, Weights
 from minigrad.nn.checks import check_choice, check_counts
 from minigrad.nn.module import Module
@@ -44,7 +43,7 @@ class RNNCellBase(Module):
         for parameter in self.parameters():
             init.uniform_(parameter, -bound, bound)
 
-    def _step(self, step: Any, input: Tensor, hx: State | None, count: int = 1) -> State:
+    def _step(self, kind: str, input: Tensor, hx: State | None, count: int = 1) -> State:
         where = self._get_name()
         check_tensor(where, "input", input)
         shape = tuple(input.array.shape)
@@ -63,11 +62,10 @@ class RNNCellBase(Module):
                     wanted = f"shape {(*lead, self.hidden_size)}"
                     raise ShapeError(where, f"hx, {name}", wanted, f"shape {tuple(part.array.shape)}")
         weights = Weights(self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
-        if lead:
-            return step(F.linear(input, weights.weight_ih, weights.bias_ih), state, weights)
-        projected = F.linear(input.unsqueeze(0), weights.weight_ih, weights.bias_ih)
-        result = step(projected, tuple([part.unsqueeze(0) for part in state]), weights)
-        return tuple([part.squeeze(0) for part in result])
+        if not lead:
+            input, state = input.unsqueeze(0), tuple([part.unsqueeze(0) for part in state])
+        result = cells.SEQUENCES[kind](input, [input.array.shape[0]], state, weights, False)[1]
+        return result if lead else tuple([part.squeeze(0) for part in result])
 
     def extra_repr(self) -> str:
         return f"{self.input_size}, {self.hidden_size}" + ("" if self.bias else ", bias=False")
@@ -101,8 +99,7 @@ class RNNCell(RNNCellBase):
         self.nonlinearity = nonlinearity
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
-        step = cells.tanh_step if self.nonlinearity == "tanh" else cells.relu_step
-        return self._step(step, input, None if hx is None else (hx,))[0]
+        return self._step(f"RNN_{self.nonlinearity.upper()}", input, None if hx is None else (hx,))[0]
 
     def extra_repr(self) -> str:
         return super().extra_repr() + ("" if self.nonlinearity == "tanh" else f", nonlinearity={self.nonlinearity}")
@@ -127,7 +124,7 @@ class LSTMCell(RNNCellBase):
         super().__init__(input_size, hidden_size, bias, 4, device, dtype)
 
     def forward(self, input: Tensor, hx: State | None = None) -> State:
-        return self._step(cells.lstm_step, input, hx, 2)
+        return self._step("LSTM", input, hx, 2)
 
 
 class GRUCell(RNNCellBase):
@@ -148,7 +145,7 @@ class GRUCell(RNNCellBase):
         super().__init__(input_size, hidden_size, bias, 3, device, dtype)
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
-        return self._step(cells.gru_step, input, None if hx is None else (hx,))[0]
+        return self._step("GRU", input, None if hx is None else (hx,))[0]
 
 
 __all__ = ["GRUCell", "LSTMCell", "RNNCell", "RNNCellBase"]

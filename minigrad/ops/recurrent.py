@@ -1,0 +1,277 @@
+"""Recurrent networks over a whole packed batch, one layer and one direction at once: LSTM, GRU and the plain network.
+
+The first derivative is the kernels' own. While a backward pass is recorded, the definitions of ``cells.py`` run on Tensors in
+their place, for derivatives of any order. A batch of one step shares its weights with the graph's other steps: see
+``step_weights.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from minigrad.core import tape
+from minigrad.core.device import Array, array_module
+from minigrad.core.tape import Function, mode
+from minigrad.core.tensor import Tensor
+from minigrad.kernels import gru as gru_kernel
+from minigrad.kernels import lstm as lstm_kernel
+from minigrad.kernels import rnn as rnn_kernel
+from minigrad.kernels.recurrence import hidden_gradient, last
+from minigrad.ops.cells import State, Step, Weights, composed, gru_step, lstm_step, relu_step, tanh_step
+from minigrad.ops.step_weights import Four, StepWeights, rows_sum, step_weights
+
+
+class Plan:
+    """What a call of a recurrent op is given besides Tensors."""
+
+    __slots__ = ("batch_sizes", "nonlinearity", "reverse", "shared", "single")
+
+    def __init__(self, batch_sizes: Sequence[int], reverse: bool, nonlinearity: str = "tanh") -> None:
+        self.batch_sizes, self.reverse, self.nonlinearity = batch_sizes, reverse, nonlinearity
+        self.single = len(batch_sizes) == 1
+        self.shared: StepWeights | None = None
+
+    @property
+    def memo(self) -> Any:
+        return None if self.shared is None else self.shared.memo
+
+    def last(self, values: Array, first: Array) -> Array:
+        return last(values, first, self.batch_sizes, self.reverse)
+
+
+class LSTM(Function):
+    """i f o = σ(a), g = tanh(a) of a = W_ih x + b_ih + W_hh h + b_hh, c' = f c + i g, h' = o tanh c', over all steps.
+
+    Back through them: dc += dh o (1 - tanh² c'), da = (dc g i (1 - i), dc c f (1 - f), dc i (1 - g²), dh tanh c' o (1 - o)),
+    then dh = W_hhᵀ da, dc = dc f;  dx = W_ihᵀ da, dW_ih = Σ da xᵀ, dW_hh = Σ da hᵀ, db = Σ da.
+    """
+
+    def forward(
+        ctx, x: Array, h0: Array, c0: Array, w_ih: Array, w_hh: Array, b_ih: Any, b_hh: Any, ticket: Any, plan: Plan
+    ) -> tuple:
+        sizes, recorded = plan.batch_sizes, any(ctx.edges)
+        y, cells, gates = lstm_kernel.forward(
+            x, sizes, h0, c0, w_ih, w_hh, b_ih, b_hh, reverse=plan.reverse, save=recorded, memo=plan.memo
+        )
+        if recorded:
+            ctx.plan, ctx._materialize = plan, False
+            ctx.save_for_backward(x, h0, c0, w_ih, w_hh, b_ih, b_hh, y, cells, gates)
+        return (y, cells) if plan.single else (y, plan.last(y, h0), plan.last(cells, c0))
+
+    def backward(ctx, *grads: Any) -> Any:
+        x, h0, c0, w_ih, w_hh, b_ih, b_hh, y, cells, gates = ctx.saved_tensors
+        plan, need = ctx.plan, ctx.needs_input_grad
+        if mode.grad:
+            return _by_definition(lstm_step, plan, need, (x, h0, c0, w_ih, w_hh, b_ih, b_hh), grads)
+        dy, dh, dc = (grads[0], None, grads[1]) if plan.single else grads
+        da, dh0, dc0, dx = lstm_kernel.backward(
+            _array(dy), _array(dh), _array(dc), plan.batch_sizes, c0.array, w_ih.array, w_hh.array, cells.array, gates.array,
+            reverse=plan.reverse, input_wanted=need[0], memo=plan.memo,
+        )  # fmt: skip
+        states = _tensor(dh0, need[1]), _tensor(dc0, need[2])
+        return _tensor(dx, need[0]), *states, *_weight_gradients(_plain_products, plan, need[3:8], da, x, h0, y), None
+
+
+class GRU(Function):
+    """r z = σ(W_i x + b_i + W_h h + b_h), m = W_hn h + b_hn, n = tanh(W_in x + b_in + r m), h' = n + z (h - n), over all steps.
+
+    Back through them: da_n = dh (1 - z) (1 - n²), da_r = da_n m r (1 - r), da_z = dh (h - n) z (1 - z), dm = da_n r, then
+    dh = dh z + W_hhᵀ (da_r, da_z, dm);  dx = W_ihᵀ da, dW_ih = Σ da xᵀ, dW_hh = Σ (da_r, da_z, dm) hᵀ, and so the biases.
+    """
+
+    def forward(ctx, x: Array, h0: Array, w_ih: Array, w_hh: Array, b_ih: Any, b_hh: Any, ticket: Any, plan: Plan) -> Any:
+        sizes, recorded = plan.batch_sizes, any(ctx.edges)
+        y, gates = gru_kernel.forward(x, sizes, h0, w_ih, w_hh, b_ih, b_hh, reverse=plan.reverse, save=recorded, memo=plan.memo)
+        if recorded:
+            ctx.plan, ctx._materialize = plan, False
+            ctx.save_for_backward(x, h0, w_ih, w_hh, b_ih, b_hh, y, gates)
+        return y if plan.single else (y, plan.last(y, h0))
+
+    def backward(ctx, *grads: Any) -> Any:
+        x, h0, w_ih, w_hh, b_ih, b_hh, y, gates = ctx.saved_tensors
+        plan, need = ctx.plan, ctx.needs_input_grad
+        if mode.grad:
+            return _by_definition(gru_step, plan, need, (x, h0, w_ih, w_hh, b_ih, b_hh), grads)
+        dy, dh = (*grads, None)[:2]
+        da, dh0, dx = gru_kernel.backward(
+            _array(dy), _array(dh), plan.batch_sizes, h0.array, w_ih.array, w_hh.array, y.array, gates.array,
+            reverse=plan.reverse, input_wanted=need[0], memo=plan.memo,
+        )  # fmt: skip
+        weights = _weight_gradients(_gru_products, plan, need[2:7], da, x, h0, y)
+        return _tensor(dx, need[0]), _tensor(dh0, need[1]), *weights, None
+
+
+class RNN(Function):
+    """h' = f(W_ih x + b_ih + W_hh h + b_hh), f = tanh or relu, over all steps.
+
+    Back through them: da = dh f'(h'), dh = W_hhᵀ da;  dx = W_ihᵀ da, dW_ih = Σ da xᵀ, dW_hh = Σ da hᵀ, db = Σ da.
+    """
+
+    def forward(ctx, x: Array, h0: Array, w_ih: Array, w_hh: Array, b_ih: Any, b_hh: Any, ticket: Any, plan: Plan) -> Any:
+        y = rnn_kernel.forward(
+            x, plan.batch_sizes, h0, w_ih, w_hh, b_ih, b_hh,
+            nonlinearity=plan.nonlinearity, reverse=plan.reverse, memo=plan.memo,
+        )  # fmt: skip
+        if any(ctx.edges):
+            ctx.plan, ctx._materialize = plan, False
+            ctx.save_for_backward(x, h0, w_ih, w_hh, b_ih, b_hh, y)
+        return y if plan.single else (y, plan.last(y, h0))
+
+    def backward(ctx, *grads: Any) -> Any:
+        x, h0, w_ih, w_hh, b_ih, b_hh, y = ctx.saved_tensors
+        plan, need = ctx.plan, ctx.needs_input_grad
+        if mode.grad:
+            step = tanh_step if plan.nonlinearity == "tanh" else relu_step
+            return _by_definition(step, plan, need, (x, h0, w_ih, w_hh, b_ih, b_hh), grads)
+        dy, dh = (*grads, None)[:2]
+        da, dh0, dx = rnn_kernel.backward(
+            _array(dy), _array(dh), plan.batch_sizes, h0.array, w_ih.array, w_hh.array, y.array,
+            nonlinearity=plan.nonlinearity, reverse=plan.reverse, input_wanted=need[0], memo=plan.memo,
+        )  # fmt: skip
+        weights = _weight_gradients(_plain_products, plan, need[2:7], da, x, h0, y)
+        return _tensor(dx, need[0]), _tensor(dh0, need[1]), *weights, None
+
+
+def _array(grad: Tensor | None) -> Array | None:
+    return None if grad is None else grad.array
+
+
+def _tensor(array: Array | None, wanted: bool) -> Tensor | None:
+    return Tensor._wrap(array) if wanted and array is not None else None
+
+
+def _weight_gradients(
+    products: Callable[..., Four], plan: Plan, need: Sequence[bool], da: Array, x: Tensor, h0: Tensor, y: Tensor
+) -> tuple[Any, ...]:
+    """Those of W_ih, W_hh, b_ih, b_hh and the ticket; or that of the ticket alone, which stands for the others."""
+    if need[4] and plan.shared is not None and plan.shared.gathers:
+        return None, None, None, None, plan.shared.leave(da, x.array, h0.array)
+
+    def of_hidden(columns: Array) -> Array:
+        return hidden_gradient(columns, y.array, h0.array, plan.batch_sizes, plan.reverse)
+
+    return *[_tensor(grad, True) for grad in products(need, da, x.array, of_hidden)], None
+
+
+def _plain_products(need: Sequence[bool], da: Array, x: Array, h: Any) -> Four:
+    """The gradients of the weights where all gates see the same sum of input and state.
+
+    ``h`` is the state that each row begins with, or a function from columns of da to their product with it.
+    """
+    db: Any = rows_sum(da) if need[2] or need[3] else None
+    return (
+        da.T @ x if need[0] else None,
+        (h(da) if callable(h) else da.T @ h) if need[1] else None,
+        db if need[2] else None,
+        (db.copy() if need[2] else db) if need[3] else None,
+    )
+
+
+def _gru_products(need: Sequence[bool], da: Array, x: Array, h: Any) -> Four:
+    """The same where the columns of da are da_r, da_z, da_n for the input's side, and da_r, da_z, dm for the state's."""
+    size = da.shape[1] // 4
+    of_input, both, of_state = da[:, : 3 * size], da[:, : 2 * size], da[:, 3 * size :]
+    dw_hh = None
+    if need[1]:
+        parts = [h(part) if callable(h) else part.T @ h for part in (both, of_state)]
+        dw_hh = array_module(da).concatenate(parts)
+    db: Any = rows_sum(da) if need[2] or need[3] else None
+    return (
+        of_input.T @ x if need[0] else None,
+        dw_hh,
+        db[: 3 * size].copy() if need[2] else None,
+        array_module(da).concatenate((db[: 2 * size], db[3 * size :])) if need[3] else None,
+    )
+
+
+def _by_definition(
+    step: Step, plan: Plan, need: Sequence[bool], given: tuple[Tensor | None, ...], grads: tuple[Tensor | None, ...]
+) -> tuple[Any, ...]:
+    """The gradients of all that was given, through the composed definition, recorded for derivatives of higher order.
+
+    Each input is seen through an alias, as one of them may have been made from another: what leads from one to the other is
+    not this op's to follow.
+    """
+    inputs = [one.view_as(one) if one is not None and need[place] else one for place, one in enumerate(given)]
+    x, *rest = inputs
+    state, weights = tuple(rest[:-4]), Weights(*rest[-4:])  # type: ignore[arg-type]
+    y, last_state = composed(step, x, plan.batch_sizes, state, weights, plan.reverse)  # type: ignore[arg-type]
+    outputs = last_state if plan.single else (y, *last_state)
+    roots = [(output, grad) for output, grad in zip(outputs, grads, strict=True) if grad is not None and output.requires_grad]
+    goals = [one for place, one in enumerate(inputs) if one is not None and need[place]]
+    tape.backward(*(list(each) for each in zip(*roots)), retain_graph=True, create_graph=True, inputs=goals)
+    results = [one._grad if one is not None and need[place] else None for place, one in enumerate(inputs)]
+    return *results, None, None
+
+
+# ---------------------------------------------------------------------- what the layers call
+
+
+def _run(
+    kind: type[Function],
+    step: Step,
+    input: Tensor,
+    batch_sizes: Sequence[int],
+    state: State,
+    weights: Weights,
+    reverse: bool,
+    nonlinearity: str = "tanh",
+) -> tuple[Tensor, State]:
+    if weights.weight_hr is not None or input.array.dtype.itemsize < 4:  # what the kernels do not take
+        return composed(step, input, batch_sizes, state, weights, reverse)
+    plan = Plan(batch_sizes, reverse, nonlinearity)
+    four: Four = weights[:4]
+    ticket = None
+    if plan.single:
+        plan.shared = shared = step_weights(four, _gru_products if kind is GRU else _plain_products)
+        if shared is not None:
+            four, ticket = shared.weights, shared.ticket
+    results = kind.apply(input, *state, *four, ticket, plan)
+    if not plan.single:
+        return results[0], results[1:]
+    return (results[0], results) if type(results) is tuple else (results, (results,))
+
+
+def lstm(
+    input: Tensor, batch_sizes: Sequence[int], state: State, weights: Weights, reverse: bool = False
+) -> tuple[Tensor, State]:
+    """An LSTM over a packed batch.
+
+    A projection of its output (``weights.weight_hr``) is composed of other ops, and so is float16.
+
+    Args:
+        input: (rows, input size).
+        batch_sizes: how many rows each step has; never more than the step before.
+        state: h (B, H) and c (B, cell's size) to begin with.
+        weights: of this layer and direction.
+        reverse: go from each sequence's end to its beginning.
+
+    Returns:
+        The outputs (rows, H), in the order of the input's rows, and the last (h, c). After one step h is the outputs' Tensor.
+    """
+    return _run(LSTM, lstm_step, input, batch_sizes, state, weights, reverse)
+
+
+def gru(
+    input: Tensor, batch_sizes: Sequence[int], state: State, weights: Weights, reverse: bool = False
+) -> tuple[Tensor, State]:
+    """A GRU over a packed batch. See ``lstm``; the state is (h,)."""
+    return _run(GRU, gru_step, input, batch_sizes, state, weights, reverse)
+
+
+def rnn_tanh(
+    input: Tensor, batch_sizes: Sequence[int], state: State, weights: Weights, reverse: bool = False
+) -> tuple[Tensor, State]:
+    """A plain recurrent network with tanh over a packed batch. See ``lstm``; the state is (h,)."""
+    return _run(RNN, tanh_step, input, batch_sizes, state, weights, reverse)
+
+
+def rnn_relu(
+    input: Tensor, batch_sizes: Sequence[int], state: State, weights: Weights, reverse: bool = False
+) -> tuple[Tensor, State]:
+    """A plain recurrent network with relu over a packed batch. See ``lstm``; the state is (h,)."""
+    return _run(RNN, relu_step, input, batch_sizes, state, weights, reverse, "relu")
+
+
+__all__: list[str] = []
