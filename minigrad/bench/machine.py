@@ -30,7 +30,7 @@ SIZES = (2048, 1024, 512, 256, 128)  # of the square product: the largest that t
 OTHER_SHAPE = (2500, 512, 2048)  # rows, terms, columns: a library may do better on it than on a square
 LONGEST = 0.5
 FOOTPRINTS = (1 << 20, 8 << 20, 32 << 20, 128 << 20)  # bytes; of less, Python's own time is most of what is measured
-PASSES = 64 << 20  # bytes that one timing of a small footprint walks through
+PASSES = 512 << 20  # bytes that one timing of a small footprint walks through
 
 
 def machine_name() -> str:
@@ -147,7 +147,7 @@ class _Piece:
 
     def __init__(self, size: int) -> None:
         count = size // 4
-        self.passes = max(1, PASSES // size // 4)
+        self.passes = max(1, PASSES // size)
         self.data = np.ones(count, np.float32)
         half = count // 2
         shape, strides = (self.passes, half), (0, 4)

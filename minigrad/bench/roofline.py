@@ -15,9 +15,11 @@ from minigrad.bench.machine import Peaks, machine_name
 from minigrad.bench.row import Row
 from minigrad.errors import ArgumentError
 from minigrad.show.sheet import Sheet, shortened, width_of
+from minigrad.show.text import short_number
 
-PLOT = (60, 56, 560, 410)  # left, top, right, bottom
+PLOT = (60, 76, 560, 420)  # left, top, right, bottom
 LEGEND = 580
+LEGEND_WIDTH = 540
 LINE = 17
 COLOURS = 6
 
@@ -62,7 +64,7 @@ def drawn(rows: Sequence[Row], peaks: Peaks) -> tuple[Sheet, str]:
     left, top, right, bottom = PLOT
     height = max(bottom + 50, top + LINE * (len(rows) + 2) + 20)
     names = [f"{row.what}, {row.shape}" for row in rows]
-    sheet = Sheet(LEGEND + 420, height)
+    sheet = Sheet(LEGEND + LEGEND_WIDTH, height)
     threads = f"{peaks.threads} thread{'s' * (peaks.threads > 1)}"
     sheet.text(0, 18, "What each op reaches, under what the machine allows", size=15, bold=True)
     sheet.text(0, 36, f"{machine_name()}, {threads}, {peaks.dtype}", colour="soft")
@@ -71,7 +73,7 @@ def drawn(rows: Sequence[Row], peaks: Peaks) -> tuple[Sheet, str]:
     ys = [row.flops / row.seconds / 1e9 for row in rows]
     slow = min(roofs.values(), default=best)
     x_limits = _around([*xs, best / slow / 8, best / slow * 4])
-    y_limits = _around([*ys, best / 20, best * 1.2])
+    y_limits = _around([*ys, best / 20, best * 1.5])
     x = _scale(x_limits, left, right)
     y = _scale(y_limits, bottom, top)
     for value in _powers(y_limits):
@@ -89,11 +91,11 @@ def drawn(rows: Sequence[Row], peaks: Peaks) -> tuple[Sheet, str]:
         level = top + LINE * (number + 1)
         colour = f"series-{_kinds(rows).index(row.who) % COLOURS + 1}"
         share = "" if row.share is None else f", {100 * row.share:.0f} %"
-        figure = f"{row.who}  {ys[number]:,.0f} GFLOP/s{share}"
-        room = 420 - 30 - width_of(figure, 11) - 10
+        figure = f"{row.who}  {short_number(ys[number])} GFLOP/s{share}"
+        room = LEGEND_WIDTH - 40 - width_of(figure, 11)
         sheet.text(LEGEND + 20, level, str(number + 1), size=11, colour=colour, align="right", bold=True)
         sheet.text(LEGEND + 28, level, shortened(name, 11, room), size=11)
-        sheet.text(LEGEND + 415, level, figure, size=11, colour=colour, align="right")
+        sheet.text(LEGEND + LEGEND_WIDTH - 5, level, figure, size=11, colour=colour, align="right")
     parts = [f"{name}: {row.who} {value:.0f} GFLOP/s" for name, row, value in zip(names, rows, ys, strict=True)]
     return sheet, f"roofline; best product {best:.0f} GFLOP/s; " + ("; ".join(parts) or "no points")
 
@@ -110,7 +112,7 @@ def _roofs(
     chosen = {size: roofs[size] for size in (min(roofs, default=0), max(roofs, default=0)) if size in roofs}
     corner = best / max(chosen.values(), default=best)
     sheet.line([x(max(corner, x_limits[0])), x(x_limits[1])], [y(best)] * 2, "ink", 1.4)
-    sheet.text(x(x_limits[1]), y(best) - 6, f"best product, {best:,.0f} GFLOP/s ({by})", size=11, align="right")
+    sheet.text(x(max(corner, x_limits[0])), y(best) - 22, f"best product, {best:,.0f} GFLOP/s ({by})", size=11, colour="soft")
     for size, rate in chosen.items():
         start = max(x_limits[0], y_limits[0] / rate)
         end = min(best / rate, x_limits[1])

@@ -23,6 +23,7 @@ class Row:
         ours: whether it is minigrad's or the user's, and not a peer's.
         dtype: of the floating arguments.
         threads: how many were used at most.
+        way: how a peer ran, as the fastest of those tried: ``"torch channels-last, 2 threads"``; ``""`` for ours.
         seconds: the figure: the median, or below five milliseconds the least time; NaN where nothing was timed.
         median, least, spread, repeat, samples, interruptions: see :class:`~minigrad.bench.clock.Samples`.
         cold: seconds with nothing in the caches, or ``None``.
@@ -41,6 +42,7 @@ class Row:
     ours: bool
     dtype: str
     threads: int
+    way: str = ""
     seconds: float = math.nan
     median: float = math.nan
     least: float = math.nan

@@ -92,6 +92,7 @@ class Session:
                 row = self._row(op.name, op.shape, peer.name, False, op.flops, op.bytes * dtype.itemsize / 4)
                 rows.append(row)
                 contender, row.others, row.threads = self._best_of(self._ways(op, contract, inputs, peer))
+                row.way = contender.name
                 entrants.append(_Entrant(row, replace(contender, name=peer.name)))
         self._measure(entrants, slow=SLOW)
         if self.settings.cold and not any(row.refused for row in rows):
@@ -132,7 +133,7 @@ class Session:
             row = self._row(workload.name, shape, peer.name, False, flops, moved)
             rows.append(row)
             contender, row.others, row.threads = self._best_of(self._ways_of_steps(workload, peer, makers, chosen))
-            make = makers[contender.name.rsplit(", ", 1)[0]]
+            row.way, make = contender.name, makers[contender.name.rsplit(", ", 1)[0]]
             steps = Steps(peer.name, make, (), chosen, _threads_of(peer, row.threads))
             theirs.append(steps)
             entrants.append(_Entrant(row, steps.contender()))
@@ -158,7 +159,7 @@ class Session:
                 lambda call: op.peers[peer.name](peer.module, call), lambda returned, call: peer.arrays(returned),
             )  # fmt: skip
             contender = Contender(peer.name, turns.prepare, turns.check, _threads_of(peer, count))
-            ways[_threads(count)] = (contender, count)
+            ways[f"{peer.name}, {_threads(count)}"] = (contender, count)
         return ways
 
     def _ways_of_steps(

@@ -203,7 +203,7 @@ def columns(rows: list[Row], peers: list[str], wide: bool) -> tuple[list[str], l
 
     Example:
         >>> from minigrad.bench.row import Row
-        >>> row = Row("pool2d.max_forward", "2x2", "cpu", True, "float32", 2, 0.002, 0.002, 0.002, 0.01, bytes=1e7)
+        >>> row = Row("pool2d.max_forward", "2x2", "cpu", True, "float32", 2, "", 0.002, 0.002, 0.002, 0.01, bytes=1e7)
         >>> header, cells = columns([row], [], wide=False)
         >>> header
         ['op', 'shape', 'kernel', 'ms', '±', 'GFLOP/s', 'of peak']
@@ -229,8 +229,7 @@ def columns(rows: list[Row], peers: list[str], wide: bool) -> tuple[list[str], l
     header += [f"{peer} / ours" for peer in peers]
     cells = []
     for row in rows:
-        who = row.who if row.ours else f"{row.who}, {row.threads} thread{'s' * (row.threads > 1)}"
-        cell: list[Any] = [row.what, row.shape, who]
+        cell: list[Any] = [row.what, row.shape, row.way or row.who]
         if row.refused:
             cells.append([*cell, "refused", *[None] * (len(header) - 4)])
             continue
