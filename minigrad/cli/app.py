@@ -8,9 +8,9 @@ import typer
 from typer.core import TyperGroup
 
 import minigrad
-from minigrad.cli import classify, data, demo, doctor, train
+from minigrad.cli import bench, classify, data, demo, doctor, kernels, train
 
-ORDER = ("demo", "train", "resume", "eval", "classify", "data", "doctor")  # in the help: as they are first needed
+ORDER = ("demo", "train", "resume", "eval", "classify", "data", "kernels", "bench", "doctor")  # in the help
 
 
 class Commands(TyperGroup):
@@ -51,4 +51,6 @@ app.command("resume")(train.resume)
 app.command("eval")(train.evaluate)
 app.command("classify")(classify.classify)
 app.add_typer(data.app, name="data")
+app.add_typer(kernels.app, name="kernels")
+app.command("bench", help=bench.HELP)(bench.bench)
 app.command("doctor")(doctor.doctor)
