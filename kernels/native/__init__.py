@@ -38,7 +38,7 @@ from minigrad.kernels.native.language import (
     tile_rows,
     whole,
 )  # fmt: skip
-from minigrad.kernels.native.maths import exp, log, sigmoid, tanh
+from minigrad.kernels.native.maths import erf, exp, log, sigmoid, tanh
 
 __all__ = [
     "Bytes",
@@ -48,6 +48,7 @@ __all__ = [
     "Real",
     "bits",
     "choose",
+    "erf",
     "exp",
     "fma",
     "from_bits",

@@ -156,10 +156,22 @@ def _load_tile(dtype: str) -> None:
 
 def _compile(kernel: Kernel, dtype: str | None, symbol: str) -> bytes:
     here = target()
+    return _object(here, _whole(kernel, dtype, symbol, here), symbol)
+
+
+def _whole(kernel: Kernel, dtype: str | None, symbol: str, here: Target) -> Any:
     text, inner = intermediate(kernel, dtype, here)
     made = _parsed(here, text)
     made.link_in(_parsed(here, _entry(kernel.kinds, symbol, inner)))
-    return _object(here, made, symbol)
+    return made
+
+
+def assembly(kernel: Kernel, dtype: str | None, here: Target) -> str:
+    """A kernel's machine code for a processor, which need not be this one, in its assembly language."""
+    _ready().initialize_all_targets()
+    _ready().initialize_all_asmprinters()
+    made = _whole(kernel, dtype, "minigrad_shown", here)
+    return _optimised(here, made, "minigrad_shown").emit_assembly(made)
 
 
 def intermediate(kernel: Kernel, dtype: str | None, here: Target) -> tuple[str, str]:
@@ -258,6 +270,11 @@ def machine(here: Target) -> Any:
 
 def _object(here: Target, made: Any, symbol: str) -> bytes:
     """An object file in which only ``symbol`` can be seen, and only what it calls is left."""
+    return _optimised(here, made, symbol).emit_object(made)
+
+
+def _optimised(here: Target, made: Any, symbol: str) -> Any:
+    """The code generator, after it has improved a module of which only ``symbol`` is called from outside."""
     llvm = _ready()
     generator = machine(here)
     for each in (*made.functions, *made.global_variables):
@@ -266,7 +283,7 @@ def _object(here: Target, made: Any, symbol: str) -> bytes:
     builder = llvm.create_pass_builder(generator, llvm.create_pipeline_tuning_options(speed_level=2))
     builder.getModulePassManager().run(made, builder)
     made.verify()
-    return generator.emit_object(made)
+    return generator
 
 
 def _link(code: bytes, symbol: str) -> int:
