@@ -118,7 +118,7 @@ def drawn(*shapes: tuple[int, ...], seed: int = 0, scale: float = 1.0) -> list[A
         ((2, 3), (3,), True)
     """
     rng = np.random.default_rng(seed)
-    return [rng.standard_normal(shape) * scale for shape in shapes]
+    return [np.asarray(rng.standard_normal(shape) * scale) for shape in shapes]
 
 
 def inner(a: Array, b: Array) -> float:

@@ -156,6 +156,23 @@ def check(family: str, name: str, progress: Progress = lambda done, total: None)
     return Report(family, name, "", len(examination.cases), dict(examination.runs), failures)
 
 
+def call_of(family: str, name: str, case: Case, dtype: np.dtype = DOUBLE) -> Call:
+    """What an implementation is called with in a case: positional and keyword arguments, made anew at each call.
+
+    Raises:
+        KernelError: an unknown family or name, or one that cannot run here.
+
+    Example:
+        >>> case = next(cases_of("conv2d").cases())
+        >>> args, kwargs = call_of("conv2d", "reference", case, SINGLE)
+        >>> args[0].dtype, kwargs["groups"]
+        (dtype('float32'), 1)
+    """
+    with quiet():
+        examination = _Examination(family, name)
+        return examination._placed(case, examination._arguments(case, dtype)[0]).call
+
+
 class _Raised(Exception):
     """The implementation raised an exception; the text is what is told of it."""
 
