@@ -25,7 +25,7 @@ help:
 	@echo "make test    all tests but those that need PyTorch or a GPU   (ARGS='-k name' chooses)"
 	@echo "make peer    the tests that compare with PyTorch"
 	@echo "make lint    style and types"
-	@echo "make bench   what the tape costs, beside PyTorch"
+	@echo "make bench   how fast training steps are beside PyTorch's   (ARGS=small-cnn chooses)"
 	@echo "make clean   remove the environment and all that was built"
 
 demo: $(STAMPS)/core
@@ -43,7 +43,7 @@ lint: $(STAMPS)/lint
 	$(RUN) .ci/typecheck.py
 
 bench: $(STAMPS)/peer
-	$(RUN) benchmarks/tape.py $(ARGS)
+	$(RUN) -m minigrad.benchmarks $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -23,7 +23,7 @@ from minigrad.core.tape import mode
 from minigrad.errors import ArgumentError
 
 NAMES = list(WORKLOADS)
-COUNTED = ("small-cnn", "resnet20", "dcgan", "perceptron", "conv-16", "conv-16-forward")  # PyTorch counts these too
+COUNTED = ("small-cnn", "resnet20", "dcgan", "perceptron", "conv-16")  # PyTorch counts these too
 
 
 def small(workload: Workload) -> dict[str, int]:
