@@ -62,6 +62,7 @@ class Implementation:
 # Families and their implementations, the default first. Every family has a reference.
 TABLE: dict[str, dict[str, Implementation]] = {
     "conv2d": {
+        "winograd": Implementation("minigrad.kernels.conv2d.winograd", "cpu", ("numba",)),
         "cpu": Implementation("minigrad.kernels.conv2d.cpu", "cpu", ("numba",)),
         "im2col": Implementation("minigrad.kernels.conv2d.im2col", "any"),
         "reference": Implementation("minigrad.kernels.conv2d.reference"),
@@ -83,6 +84,7 @@ TABLE: dict[str, dict[str, Implementation]] = {
         "reference": Implementation("minigrad.kernels.embedding.reference"),
     },
     "lstm": {
+        "cpu": Implementation("minigrad.kernels.lstm.cpu", "cpu", ("numba",)),
         "vectorised": Implementation("minigrad.kernels.lstm.vectorised", "any"),
         "reference": Implementation("minigrad.kernels.lstm.reference"),
     },

@@ -75,10 +75,16 @@ FLOATS = {np.dtype(np.float32): "float32", np.dtype(np.float64): "float64"}
 
 
 class Word:
-    """A stand-in for what the compiler puts in its place."""
+    """A stand-in for what the compiler puts in its place.
 
-    def __init__(self, name: str, meaning: str) -> None:
-        self.name, self.__doc__ = name, meaning
+    Args:
+        name: how error messages call it.
+        meaning: what it does, as a call.
+        made: ``"module:function"`` that makes it from the kernel's dtype and number of lanes; else the compiler has it.
+    """
+
+    def __init__(self, name: str, meaning: str, made: str = "") -> None:
+        self.name, self.__doc__, self.made = name, meaning, made
 
     def __call__(self, *args: Any) -> Any:
         raise KernelError(self.name, "call", "one inside a @kernel or @helper, which is compiled", "one in plain Python")
@@ -156,15 +162,18 @@ class Kernel:
         self._places = [(i, POINTERS[kind]) for i, kind in enumerate(self.kinds) if kind in POINTERS]
         self._programs: dict[Any, launch.Program] = {}  # by dtype
 
-    def __call__(self, *args: Any, parts: int = 1, dtype: Any = None) -> None:
-        """Run the kernel over ``parts`` parts; ``dtype`` is only needed where no ``Real`` array tells it.
+    def __call__(self, *args: Any, parts: int = 1, dtype: Any = None, size: int = 0) -> None:
+        """Run the kernel over ``parts`` parts.
+
+        Args:
+            dtype: the kernel's, where no ``Real`` array tells it.
+            size: how many bytes it moves beside those of the arrays that are given.
 
         Raises:
             KernelError: another number of arguments, or a Numba that cannot compile here.
             DTypeError: an array of another dtype than its parameter's, or two dtypes among the ``Real`` ones.
         """
         values = list(args)
-        size = 0
         try:
             for i, dtypes in self._places:
                 array = values[i]

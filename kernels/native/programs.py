@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import importlib
 import importlib.metadata
 import os
 import sys
@@ -211,13 +212,18 @@ def _specialised(function: Any, words: dict[str, Any], flags: set[str], known: d
     for name in function.__code__.co_names:
         value = names.get(name)
         if isinstance(value, Word):
-            names[name] = words[value.name]
+            names[name] = _made(value, words) if value.made else words[value.name]
         elif isinstance(value, Helper):
             if value not in known:
                 inner = _specialised(value.function, words, flags, known)
                 known[value] = numba.njit(error_model="numpy", fastmath=flags, nogil=True)(inner)
             names[name] = known[value]
     return FunctionType(function.__code__, names, function.__name__, function.__defaults__, function.__closure__)
+
+
+def _made(word: Word, words: dict[str, Any]) -> Any:
+    module, _, name = word.made.partition(":")
+    return getattr(importlib.import_module(module), name)(words["real"], words["lanes"])
 
 
 def _entry(kinds: tuple[str, ...], symbol: str, inner: str) -> str:
