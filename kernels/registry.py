@@ -68,6 +68,7 @@ TABLE: dict[str, dict[str, Implementation]] = {
         "reference": Implementation("minigrad.kernels.conv2d.reference"),
     },
     "pool2d": {
+        "cpu": Implementation("minigrad.kernels.pool2d.cpu", "cpu", ("numba",)),
         "vectorised": Implementation("minigrad.kernels.pool2d.vectorised", "any"),
         "reference": Implementation("minigrad.kernels.pool2d.reference"),
     },
@@ -102,6 +103,7 @@ TABLE: dict[str, dict[str, Implementation]] = {
         "reference": Implementation("minigrad.kernels.random.reference"),
     },
     "update": {
+        "cpu": Implementation("minigrad.kernels.update.cpu", "cpu", ("numba",)),
         "vectorised": Implementation("minigrad.kernels.update.vectorised", "any"),
         "reference": Implementation("minigrad.kernels.update.reference"),
     },

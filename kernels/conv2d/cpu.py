@@ -53,23 +53,17 @@ def grad_input(dy: Array, w: Array, input_size: Pair, *, stride: Pair, padding: 
     for rows in _phases(kernel_h, stride[0], dilation[0], padding[0][0], input_size[0]):
         for columns in _phases(kernel_w, stride[1], dilation[1], padding[1][0], input_size[1]):
             taps = (rows.taps, columns.taps)
+            pixels = out[:, rows.start :: stride[0], columns.start :: stride[1]]
+            if 0 in taps:
+                pixels[...] = 0
+                continue
             # The last tap comes first: the kernel is turned.
-            origin = at_r * (rows.first + rows.step * (rows.taps - 1)) + at_s * (
-                columns.first + columns.step * (columns.taps - 1)
-            )
-            packed = _packed(
-                w,
-                (c, f // groups, *taps),
-                groups,
-                origin,
-                (at_f * (f // groups), at_c, at_f, -at_r * rows.step, -at_s * columns.step),
-            )
-            shape = _Correlation(
-                taps, (1, 1), (rows.dilation, columns.dilation), (rows.before, columns.before), (rows.count, columns.count)
-            )
-            _correlate(
-                source, packed, None, out[:, rows.start :: stride[0], columns.start :: stride[1]], f // groups, c, groups, shape
-            )
+            last = rows.first + rows.step * (rows.taps - 1), columns.first + columns.step * (columns.taps - 1)
+            steps = (at_f * (f // groups), at_c, at_f, -at_r * rows.step, -at_s * columns.step)
+            packed = _packed(w, (c, f // groups, *taps), groups, at_r * last[0] + at_s * last[1], steps)
+            spread, before = (rows.dilation, columns.dilation), (rows.before, columns.before)
+            shape = _Correlation(taps, (1, 1), spread, before, (rows.count, columns.count))
+            _correlate(source, packed, None, pixels, f // groups, c, groups, shape)
     return dx
 
 
