@@ -22,6 +22,7 @@ SHORT = 5e-3  # seconds: below, the least time is what is compared; noise only e
 LEAST_SAMPLE = 2e-4  # seconds that a sample should take, so that the clock's own steps do not show
 TURN = 2e-2  # seconds that a turn should take: several samples of a short call, since the first ones warm up
 MOST_SAMPLES = 20  # of one turn
+LONG = 0.1  # seconds: of what takes longer, one call tells enough of its length
 SLOW = 1.0  # seconds: what takes longer has fewer turns
 CANARY_LOOPS = 20_000
 
@@ -206,15 +207,15 @@ def interleave(
         progress: called after each turn.
     """
     samples = {contender.name: Samples(contender.name) for contender in contenders}
+    lengths = {contender.name: _length(contender, clock, inner, most) for contender in contenders}
+    longest = dict.fromkeys(samples, 0.0)
     began, load = clock.now(), clock.load()
     canaries = [clock.canary()]
     count = 0
-    longest = {contender.name: 0.0 for contender in contenders}
-    lengths = {contender.name: _length(contender, clock, inner, most) for contender in contenders}
     while count < rounds or (count < 10 * rounds and (clock.now() - began) * 1e-9 < seconds):
         for contender in contenders if count % 2 == 0 else reversed(contenders):
-            if longest[contender.name] > slow and count >= 3:
-                continue
+            if (longest[contender.name] > slow and count >= 3) or samples[contender.name].wrong:
+                continue  # a wrong result's time is of no use to anyone
             turn = _turn(contender, clock, *lengths[contender.name], before, samples[contender.name])
             longest[contender.name] = max(turn)
             samples[contender.name].rounds.append(turn)
@@ -222,8 +223,8 @@ def interleave(
                 progress()
         canaries.append(clock.canary())
         count += 1
-        if any(each.wrong for each in samples.values()):
-            break  # a wrong result's time is of no use to anyone
+        if all(each.wrong for each in samples.values()):
+            break
     wall = (clock.now() - began) * 1e-9
     return Measured(samples, wall, _others(load, clock.load(), wall), canaries)
 
@@ -236,6 +237,8 @@ def _length(contender: Contender, clock: Clock, inner: bool, most: int) -> tuple
             start = clock.now()
             call()
             times.append((clock.now() - start) * 1e-9)
+            if times[-1] > LONG:
+                break
     least = max(min(times), 1e-7)
     calls = max(1, min(1000, math.ceil(LEAST_SAMPLE / least))) if inner else 1
     return calls, max(1, min(most, round(TURN / (least * calls))))

@@ -12,7 +12,7 @@ import math
 import os
 import platform
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -107,7 +107,7 @@ def product_rate(product: Product, shape: tuple[int, ...], dtype: np.dtype, cloc
     return 2 * rows * terms * columns / _fastest(lambda: product(a, b), clock, repeats)
 
 
-def measure(threads: int, dtype: str, clock: Clock, products: dict[str, Product] | None = None) -> Peaks:
+def measure(threads: int, dtype: str, clock: Clock, products: Mapping[str, Product] | None = None) -> Peaks:
     """Measure a machine: a few seconds.
 
     Args:
@@ -120,7 +120,8 @@ def measure(threads: int, dtype: str, clock: Clock, products: dict[str, Product]
     size = _affordable(number, clock)
     square = product_rate(np.matmul, (size,) * 3, number, clock, 12)
     rates = {"NumPy": square}
-    for name, product in {"NumPy": np.matmul, **(products or {})}.items():
+    every: dict[str, Product] = {"NumPy": np.matmul, **(products or {})}
+    for name, product in every.items():
         for shape in ((size,) * 3, OTHER_SHAPE if size == SIZES[0] else (size,) * 3):
             rates[name] = max(rates.get(name, 0.0), product_rate(product, shape, number, clock, 8))
     by = max(rates, key=lambda name: rates[name])
@@ -163,7 +164,7 @@ class _Piece:
 
 
 def recorded(threads: int, dtype: str, clock: Clock, *, folder: Path | None = None, anew: bool = False,
-             products: dict[str, Product] | None = None) -> Peaks:  # fmt: skip
+             products: Mapping[str, Product] | None = None) -> Peaks:  # fmt: skip
     """The machine's peaks: those that are kept, or where there are none, measured now and kept.
 
     Args:

@@ -105,11 +105,9 @@ def small_losses(
 
     with around():
         ours = losses(workload.make, minigrad)
-    for name, make in makers:
-        fault = unlike(ours, losses(make), workload.tolerance, name)
-        if fault:
-            return f"{fault}, at the small size"
-    if makers:
-        return ""
-    with use(**{family: "reference" for family in families() if "reference" in available(family, "cpu")}):
-        return unlike(ours, losses(workload.make, minigrad), workload.tolerance, "the reference kernels")
+    others = [(name, losses(make)) for name, make in makers]
+    if not makers:
+        with use(**{family: "reference" for family in families() if "reference" in available(family, "cpu")}):
+            others.append(("the reference kernels", losses(workload.make, minigrad)))
+    faults = [unlike(ours, theirs, workload.tolerance, name) for name, theirs in others]
+    return next((f"{fault}, at the small size" for fault in faults if fault), "")

@@ -80,6 +80,9 @@ class Turns:
 
     def check(self, returned: list[Any]) -> str:
         """What is wrong with one of these results, drawn at random; then all are poisoned."""
+        for each in returned:
+            if isinstance(each, Raised):
+                return each.words
         number = int(self.rng.integers(len(returned)))
         results = self.arrays(returned[number], self._calls[number])
         seen = self._probe(results)
@@ -147,6 +150,13 @@ class Turns:
         return f"{WRONG}: {self.op.function}{place} of a piece: expected {found.expected}, got {found.got}"
 
 
+class Raised:
+    """What a call gave that raised an exception."""
+
+    def __init__(self, error: Exception) -> None:
+        self.words = f"it raised {type(error).__name__}: {error}"
+
+
 def reference_results(op: Op, contract: Any, call: Call) -> list[Any]:
     """What the reference gives for a call: its results, and behind them what it writes into copies of the arguments."""
     own = copied(call)
@@ -163,7 +173,14 @@ def of_implementation(op: Op, name: str, contract: Any, inputs: Inputs) -> Conte
 
     def ready(call: Call) -> Callable[[], Any]:
         given = call if op.before is None else op.before(contract, call)
-        return lambda: function(*given.args, **given.kwargs)
+
+        def run() -> Any:
+            try:  # costs nothing where nothing is raised
+                return function(*given.args, **given.kwargs)
+            except Exception as error:  # a kernel of the user's own may do anything
+                return Raised(error)
+
+        return run
 
     turns = Turns(op, contract, inputs, ready, lambda returned, call: outcome(contract, op.function, returned, call))
     return Contender(name, turns.prepare, turns.check, lambda: use(**{op.family: name}))
@@ -189,8 +206,8 @@ def first_calls(op: Op, name: str, contract: Any, dtype: np.dtype, rng: np.rando
                 getattr(contract, op.function)(*given.args, **given.kwargs)
         except KernelError as error:
             return f"{WRONG}: {error}", math.nan
-        except Exception as error:  # a kernel of the user's own may do anything
-            return f"it raised {type(error).__name__}: {error}", math.nan
+        except Exception as error:  # as above
+            return Raised(error).words, math.nan
         seconds.append(time.perf_counter() - start)
     return "", max(0.0, seconds[0] - seconds[1])
 

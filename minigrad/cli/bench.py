@@ -210,8 +210,8 @@ def columns(rows: list[Row], peers: list[str], wide: bool) -> tuple[list[str], l
         >>> cells[0][3:5]
         [2.0, '1 %']
         >>> row.refused.append("busy machine")
-        >>> columns([row], [], wide=False)[1][0][3]
-        'refused'
+        >>> columns([row], [], wide=False)[1][0][2:4]
+        ['cpu: refused', None]
     """
     from minigrad.bench.clock import SHORT
 
@@ -231,7 +231,7 @@ def columns(rows: list[Row], peers: list[str], wide: bool) -> tuple[list[str], l
     for row in rows:
         cell: list[Any] = [row.what, row.shape, row.way or row.who]
         if row.refused:
-            cells.append([*cell, "refused", *[None] * (len(header) - 4)])
+            cells.append([row.what, row.shape, f"{cell[2]}: refused", *[None] * (len(header) - 3)])
             continue
         spread = row.repeat if row.median < SHORT else row.spread
         cell += [1e3 * row.seconds, None if math.isnan(spread) else f"{100 * spread:.0f} %", row.gflops]

@@ -70,19 +70,24 @@ SHAPES = (
 def ops() -> Iterator[Op]:
     """The three maps at each shape."""
     for shape in SHAPES:
-        n, c, h, f = shape[:4]
-        oh, ow = shape.size
-        flops = 2.0 * n * oh * ow * f * (c // shape.groups) * shape.kernel**2
-        moved = 4.0 * (n * c * h * h + n * f * oh * ow + f * (c // shape.groups) * shape.kernel**2)
-        for function, draw, spot, peer in (
-            ("forward", _forward, _forward_spot, _torch_forward),
-            ("grad_input", _grad_input, _grad_input_spot, _torch_grad_input),
-            ("grad_weight", _grad_weight, _grad_weight_spot, _torch_grad_weight),
-        ):
-            yield Op(
-                "conv2d", function, shape.name, flops, moved, draw(shape), draw(shape.small), spot, {"torch": peer},
-                brief=shape.brief,
-            )  # fmt: skip
+        yield from ops_of(shape)
+
+
+def ops_of(shape: Shape) -> Iterator[Op]:
+    """The three maps."""
+    n, c, h, f = shape[:4]
+    oh, ow = shape.size
+    flops = 2.0 * n * oh * ow * f * (c // shape.groups) * shape.kernel**2
+    moved = 4.0 * (n * c * h * h + n * f * oh * ow + f * (c // shape.groups) * shape.kernel**2)
+    for function, draw, spot, peer in (
+        ("forward", _forward, _forward_spot, _torch_forward),
+        ("grad_input", _grad_input, _grad_input_spot, _torch_grad_input),
+        ("grad_weight", _grad_weight, _grad_weight_spot, _torch_grad_weight),
+    ):
+        yield Op(
+            "conv2d", function, shape.name, flops, moved, draw(shape), draw(shape.small), spot, {"torch": peer},
+            brief=shape.brief,
+        )  # fmt: skip
 
 
 def _weight(rng: np.random.Generator, shape: Shape, dtype: np.dtype) -> np.ndarray:
