@@ -97,6 +97,8 @@ def fits() -> dict[str, tuple[float, ...]]:
             "EXP_DOUBLE": through_nodes(_exp_rest, -half, half, 9),
             "LOG_SINGLE": through_nodes(_log_rest, D(0), square, 2),
             "LOG_DOUBLE": through_nodes(_log_rest, D(0), square, 6),
+            "SOFT_SINGLE": through_nodes(_log_rest, D(0), D(1) / 9 * D("1.0001"), 4),
+            "SOFT_DOUBLE": through_nodes(_log_rest, D(0), D(1) / 9 * D("1.0001"), 9),
             "ERF_NEAR_SINGLE": through_nodes(_erf_near, D(0), D(1), 6),
             "ERF_NEAR_DOUBLE": through_nodes(_erf_near, D(0), D(1), 11),
             "ERF_FAR_SINGLE": through_nodes(_erf_far, D(2) / 6, D(2) / 3, 6),

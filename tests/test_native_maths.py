@@ -1,4 +1,4 @@
-"""exp, log, sigmoid, tanh and erf: the bound of their error, their ends, and what loops over them become."""
+"""The functions of compiled kernels: the bound of their error, their ends, and what loops over them become."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from minigrad.kernels.native import Real, erf, exp, kernel, log, maths, share, sigmoid, tanh
+from minigrad.kernels.native import Real, erf, exp, expm1, kernel, log, maths, share, sigmoid, softplus, tanh
 from minigrad.kernels.native.programs import assembly
 from minigrad.kernels.native.target import KNOWN, tiled
 from tests import fit_polynomials
@@ -23,10 +23,24 @@ def run_exp(x: Real, y: Real, count: int, part: int, parts: int) -> None:
 
 
 @kernel
+def run_expm1(x: Real, y: Real, count: int, part: int, parts: int) -> None:
+    start, stop = share(count, part, parts)
+    for i in range(start, stop):
+        y[i] = expm1(x[i])
+
+
+@kernel
 def run_log(x: Real, y: Real, count: int, part: int, parts: int) -> None:
     start, stop = share(count, part, parts)
     for i in range(start, stop):
         y[i] = log(x[i])
+
+
+@kernel
+def run_softplus(x: Real, y: Real, count: int, part: int, parts: int) -> None:
+    start, stop = share(count, part, parts)
+    for i in range(start, stop):
+        y[i] = softplus(x[i])
 
 
 @kernel
@@ -55,10 +69,12 @@ def run_all(x: Real, y: Real, count: int, part: int, parts: int) -> None:
     start, stop = share(count, part, parts)
     for i in range(start, stop):
         y[i] = exp(x[i])
-        y[i + count] = log(x[i])
-        y[i + 2 * count] = sigmoid(x[i])
-        y[i + 3 * count] = tanh(x[i])
-        y[i + 4 * count] = erf(x[i])
+        y[i + count] = expm1(x[i])
+        y[i + 2 * count] = log(x[i])
+        y[i + 3 * count] = softplus(x[i])
+        y[i + 4 * count] = sigmoid(x[i])
+        y[i + 5 * count] = tanh(x[i])
+        y[i + 6 * count] = erf(x[i])
 
 
 def exact_sigmoid(x: np.ndarray) -> np.ndarray:
@@ -80,7 +96,9 @@ def exact_erf(x: np.ndarray) -> np.ndarray:
 # Each one's kernel, what it should be, the bound in ulp that maths.py states, and the range before its ends are reached.
 FUNCTIONS: dict[str, tuple[Any, Callable[[np.ndarray], np.ndarray], float, float, float]] = {
     "exp": (run_exp, np.exp, 1.25, -750, 715),
+    "expm1": (run_expm1, np.expm1, 2.5, -750, 715),
     "log": (run_log, np.log, 1.25, 0, 5),
+    "softplus": (run_softplus, lambda x: np.maximum(x, 0) + np.log1p(np.exp(-abs(x))), 2.5, -750, 40),
     "sigmoid": (run_sigmoid, exact_sigmoid, 2.75, -750, 40),
     "tanh": (run_tanh, np.tanh, 2.75, -22, 22),
     "erf": (run_erf, exact_erf, 1.5, -6.5, 6.5),
@@ -159,7 +177,9 @@ def test_no_value_is_further_off_than_stated(name: str, dtype: str) -> None:
     ("name", "x", "y"),
     [
         ("exp", [0, -0.0, np.inf, -np.inf, np.nan, 1000, -1000], [1, 1, np.inf, 0, np.nan, np.inf, 0]),
+        ("expm1", [0, -0.0, np.inf, -np.inf, np.nan, 1000, -1000], [0, -0.0, np.inf, -1, np.nan, np.inf, -1]),
         ("log", [1, 0, -0.0, np.inf, -np.inf, np.nan, -1], [0, -np.inf, -np.inf, np.inf, np.nan, np.nan, np.nan]),
+        ("softplus", [np.inf, -np.inf, np.nan, 1000, -1000], [np.inf, 0, np.nan, 1000, 0]),
         ("sigmoid", [0, -0.0, np.inf, -np.inf, np.nan, 1000, -1000], [0.5, 0.5, 1, 0, np.nan, 1, 0]),
         ("tanh", [0, -0.0, np.inf, -np.inf, np.nan, 30, -30], [0, -0.0, 1, -1, np.nan, 1, -1]),
         ("erf", [0, -0.0, np.inf, -np.inf, np.nan, 30, -30], [0, -0.0, 1, -1, np.nan, 1, -1]),
@@ -175,7 +195,7 @@ def test_the_ends_are_exact(name: str, x: list[float], y: list[float], dtype: st
 @pytest.mark.parametrize("dtype", WIDER)
 def test_a_kernel_that_reorders_sums_gets_the_same_bits(dtype: str) -> None:
     x = samples(dtype, -100, 100)[::7].copy()
-    together = np.empty((5, x.size), dtype)
+    together = np.empty((len(FUNCTIONS), x.size), dtype)
     run_all(x, together, x.size)
     for row, (run, *_) in zip(together, FUNCTIONS.values(), strict=True):
         alone = np.empty_like(x)

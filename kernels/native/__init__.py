@@ -3,7 +3,7 @@
 | file | what it is |
 |---|---|
 | ``language.py`` | ``@kernel``, ``@helper`` and the words they are written in: start here |
-| ``maths.py`` | exp, tanh, sigmoid and log as polynomials, with the bound of their error |
+| ``maths.py`` | exp, log, tanh, sigmoid and their kin as polynomials, with the bound of their error |
 | ``microkernel.py`` | the micro-kernel under convolution, recurrence and product |
 | ``launch.py``, ``pool.py`` | addresses, the thread budget, and the threads that share a kernel's parts |
 | ``programs.py``, ``intrinsics.py``, ``target.py`` | compiling for this processor, and keeping what was compiled |
@@ -38,7 +38,7 @@ from minigrad.kernels.native.language import (
     tile_rows,
     whole,
 )  # fmt: skip
-from minigrad.kernels.native.maths import erf, exp, log, sigmoid, tanh
+from minigrad.kernels.native.maths import erf, exp, expm1, log, sigmoid, softplus, tanh
 
 __all__ = [
     "Bytes",
@@ -50,6 +50,7 @@ __all__ = [
     "choose",
     "erf",
     "exp",
+    "expm1",
     "fma",
     "from_bits",
     "helper",
@@ -67,6 +68,7 @@ __all__ = [
     "set_threads",
     "share",
     "sigmoid",
+    "softplus",
     "square_root",
     "tanh",
     "thread_count",

@@ -1,9 +1,11 @@
-"""exp, log, tanh, sigmoid and erf for kernels: sums and products without branches, which loops turn into vector code.
+"""exp, expm1, log, softplus, sigmoid, tanh and erf for kernels: sums and products without branches, as vector code needs.
 
 | function | off by less than | at its ends |
 |---|---|---|
 | ``exp(x)`` | 1.25 ulp | 0 at -inf; inf on overflow; results below the least normal number are rounded once, as all others |
+| ``expm1(x)`` | 2.5 ulp | -1 at -inf; x itself near 0, and -0 at -0; inf on overflow |
 | ``log(x)`` | 1.25 ulp | -inf at ±0, inf at inf, nan below 0; subnormal x as all others |
+| ``softplus(x)`` | 2.5 ulp | 0 and inf at ∓inf; no digit is lost where it is small |
 | ``sigmoid(x)`` | 2.75 ulp | 0 and 1 at ∓inf; no digit is lost where it is small |
 | ``tanh(x)`` | 2.75 ulp | ±1 at ±inf; x itself near 0, and -0 at -0 |
 | ``erf(x)`` | 1.5 ulp | ±1 at ±inf; -0 at -0; subnormal x to 1 unit of the least number |
@@ -16,7 +18,7 @@ x = 2ⁿ·m with √½ ≤ m < √2, so that log(x) = n·ln 2 + log(m). n·ln 2 
 enough for n times it to be exact. What is left to polynomials:
 
     (exp(r) - 1 - r) / r²                                           |r| ≤ ½ ln 2
-    (log((1 + s) / (1 - s)) - 2s) / s³, as a function of s²         |s| ≤ (√2 - 1) / (√2 + 1)
+    (log((1 + s) / (1 - s)) - 2s) / s³, as a function of s²         |s| ≤ (√2 - 1) / (√2 + 1); softplus: 1/3
     erf(x) / x, as a function of x²                                 |x| ≤ 1
     erfc(x)·exp(x²) / t, as a function of t = 2 / (2 + x)           1 ≤ x ≤ 4 (float64: 6)
 
@@ -44,6 +46,11 @@ LOG_SINGLE = (0.6666668509542907, 0.39988757716604845, 0.29580985929974424)
 LOG_DOUBLE = (
     *(0.666666666666667, 0.3999999999989889, 0.28571428626253836, 0.22222211089379496),
     *(0.1818289243253687, 0.15331611722055008, 0.14617807153417325),
+)  # fmt: skip
+SOFT_SINGLE = (0.6666666732087151, 0.39999706206824964, 0.28592364795197617, 0.21706460997195692, 0.23224921771214582)
+SOFT_DOUBLE = (
+    *(0.6666666666666666, 0.40000000000014596, 0.2857142856710506, 0.22222222717801782, 0.18181789417326447),
+    *(0.15385570592912243, 0.13314135550881162, 0.12001155182857778, 0.08800317650868773, 0.16164938169471338),
 )  # fmt: skip
 ERF_NEAR_SINGLE = (
     *(1.1283791658483509, -0.37612626666720334, 0.11283594715160218, -0.026854212010626412),
@@ -118,6 +125,20 @@ def exp(x):
 
 
 @helper
+def expm1(x):
+    """exp(x) - 1, with all digits where x is small."""
+    lowest, highest = (-30.0, 89.0) if is_single else (-60.0, 710.0)
+    y = choose(x < real(lowest), real(lowest), x)
+    y = choose(y > real(highest), real(highest), y)
+    n, grown = _reduced(y)
+    half = nearest(n * real(0.5))
+    power, rest = _power(half), n - half
+    # (exp(r)·2^half - 2^-rest)·2^rest
+    value = fma(grown, power, power - _power(-rest)) * _power(rest)
+    return choose(x == real(0.0), x, value)
+
+
+@helper
 def log(x):
     """The natural logarithm of x."""
     least, mantissa, bias = (1.1754943508222875e-38, 23, 127) if is_single else (2.2250738585072014e-308, 52, 1023)
@@ -149,6 +170,24 @@ def log(x):
     value = choose(x == real(0.0), real(-np.inf), value)
     value = choose(x < real(np.inf), value, x)  # inf and nan are their own logarithms
     return choose(x < real(0.0), real(np.nan), value)
+
+
+@helper
+def softplus(x):
+    """log(1 + exp(x)) = max(x, 0) + log(1 + e) with e = exp(-|x|)."""
+    e = exp(-abs(x))
+    # As in log: log(1 + e) = e - s·(e - s²·P(s²)), with s = e / (2 + e).
+    s = e / (e + real(2.0))
+    w = s * s
+    if is_single:
+        c = SOFT_SINGLE
+        p = _horner4(w, real(c[4]), c[3], c[2], c[1], c[0])
+    else:
+        c = SOFT_DOUBLE
+        p = fma(_horner4(w, real(c[9]), c[8], c[7], c[6], c[5]), w, real(c[4]))
+        p = _horner4(w, p, c[3], c[2], c[1], c[0])
+    rest = fma(-s, fma(-w, p, e), e)
+    return choose(x > real(0.0), x + rest, rest)
 
 
 @helper
