@@ -12,7 +12,7 @@ import numpy as np
 
 from minigrad.bench.workload import INPUT_SETS, Step, Workload
 from minigrad.benchmarks.inputs import normal
-from minigrad.benchmarks.layouts import with_layouts
+from minigrad.benchmarks.peers import of_images, others
 
 
 def both(m: Any, *, batch: int, channels: int, side: int) -> Step:
@@ -51,7 +51,7 @@ def _shape(batch: int, channels: int, side: int) -> Workload:
         _flops,
         _bytes,
         small={"batch": 2, "side": 5},
-        others=with_layouts(both),
+        others={**of_images(both), **others("convolution")},
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from minigrad.bench.workload import Step, Workload
 from minigrad.benchmarks.inputs import batches, fill, normal
-from minigrad.benchmarks.layouts import with_layouts
+from minigrad.benchmarks.peers import of_images, others
 from minigrad.benchmarks.source import network
 
 
@@ -127,7 +127,7 @@ SMALL_CNN = Workload(
     {"batch": 128, "side": 32, "width": 32, "hidden": 256},
     _small_cnn_flops,
     small={"batch": 4, "side": 8, "width": 8, "hidden": 16},
-    others=with_layouts(small_cnn),
+    others={**of_images(small_cnn), **others("small_cnn")},
 )
 RESNET20 = Workload(
     "resnet20",
@@ -136,7 +136,7 @@ RESNET20 = Workload(
     {"batch": 128, "side": 32, "depth": 20, "width": 16},
     _resnet_flops,
     small={"batch": 4, "side": 16, "depth": 8, "width": 8},
-    others=with_layouts(resnet),
+    others=of_images(resnet),
 )
 DCGAN = Workload(
     "dcgan",
@@ -145,5 +145,5 @@ DCGAN = Workload(
     {"batch": 64, "filters": 64, "noise": 100},
     _dcgan_flops,
     small={"batch": 4, "filters": 4, "noise": 8},
-    others=with_layouts(dcgan),
+    others=of_images(dcgan),
 )

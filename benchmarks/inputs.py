@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from minigrad.bench.workload import INPUT_SETS
+
+Draw = Callable[[np.random.Generator], tuple[np.ndarray, ...]]
 
 
 def fill(m: Any, seed: int, *modules: Any) -> None:
@@ -33,14 +35,20 @@ def fill(m: Any, seed: int, *modules: Any) -> None:
                 parameter.copy_(m.tensor(rng.normal(0, deviation, shape).astype(np.float32)))
 
 
-def batches(m: Any, seed: int, draw: Any) -> Iterator[Sequence[Any]]:
+def arrays(seed: int, draw: Draw) -> Iterator[tuple[np.ndarray, ...]]:
     """``INPUT_SETS`` batches, again and again.
 
     Args:
         draw: takes a generator and gives the arrays of one batch.
     """
     rng = np.random.default_rng(seed)
-    return itertools.cycle([tuple([m.tensor(array) for array in draw(rng)]) for _ in range(INPUT_SETS)])
+    return itertools.cycle([draw(rng) for _ in range(INPUT_SETS)])
+
+
+def batches(m: Any, seed: int, draw: Draw) -> Iterator[tuple[Any, ...]]:
+    """The same as Tensors of ``m``, made once."""
+    made = [tuple([m.tensor(array) for array in batch]) for batch in itertools.islice(arrays(seed, draw), INPUT_SETS)]
+    return itertools.cycle(made)
 
 
 def normal(rng: np.random.Generator, *shape: int) -> np.ndarray:

@@ -9,14 +9,20 @@ import numpy as np
 
 from minigrad.bench.workload import INPUT_SETS, Step, Workload
 from minigrad.benchmarks.inputs import batches, fill, normal
+from minigrad.benchmarks.peers import others
 
 STEPS = 100  # of the perceptron in one call
 
 
+def two_layers(m: Any, inputs: int, hidden: int) -> Any:
+    """The perceptron: two hidden layers, one output."""
+    nn = m.nn
+    return nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, 1))
+
+
 def perceptron(m: Any, *, batch: int, inputs: int, hidden: int) -> Step:
     """inputs -> hidden -> hidden -> 1, mean squared error."""
-    nn = m.nn
-    model = nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, 1))
+    model = two_layers(m, inputs, hidden)
     fill(m, 0, model)
     optimizer = m.optim.SGD(model.parameters(), lr=0.01)
     turn = batches(m, 1, lambda rng: (normal(rng, batch, inputs), normal(rng, batch, 1)))
@@ -24,7 +30,7 @@ def perceptron(m: Any, *, batch: int, inputs: int, hidden: int) -> Step:
     def step() -> float:
         for _ in range(STEPS):
             x, y = next(turn)
-            loss = nn.functional.mse_loss(model(x), y)
+            loss = m.nn.functional.mse_loss(model(x), y)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -55,6 +61,7 @@ PERCEPTRON = Workload(
     lambda batch, inputs, hidden: STEPS * 2 * batch * (3 * (hidden * hidden + hidden) + 2 * inputs * hidden),
     small={"batch": 3, "inputs": 4, "hidden": 5},
     calls=STEPS,
+    others=others("perceptron"),
 )
 SCALARS = Workload(
     "scalars",

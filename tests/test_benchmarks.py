@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import minigrad
 from minigrad.bench.workload import INPUT_SETS, Workload
 from minigrad.benchmarks import WORKLOADS, load, memory, profile, sizes_of
 from minigrad.benchmarks.inputs import fill
-from minigrad.benchmarks.layouts import CHANNELS_LAST
+from minigrad.benchmarks.peers import CHANNELS_LAST, ChannelsLast
 from minigrad.benchmarks.steps import log_density
 from minigrad.core.tape import mode
 from minigrad.errors import ArgumentError
@@ -81,6 +82,39 @@ def test_a_workload_has_the_losses_of_pytorch(name: str) -> None:
 
 
 @pytest.mark.peer
+@pytest.mark.parametrize("name", ["perceptron", "small-cnn", "conv-16"])
+def test_a_workload_has_the_losses_of_mygrad(name: str) -> None:
+    workload = load(name)
+    ours, theirs = workload.make(minigrad, **small(workload)), workload.others["mygrad"](**small(workload))
+    for _ in range(3):
+        loss = theirs()
+        assert abs(ours() - loss) <= 1e-4 * abs(loss)
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize(
+    ("name", "sizes"),
+    [
+        ("perceptron", {"batch": 2, "inputs": 2, "hidden": 2}),
+        ("small-cnn", {"batch": 2, "side": 4, "width": 2, "hidden": 3}),
+        ("conv-16", {"batch": 1, "channels": 2, "side": 3}),
+    ],
+)
+def test_a_workload_has_the_losses_of_tinygrad(name: str, sizes: dict[str, int]) -> None:
+    """On its device that needs no compiler, a Python of its own for each, as it keeps its device for good."""
+    code = (
+        "import json, minigrad; from minigrad.benchmarks import load, others, tiny; tiny.STEPS = others.STEPS = 2; "
+        f"w = load({name!r}); ours, theirs = w.make(minigrad, **{sizes}), w.others['tinygrad'](**{sizes}); "
+        "print(json.dumps([(ours(), theirs()) for _ in range(4)]))"
+    )
+    environment = {**os.environ, "DEV": "PYTHON", "CACHELEVEL": "0"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for ours, theirs in json.loads(done.stdout):
+        assert abs(ours - theirs) <= 1e-4 * abs(theirs)
+
+
+@pytest.mark.peer
 @pytest.mark.parametrize("name", COUNTED)
 def test_the_arithmetic_is_what_pytorch_counts(name: str) -> None:
     import torch
@@ -98,8 +132,6 @@ def test_the_arithmetic_is_what_pytorch_counts(name: str) -> None:
 @pytest.mark.peer
 def test_the_other_layout_is_channels_last() -> None:
     import torch
-
-    from minigrad.benchmarks.layouts import ChannelsLast
 
     m = ChannelsLast()
     made = m.tensor(np.zeros((2, 3, 4, 4), np.float32))
@@ -271,9 +303,20 @@ def test_a_library_that_is_not_there_is_told() -> None:
 
 
 @pytest.mark.peer
-def test_memory_beside_pytorch(capsys: pytest.CaptureFixture[str]) -> None:
+def test_memory_of_pytorch_is_measured() -> None:
+    assert 0 <= memory.peak("perceptron", "torch", small(load("perceptron"))) < 256 << 20
+
+
+def test_memory_is_told_beside_pytorch(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = []
+
+    def peak(name: str, library: str, sizes: dict[str, int]) -> int:
+        asked.append((name, sizes["batch"]))
+        return {"minigrad": 50_000_000, "torch": 100_000_000}[library]
+
+    monkeypatch.setattr(memory, "peak", peak)
+    memory.main(["perceptron", "--set", "batch=16"])
+    assert capsys.readouterr().out.split()[3:] == ["/", "PyTorch", "perceptron", "50.0", "MB", "100.0", "MB", "0.50"]
+    assert asked == [("perceptron", 16)] * 2
     memory.main(["perceptron", "--json"])
-    found = json.loads(capsys.readouterr().out)
-    assert set(found["perceptron"]) == {"minigrad", "torch"}
-    memory.main(["perceptron"])
-    assert re.search(r"perceptron +[\d.]+ MB +[\d.]+ MB +[\d.]+", capsys.readouterr().out)
+    assert json.loads(capsys.readouterr().out) == {"perceptron": {"minigrad": 50_000_000, "torch": 100_000_000}}

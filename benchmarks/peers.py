@@ -1,4 +1,4 @@
-"""PyTorch with images and weights channels-last in memory: the peer has its choice of layouts."""
+"""Whom a workload is timed beside, other than PyTorch as it is: PyTorch with channels-last memory, and other libraries."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from minigrad.bench.workload import Step
 
 CHANNELS_LAST = "torch channels-last"
+OTHERS = ("mygrad", "tinygrad")
 
 
 class ChannelsLast:
@@ -32,10 +33,19 @@ class ChannelsLast:
         module.to(memory_format=self.channels_last)
 
 
-def _make(make: Callable[..., Step], **sizes: int) -> Step:
+def _channels_last(make: Callable[..., Step], **sizes: int) -> Step:
     return make(ChannelsLast(), **sizes)
 
 
-def with_layouts(make: Callable[..., Step]) -> Mapping[str, Callable[..., Step]]:
-    """The peers of a workload of images beside PyTorch in its default layout."""
-    return {CHANNELS_LAST: partial(_make, make)}
+def _other(name: str, **sizes: int) -> Step:
+    return getattr(importlib.import_module("minigrad.benchmarks.others"), name)(**sizes)
+
+
+def of_images(make: Callable[..., Step]) -> Mapping[str, Callable[..., Step]]:
+    """PyTorch's other memory layout, for a workload of images."""
+    return {CHANNELS_LAST: partial(_channels_last, make)}
+
+
+def others(name: str) -> Mapping[str, Callable[..., Step]]:
+    """The libraries that a workload was written anew for, as ``others.LIBRARY_name``."""
+    return {library: partial(_other, f"{library}_{name}") for library in OTHERS}
