@@ -21,7 +21,7 @@ I32, I64 = ir.IntType(32), ir.IntType(64)
 def signature(kinds: tuple[str, ...], dtype: str | None) -> Any:
     """The types of a kernel's parameters, ``part`` and ``parts`` among them."""
     real = None if dtype is None else getattr(types, dtype)
-    listed = []
+    listed: list[Any] = []
     for kind in kinds:
         if kind in NUMBERS:
             listed.append(NUMBERS[kind])

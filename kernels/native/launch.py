@@ -79,7 +79,7 @@ class _Pool:
         self._at = address(self._board)
         self._board[pool.PATIENCE] = PATIENCE
         for place, function in ((pool.ACQUIRE, "PyThread_acquire_lock"), (pool.RELEASE, "PyThread_release_lock")):
-            self._board[place] = ctypes.cast(getattr(ctypes.pythonapi, function), ctypes.c_void_p).value
+            self._board[place] = ctypes.cast(getattr(ctypes.pythonapi, function), ctypes.c_void_p).value or 0
         self._board[pool.MAIN + pool.LOCK] = _closed_lock()
         self._size = 1  # threads in use, the caller's among them
         self._started = 0  # helpers
@@ -106,8 +106,8 @@ class _Pool:
     def _keep_off(self, core: int) -> None:
         """Let helpers run on any core of this process's but the caller's.
 
-        Linux wakes a thread on the core of the one who wakes it, though that one goes on computing and another core is free, and moves it
-        only milliseconds later: kernels of a few milliseconds then ran at the speed of one thread every other time.
+        Linux wakes a thread on the core of the one who wakes it, though that one goes on computing and another core is free,
+        and moves it only milliseconds later: kernels of a few milliseconds then ran at one thread's speed every other time.
         """
         others = os.sched_getaffinity(0) - {core}
         for helper in self._helpers if others else ():

@@ -7,18 +7,18 @@
 with A[r, run, l] at a + r·a_pitch + run·a_run + l·a_step, B[k, j] at b + k·b_step + j, I[r, j] at init + r·init_pitch + j and
 C[r, j] at c + r·c_pitch + j; all distances are in elements. ``rows`` is 1 to ``tile_rows``, ``columns`` 1 to ``panel``.
 
-The free strides make one micro-kernel serve all products. A walks the channels of a pixel in a convolution, and its pixels in the
-gradient to the weight; a packed panel of B is walked from begin to end. ``runs`` are the rows of a convolution's window, each of
-which lies gapless in channels-last memory. ``init`` is C itself to add to it, a bias with a pitch of 0, or zeros. ``least`` is 0 for
-a ReLU in the same store, -inf for none (nan stays nan).
+The free strides make one micro-kernel serve all products. A walks the channels of a pixel in a convolution, and its pixels in
+the gradient to the weight; a packed panel of B is walked from begin to end. ``runs`` are the rows of a convolution's window,
+each of which lies gapless in channels-last memory. ``init`` is C itself to add to it, a bias with a pitch of 0, or zeros.
+``least`` is 0 for a ReLU in the same store, -inf for none (nan stays nan).
 
-B is read in whole vectors: it must be readable, though its values do not matter, up to the next multiple of ``lanes`` after ``columns``
-(panels are packed so). C and init are read and written at their ``columns`` only.
+B is read in whole vectors: it must be readable, though its values do not matter, up to the next multiple of ``lanes`` after
+``columns`` (panels are packed so). C and init are read and written at their ``columns`` only.
 
-Why it is fast: C stays in registers, rows x 2 vectors of them, over the whole sum, so that each step of l costs two loads of B, one
-broadcast of A for each row, and rows x 2 fused multiply-adds, which are then what the processor has to wait for and nothing else.
-(Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008.) It is made straight in LLVM's terms: the compiler
-would not keep an array of accumulators in registers.
+Why it is fast: C stays in registers, rows x 2 vectors of them, over the whole sum, so that each step of l costs two loads of
+B, one broadcast of A for each row, and rows x 2 fused multiply-adds, which are then what the processor has to wait for and
+nothing else. (Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008.) It is made straight in
+LLVM's terms: the compiler would not keep an array of accumulators in registers.
 """
 
 from __future__ import annotations
@@ -104,7 +104,9 @@ class _Builder:
         loaded = self._either(
             b, whole,
             lambda b: self._matrix(b, at["init"], at["init_pitch"], rows, vectors, self._load),
-            lambda b: self._matrix(b, at["init"], at["init_pitch"], rows, vectors, lambda b, p, v: self._load_some(b, p, v, masks[v])),
+            lambda b: self._matrix(
+                b, at["init"], at["init_pitch"], rows, vectors, lambda b, p, v: self._load_some(b, p, v, masks[v])
+            ),
         )  # fmt: skip
         begin_a = [self._at(b, at["a"], b.mul(at["a_pitch"], self.i64(r))) for r in range(rows)]
         zero = self.i64(0)
