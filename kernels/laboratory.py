@@ -36,6 +36,7 @@ from minigrad.kernels.comparison import (
     share_memory,
     shared_argument,
 )  # fmt: skip
+from minigrad.kernels.native.budget import divided
 from minigrad.kernels.own_files import line_of
 from minigrad.kernels.placement import LAYOUTS, PLAIN, Placed
 from minigrad.kernels.poison import LARGE, NAN, poisoned, spread
@@ -56,9 +57,11 @@ CHECKS = {
     "repeats": "the same bits each time",
     "not finite": "NaN and infinity come out exactly where the reference has them",
     "threads": "two threads at once each get their own results",
+    "parts": "divided among three threads: the reference's results, and the same bits each time",
     "identities": "what the contract's formulas say of its functions together",
 }
 SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
+PARTS = 3  # into which work is divided, however little it is
 ROUNDS = 3  # of the cases, in each of two threads
 PATIENCE = 60.0  # seconds until threads are taken for stuck
 Progress = Callable[[int, int], None]
@@ -369,9 +372,25 @@ class _Examination:
             except Exception as error:  # results of another kind than the formulas take, or none
                 words = str(error) if isinstance(error, _Raised) else f"{type(error).__name__}: {error}"
                 self._note("identities", self.contract.FUNCTIONS[0], str(dtype), Difference("", "results that fit", words))
+        with divided(PARTS):
+            for case, call, want, allowed in (each for calls in self.calls.values() for each in calls):
+                self._told("parts", case, None, self._in_parts(case, call, want, allowed))
         for function, calls in self.calls.items():
             found = self._in_two_threads(calls)
             self._note("threads", function, found[0] if found else "", found[1] if found else None)
+
+    def _in_parts(self, case: Case, call: Call, want: list[Any], allowed: Any) -> Difference | None:
+        given = []
+        try:
+            for _ in range(2):
+                placed = self._placed(case, call)
+                given.append(on_cpu(outcome(self.contract, case.function, self._run(case, placed.call), placed.call)))
+        except _Raised as raised:
+            return Difference("", "results", str(raised))
+        place = _first_unlike(self.contract, case.function, *given)
+        if place:
+            return Difference(place[0], f"{place[1]}, as the first time", place[2])
+        return difference(self.contract, case.function, given[0], want, allowed)
 
     def _in_two_threads(self, calls: list[tuple[Case, Call, list[Any], Any]]) -> tuple[str, Difference] | None:
         found: list[tuple[str, Difference]] = []

@@ -24,6 +24,7 @@ _EXPECTED = f"a whole number from 1 to {MOST}"
 
 class _Budget:
     count: int | None = None  # until it is first asked for
+    worth = WORTH_A_THREAD
 
 
 _budget = _Budget()
@@ -99,7 +100,28 @@ def parts_for(work: int) -> int:
         >>> parts_for(10**9) == threads()
         True
     """
-    return 1 if work < WORTH_A_THREAD else _budget.count or threads()
+    return 1 if work < _budget.worth else _budget.count or threads()
+
+
+@contextlib.contextmanager
+def divided(count: int) -> Iterator[None]:
+    """Divide all work into ``count`` parts inside a ``with`` block, however little it is: so that small cases try it.
+
+    Raises:
+        ArgumentError: ``count`` is no whole number above 0.
+
+    Example:
+        >>> with divided(3):
+        ...     parts_for(1000)
+        3
+    """
+    before = _budget.worth
+    with thread_count(count):
+        _budget.worth = 1
+        try:
+            yield
+        finally:
+            _budget.worth = before
 
 
 def _use(count: int) -> None:
