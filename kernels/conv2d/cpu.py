@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minigrad.core.device import Array
-from minigrad.kernels.conv2d import NO_PADDING, Padding, Pair, depthwise, loops, output_sizes
+from minigrad.kernels.conv2d import Padding, Pair, depthwise_cpu, loops, output_sizes
 from minigrad.kernels.layout import channels_last, empty_channels_last
 from minigrad.kernels.native import parts_for
 from minigrad.kernels.native.target import target
@@ -32,7 +32,7 @@ OWN_CHANNELS = 64  # from so many channels on, threads share the channels of dw,
 def forward(x: Array, w: Array, bias: Array | None, *, stride: Pair, padding: Padding, dilation: Pair, groups: int) -> Array:
     """See the contract."""
     if groups > 1 and w.shape[1] == 1:
-        return depthwise.forward(x, w, bias, stride=stride, padding=padding, dilation=dilation, groups=groups)
+        return depthwise_cpu.forward(x, w, bias, stride=stride, padding=padding, dilation=dilation, groups=groups)
     f, c, kernel_h, kernel_w = w.shape
     size = output_sizes(x.shape[2:], w.shape[2:], stride, padding, dilation)
     y = empty_channels_last(np, (x.shape[0], f, *size), x.dtype)
@@ -45,7 +45,7 @@ def forward(x: Array, w: Array, bias: Array | None, *, stride: Pair, padding: Pa
 def grad_input(dy: Array, w: Array, input_size: Pair, *, stride: Pair, padding: Padding, dilation: Pair, groups: int) -> Array:
     """See the contract."""
     if groups > 1 and w.shape[1] == 1:
-        return depthwise.grad_input(dy, w, input_size, stride=stride, padding=padding, dilation=dilation, groups=groups)
+        return depthwise_cpu.grad_input(dy, w, input_size, stride=stride, padding=padding, dilation=dilation, groups=groups)
     f, c, kernel_h, kernel_w = w.shape
     dx = empty_channels_last(np, (dy.shape[0], c * groups, *input_size), dy.dtype)
     source, out = _nhwc(dy), _nhwc(dx)
@@ -73,7 +73,7 @@ def grad_weight(
     """See the contract."""
     f, c = dy.shape[1] // groups, x.shape[1] // groups
     if groups > 1 and c == 1:
-        return depthwise.grad_weight(x, dy, kernel_size, stride=stride, padding=padding, dilation=dilation, groups=groups)
+        return depthwise_cpu.grad_weight(x, dy, kernel_size, stride=stride, padding=padding, dilation=dilation, groups=groups)
     (n, h, w, channels), (out_h, out_w), (kernel_h, kernel_w) = _nhwc(x).shape, dy.shape[2:], kernel_size
     here = target()
     lanes = here.lanes(x.dtype.name)
@@ -213,6 +213,3 @@ def _work(parts: int, size: int, dtype: np.dtype) -> Array:
 
 def _nhwc(x: Array) -> Array:
     return channels_last(x).transpose(0, 2, 3, 1)
-
-
-__all__ = ["NO_PADDING", "forward", "grad_input", "grad_weight"]

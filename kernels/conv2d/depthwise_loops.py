@@ -1,0 +1,128 @@
+"""The compiled loops of ``depthwise_cpu.py``. Images lie N H W C in memory, weights (taps, F) with F = C · multiplier.
+
+The inner loop runs over channels, which lie side by side: each output pixel is a run of F sums in the first-level cache.
+"""
+
+from __future__ import annotations
+
+from minigrad.kernels.native import Real, helper, kernel, real, share
+
+
+@helper
+def first_tap(start, dilation):
+    """The first tap whose pixel ``start + tap · dilation`` is not before the image."""
+    return 0 if start >= 0 else (-start + dilation - 1) // dilation
+
+
+@helper
+def past_tap(start, size, dilation, taps):
+    """One past the last tap whose pixel is in the image."""
+    return min(taps, (size - start + dilation - 1) // dilation) if start < size else 0
+
+
+@kernel
+def forward(
+    x: Real, w: Real, bias: Real, y: Real, n: int, height: int, width: int, channels: int, multiplier: int, rows: int, columns: int,
+    stride_h: int, stride_w: int, dilation_h: int, dilation_w: int, top: int, left: int, out_h: int, out_w: int, part: int,
+    parts: int,
+) -> None:  # fmt: skip
+    """y[f] = bias[f] + Σ over taps of w[tap, f] · x[pixel, f // multiplier]."""
+    features = channels * multiplier
+    start, stop = share(n * out_h, part, parts)
+    for item in range(start, stop):
+        image, i = item // out_h, item % out_h
+        h = i * stride_h - top
+        r0, r1 = first_tap(h, dilation_h), past_tap(h, height, dilation_h, rows)
+        for j in range(out_w):
+            v = j * stride_w - left
+            s0, s1 = first_tap(v, dilation_w), past_tap(v, width, dilation_w, columns)
+            out = (item * out_w + j) * features
+            for f in range(features):
+                y[out + f] = bias[f]
+            for r in range(r0, r1):
+                for s in range(s0, s1):
+                    source = ((image * height + h + r * dilation_h) * width + v + s * dilation_w) * channels
+                    tap = (r * columns + s) * features
+                    if multiplier == 1:
+                        for c in range(channels):
+                            y[out + c] = y[out + c] + x[source + c] * w[tap + c]
+                    else:
+                        for c in range(channels):
+                            for m in range(multiplier):
+                                f = c * multiplier + m
+                                y[out + f] = y[out + f] + x[source + c] * w[tap + f]
+
+
+@kernel
+def grad_input(
+    dy: Real, w: Real, dx: Real, n: int, height: int, width: int, channels: int, multiplier: int, rows: int, columns: int,
+    stride_h: int, stride_w: int, dilation_h: int, dilation_w: int, top: int, left: int, out_h: int, out_w: int, part: int,
+    parts: int,
+) -> None:  # fmt: skip
+    """dx[pixel, c] = Σ w[tap, f] · dy[f] over the outputs and features that saw it. A part has whole images."""
+    features = channels * multiplier
+    start, stop = share(n, part, parts)
+    for image in range(start, stop):
+        base = image * height * width * channels
+        for i in range(height * width * channels):
+            dx[base + i] = real(0.0)
+        for i in range(out_h):
+            h = i * stride_h - top
+            r0, r1 = first_tap(h, dilation_h), past_tap(h, height, dilation_h, rows)
+            for j in range(out_w):
+                v = j * stride_w - left
+                s0, s1 = first_tap(v, dilation_w), past_tap(v, width, dilation_w, columns)
+                source = ((image * out_h + i) * out_w + j) * features
+                for r in range(r0, r1):
+                    for s in range(s0, s1):
+                        out = base + ((h + r * dilation_h) * width + v + s * dilation_w) * channels
+                        tap = (r * columns + s) * features
+                        if multiplier == 1:
+                            for c in range(channels):
+                                dx[out + c] = dx[out + c] + dy[source + c] * w[tap + c]
+                        else:
+                            for c in range(channels):
+                                total = dx[out + c]
+                                for m in range(multiplier):
+                                    f = c * multiplier + m
+                                    total += dy[source + f] * w[tap + f]
+                                dx[out + c] = total
+
+
+@kernel
+def grad_weight(
+    x: Real, dy: Real, sums: Real, work: Real, n: int, height: int, width: int, channels: int, multiplier: int, rows: int,
+    columns: int, stride_h: int, stride_w: int, dilation_h: int, dilation_w: int, top: int, left: int, out_h: int, out_w: int,
+    part: int, parts: int,
+) -> None:  # fmt: skip
+    """sums[part, tap, f] = Σ x[pixel, f // multiplier] · dy[f] over the part's images; each row of outputs is summed by itself first."""
+    features = channels * multiplier
+    size = rows * columns * features
+    total, here = part * size, part * size
+    for i in range(size):
+        sums[total + i] = real(0.0)
+    start, stop = share(n * out_h, part, parts)
+    for item in range(start, stop):
+        image, i = item // out_h, item % out_h
+        h = i * stride_h - top
+        r0, r1 = first_tap(h, dilation_h), past_tap(h, height, dilation_h, rows)
+        for k in range(size):
+            work[here + k] = real(0.0)
+        for j in range(out_w):
+            v = j * stride_w - left
+            s0, s1 = first_tap(v, dilation_w), past_tap(v, width, dilation_w, columns)
+            at = (item * out_w + j) * features
+            for r in range(r0, r1):
+                for s in range(s0, s1):
+                    source = ((image * height + h + r * dilation_h) * width + v + s * dilation_w) * channels
+                    tap = here + (r * columns + s) * features
+                    if multiplier == 1:
+                        for c in range(channels):
+                            work[tap + c] = work[tap + c] + x[source + c] * dy[at + c]
+                    else:
+                        for c in range(channels):
+                            for m in range(multiplier):
+                                f = c * multiplier + m
+                                work[tap + f] = work[tap + f] + x[source + c] * dy[at + f]
+        for k in range(size):
+            sums[total + k] = sums[total + k] + work[here + k]
