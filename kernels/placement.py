@@ -105,7 +105,7 @@ def _block(array: np.ndarray, kind: Layout) -> tuple[np.ndarray, np.ndarray]:
     if sizes:
         inner = inner[..., :: kind.step]
     placed = inner.transpose(np.argsort(order)) if sizes else inner
-    if kind.backwards:
+    if kind.backwards and sizes:
         placed = placed[(slice(None, None, -1),) * array.ndim]
     placed[...] = array
     return block, placed

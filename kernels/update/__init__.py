@@ -52,7 +52,7 @@ from minigrad.core.device import Array, device_of, quiet
 from minigrad.errors import ArgumentError, ShapeError
 from minigrad.kernels.checks import integers, truth
 from minigrad.kernels.registry import find
-from minigrad.kernels.update.held import Held, check_array, check_writable, hold
+from minigrad.kernels.update.held import Held, check_array, check_writable, hold, plain
 
 FUNCTIONS = ("sgd", "adam", "rmsprop", "adagrad", "adadelta", "lerp", "norm", "clip_norm", "clip_value")
 WRITES = {
@@ -392,6 +392,8 @@ def _all_there(where: str, *, beside: Held, **states: Held) -> None:
 
 def _alike(where: str, name: str, arrays: Arrays, written: bool = False) -> str:
     """See that all are arrays of one dtype on one device, and may be written if they are to be; the device's type."""
+    if plain(arrays):
+        return "cpu"
     for place, array in enumerate(arrays):
         label = f"{name}[{place}]"
         check_array(where, label, array, arrays[0])
@@ -402,13 +404,13 @@ def _alike(where: str, name: str, arrays: Arrays, written: bool = False) -> str:
 
 def _numbers(where: str, **settings: Any) -> dict[str, float]:
     """The settings as Python's floats."""
-    numbers = {}
     for name, value in settings.items():
-        try:
-            numbers[name] = float(value)
-        except (TypeError, ValueError):
-            raise ArgumentError(where, name, "a number", repr(value)) from None
-    return numbers
+        if type(value) is not float:
+            try:
+                settings[name] = float(value)
+            except (TypeError, ValueError):
+                raise ArgumentError(where, name, "a number", repr(value)) from None
+    return settings
 
 
 def _steps(where: str, steps: Sequence[int], params: Held) -> tuple[int, ...]:

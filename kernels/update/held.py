@@ -8,6 +8,7 @@ are new arrays at each step, and are looked at each time.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ import numpy as np
 from minigrad.core.device import Array, array_module, device_of
 from minigrad.errors import ArgumentError, DeviceError, DTypeError, ShapeError
 from minigrad.kernels.checks import FLOATS
+
+_own_memory = attrgetter("flags.carray")  # C-contiguous, aligned, and may be written
 
 
 class Held(tuple):
@@ -73,15 +76,28 @@ def hold(where: str, **sequences: Iterable[Array]) -> tuple[Held, ...]:
 
 
 def _check(where: str, name: str, arrays: Sequence[Array], first: Held | None) -> None:
-    like = first if first is not None else arrays
-    if first is not None and arrays and len(arrays) != len(first):
+    if not arrays:
+        return
+    if first is not None and len(arrays) != len(first):
         raise ShapeError(where, name, f"{len(first)} arrays, as there are parameters, or none", str(len(arrays)))
+    like = arrays if first is None else first
+    alike = first is None or [getattr(array, "shape", None) for array in arrays] == first.shapes
+    if alike and plain(arrays) and arrays[0].dtype == like[0].dtype and type(like[0]) is np.ndarray:
+        return
     for place, array in enumerate(arrays):
         label = f"{name}[{place}]"
         check_array(where, label, array, like[0])
         if array.shape != like[place].shape:
             raise ShapeError(where, label, f"shape {like[place].shape}, as its parameter has", f"shape {array.shape}")
         check_writable(where, label, array)
+
+
+def plain(arrays: Sequence[Array]) -> bool:
+    """Whether all are NumPy's, of one dtype, float32 or float64, C-contiguous, and may be written: the usual case at one look."""
+    if set(map(type, arrays)) != {np.ndarray}:
+        return False
+    dtypes = [array.dtype for array in arrays]
+    return dtypes[0] in FLOATS and dtypes.count(dtypes[0]) == len(dtypes) and all(map(_own_memory, arrays))
 
 
 def check_array(where: str, label: str, array: Any, like: Array) -> None:

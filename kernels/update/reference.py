@@ -114,7 +114,7 @@ def norm(grads: Arrays, order: float) -> Array:
 
 def clip_norm(grads: Arrays, total_norm: Array, max_norm: float) -> None:
     """See the contract."""
-    factor = max_norm / (float(total_norm) + 1e-6)
+    factor = float(max_norm / (np.float64(total_norm) + 1e-6))
     if factor >= 1:
         return
     for k, i, g in _elements(grads, grads):
