@@ -142,3 +142,22 @@ def normal(rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype) ->
 def tensor(torch: Any, array: np.ndarray) -> Any:
     """A tensor of PyTorch's in its default layout, whichever the array has: what it is the fastest with, mostly."""
     return torch.from_numpy(np.ascontiguousarray(array))
+
+
+def rows_of(by_row: tuple[int, ...], count: int = 3) -> Spot:
+    """A spot for functions that treat each row by itself: a few rows of some arguments and of every result.
+
+    Example:
+        >>> x, y = np.arange(6.0).reshape(3, 2), np.arange(3.0)
+        >>> part, got = rows_of((0,), 1)(Call((x, 1)), [y], np.random.default_rng(0))
+        >>> part.args, got
+        ((array([[4., 5.]]), 1), [array([2.])])
+    """
+
+    def spot(call: Call, results: Results, rng: np.random.Generator) -> tuple[Call, Results]:
+        first = int(rng.integers(len(call.args[by_row[0]])))
+        rows = slice(first, first + count)
+        args = tuple(each[rows] if place in by_row else each for place, each in enumerate(call.args))
+        return Call(args, call.kwargs), [None if each is None else each[rows] for each in results]
+
+    return spot

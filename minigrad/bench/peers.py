@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from minigrad.errors import ArgumentError
+from minigrad.kernels.comparison import mapped
 
 
 class Peer(Protocol):
@@ -66,8 +67,8 @@ class Torch:
 
     def arrays(self, value: Any) -> list[Any]:
         """See :class:`Peer`."""
-        several = value if isinstance(value, (tuple, list)) else (value,)
-        return [each.detach().numpy() if hasattr(each, "detach") else each for each in several]
+        several = list(value) if isinstance(value, (tuple, list)) else [value]
+        return mapped(several, lambda each: each.detach().numpy() if hasattr(each, "detach") else each)
 
     def product(self, a: np.ndarray, b: np.ndarray) -> Any:
         """See :class:`Peer`."""

@@ -156,7 +156,7 @@ class Session:
         for count in sorted({1, self.settings.threads}):
             turns = Turns(
                 op, contract, inputs,
-                lambda call: op.peers[peer.name](peer.module, call), lambda returned, call: peer.arrays(returned),
+                lambda call: op.peers[peer.name](peer.module, call), lambda returned, call: peer.arrays(returned), False,
             )  # fmt: skip
             contender = Contender(peer.name, turns.prepare, turns.check, _threads_of(peer, count))
             ways[f"{peer.name}, {_threads(count)}"] = (contender, count)

@@ -1,0 +1,16 @@
+"""The GRU over whole sequences, to be timed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from minigrad.bench.families import recurrence
+from minigrad.bench.families.recurrence import Network
+from minigrad.bench.op import Op
+
+NETWORK = Network("gru", 3, 1, {"reverse": False}, (0, 1), True, "gru")
+
+
+def ops() -> Iterator[Op]:
+    """Forward and backward."""
+    return recurrence.ops(NETWORK)

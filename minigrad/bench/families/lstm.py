@@ -1,0 +1,16 @@
+"""The LSTM over whole sequences, to be timed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from minigrad.bench.families import recurrence
+from minigrad.bench.families.recurrence import Network
+from minigrad.bench.op import Op
+
+NETWORK = Network("lstm", 4, 2, {"reverse": False}, (1, 2), True, "lstm")
+
+
+def ops() -> Iterator[Op]:
+    """Forward and backward."""
+    return recurrence.ops(NETWORK)
