@@ -93,7 +93,7 @@ def _check(where: str, name: str, arrays: Sequence[Array], first: Held | None) -
 
 
 def plain(arrays: Sequence[Array]) -> bool:
-    """Whether all are NumPy's, of one dtype, float32 or float64, C-contiguous, and may be written: the usual case at one look."""
+    """Whether all are of NumPy, of one dtype, float32 or float64, C-contiguous, and may be written: the usual case."""
     if set(map(type, arrays)) != {np.ndarray}:
         return False
     dtypes = [array.dtype for array in arrays]
