@@ -128,6 +128,5 @@ def load(name: str) -> Peer:
     try:
         return KNOWN[name](importlib.import_module(name))
     except Exception as error:  # a library of another kind may fail to load in any way
-        raise ArgumentError(
-            "bench", "--against", f"{name} that loads", f"{type(error).__name__}: {error}", INSTALL[name]
-        ) from error
+        got = f"{type(error).__name__}: {error}"
+        raise ArgumentError("bench", "--against", f"{name} that loads", got, remedy) from error
