@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import importlib
 from types import CellType, FunctionType
 from typing import Any
 
@@ -106,12 +107,18 @@ def _specialised(function: Any, dtype: str | None, target: Target, flags: frozen
     bound = bindings(function)
     for name, value in bound.items():
         if isinstance(value, Word):
-            bound[name] = meanings[value.name]
+            bound[name] = _made(value.made, meanings) if value.made else meanings[value.name]
         elif isinstance(value, Helper):
             bound[name] = _helper(value.function, Identity(name, value.function).text, dtype, target, flags)
     code = function.__code__
     cells = tuple(CellType(bound[name]) if name in bound else CellType() for name in code.co_freevars)
     return FunctionType(code, {**function.__globals__, **bound}, function.__name__, function.__defaults__, cells)
+
+
+def _made(where: str, meanings: dict[str, Any]) -> Any:
+    """The meaning of a word that a family brings itself."""
+    module, _, name = where.partition(":")
+    return getattr(importlib.import_module(module), name)(meanings["real"], meanings["lanes"])
 
 
 @functools.cache

@@ -19,11 +19,27 @@ from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor
 from minigrad.errors import ArgumentError, DTypeError, ShapeError
 from minigrad.kernels import conv2d as kernel
+from minigrad.kernels.layout import channels_last, is_channels_last
 from minigrad.ops.dense import check_operands
 from minigrad.ops.dims import whole
 from minigrad.ops.geometry import numbers
 from minigrad.ops.padding import pad
 from minigrad.ops.reduction import Sum
+
+
+class ChannelsLast(Function):
+    """y = x, an image in channels-last memory;  dx = dy."""
+
+    def forward(ctx, x: Array) -> Array:
+        return channels_last(x)
+
+    def backward(ctx, dy: Tensor) -> Tensor:
+        return dy
+
+
+def laid_out(x: Tensor) -> Tensor:
+    """The image as the kernels take it, converted once for all that use it."""
+    return x if is_channels_last(x.array) else ChannelsLast.apply(x)
 
 
 class Conv2d(Function):
@@ -38,6 +54,7 @@ class Conv2d(Function):
     def backward(ctx, dy: Tensor) -> Any:
         x, w = ctx.saved_tensors
         need_x, need_w, need_b, _ = ctx.needs_input_grad
+        dy = laid_out(dy)
         return (
             ConvInput.apply(dy, w, None, ctx.input_size, ctx.geometry) if need_x else None,
             ConvWeight.apply(x, dy, ctx.kernel_size, ctx.geometry) if need_w else None,
@@ -61,6 +78,7 @@ class ConvInput(Function):
     def backward(ctx, g: Tensor) -> Any:
         dy, w = ctx.saved_tensors
         need_dy, need_w, need_b, *_ = ctx.needs_input_grad
+        g = laid_out(g)
         return (
             Conv2d.apply(g, w, None, ctx.geometry) if need_dy else None,
             ConvWeight.apply(g, dy, ctx.kernel_size, ctx.geometry) if need_w else None,
@@ -192,7 +210,7 @@ def _conv(
         geometry = _geometry((1, *steps), ((0, 0), *pads), (1, *spread), groups)
         y = Conv2d.apply((x if batched else x.unsqueeze(0)).unsqueeze(2), w.unsqueeze(2), b, geometry).squeeze(2)
     else:
-        y = Conv2d.apply(x if batched else x.unsqueeze(0), w, b, _geometry(steps, pads, spread, groups))
+        y = Conv2d.apply(laid_out(x if batched else x.unsqueeze(0)), w, b, _geometry(steps, pads, spread, groups))
     return y if batched else y.squeeze(0)
 
 
@@ -304,7 +322,7 @@ def _conv_transpose(
         y = ConvInput.apply(lines, w.unsqueeze(2), bias, (1, *size), geometry).squeeze(2)
     else:
         geometry = _geometry(steps, tuple(ends), spread, groups)
-        y = ConvInput.apply(x if batched else x.unsqueeze(0), w, bias, tuple(size), geometry)
+        y = ConvInput.apply(laid_out(x if batched else x.unsqueeze(0)), w, bias, tuple(size), geometry)
     if any(blank):
         y = pad(y, [end for e in reversed(blank) for end in (0, e)])
         if b is not None:
