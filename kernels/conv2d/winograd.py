@@ -17,6 +17,8 @@ lose a digit, and are not used.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from minigrad.core.device import Array
@@ -86,6 +88,18 @@ def grad_weight(
     parts = parts_for(sums.nbytes)
     winograd_loops.gather(sums, dw, np.empty(parts * 25 * padded_f, x.dtype), sums.shape[0], c, f, padded_f, parts=parts)
     return dw
+
+
+def arithmetic(function: str, **arguments: Any) -> float:
+    """The share of the direct sum's multiplications that a function does: 16 of 36, or all. ``minigrad bench`` asks."""
+    stride, padding, dilation, groups = (arguments[name] for name in ("stride", "padding", "dilation", "groups"))
+    if function == "grad_weight":
+        features, channels = arguments["dy"].shape[1], arguments["x"].shape[1]
+        kernel_size, out = arguments["kernel_size"], arguments["dy"].shape[2:]
+    else:
+        features, channels, *kernel_size = arguments["w"].shape
+        out = arguments.get("input_size") or output_sizes(arguments["x"].shape[2:], kernel_size, stride, padding, dilation)
+    return 16 / 36 if pays(channels, features, tuple(kernel_size), out, stride, dilation, groups) else 1.0
 
 
 def _correlate(x: Array, packed: Array, bias: Array | None, features: int, before: Pair, size: Pair) -> Array:

@@ -30,7 +30,8 @@ class Row:
         first: seconds that the first call took beyond the second one: importing and compiling.
         flops: arithmetic operations of one call, or 0.
         bytes: bytes that must be moved, or 0.
-        share: how much of the time the machine needs at the least for them, at its measured peaks; or ``None``.
+        share: how much of the time the machine needs at the least for them, at its measured peaks; ``None`` where nothing was
+            counted, or where the kernel saves arithmetic, so that the count says nothing.
         against: a peer's name -> its seconds over these.
         others: other ways of the peer that were tried and were slower, in seconds: numbers of threads, layouts.
         refused: why the number is not to be trusted; empty if it is.
@@ -65,10 +66,10 @@ class Row:
         self.spread, self.repeat = samples.spread, samples.repeat
         self.samples, self.interruptions = len(samples.each), samples.interruptions
 
-    def weigh(self, limits: Limits, arithmetic: float | None = 1.0) -> None:
-        """Set the share of the machine's peak; ``None`` for what saves arithmetic, whose count tells nothing."""
+    def weigh(self, limits: Limits) -> None:
+        """Set the share of the machine's peak."""
         needed = max(self.flops / limits.flops, self.bytes / limits.bytes)
-        self.share = needed / self.seconds if needed and arithmetic == 1.0 else None
+        self.share = needed / self.seconds if needed else None
 
     @property
     def gflops(self) -> float | None:

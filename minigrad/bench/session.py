@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.bench import trust
+from minigrad.bench import savings, trust
 from minigrad.bench.clock import SHORT, SLOW, Clock, Contender, Samples, interleave
 from minigrad.bench.machine import Peaks, cache_size
 from minigrad.bench.op import Op
@@ -85,7 +85,7 @@ class Session:
                 row.refused.append(fault)
                 continue
             row.first = first
-            arithmetic = getattr(functions_of(op.family, name), "ARITHMETIC", 1.0)
+            arithmetic = savings.of_call(functions_of(op.family, name), op.function, op.draw(self.rng, dtype))
             entrants.append(_Entrant(row, of_implementation(op, name, contract, inputs), arithmetic))
         for peer in self.peers:
             if peer.name in op.peers:
@@ -125,7 +125,9 @@ class Session:
                 continue
             steps = Steps(who, workload.make, (minigrad,), chosen, around)
             ours.append((row, steps))
-            entrants.append(_Entrant(row, steps.contender()))
+            with around():
+                arithmetic = savings.of_step(steps.prepare(1)[0], choice)
+            entrants.append(_Entrant(row, steps.contender(), arithmetic))
         if not entrants:
             return rows
         theirs = []
@@ -213,7 +215,8 @@ class Session:
         row = entrant.row
         row.fill(samples)
         limits = self.peaks.limits(row.bytes)
-        row.weigh(limits, entrant.arithmetic)
+        if entrant.arithmetic == 1.0:
+            row.weigh(limits)
         if samples.wrong:
             row.refused = samples.wrong[:1]
             return
@@ -253,10 +256,7 @@ class Session:
 
 @dataclass
 class _Entrant:
-    """A contender, the row that it fills, and the share of the counted arithmetic that it really does.
-
-    An implementation that saves arithmetic, as Winograd's convolution, says so: ``ARITHMETIC = 1 / 2.25`` in its module.
-    """
+    """A contender, the row that it fills, and the share of the counted arithmetic that it really does."""
 
     row: Row
     contender: Contender

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import itertools
 import types
 from collections.abc import Callable
@@ -14,9 +13,12 @@ import numpy as np
 import pytest
 
 import minigrad
+from minigrad import kernels
 from minigrad.bench.clock import Contender
+from minigrad.bench.families.conv2d import Shape, ops_of
 from minigrad.bench.op import Call
 from minigrad.bench.peers import Torch, load
+from minigrad.bench.savings import of_call, of_step
 from minigrad.bench.session import _Entrant
 from minigrad.bench.workload import INPUT_SETS, Step, Workload
 from minigrad.errors import ArgumentError
@@ -114,17 +116,49 @@ def test_faster_than_the_machine_can_be() -> None:
     assert row.refused == [] and row.share == pytest.approx(row.flops / 1e5)
     made = session(FakeClock(tick=MS), peaks(flops=5e7))
     [row] = made.op(small_op(), ["im2col"])
-    assert row.refused == ["faster than this machine can be: 0 GFLOP/s, and its best is 0"]
+    assert len(row.refused) == 1
+    assert row.refused[0].startswith("faster than this machine can be: 0 GFLOP/s, and its best is 0. If it saves arithmetic")
 
 
-def test_an_implementation_that_saves_arithmetic_has_no_share() -> None:
-    made = session(FakeClock(tick=MS), peaks(flops=5e7))
-    module = types.SimpleNamespace(ARITHMETIC=1 / 2.25)
-    real = importlib.import_module("minigrad.bench.session").functions_of
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("minigrad.bench.session.functions_of", lambda family, name: (real(family, name), module)[1])
-        [row] = made.op(small_op(), ["im2col"])
+def test_a_kernel_that_saves_arithmetic_tells_so_and_has_no_share() -> None:
+    def forward(x: np.ndarray, w: np.ndarray, bias: Any, **geometry: Any) -> np.ndarray:
+        return im2col.forward(x, w, bias, **geometry)
+
+    forward.arithmetic = 0.25  # type: ignore[attr-defined]
+    with registered("saves", forward=forward) as name:
+        [row] = session(FakeClock(tick=MS), peaks(flops=5e7)).op(small_op(), [name])
     assert row.refused == [] and row.share is None and row.gflops is not None
+
+
+def test_winograds_convolution_tells_what_it_saves() -> None:
+    functions = kernels.functions_of("conv2d", "winograd")
+    for shape, share in ((Shape(2, 32, 6, 32), 16 / 36), (Shape(2, 16, 6, 32), 1.0), (Shape(2, 32, 6, 32, stride=2), 1.0)):
+        for op in ops_of(shape):
+            call = op.draw(np.random.default_rng(0), np.dtype(np.float32))
+            assert of_call(functions, op.function, call) == share
+    assert of_call(kernels.functions_of("conv2d", "im2col"), op.function, call) == 1.0
+
+
+def test_what_a_step_saves_is_found_by_running_it() -> None:
+    x, w = minigrad.ones(1, 2, 4, 4), minigrad.ones(2, 2, 3, 3)
+
+    def forward(x: np.ndarray, w: np.ndarray, bias: Any, **geometry: Any) -> np.ndarray:
+        return im2col.forward(x, w, bias, **geometry)
+
+    def convolve(m: Any, *, size: int) -> Step:
+        return lambda: m.nn.functional.conv2d(x, w).sum().item()
+
+    forward.arithmetic = 0.25  # type: ignore[attr-defined]
+    with registered("saves", forward=forward) as name:
+        choice = {"conv2d": name}
+        with kernels.use(**choice):
+            assert of_step(convolve(minigrad, size=1), choice) == 0.25
+            assert of_step(honest(minigrad, size=1), choice) == 1.0  # which does not convolve
+        with kernels.use(conv2d="im2col"):
+            assert of_step(convolve(minigrad, size=1), {"conv2d": "im2col"}) == 1.0
+        made = session(FakeClock(tick=MS))
+        rows = made.workload(workload(convolve, tolerance=1.0), {}, [choice, {"conv2d": "im2col"}])
+    assert [row.share is None for row in rows] == [True, False]
 
 
 def test_what_cannot_be_trusted_is_tried_again() -> None:
