@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import dis
 import enum
+import hashlib
+import importlib.util
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -76,7 +79,7 @@ class Identity:
     def _value(self, value: Any) -> Any:
         if isinstance(value, Word):
             self.words.add(value.name)
-            return "word", value.name
+            return "word", value.name, value.made and _source(value.made.partition(":")[0])
         if isinstance(value, Helper):
             return self._function(value.function)
         if isinstance(value, Kernel):
@@ -98,6 +101,14 @@ class Identity:
         if type(value).__module__.split(".")[0] == "numba":  # its types, by their names
             return "numba", str(value)
         raise _UnknownError
+
+
+def _source(module: str) -> str:
+    """A digest of a module's file, without importing it."""
+    found = importlib.util.find_spec(module)
+    if found is None or found.origin is None:
+        return module
+    return hashlib.sha256(Path(found.origin).read_bytes()).hexdigest()
 
 
 class _UnknownError(Exception):
