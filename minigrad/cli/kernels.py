@@ -59,7 +59,7 @@ def list_kernels(json: Json = False, kernels: Kernels = None) -> None:
         say_json([_as_json(each) for each in found])
         return
     for each in found:
-        write_lines([Line(f"{each.name}: {_plain(each.summary)}")])
+        _heading(f"{each.name}: {_plain(each.summary)}")
         rows = [(f"  {entry.name}", entry.device, _state(entry), _plain(entry.summary)) for entry in each.entries]
         show(table(["  name", "device", "here", "what it is"], rows))
         write_lines(Line(f"{entry.name} does not run here: {entry.reason}.", 2) for entry in each.entries if entry.reason)
@@ -90,13 +90,15 @@ def show_kernels(
         say_json({**_as_json(found), "implementations": [dataclasses.asdict(entry) for entry in entries]})
         return
     if not rung:
-        write_lines([Line(f"{found.name}: the contract, {found.file}"), Line(), *_prose(found.text, 2), Line()])
+        _heading(f"{found.name}: the contract, {found.file}")
+        write_lines([Line(), *_prose(found.text, 2), Line()])
         for signature, summary in found.functions.items():
             write_lines([Line(signature, 2, 4), Line(f"{_plain(summary)}.", 6, 0)])
         write_lines([Line(), Line("The ladder, from the slowest rung up:")])
     for entry in entries:
         about = ", ".join(filter(None, (_state(entry), f"device {entry.device}", entry.file)))
-        write_lines([Line(), Line(f"{entry.name} of {entry.family}: {about}")])
+        write_lines([Line()])
+        _heading(f"{entry.name} of {entry.family}: {about}")
         write_lines([Line(f"It does not run here: {entry.reason}.", 2)] if entry.reason else [])
         write_lines([*_prose(entry.text, 2), Line(), *[Line(each, 4, 4) for each in entry.functions]])
 
@@ -187,7 +189,7 @@ def _show_report(report: Report) -> None:
     if report.reason:
         say(f"{report.name} of {report.family}: not checked, since {report.reason}.\n")
         return
-    say(f"{report.name} of {report.family}: {counted(report.cases, 'case')}")
+    _heading(f"{report.name} of {report.family}: {counted(report.cases, 'case')}")
     rows = []
     for name, about in CHECKS.items():
         functions = [failure.function for failure in report.failures if failure.check == name]
@@ -218,6 +220,16 @@ def _state(entry: Entry) -> str:
     if entry.chosen:
         return "chosen, the default" if entry.default else "chosen"
     return "the default" if entry.default else "yes"
+
+
+def _heading(text: str) -> None:
+    from rich.text import Text
+
+    from minigrad.cli.terminal import clean, rendered, room, show, wrap
+    from minigrad.show.text import open_console
+
+    console = open_console()
+    show(rendered([Text(wrap(clean(text, console), room(console), 2), "bold")], console), console)
 
 
 def _plain(text: str) -> str:
