@@ -27,9 +27,10 @@ from minigrad.kernels.layout import channels_last, empty_channels_last
 from minigrad.kernels.native import parts_for
 from minigrad.kernels.native.target import target
 
-CACHE = 3 << 17  # bytes of transforms that a thread holds at a time
+CACHE = 3 << 18  # bytes of transforms that a thread holds at a time,
+CACHE_OF_WEIGHT = 3 << 19  # and in the gradient to the weight, which reads and writes all its sums for each lot
 FEWEST = 32  # channels in and out from which the saved products outweigh the transforms
-OWN_CHANNELS = 64  # from so many channels on, threads share the channels of dw, not the tiles
+OWN_CHANNELS = 192  # from so many channels on, threads share the channels of dw, not the tiles
 
 
 def pays(
@@ -77,7 +78,7 @@ def grad_weight(
     parts = parts_for(n * out_h * out_w * c * f)
     by_channel = c >= OWN_CHANNELS and c % (parts * lanes) == 0
     held = c // parts if by_channel else _whole(c, lanes)
-    chunk = _chunk(held + padded_f, x.itemsize, tiles if by_channel else -(-tiles // parts))
+    chunk = _chunk(held + padded_f, x.itemsize, tiles if by_channel else -(-tiles // parts), CACHE_OF_WEIGHT)
     work_size = 16 * (chunk * (held + padded_f) + max(held, padded_f))
     sums = np.empty((1 if by_channel else parts, 16 * c * padded_f), x.dtype)
     winograd_loops.weigh(
@@ -110,7 +111,7 @@ def _correlate(x: Array, packed: Array, bias: Array | None, features: int, befor
     bias = np.zeros(features, x.dtype) if bias is None else np.ascontiguousarray(bias)
     parts = parts_for(n * size[0] * size[1] * c * features)
     tiles = n * ((size[0] + 1) // 2) * ((size[1] + 1) // 2)
-    chunk = _chunk(padded_c + padded_f, x.itemsize, -(-tiles // parts))
+    chunk = _chunk(padded_c + padded_f, x.itemsize, -(-tiles // parts), CACHE)
     work_size = 16 * (chunk * (padded_c + padded_f) + max(padded_c, padded_f)) + 4 * lanes
     winograd_loops.correlate(
         _nhwc(x), packed, bias, _nhwc(y), np.empty(parts * work_size, x.dtype), work_size, n, h, w, c, padded_c, features, padded_f,
@@ -133,10 +134,10 @@ def _transformed(w: Array, features: int, channels: int, origin: int, strides: t
     return packed
 
 
-def _chunk(width: int, item: int, tiles: int) -> int:
+def _chunk(width: int, item: int, tiles: int, cache: int) -> int:
     """How many tiles to hold at a time: as many as the cache takes, in whole rows of the micro-kernel's."""
     rows = target().rows
-    count = CACHE // (16 * width * item) // rows * rows
+    count = cache // (16 * width * item) // rows * rows
     return max(1, min(max(count, rows), tiles))
 
 
