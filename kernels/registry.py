@@ -72,6 +72,11 @@ TABLE: dict[str, dict[str, Implementation]] = {
         "vectorised": Implementation("minigrad.kernels.pool2d.vectorised", "any"),
         "reference": Implementation("minigrad.kernels.pool2d.reference"),
     },
+    "activation": {
+        "cpu": Implementation("minigrad.kernels.activation.cpu", "cpu", ("numba",)),
+        "vectorised": Implementation("minigrad.kernels.activation.vectorised", "any"),
+        "reference": Implementation("minigrad.kernels.activation.reference"),
+    },
     "norm": {
         "vectorised": Implementation("minigrad.kernels.norm.vectorised", "any"),
         "reference": Implementation("minigrad.kernels.norm.reference"),

@@ -11,24 +11,15 @@ from minigrad.core.device import Array, array_module
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError, ShapeError
+from minigrad.ops.activation import Gate
 from minigrad.ops.draws import keep_mask
 from minigrad.ops.inplace import alter
 
 ALPHA = 1.7580993408473766  # scale times alpha of selu: what a unit far below 0 gives is -ALPHA
 
 
-class Dropout(Function):
+class Dropout(Gate):
     """y = x m / (1 - p), with m of truth values, each true with probability 1 - p;  dx = dy m / (1 - p)."""
-
-    def forward(ctx, x: Array, mask: Array, scale: float) -> Array:
-        ctx.scale = scale
-        ctx.save_for_backward(mask)
-        y = x * mask
-        y *= scale
-        return y
-
-    def backward(ctx, dy: Tensor) -> Any:
-        return Dropout.apply(dy, ctx.saved_tensors[0].array, ctx.scale), None, None
 
 
 class AlphaDropout(Function):

@@ -12,6 +12,7 @@ from typing import Any
 from minigrad.core.device import Array, array_module
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor
+from minigrad.ops.activating import activated, brought_back
 from minigrad.ops.choice import Where
 from minigrad.ops.operands import to_float
 
@@ -270,11 +271,7 @@ class Sigmoid(Function):
     """y = 1 / (1 + e^-x);  dx = y (1 - y) dy."""
 
     def forward(ctx, x: Array) -> Array:
-        xp = array_module(x)
-        y = xp.empty_like(x)
-        xp.exp(xp.negative(x, y), y)
-        y += 1
-        xp.reciprocal(y, y)
+        y = activated(x, "sigmoid")
         ctx.save_for_backward(y)
         return y
 
@@ -288,11 +285,7 @@ class SigmoidGrad(Function):
 
     def forward(ctx, a: Array, y: Array) -> Array:
         ctx.save_for_backward(a, y)
-        xp = array_module(y)
-        z = xp.subtract(1, y, out=xp.empty_like(y))
-        z *= y
-        z *= a
-        return z
+        return brought_back(a, y, "sigmoid")
 
     def backward(ctx, dz: Tensor) -> Any:
         a, y = ctx.saved_tensors

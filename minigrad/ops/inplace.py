@@ -279,7 +279,6 @@ _UFUNCS = {
     "sin": "sin",
     "sqrt": "sqrt",
     "square": "square",
-    "tanh": "tanh",
     "trunc": "trunc",
 }
 _FOR_INTEGERS = ("absolute", "add", "multiply", "negative", "subtract")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from minigrad.core.device import Array, array_module, special_functions
+from minigrad.core import tape
+from minigrad.core.device import Array, array_module
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, ShapeError
+from minigrad.ops.activating import activated, brought_back
 from minigrad.ops.activation import Gate, activate, in_place
 from minigrad.ops.choice import Clamp
 from minigrad.ops.dims import one_dim
@@ -24,17 +26,13 @@ class Elu(Function):
 
     def forward(ctx, x: Array, alpha: float, scale: float, rate: float) -> Array:
         ctx.alpha, ctx.scale, ctx.rate = alpha, scale, rate
-        xp = array_module(x)
-        y = xp.minimum(x, 0, out=xp.empty_like(x))
-        y *= rate
-        xp.expm1(y, out=y)
-        y *= scale * alpha
-        y += xp.maximum(x, 0) * scale
         ctx.save_for_backward(x)
-        return y
+        return activated(x, "elu", alpha, scale, rate)
 
     def backward(ctx, dy: Tensor) -> Any:
         (x,) = ctx.saved_tensors
+        if not tape.mode.grad:
+            return Tensor._wrap(brought_back(dy.array, x.array, "elu", ctx.alpha, ctx.scale, ctx.rate)), None, None, None
         above = x.array > 0
         bend = Exp.apply(Clamp.apply(x, None, 0) * ctx.rate)  # finite above 0 too, where it is gated away
         below = Gate.apply(dy, ~above, ctx.scale * ctx.alpha * ctx.rate) * bend
@@ -60,18 +58,17 @@ class Softplus(Function):
     """y = log(1 + e^(beta x)) / beta, and x where beta x > threshold;  dx = sigmoid(beta x) dy, and dy there."""
 
     def forward(ctx, x: Array, beta: float, threshold: float) -> Array:
-        ctx.beta = beta
-        z = array_module(x).multiply(x, beta, out=array_module(x).empty_like(x))
-        straight = array_module(x).asarray(z > threshold)
-        ctx.save_for_backward(x, straight)
-        y = _log1p_exp(z)
-        y /= beta
-        return array_module(x).where(straight, x, y)
+        ctx.beta, ctx.threshold = beta, threshold
+        ctx.save_for_backward(x)
+        return activated(x, "softplus", beta, threshold)
 
     def backward(ctx, dy: Tensor) -> Any:
-        x, straight = ctx.saved_tensors
-        bent = Gate.apply(dy, ~straight.array) * sigmoid(x * ctx.beta)
-        return Gate.apply(dy, straight.array) + bent, None, None
+        (x,) = ctx.saved_tensors
+        if not tape.mode.grad:
+            return Tensor._wrap(brought_back(dy.array, x.array, "softplus", ctx.beta, ctx.threshold)), None, None
+        straight = x.array * ctx.beta > ctx.threshold
+        bent = Gate.apply(dy, ~straight) * sigmoid(x * ctx.beta)
+        return Gate.apply(dy, straight) + bent, None, None
 
 
 class LogSigmoid(Function):
@@ -93,14 +90,12 @@ class Silu(Function):
 
     def forward(ctx, x: Array) -> Array:
         ctx.save_for_backward(x)
-        xp = array_module(x)
-        y = xp.negative(x, out=xp.empty_like(x))
-        xp.exp(y, out=y)
-        y += 1
-        return xp.divide(x, y, out=y)
+        return activated(x, "silu")
 
     def backward(ctx, dy: Tensor) -> Any:
         (x,) = ctx.saved_tensors
+        if not tape.mode.grad:
+            return Tensor._wrap(brought_back(dy.array, x.array, "silu"))
         s = sigmoid(x)
         return dy * s * (1 + x * (1 - s))
 
@@ -126,15 +121,12 @@ class Gelu(Function):
 
     def forward(ctx, x: Array) -> Array:
         ctx.save_for_backward(x)
-        y = array_module(x).multiply(x, math.sqrt(0.5), out=array_module(x).empty_like(x))
-        special_functions(x).erf(y, out=y)
-        y += 1
-        y *= 0.5
-        y *= x
-        return y
+        return activated(x, "gelu")
 
     def backward(ctx, dy: Tensor) -> Any:
         (x,) = ctx.saved_tensors
+        if not tape.mode.grad:
+            return Tensor._wrap(brought_back(dy.array, x.array, "gelu"))
         density = (x * x * -0.5).exp() * (1 / math.sqrt(2 * math.pi))
         return dy * ((x * math.sqrt(0.5)).erf() * 0.5 + 0.5 + x * density)
 
@@ -147,19 +139,12 @@ class GeluTanh(Function):
 
     def forward(ctx, x: Array) -> Array:
         ctx.save_for_backward(x)
-        y = array_module(x).square(x, out=array_module(x).empty_like(x))
-        y *= 0.044715
-        y += 1
-        y *= x
-        y *= math.sqrt(2 / math.pi)
-        array_module(x).tanh(y, out=y)
-        y += 1
-        y *= x
-        y *= 0.5
-        return y
+        return activated(x, "gelu_tanh")
 
     def backward(ctx, dy: Tensor) -> Any:
         (x,) = ctx.saved_tensors
+        if not tape.mode.grad:
+            return Tensor._wrap(brought_back(dy.array, x.array, "gelu_tanh"))
         square = x * x
         t = tanh(x * (1 + 0.044715 * square) * math.sqrt(2 / math.pi))
         slope = (1 + 3 * 0.044715 * square) * math.sqrt(2 / math.pi)

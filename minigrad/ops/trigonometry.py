@@ -7,6 +7,7 @@ from typing import Any
 from minigrad.core.device import Array, array_module
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor
+from minigrad.ops.activating import activated, brought_back
 from minigrad.ops.elementwise import Rsqrt
 from minigrad.ops.operands import to_float
 
@@ -112,7 +113,7 @@ class Tanh(Function):
     """y = sinh x / cosh x;  dx = (1 - y^2) dy."""
 
     def forward(ctx, x: Array) -> Array:
-        y = array_module(x).tanh(x)
+        y = activated(x, "tanh")
         ctx.save_for_backward(y)
         return y
 
@@ -126,11 +127,7 @@ class TanhGrad(Function):
 
     def forward(ctx, a: Array, y: Array) -> Array:
         ctx.save_for_backward(a, y)
-        xp = array_module(y)
-        z = xp.multiply(y, y, out=xp.empty_like(y))
-        xp.subtract(1, z, out=z)
-        z *= a
-        return z
+        return brought_back(a, y, "tanh")
 
     def backward(ctx, dz: Tensor) -> Any:
         a, y = ctx.saved_tensors
