@@ -26,6 +26,7 @@ from minigrad.kernels.native.target import target
 
 CACHE = 1 << 18  # bytes of an image's band, or of a few images, that are worked on at a time: a part of the second-level cache
 SMALL = 8  # output columns up to which a tile is one pixel of several images
+DEEP = 256  # pixels of small outputs that are summed up at a time
 OWN_CHANNELS = 64  # from so many channels on, threads share the channels of dw, not the images
 
 
@@ -82,12 +83,19 @@ def grad_weight(
     parts = parts_for(n * out_h * out_w * channels * f * kernel_h * kernel_w // groups // 8)
     by_channel = c >= OWN_CHANNELS
     sums = np.empty((1 if by_channel else parts, groups * kernel_h * kernel_w * c * padded), x.dtype)
-    span_h, span_w = ((o - 1) * s + (k - 1) * d + 1 for o, s, k, d in zip((out_h, out_w), stride, kernel_size, dilation))
-    pitch = (-(-c // parts) if by_channel else c) * groups + lanes
-    each = span_h * span_w * pitch + out_h * out_w * panel  # of an image in the cache
-    images = max(1, min(-(-n // (1 if by_channel else parts)), 2 * CACHE // (each * x.itemsize)))
-    work_size = images * each + 2 * panel
-    loops.weigh(
+    held = -(-c // parts) if by_channel else c
+    share = -(-n // (1 if by_channel else parts))  # images that a part sees
+    if out_w <= SMALL and out_h <= 2 * SMALL:
+        images = max(1, min(share, DEEP // (out_h * out_w)))
+        work_size = images * out_h * out_w * (held + lanes + padded)
+        weigh = loops.weigh_small
+    else:
+        span_h, span_w = ((o - 1) * s + (k - 1) * d + 1 for o, s, k, d in zip((out_h, out_w), stride, kernel_size, dilation))
+        each = span_h * span_w * (held * groups + lanes) + out_h * out_w * panel  # of an image in the cache
+        images = max(1, min(share, 2 * CACHE // (each * x.itemsize)))
+        work_size = images * each + 2 * panel
+        weigh = loops.weigh
+    weigh(
         _nhwc(x), _nhwc(dy), sums, _work(parts, work_size, x.dtype), work_size, n, h, w, channels, c, f, groups, kernel_h, kernel_w,
         *stride, *dilation, padding[0][0], padding[1][0], out_h, out_w, images, int(by_channel), parts=parts,
     )  # fmt: skip
@@ -125,9 +133,9 @@ def _correlate(
     parts = parts_for(work)
     lanes = target().lanes(src.dtype.name)
     common = (n, h, w, channels, inner, features, groups, rows, columns, *stride, *dilation, *before, out_h, out_w, *pitches)
-    if out_w <= SMALL and out_h <= 2 * SMALL and n >= 4:
-        pitch = h * w * channels + lanes
-        most = max(1, CACHE // (pitch * item))
+    pitch = h * w * channels + lanes
+    most = max(1, 2 * CACHE // (pitch * item))  # images in the cache
+    if out_w <= SMALL and out_h <= 2 * SMALL and min(n, most) > out_w:  # a tile of images is larger than one of pixels
         tile_rows = target().rows
         count = most - most % tile_rows if most > tile_rows else most
         count = max(1, min(count, -(-n // parts)))

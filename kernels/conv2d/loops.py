@@ -209,6 +209,17 @@ def correlate_small(
             b = offset(b, terms * step)
 
 
+@helper
+def pack_panel(dy, first, count, pitch, at, wide, step, out):
+    """``wide`` features from ``at`` on of ``count`` pixels, filled up with zeros to ``step``."""
+    for pixel in range(count):
+        source = (first + pixel) * pitch + at
+        for f in range(wide):
+            out[pixel * step + f] = dy[source + f]
+        for f in range(wide, step):
+            out[pixel * step + f] = real(0.0)
+
+
 @kernel
 def weigh(
     x: Real, dy: Real, sums: Real, work: Real, work_size: int, n: int, height: int, width: int, channels: int, inner: int,
@@ -248,6 +259,12 @@ def weigh(
     for begin in range(first_image, end_image, images):
         count = min(images, end_image - begin)
         for image in range(count):
+            if merged:
+                copy_window(
+                    x, (begin + image) * height * width * channels, offset(scratch_x, image * span_h * span_w * pitch), -top, -left,
+                    span_h, span_w, height, width, channels,
+                )  # fmt: skip
+                continue
             for i in range(span_h):
                 y = i - top
                 for j in range(span_w):
@@ -256,25 +273,29 @@ def weigh(
                     if y < 0 or y >= height or q < 0 or q >= width:
                         for c in range(held):
                             scratch_x[at + c] = real(0.0)
-                    elif held == channels:
-                        source = (((begin + image) * height + y) * width + q) * channels
-                        for c in range(held):
-                            scratch_x[at + c] = x[source + c]
-                    else:
-                        for group in range(groups):
-                            source = (((begin + image) * height + y) * width + q) * channels + group * inner + c0
-                            for c in range(c1 - c0):
-                                scratch_x[at + group * (c1 - c0) + c] = x[source + c]
+                        continue
+                    for group in range(groups):
+                        source = (((begin + image) * height + y) * width + q) * channels + group * inner + c0
+                        for c in range(c1 - c0):
+                            scratch_x[at + group * (c1 - c0) + c] = x[source + c]
         for group in range(groups):
             for each in range(panels):
                 wide = min(panel, features - each * panel)
                 step = width_of(wide)
-                for pixel in range(count * pixels):
-                    source = (begin * pixels + pixel) * groups * features + group * features + each * panel
-                    for f in range(wide):
-                        scratch_y[pixel * step + f] = dy[source + f]
-                    for f in range(wide, step):
-                        scratch_y[pixel * step + f] = real(0.0)
+                panel_of_dy = scratch_y
+                if groups == 1 and features == step:  # dy is a panel as it lies
+                    panel_of_dy = offset(dy, begin * pixels * features)
+                else:
+                    pack_panel(
+                        dy,
+                        begin * pixels,
+                        count * pixels,
+                        groups * features,
+                        group * features + each * panel,
+                        wide,
+                        step,
+                        scratch_y,
+                    )
                 for r in range(rows):
                     for s in range(1 if merged else columns):
                         run = columns * inner if merged else c1 - c0
@@ -286,11 +307,76 @@ def weigh(
                             c = offset(out, c_at + k * padded)
                             for image in range(count):
                                 a = offset(scratch_x, image * span_h * span_w * pitch + a_at + k)
-                                b = offset(scratch_y, image * pixels * step)
+                                b = offset(panel_of_dy, image * pixels * step)
                                 tile(
                                     end - k, a, 1, stride_w * pitch, stride_h * span_w * pitch, b, step, c, padded, c, padded, out_w,
                                     out_h, wide, real(-INFINITY),
                                 )  # fmt: skip
+
+
+@kernel
+def weigh_small(
+    x: Real, dy: Real, sums: Real, work: Real, work_size: int, n: int, height: int, width: int, channels: int, inner: int,
+    features: int, groups: int, rows: int, columns: int, stride_h: int, stride_w: int, dilation_h: int, dilation_w: int, top: int,
+    left: int, out_h: int, out_w: int, images: int, by_channel: int, part: int, parts: int,
+) -> None:  # fmt: skip
+    """The same as ``weigh``, for small outputs: the pixels of several images are one sum.
+
+    For each tap the pixels that it meets, of ``images`` images, are laid side by side: (pixels, channels), zeros for those outside.
+    """
+    panels = (features + panel - 1) // panel
+    last = width_of(features - (panels - 1) * panel)
+    padded = (panels - 1) * panel + last
+    size = groups * rows * columns * inner * padded
+    pixels = out_h * out_w
+    first_image, end_image = (0, n) if by_channel else share(n, part, parts)
+    c0, c1 = share(inner, part, parts) if by_channel else (0, inner)
+    if c1 <= c0:
+        return
+    out = sums if by_channel else offset(sums, part * size)
+    pitch = c1 - c0 + lanes
+    scratch_x = offset(work, part * work_size)
+    scratch_y = offset(scratch_x, images * pixels * pitch)
+    blocks = (c1 - c0 + tile_rows - 1) // tile_rows
+    for tap in range(groups * rows * columns):
+        for i in range(c0 * padded, c1 * padded):
+            out[tap * inner * padded + i] = real(0.0)
+    for begin in range(first_image, end_image, images):
+        count = min(images, end_image - begin)
+        depth = count * pixels
+        for group in range(groups):
+            for each in range(panels):
+                wide = min(panel, features - each * panel)
+                pack_panel(
+                    dy, begin * pixels, depth, groups * features, group * features + each * panel, wide, width_of(wide),
+                    offset(scratch_y, each * panel * depth),
+                )  # fmt: skip
+            for r in range(rows):
+                for s in range(columns):
+                    for image in range(count):
+                        for i in range(out_h):
+                            y = i * stride_h + r * dilation_h - top
+                            for j in range(out_w):
+                                q = j * stride_w + s * dilation_w - left
+                                at = ((image * out_h + i) * out_w + j) * pitch
+                                if y < 0 or y >= height or q < 0 or q >= width:
+                                    for c in range(c1 - c0):
+                                        scratch_x[at + c] = real(0.0)
+                                else:
+                                    source = (((begin + image) * height + y) * width + q) * channels + group * inner + c0
+                                    for c in range(c1 - c0):
+                                        scratch_x[at + c] = x[source + c]
+                    c_at = (((group * rows + r) * columns + s) * inner + c0) * padded
+                    for each in range(panels):
+                        step = width_of(min(panel, features - each * panel))
+                        b = offset(scratch_y, each * panel * depth)
+                        for block in range(blocks):
+                            k, end = share(c1 - c0, block, blocks)
+                            c = offset(out, c_at + k * padded + each * panel)
+                            tile(
+                                end - k, offset(scratch_x, k), 1, pitch, 0, b, step, c, padded, c, padded, depth, 1, step,
+                                real(-INFINITY),
+                            )  # fmt: skip
 
 
 @kernel
