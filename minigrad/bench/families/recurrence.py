@@ -10,6 +10,8 @@ import numpy as np
 from minigrad.bench.op import Call, Draw, Op, Results, Spot, normal, tensor
 from minigrad.kernels import contract_of
 
+STEPS = 3  # that are looked at at a time
+
 
 class Shape(NamedTuple):
     """T steps of B sequences with D features, into H units."""
@@ -34,6 +36,7 @@ class Network(NamedTuple):
         kept: which of the forward's results its backward takes.
         save: whether the forward has gates to save.
         torch: PyTorch's function of the whole sequence, which gives the outputs first.
+        brief: whether it belongs to the short table.
     """
 
     family: str
@@ -43,6 +46,7 @@ class Network(NamedTuple):
     kept: Sequence[int]
     save: bool
     torch: str
+    brief: bool = False
 
 
 def ops(network: Network) -> Iterator[Op]:
@@ -54,16 +58,15 @@ def ops(network: Network) -> Iterator[Op]:
         weights = network.gates * h * (d + h)
         moved = 4.0 * (t * b * (d + (network.gates + 2) * h) + weights)
         small = Shape(3, min(b, 17), d, h)
-        states = network.states
         yield Op(
             network.family, "forward", name, flops, moved, _forward(network, shape), _forward(network, small),
-            _sequence(shape, (0, *range(2, 2 + states))), {"torch": _torch_of(network)}, brief=brief,
+            _steps(network, shape), {"torch": _torch_of(network)}, brief=brief and network.brief,
         )  # fmt: skip
-        kept = range(states + 5, states + 5 + len(network.kept))  # behind dy, gradients, sizes, first state and weights
         # What forward found, and what it was given, belong together: only the gradient that arrives is moved round.
         yield Op(
             network.family, "backward", name, flops, moved, _backward(network, shape), _backward(network, small),
-            _sequence(shape, (0, states + 2, *kept)), fixed=tuple(range(1, kept.stop)), brief=brief,
+            _sequence(network, shape), fixed=tuple(range(1, network.states + 5 + len(network.kept))),
+            brief=brief and network.brief,
         )  # fmt: skip
 
 
@@ -100,14 +103,37 @@ def _backward(network: Network, shape: Shape) -> Draw:
     return draw
 
 
-def _sequence(shape: Shape, places: Sequence[int]) -> Spot:
-    """One of the sequences: of the arguments at some places, and of all results, every B-th row."""
+def _steps(network: Network, shape: Shape) -> Spot:
+    """A few steps of one of the sequences, from the states that the result itself has before them.
+
+    If each step is right, given those before it, all are.
+    """
+
+    def spot(call: Call, results: Results, rng: np.random.Generator) -> tuple[Call, Results]:
+        x, _, *rest = call.args
+        states, weights = rest[: network.states], rest[network.states :]
+        sequence, found = int(rng.integers(shape.b)), results[: network.states]
+        first = 0 if any(each is None for each in found) else int(rng.integers(shape.t))
+        count = min(STEPS, shape.t - first)
+        rows = slice(first * shape.b + sequence, (first + count) * shape.b, shape.b)
+        if first:
+            states, sequence = found, rows.start - shape.b
+        states = [each[sequence : sequence + 1] for each in states]
+        part = Call((x[rows], (1,) * count, *states, *weights), call.kwargs)
+        return part, [None if each is None else each[rows] for each in results]
+
+    return spot
+
+
+def _sequence(network: Network, shape: Shape) -> Spot:
+    """The way back through one of the sequences: of what belongs to rows, every B-th."""
+    kept = range(network.states + 5, network.states + 5 + len(network.kept))
 
     def spot(call: Call, results: Results, rng: np.random.Generator) -> tuple[Call, Results]:
         one = slice(int(rng.integers(shape.b)), None, shape.b)
-        args = [each[one] if place in places else each for place, each in enumerate(call.args)]
-        args[next(place for place, each in enumerate(args) if isinstance(each, tuple))] = (1,) * shape.t
-        return Call(tuple(args), call.kwargs), [None if each is None else each[one] for each in results]
+        args = [each[one] if place in (0, network.states + 2, *kept) else each for place, each in enumerate(call.args)]
+        args[network.states + 1] = (1,) * shape.t
+        return Call(tuple(args), call.kwargs), [each[one] for each in results]
 
     return spot
 
