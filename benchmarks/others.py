@@ -1,7 +1,7 @@
 """Workloads for libraries whose names are not PyTorch's: MyGrad, and tinygrad.
 
 They do the work that they have layers for, each in its own plain way. Weights and batches are those of the same workloads with
-minigrad. Chainer is not among them: its last release (7.8.1, 2022) neither builds nor runs with Python 3.11 and NumPy 2.
+minigrad. Chainer is not among them: its last release, 7.8.1 of 2022, does not load with NumPy 2 (``np.sctypes``).
 tinygrad compiles its kernels with Clang, which must be there.
 """
 
