@@ -23,7 +23,8 @@ Draw with a fixed seed.
 The laboratory does the rest by itself, to each case, so a family need not:
 
 - float32 and float64: give floating arrays in float64, and a dtype argument as ``np.dtype(np.float64)``; both are converted to
-  float32 too, deep in lists, tuples and dicts. Whole numbers, Booleans and Python floats stay as they are.
+  float32 too, deep in lists, tuples and dicts. Whole numbers, Booleans and Python floats stay as they are. So does what another
+  function made (:class:`Result`, below): statistics that are float64 in either case, say.
 - memory: every array argument is also given with other strides, gaps and a read-only flag (``any_strides=False`` where the
   contract promises contiguous arrays); gaps and the memory beside an array hold NaN.
 - NaN and infinity: planted into the floating arrays, all of them or those that ``not_finite`` names. Results must have them
@@ -72,6 +73,7 @@ class Case:
         args: positional arguments, as the contract passes them on.
         kwargs: keyword arguments, all that the contract passes on.
         not_finite: the floating arguments, by position or keyword, that may hold NaN and infinity; ``None`` means all of them.
+        infinity: whether infinities come too, not NaN alone; not where one road to a result gives ∞ − ∞ and another does not.
         any_strides: whether arrays may lie in memory in any way.
     """
 
@@ -80,6 +82,7 @@ class Case:
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     not_finite: tuple[int | str, ...] | None = None
+    infinity: bool = True
     any_strides: bool = True
 
 

@@ -345,7 +345,8 @@ class _Examination:
                     continue
                 rng = np.random.default_rng(zlib.crc32(f"{case.function} {case.name} {key} {place}".encode()))
                 spoilt = array.copy()
-                for bad, at in zip((np.nan, np.inf, -np.inf), rng.permutation(array.size)[:3], strict=False):
+                values = (np.nan, np.inf, -np.inf) if case.infinity else (np.nan,)
+                for bad, at in zip(values, rng.permutation(array.size)[:3], strict=False):
                     spoilt.flat[at] = bad
                 there = mapped(call, lambda each, array=array, spoilt=spoilt: spoilt if each is array else each)
                 beside = self._beside(case, there, SINGLE)
@@ -442,7 +443,11 @@ class _Examination:
         return call, self._beside(case, call, dtype)
 
     def _beside(self, case: Case, call: Call, dtype: np.dtype | None) -> Call:
-        """A copy of a call for the reference: with what the reference itself keeps from function to function."""
+        """A copy of a call for the reference: with what the reference itself keeps from function to function.
+
+        The arrays are of the dtypes that the call has, but for a ``dtype`` of float64, in which all are.
+        """
+        wide = DOUBLE if dtype is DOUBLE else None
 
         def other(wish: Any, own: Any) -> Any:
             if isinstance(wish, (list, tuple)):
@@ -450,11 +455,11 @@ class _Examination:
             if isinstance(wish, dict):
                 return {key: other(each, own[key]) for key, each in wish.items()}
             if not isinstance(wish, Result):
-                return _as(on_cpu(own), dtype)
+                return _as(on_cpu(own), wide)
             _, beside = self._arguments(wish.case, dtype)
             results = outcome(self.contract, wish.case.function, *self._reference(wish.case, beside))
             kept = results[0] if wish.number is None and len(results) == 1 else _numbered(results, wish.number)
-            return _merged(own, kept, dtype)
+            return _merged(own, kept, wide)
 
         return other(case.args, call[0]), other(dict(case.kwargs), call[1])
 
@@ -555,12 +560,19 @@ def _is_empty(call: Call) -> bool:
 
 
 def _as(value: Any, dtype: np.dtype | None) -> Any:
-    """Floating arrays, and dtypes among the arguments, in a dtype; anything else as it is."""
+    """Arrays of float32 and float64, and dtypes among the arguments, in a dtype; anything else as it is."""
     if dtype is not None and isinstance(value, np.dtype) and value.kind == "f":
         return dtype
-    if dtype is not None and is_array(value) and value.dtype.kind == "f":
+    if dtype is not None and is_array(value) and value.dtype in (SINGLE, DOUBLE):
         return value.astype(dtype, order="K")
     return value
+
+
+def _rounded(exact: Any, got: Any) -> Any:
+    """Results in float64 as those of the dtypes that were got."""
+    if isinstance(exact, (list, tuple)):
+        return [_rounded(one, other) for one, other in zip(exact, got, strict=True)]
+    return _as(exact, got.dtype) if is_array(got) else exact
 
 
 def _numbered(results: list[Any], number: int | None) -> Any:

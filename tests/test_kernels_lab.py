@@ -22,6 +22,7 @@ from minigrad.kernels.comparison import Kept, checked, is_array, leaves, outcome
 from minigrad.kernels.conv2d import cases as conv2d_cases
 from minigrad.kernels.conv2d import im2col, tolerance
 from minigrad.kernels.conv2d import reference as conv2d_reference
+from minigrad.kernels.native import parts_for
 from minigrad.kernels.poison import LARGE, NAN, poisoned, spread
 from minigrad.kernels.pool2d import cases as pool2d_cases
 from minigrad.kernels.pool2d import vectorised
@@ -226,6 +227,11 @@ def shared_scratch(x: Any, w: Any, bias: Any, **geometry: Any) -> Any:
     return right(there, w, bias, **geometry)
 
 
+def wrong_in_parts(x: Any, w: Any, bias: Any, **geometry: Any) -> Any:
+    y = right(x, w, bias, **geometry)
+    return y if parts_for(x.nbytes) == 1 else wrong_at_one_place(x, w, bias, **geometry)
+
+
 def raises(x: Any, w: Any, bias: Any, **geometry: Any) -> Any:
     raise ValueError("not today")
 
@@ -267,6 +273,7 @@ FAULTS: list[tuple[Callable[..., Any], set[str], list[str]]] = [
     (no_batch, {"empty"}, ["IndexError: index 0 is out of bounds", "(line "]),
     (c_order, {"layout"}, ["strides"]),
     (shared_scratch, {"threads"}, ["as the reference gives"]),
+    (wrong_in_parts, {"parts"}, ["1 of 96 values differ"]),
     (raises, {"values", "float64", "empty", "identities"}, ["ValueError: not today (line "]),
     (leaves_the_program, {"values", "float64", "empty", "identities"}, ["SystemExit: gone (line "]),
 ]
@@ -276,8 +283,9 @@ FAULTS: list[tuple[Callable[..., Any], set[str], list[str]]] = [
 MAY_FOLLOW: dict[Callable[..., Any], set[str]] = {
     forgotten_row: set(laboratory.CHECKS),
     sum_into_what_was_there: set(laboratory.CHECKS),
-    last_result: {"not finite", "threads"},
+    last_result: {"not finite", "threads", "parts"},
     one_buffer: {"threads"},
+    another_order_each_time: {"parts"},
     as_far_as_allowed: {"strides", "threads", "not finite"},
 }
 

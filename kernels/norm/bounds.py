@@ -58,7 +58,7 @@ def gradients(
     if relu:
         total, allowed = _sum_and_bound(x, mean, var, w, b, eps)
         unsure = g * (np.abs(total) <= allowed)
-        g = g * (total >= -allowed)
+        g = g * ~(total < -allowed)  # the gate lets NaN pass
     return _gradients(g, unsure, x, mean, var, w, eps)
 
 

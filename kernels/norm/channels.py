@@ -41,7 +41,7 @@ def moments(sums: Array, squares: Array, origin: Array, pixels: int, groups: int
     mean = origin + sums / count
     inside = squares / count - (sums / count) ** 2
     if groups != sums.shape[1]:
-        shape = (sums.shape[0], groups, -1)
+        shape = (sums.shape[0], groups, sums.shape[1] // groups)
         each, inside = mean.reshape(shape), inside.reshape(shape)
         mean = each.mean(axis=2)
         inside = (inside + (each - mean[..., None]) ** 2).mean(axis=2)
@@ -107,13 +107,13 @@ def backward_line(
     groups = mean.shape[1]
     rstd = 1 / xp.sqrt(per_channel(var, channels) + eps)
     _, rest = split(per_channel(mean, channels), dtype)
-    along = (products - rest * sums) * rstd  # Σ g·n
+    along = (products - rest * sums) * rstd if pixels else products  # Σ g·n; of no values 0, though their deviation is NaN
     dw, db = along.sum(axis=0).astype(dtype), sums.sum(axis=0).astype(dtype)
     scale = rstd if w is None else rstd * w
     count = np.float64(pixels * (channels // groups))
     level, along = (each if w is None else each * w for each in (sums, along))
     if groups != channels:
-        shape = (sums.shape[0], groups, -1)
+        shape = (sums.shape[0], groups, channels // groups)
         level, along = (per_channel(each.reshape(shape).sum(axis=2), channels) for each in (level, along))
     slope = rstd * rstd * (along / count)
     back = xp.where(rest == 0, 0.0, slope * rest)  # 0 also where the slope is infinite

@@ -79,7 +79,7 @@ def gradients(
         for part in _blocks(lanes):
             z = _apply(xp, lanes[part], line, part[0], gated[part])
             _gate(xp, from_dy[part], z, z)
-        g = gated.reshape(x.shape[0], -1, x.shape[1])
+        g = gated.reshape(of.table(x).shape)
     else:
         g = of.table(dy)
     return _gradients(g, x, mean, var, w, eps)
@@ -90,7 +90,7 @@ def residual_gradients(
 ) -> tuple[Array, Array, Array, Array]:
     """See the contract."""
     xp = array_module(x)
-    g = xp.empty((x.shape[0], x.size // max(1, x.shape[0] * x.shape[1]), x.shape[1]), x.dtype)
+    g = xp.empty(of.table(x).shape, x.dtype)
     _gate(xp, of.table(dy), of.table(y), g)
     return *_gradients(g, x, mean, var, w, eps), of.image(g, x.shape)
 
@@ -160,7 +160,7 @@ def _gradients(g: Array, x: Array, mean: Array, var: Array, w: Array | None, eps
         z *= -slope[part[0]]
         z += from_g[part] * scale[part[0]]
         z += offset[part[0]]
-    return of.image(dx.reshape(x.shape[0], -1, channels), x.shape), dw, db
+    return of.image(dx.reshape(of.table(x).shape), x.shape), dw, db
 
 
 def _apply(xp: Any, x: Array, line: of.Line, samples: slice, out: Array) -> Array:
@@ -218,7 +218,7 @@ def _total(lanes: Array) -> Array:
 
 def _fold(sums: Array, channels: int) -> Array:
     """(S, repeats·C) to (S, C)."""
-    return sums.reshape(sums.shape[0], -1, channels).sum(axis=1)
+    return sums.reshape(sums.shape[0], sums.shape[1] // channels, channels).sum(axis=1)
 
 
 def _row_blocks(xp: Any, x: Array) -> list[slice]:

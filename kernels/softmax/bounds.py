@@ -45,7 +45,7 @@ def cross_entropy_forward(x: Array, target: Array, w: Array | None, *, smoothing
     _, log_y = _softmax(x, 1)
     far = 1 + np.abs(log_y)
     weights = np.ones(x.shape[1]) if w is None else np.abs(w)
-    own = (weights * far)[np.arange(len(x)), target]
+    own = (weights * far)[np.arange(len(x)), np.maximum(target, 0)]  # rows that are left out have any number below 0
     step = _step(x, x.shape[1])
     even = 0.0 if not smoothing else (weights * far).sum(axis=1) * smoothing / x.shape[1]
     log_sum = np.abs(log_y).min(axis=1, initial=np.inf)
@@ -57,7 +57,7 @@ def cross_entropy_backward(
 ) -> tuple[Array]:
     """Of dx."""
     weights = np.ones(x.shape[1]) if w is None else np.abs(w).astype(np.float64)
-    own = weights[target][:, None]
+    own = weights[np.maximum(target, 0)][:, None]
     even = smoothing / x.shape[1] * weights
     log_p = x - greatest[:, None].astype(np.float64) - log_sum[:, None]
     p = np.exp(log_p)

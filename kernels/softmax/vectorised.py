@@ -62,7 +62,7 @@ def cross_entropy_forward(x: Array, target: Array, w: Array | None, *, smoothing
     y, greatest, log_sum = xp.empty((3, rows), x.dtype)
     total = float(classes if w is None else w.sum(dtype=np.float64))
     for part in _blocks(x):
-        t = target[part]
+        t = xp.maximum(target[part], 0)  # the row of a number below 0 is left out, whatever the number
         greatest[part] = x[part].max(axis=1)
         below = x[part] - greatest[part][:, None]
         near = below[xp.arange(len(t)), t]
@@ -74,7 +74,7 @@ def cross_entropy_forward(x: Array, target: Array, w: Array | None, *, smoothing
             loss *= w[t]
         if smoothing:
             loss = loss * (1 - smoothing) + (log_sum[part] * total - far) * (smoothing / classes)
-        y[part] = xp.where(t >= 0, loss, 0)
+        y[part] = xp.where(target[part] >= 0, loss, 0)
     return y, greatest, log_sum
 
 
@@ -84,7 +84,7 @@ def cross_entropy_backward(
     """See the contract."""
     xp, classes = array_module(x), x.shape[1]
     dx = xp.empty(x.shape, x.dtype)
-    kept = target >= 0
+    kept, target = target >= 0, xp.maximum(target, 0)
     own = (1 - smoothing) * dy if w is None else (1 - smoothing) * (w[target] * dy)
     even = smoothing / classes * (xp.ones(classes, x.dtype) if w is None else w)
     spread = own + dy * even.sum(dtype=x.dtype)
