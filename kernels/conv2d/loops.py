@@ -9,6 +9,7 @@ from __future__ import annotations
 from minigrad.kernels.native import Real, helper, kernel, lanes, offset, panel, real, share, tile, tile_rows
 
 INFINITY = float("inf")
+NEAR = 1 << 13  # numbers of a panel that the first-level cache holds beside a tile's pixels: 32 KB of float32
 
 
 @helper
@@ -112,26 +113,30 @@ def correlate(
                 wide = min(panel, features - each * panel)
                 step = width_of(wide)
                 init = offset(bias, first)
-                for i in range(count):
-                    c_row = image * at_image + (first_row + i) * at_row + first
-                    a_row = i * stride_h * line + group * inner
-                    for block in range(blocks):
-                        j, end = share(out_w, block, blocks)
-                        a = offset(source, a_row + j * stride_w * channels)
-                        c = offset(dst, c_row + j * at_column)
-                        pitch = stride_w * channels
-                        if groups == 1 and dilation_w == 1:  # a row of the window is one run
+                # A run is a row of the window where it lies gapless, else a tap; all rows at once where the panel is small. Pieces
+                # of it keep the panel's part in the first-level cache over all pixels of the band.
+                merged = groups == 1 and dilation_w == 1
+                at_once = merged and terms * step <= NEAR
+                lines = rows if not at_once else 1
+                run = columns * inner if merged else inner
+                pieces = (run * step + NEAR - 1) // NEAR if merged and not at_once else 1
+                for piece in range(lines * pieces):
+                    r = piece // pieces
+                    k, k_end = share(run, piece % pieces, pieces)
+                    bb = offset(b, (r * columns * inner + k) * step)
+                    is_first, is_last = piece == 0, piece == lines * pieces - 1
+                    for i in range(count):
+                        c_row = image * at_image + (first_row + i) * at_row + first
+                        a_row = (i * stride_h + r * dilation_h) * line + group * inner + k
+                        for block in range(blocks):
+                            j, end = share(out_w, block, blocks)
+                            c = offset(dst, c_row + j * at_column)
                             tile(
-                                end - j, a, pitch, 1, dilation_h * line, b, step, init, 0, c, at_column, columns * inner, rows, wide,
-                                real(least),
+                                end - j, offset(source, a_row + j * stride_w * channels), stride_w * channels, 1,
+                                dilation_h * line if at_once else dilation_w * channels, bb, step, init if is_first else c,
+                                0 if is_first else at_column, c, at_column, k_end - k, (rows if at_once else 1) if merged else columns,
+                                wide, real(least) if is_last else real(-INFINITY),
                             )  # fmt: skip
-                        else:
-                            for r in range(rows):
-                                tile(
-                                    end - j, offset(a, r * dilation_h * line), pitch, 1, dilation_w * channels,
-                                    offset(b, r * columns * inner * step), step, init if r == 0 else c, 0 if r == 0 else at_column,
-                                    c, at_column, inner, columns, wide, real(least) if r == rows - 1 else real(-INFINITY),
-                                )  # fmt: skip
                 b = offset(b, terms * step)
 
 
