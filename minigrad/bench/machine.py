@@ -25,7 +25,7 @@ from minigrad.bench.trust import Limits
 from minigrad.core.machine import cores, processor
 from minigrad.data.sources import cache_folder
 
-FORMAT = 1
+FORMAT = 2
 SIZES = (2048, 1024, 512, 256, 128)  # of the square product: the largest that takes less than LONGEST
 OTHER_SHAPE = (2500, 512, 2048)  # rows, terms, columns: a library may do better on it than on a square
 LONGEST = 0.5
@@ -64,7 +64,7 @@ class Peaks:
         product: operations a second of NumPy's product of that size.
         best: operations a second of the best product of any library and shape.
         by: whose that was.
-        memory: footprint in bytes -> bytes a second, read or copied, whichever is faster.
+        memory: footprint in bytes -> bytes a second: read, copied or changed in place, whichever is the fastest.
     """
 
     threads: int
@@ -136,7 +136,8 @@ def memory_rates(threads: int, clock: Clock, footprints: tuple[int, ...] = FOOTP
             pieces = [_Piece(footprint // threads) for _ in range(threads)]
             copied = footprint / _fastest(lambda: list(pool.map(_Piece.copy, pieces)), clock, 5)  # noqa: B023 - called at once
             read = footprint / _fastest(lambda: list(pool.map(_Piece.read, pieces)), clock, 5)  # noqa: B023 - called at once
-            rates[footprint] = max(copied, read) * pieces[0].passes
+            changed = 2 * footprint / _fastest(lambda: list(pool.map(_Piece.change, pieces)), clock, 5)  # noqa: B023 - as above
+            rates[footprint] = max(copied, read, changed) * pieces[0].passes
     return rates
 
 
@@ -161,6 +162,10 @@ class _Piece:
     def read(self) -> None:
         for _ in range(self.passes):
             self.data.max()
+
+    def change(self) -> None:
+        for _ in range(self.passes):
+            np.negative(self.data, out=self.data)
 
 
 def recorded(threads: int, dtype: str, clock: Clock, *, folder: Path | None = None, anew: bool = False,

@@ -76,6 +76,8 @@ class Session:
         contract = contract_of(op.family)
         dtype = np.dtype(self.settings.dtype)
         inputs = Inputs(op, dtype, self.rng)
+        written = bool(getattr(contract, "WRITES", {}).get(op.function))
+        footprint = float(inputs.nbytes) if written else None  # all is there before the call
         rows, entrants = [], []
         for name in names:
             row = self._row(op.name, op.shape, name, True, op.flops, op.bytes * dtype.itemsize / 4)
@@ -86,14 +88,14 @@ class Session:
                 continue
             row.first = first
             arithmetic = savings.of_call(functions_of(op.family, name), op.function, op.draw(self.rng, dtype))
-            entrants.append(_Entrant(row, of_implementation(op, name, contract, inputs), arithmetic))
+            entrants.append(_Entrant(row, of_implementation(op, name, contract, inputs), arithmetic, footprint))
         for peer in self.peers:
             if peer.name in op.peers:
                 row = self._row(op.name, op.shape, peer.name, False, op.flops, op.bytes * dtype.itemsize / 4)
                 rows.append(row)
                 contender, row.others, row.threads = self._best_of(self._ways(op, contract, inputs, peer))
                 row.way = contender.name
-                entrants.append(_Entrant(row, replace(contender, name=peer.name)))
+                entrants.append(_Entrant(row, replace(contender, name=peer.name), footprint=footprint))
         self._measure(entrants, slow=SLOW)
         if self.settings.cold and not any(row.refused for row in rows):
             self._cold(entrants)
@@ -214,7 +216,7 @@ class Session:
     def _judge(self, entrant: _Entrant, samples: Samples, common: list[str]) -> None:
         row = entrant.row
         row.fill(samples)
-        limits = self.peaks.limits(row.bytes)
+        limits = self.peaks.limits(row.bytes if entrant.footprint is None else entrant.footprint)
         if entrant.arithmetic == 1.0:
             row.weigh(limits)
         if samples.wrong:
@@ -256,11 +258,17 @@ class Session:
 
 @dataclass
 class _Entrant:
-    """A contender, the row that it fills, and the share of the counted arithmetic that it really does."""
+    """A contender and the row that it fills.
+
+    Attributes:
+        arithmetic: the share of the counted arithmetic that it really does.
+        footprint: bytes of the memory that it walks through, where it moves some of them more than once.
+    """
 
     row: Row
     contender: Contender
     arithmetic: float = 1.0
+    footprint: float | None = None
 
 
 def _comparable(row: Row, other: Row) -> float:

@@ -39,7 +39,8 @@ class Inputs:
         self.op, self.rng = op, rng
         self._sources = [op.draw(rng, dtype) for _ in range(SOURCES)]
         self._targets = [copied(self._sources[0])]
-        self._most = max(2, HELD // max(1, self._sources[0].nbytes()))
+        self.nbytes = self._sources[0].nbytes()
+        self._most = max(2, HELD // max(1, self.nbytes))
 
     def fresh(self, count: int) -> list[Call]:
         """So many calls, each in memory of its own as long as that is not too much, in a random order."""

@@ -44,7 +44,7 @@ def test_a_slow_machine_has_a_smaller_product() -> None:
 
 def test_memory_is_read_and_copied_by_every_thread() -> None:
     rates = memory_rates(2, FakeClock(tick=MS), (1 << 12, 1 << 14))
-    assert rates == {1 << 12: (1 << 12) * 8 / 1e-3, 1 << 14: (1 << 14) * 2 / 1e-3}
+    assert rates == {1 << 12: (1 << 12) * 16 / 1e-3, 1 << 14: (1 << 14) * 4 / 1e-3}
 
 
 def test_peaks_are_kept_and_found_again(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_peaks_are_kept_and_found_again(tmp_path: Path) -> None:
     assert f"{machine_name()}, 1 thread, float32" in content["peaks"]
 
 
-@pytest.mark.parametrize("damage", ["", "{", "[]", '{"format": 0}', '{"format": 1, "peaks": {"x": {"threads": 1}}}', "\xff"])
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"format": 0}', '{"format": 2, "peaks": {"x": {"threads": 1}}}', "\xff"])
 def test_damaged_peaks_are_measured_anew(tmp_path: Path, damage: str) -> None:
     (tmp_path / "machine.json").write_text(damage, encoding="latin-1")
     assert recorded(1, "float32", FakeClock(tick=MS), folder=tmp_path).best == 2 * 32**3 / 1e-3
