@@ -125,7 +125,7 @@ def share_memory(a: Any, b: Any) -> bool:
     if not (type(a) is np.ndarray and type(b) is np.ndarray and np.may_share_memory(a, b)):
         return False
     try:
-        return np.shares_memory(a, b, max_work=LONGEST_SEARCH)
+        return np.shares_memory(a, b, LONGEST_SEARCH)  # type: ignore[arg-type]  # NumPy's stubs know 0 and -1 alone
     except np.exceptions.TooHardError:
         return False
 
@@ -220,6 +220,22 @@ def same_bits(a: Any, b: Any) -> bool:
         as_bits = f"u{a.dtype.itemsize}"
         a, b = a.view(as_bits), b.view(as_bits)
     return np.array_equal(a, b)
+
+
+def first_unlike(contract: Any, function: str, a: list[Any], b: list[Any]) -> tuple[str, str, str] | None:
+    """The first place where two outcomes differ in a bit, and what they hold there."""
+    for number, (one, other) in enumerate(zip(a, b, strict=False)):
+        for (place, x), (_, y) in zip(leaves(one), leaves(other), strict=False):
+            if not (is_array(x) and is_array(y)) or same_bits(x, y):
+                continue
+            name = result_name(contract, function, number, len(a)) + place
+            if (x.shape, x.dtype) != (y.shape, y.dtype):
+                return name, f"shape {x.shape} of {x.dtype}", f"shape {y.shape} of {y.dtype}"
+            bits = f"u{x.dtype.itemsize}"
+            wrong = x.view(bits) != y.view(bits) if x.dtype.kind == "f" else x != y
+            index = tuple(int(each) for each in np.argwhere(wrong)[0])
+            return f"{name} at index {index}".strip(), str(x[index]), str(y[index])
+    return None
 
 
 def checked(family: str, name: str, function: str, fast: Any, reference: Any, contract: Any) -> Callable[..., Any]:

@@ -6,41 +6,38 @@ memory, a NaN among the values. The comparison is that of ``MINIGRAD_CHECK=1``, 
 
 from __future__ import annotations
 
-import importlib
 import sys
 import threading
 import time
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from minigrad.core.device import quiet
-from minigrad.errors import KernelError
-from minigrad.kernels.cases import Case, Result
+from minigrad.kernels.cases import Case
 from minigrad.kernels.comparison import (
     Call,
     Difference,
     changed_argument,
     difference,
+    first_unlike,
     is_array,
     leaves,
     mapped,
     on_cpu,
     outcome,
-    result_name,
-    same_bits,
     share_memory,
     shared_argument,
 )  # fmt: skip
 from minigrad.kernels.native.budget import divided
-from minigrad.kernels.own_files import line_of
 from minigrad.kernels.placement import LAYOUTS, PLAIN, Placed
 from minigrad.kernels.poison import LARGE, NAN, poisoned, spread
-from minigrad.kernels.registry import contract_of, functions_of, reason_not_available
+from minigrad.kernels.registry import reason_not_available
+from minigrad.kernels.trial import DOUBLE, SINGLE, Guarded, Raised, Trial, has_floats, own_floats, rounded
 
 CHECKS = {
     "shapes": "as many results as the reference gives, of its shapes and dtypes",
@@ -60,7 +57,6 @@ CHECKS = {
     "parts": "divided among three threads: the reference's results, and the same bits each time",
     "identities": "what the contract's formulas say of its functions together",
 }
-SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
 PARTS = 3  # into which work is divided, however little it is
 ROUNDS = 3  # of the cases, in each of two threads
 PATIENCE = 60.0  # seconds until threads are taken for stuck
@@ -109,27 +105,6 @@ class Report:
         return not self.reason and not self.failures
 
 
-def cases_of(family: str) -> Any:
-    """The module with a family's cases: see :mod:`minigrad.kernels.cases`.
-
-    Raises:
-        KernelError: the family has none.
-
-    Example:
-        >>> next(cases_of("conv2d").cases()).function
-        'forward'
-    """
-    place = f"{contract_of(family).__name__}.cases"
-    try:
-        return importlib.import_module(place)
-    except ModuleNotFoundError as error:
-        if error.name != place:
-            raise
-        raise KernelError(
-            "kernels check", family, f"cases in {place}", "no such file", "See minigrad/kernels/cases.py"
-        ) from None
-
-
 def check(family: str, name: str, progress: Progress = lambda done, total: None) -> Report:
     """Hold an implementation against its contract.
 
@@ -159,36 +134,11 @@ def check(family: str, name: str, progress: Progress = lambda done, total: None)
     return Report(family, name, "", len(examination.cases), dict(examination.runs), failures)
 
 
-def call_of(family: str, name: str, case: Case, dtype: np.dtype = DOUBLE) -> Call:
-    """What an implementation is called with in a case: positional and keyword arguments, made anew at each call.
-
-    Raises:
-        KernelError: an unknown family or name, or one that cannot run here.
-
-    Example:
-        >>> case = next(cases_of("conv2d").cases())
-        >>> args, kwargs = call_of("conv2d", "reference", case, SINGLE)
-        >>> args[0].dtype, kwargs["groups"]
-        (dtype('float32'), 1)
-    """
-    with quiet():
-        examination = _Examination(family, name)
-        return examination._placed(case, examination._arguments(case, dtype)[0]).call
-
-
-class _Raised(Exception):
-    """The implementation raised an exception; the text is what is told of it."""
-
-
-class _Examination:
-    """An implementation, its reference and its contract, and what was found so far."""
+class _Examination(Trial):
+    """A trial with what was found so far."""
 
     def __init__(self, family: str, name: str) -> None:
-        self.family, self.name = family, name
-        self.contract = contract_of(family)
-        self.own, self.reference = functions_of(family, name), functions_of(family, "reference")
-        self.module = cases_of(family)
-        self.cases: list[Case] = list(self.module.cases())
+        super().__init__(family, name)
         self.runs: Counter[str] = Counter()
         self.failures: dict[tuple[str, str], Failure] = {}
         self.calls: dict[str, list[tuple[Case, Call, list[Any], Any]]] = {}  # function -> what threads call it with
@@ -198,25 +148,25 @@ class _Examination:
     def ask(self, case: Case) -> None:
         """All questions about a case, in float64 and float32."""
         for dtype in (DOUBLE, SINGLE):
-            if dtype is SINGLE and not _has_floats(case):
+            if dtype is SINGLE and not has_floats(case):
                 return
-            self._ask_in(case, dtype if _has_floats(case) else None)
+            self._ask_in(case, dtype if has_floats(case) else None)
 
     def _ask_in(self, case: Case, dtype: np.dtype | None) -> None:
         name = "float64" if dtype is DOUBLE else "values"
         try:
-            call, beside = self._arguments(case, dtype)
-        except _Raised as raised:
+            call, beside = self.arguments(case, dtype)
+        except Raised as raised:
             self._fail("values", case, dtype, str(raised))
             return
-        want, allowed = self._wanted(case, beside)
-        placed, got = self._placed(case, call), None
+        want, allowed = self.wanted(case, beside)
+        placed, got = self.placed(case, call), None
         try:
-            returned = self._run(case, placed.call)
+            returned = self.run(case, placed.call)
             given = outcome(self.contract, case.function, returned, placed.call)
             got = on_cpu(given)  # later calls may write where these results lie
             found = difference(self.contract, case.function, got, want, allowed)
-        except _Raised as raised:
+        except Raised as raised:
             found = Difference("", "results", str(raised), True)
         form = found if found is not None and not found.of_value else None
         self._told("shapes", case, dtype, form)
@@ -253,22 +203,22 @@ class _Examination:
         found = None
         try:
             first, second = (self._poisoned(case, call, sizes, byte) for byte in (NAN, LARGE))
-            place = _first_unlike(self.contract, case.function, first, second)
+            place = first_unlike(self.contract, case.function, first, second)
             if place:
                 again = [self._poisoned(case, call, sizes, byte) for byte in (LARGE, NAN)]
                 pairs = zip((second, first), again, strict=True)
-                if not any(_first_unlike(self.contract, case.function, *pair) for pair in pairs):
+                if not any(first_unlike(self.contract, case.function, *pair) for pair in pairs):
                     words = f"{place[1]} where it held NaN, else {place[2]}"
                     found = Difference(place[0], "one value, whatever the memory held", words)
-        except _Raised as raised:
+        except Raised as raised:
             found = Difference("", "results, whatever the memory held", str(raised))
         self._told("memory", case, dtype, found)
 
     def _poisoned(self, case: Case, call: Call, sizes: list[int], byte: int) -> list[Any]:
-        placed = self._placed(case, call)
+        placed = self.placed(case, call)
         with poisoned(byte):
             spread(sizes, byte)
-            returned = self._run(case, placed.call)
+            returned = self.run(case, placed.call)
         return outcome(self.contract, case.function, returned, placed.call)
 
     def _ask_again(self, case: Case, dtype: np.dtype | None, call: Call, returned: Any, got: list[Any], placed: Placed) -> None:
@@ -278,15 +228,15 @@ class _Examination:
         found = None
         try:
             for _ in range(2):
-                again = self._placed(case, call)
-                second = self._run(case, again.call)
+                again = self.placed(case, call)
+                second = self.run(case, again.call)
                 if any(share_memory(a, b) for _, a in leaves(returned) for _, b in leaves(second)):
                     shared = shared or "an earlier result"
                 now = outcome(self.contract, case.function, second, again.call)
-                place = found is None and _first_unlike(self.contract, case.function, before, now)
+                place = found is None and first_unlike(self.contract, case.function, before, now)
                 if place:
                     found = Difference(place[0], f"{place[1]}, as the first time", place[2])
-        except _Raised as raised:
+        except Raised as raised:
             found = Difference("", "results, as the first time", str(raised))
         self._told("aliases", case, dtype, _unlike("results in memory of their own", shared, "one in the memory of "))
         self._told("repeats", case, dtype, found)
@@ -295,11 +245,11 @@ class _Examination:
         for layout in LAYOUTS if any(is_array(each) for _, each in leaves(call)) else ():
             if layout == PLAIN:
                 continue
-            placed = self._placed(case, call, layout)
+            placed = self.placed(case, call, layout)
             try:
-                got = outcome(self.contract, case.function, self._run(case, placed.call), placed.call)
+                got = outcome(self.contract, case.function, self.run(case, placed.call), placed.call)
                 found = difference(self.contract, case.function, got, want, allowed)
-            except _Raised as raised:
+            except Raised as raised:
                 found = Difference("", "results", str(raised))
             self._told("strides", case, dtype, found, layout)
             changed = _unlike("arguments left as they were", placed.changed(), "a changed ")
@@ -307,22 +257,22 @@ class _Examination:
 
     def _ask_of_remembering(self, case: Case, dtype: np.dtype | None, call: Call) -> None:
         """Other numbers in the same arrays: new results come, and the old ones stay."""
-        placed = self._placed(case, call)
-        given = [*_own_floats(case.args, placed.call[0]), *_own_floats(dict(case.kwargs), placed.call[1])]
+        placed = self.placed(case, call)
+        given = [*own_floats(case.args, placed.call[0]), *own_floats(dict(case.kwargs), placed.call[1])]
         if not given:
             return
         try:
-            first = self._run(case, placed.call)
+            first = self.run(case, placed.call)
             kept = on_cpu(first)
             for each in given:
                 each[...] = np.flip(each) * each.dtype.type(0.75)
-            beside = self._beside(case, placed.call, dtype)
-            returned = self._run(case, placed.call)
+            beside = self.beside(case, placed.call, dtype)
+            returned = self.run(case, placed.call)
             got = outcome(self.contract, case.function, returned, placed.call)
-            found = difference(self.contract, case.function, got, *self._wanted(case, beside))
+            found = difference(self.contract, case.function, got, *self.wanted(case, beside))
             if found is None and changed_argument(None, "", ((kept,), {}), ((first,), {})):
                 found = Difference("", "results of an earlier call left as they were", "changed ones")
-        except _Raised as raised:
+        except Raised as raised:
             found = Difference("", "results", str(raised))
         self._told("fresh", case, dtype, found, "other numbers in the same arrays")
 
@@ -331,9 +281,8 @@ class _Examination:
             return
         if not any(np.any(each) for _, each in leaves(list(allowed))):
             return  # a contract that asks for the reference's bits has said how to round
-        exact = outcome(self.contract, case.function, *self._reference(case, self._beside(case, call, DOUBLE)))
-        rounded = _rounded(exact, got)
-        self._told("precision", case, SINGLE, difference(self.contract, case.function, got, rounded, allowed))
+        exact = rounded(self.reference_outcome(case, self.beside(case, call, DOUBLE)), got)
+        self._told("precision", case, SINGLE, difference(self.contract, case.function, got, exact, allowed))
 
     def _ask_of_not_finite(self, case: Case, call: Call) -> None:
         """NaN and both infinities in one array at a time, at places that the case's name draws."""
@@ -348,13 +297,13 @@ class _Examination:
                 values = (np.nan, np.inf, -np.inf) if case.infinity else (np.nan,)
                 for bad, at in zip(values, rng.permutation(array.size)[:3], strict=False):
                     spoilt.flat[at] = bad
-                there = mapped(call, lambda each, array=array, spoilt=spoilt: spoilt if each is array else each)
-                beside = self._beside(case, there, SINGLE)
-                placed = self._placed(case, there)
+                there = _replaced(call, array, spoilt)
+                beside = self.beside(case, there, SINGLE)
+                placed = self.placed(case, there)
                 try:
-                    got = outcome(self.contract, case.function, self._run(case, placed.call), placed.call)
-                    found = difference(self.contract, case.function, got, *self._wanted(case, beside))
-                except _Raised as raised:
+                    got = outcome(self.contract, case.function, self.run(case, placed.call), placed.call)
+                    found = difference(self.contract, case.function, got, *self.wanted(case, beside))
+                except Raised as raised:
                     found = Difference("", "results", str(raised))
                 self._told("not finite", case, SINGLE, found, f"NaN and infinity in argument {key}{place}")
 
@@ -364,31 +313,31 @@ class _Examination:
         """The contract's identities, and two threads at once."""
         for dtype in (SINGLE, DOUBLE) if hasattr(self.module, "identities") else ():
             try:
-                for each in self.module.identities(_Guarded(self.own), dtype):
+                for each in self.module.identities(Guarded(self.own), dtype):
                     off = abs(each.left - each.right)
                     found = None if off <= each.allowed else Difference(
                         "", f"{each.left:.9g} within {each.allowed:.3g}", f"{each.right:.9g}, off by {off:.3g}"
                     )  # fmt: skip
                     self._note("identities", each.function, f"{each.name}, {dtype}", found)
             except Exception as error:  # results of another kind than the formulas take, or none
-                words = str(error) if isinstance(error, _Raised) else f"{type(error).__name__}: {error}"
+                words = str(error) if isinstance(error, Raised) else f"{type(error).__name__}: {error}"
                 self._note("identities", self.contract.FUNCTIONS[0], str(dtype), Difference("", "results that fit", words))
         with divided(PARTS):
             for case, call, want, allowed in (each for calls in self.calls.values() for each in calls):
                 self._told("parts", case, None, self._in_parts(case, call, want, allowed))
         for function, calls in self.calls.items():
-            found = self._in_two_threads(calls)
-            self._note("threads", function, found[0] if found else "", found[1] if found else None)
+            name, unlike = self._in_two_threads(calls) or ("", None)
+            self._note("threads", function, name, unlike)
 
     def _in_parts(self, case: Case, call: Call, want: list[Any], allowed: Any) -> Difference | None:
         given = []
         try:
             for _ in range(2):
-                placed = self._placed(case, call)
-                given.append(on_cpu(outcome(self.contract, case.function, self._run(case, placed.call), placed.call)))
-        except _Raised as raised:
+                placed = self.placed(case, call)
+                given.append(on_cpu(outcome(self.contract, case.function, self.run(case, placed.call), placed.call)))
+        except Raised as raised:
             return Difference("", "results", str(raised))
-        place = _first_unlike(self.contract, case.function, *given)
+        place = first_unlike(self.contract, case.function, *given)
         if place:
             return Difference(place[0], f"{place[1]}, as the first time", place[2])
         return difference(self.contract, case.function, given[0], want, allowed)
@@ -400,12 +349,12 @@ class _Examination:
         def work(mine: list[tuple[Case, Call, list[Any], Any]]) -> None:
             start.wait()
             for case, call, want, allowed in mine * ROUNDS:
-                placed = self._placed(case, call)
+                placed = self.placed(case, call)
                 try:
                     with quiet():
-                        got = outcome(self.contract, case.function, self._run(case, placed.call), placed.call)
+                        got = outcome(self.contract, case.function, self.run(case, placed.call), placed.call)
                     unlike = difference(self.contract, case.function, got, want, allowed)
-                except _Raised as raised:
+                except Raised as raised:
                     unlike = Difference("", "results", str(raised))
                 if unlike is not None or found:
                     found.extend([(case.name, unlike)] if unlike is not None else [])
@@ -426,62 +375,6 @@ class _Examination:
             return "", Difference("", f"results within {PATIENCE:.0f} s", "none: a thread is stuck")
         return found[0] if found else None
 
-    # ------------------------------------------------------------------ calls
-
-    def _arguments(self, case: Case, dtype: np.dtype | None) -> tuple[Call, Call]:
-        """What a case hands to the implementation, and what to the reference."""
-
-        def made(each: Any) -> Any:
-            if not isinstance(each, Result):
-                return _as(each, dtype)
-            call, _ = self._arguments(each.case, dtype)
-            copies = on_cpu(call)
-            results = outcome(self.contract, each.case.function, self._run(each.case, copies), copies)
-            return results[0] if each.number is None and len(results) == 1 else _numbered(results, each.number)
-
-        call: Call = (mapped(case.args, made), mapped(dict(case.kwargs), made))
-        return call, self._beside(case, call, dtype)
-
-    def _beside(self, case: Case, call: Call, dtype: np.dtype | None) -> Call:
-        """A copy of a call for the reference: with what the reference itself keeps from function to function.
-
-        The arrays are of the dtypes that the call has, but for a ``dtype`` of float64, in which all are.
-        """
-        wide = DOUBLE if dtype is DOUBLE else None
-
-        def other(wish: Any, own: Any) -> Any:
-            if isinstance(wish, (list, tuple)):
-                return type(wish)([other(a, b) for a, b in zip(wish, own, strict=True)])
-            if isinstance(wish, dict):
-                return {key: other(each, own[key]) for key, each in wish.items()}
-            if not isinstance(wish, Result):
-                return _as(on_cpu(own), wide)
-            _, beside = self._arguments(wish.case, dtype)
-            results = outcome(self.contract, wish.case.function, *self._reference(wish.case, beside))
-            kept = results[0] if wish.number is None and len(results) == 1 else _numbered(results, wish.number)
-            return _merged(own, kept, wide)
-
-        return other(case.args, call[0]), other(dict(case.kwargs), call[1])
-
-    def _wanted(self, case: Case, beside: Call) -> tuple[list[Any], Any]:
-        """What the reference gives, and how far from it a result may be."""
-        allowed = self.contract.tolerance(case.function, *beside[0], **beside[1])
-        return outcome(self.contract, case.function, *self._reference(case, beside)), allowed
-
-    def _reference(self, case: Case, call: Call) -> tuple[Any, Call]:
-        copies: Call = on_cpu(call)
-        return getattr(self.reference, case.function)(*copies[0], **copies[1]), copies
-
-    def _run(self, case: Case, call: Call) -> Any:
-        return _guarded(getattr(self.own, case.function))(*call[0], **call[1])
-
-    def _placed(self, case: Case, call: Call, layout: str = PLAIN) -> Placed:
-        """The call's arrays in memory of a layout, packed as the contract packs them."""
-        placed = Placed(call, layout, tuple(getattr(self.contract, "WRITES", {}).get(case.function, ())))
-        if hasattr(self.module, "prepare"):
-            placed.call = self.module.prepare(case.function, *placed.call)
-        return placed
-
     # ------------------------------------------------------------------ notes
 
     def _told(self, check: str, case: Case, dtype: np.dtype | None, found: Difference | None, how: str = "") -> None:
@@ -499,55 +392,9 @@ class _Examination:
         self._told(check, case, dtype, Difference("", "results", words))
 
 
-class _Guarded:
-    """An implementation whose functions raise nothing but :class:`_Raised`."""
-
-    def __init__(self, functions: Any) -> None:
-        self._functions = functions
-
-    def __getattr__(self, name: str) -> Any:
-        return _guarded(getattr(self._functions, name))
-
-
-def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
-    def run(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return function(*args, **kwargs)
-        except (Exception, SystemExit) as error:
-            code = getattr(function, "__code__", None)
-            line = line_of(error, code.co_filename) if code is not None else 0
-            place = f" (line {line} of {code.co_filename})" if code is not None and line else ""
-            raise _Raised(f"{type(error).__name__}: {error}{place}") from error
-
-    return run
-
-
-def _rounded(exact: Any, got: Any) -> Any:
-    """Exact results in the dtypes of those that an implementation gave."""
-    if isinstance(exact, (list, tuple)) and isinstance(got, (list, tuple)) and len(exact) == len(got):
-        return [_rounded(one, other) for one, other in zip(exact, got, strict=True)]
-    return _as(exact, got.dtype if is_array(got) and got.dtype.kind == "f" else SINGLE)
-
-
-def _own_floats(wish: Any, given: Any) -> Iterator[np.ndarray]:
-    """The floating arrays of a call that the case itself hands over, not the implementation."""
-    if isinstance(wish, (list, tuple)):
-        for each, there in zip(wish, given, strict=True):
-            yield from _own_floats(each, there)
-    elif isinstance(wish, dict):
-        for key, each in wish.items():
-            yield from _own_floats(each, given[key])
-    elif is_array(wish) and wish.dtype.kind == "f" and wish.size:
-        yield given
-
-
-def _has_floats(case: Case) -> bool:
-    for _, each in leaves([case.args, dict(case.kwargs)]):
-        if isinstance(each, Result) and _has_floats(each.case):
-            return True
-        if (is_array(each) and each.dtype == DOUBLE) or (isinstance(each, np.dtype) and each == DOUBLE):
-            return True
-    return False
+def _replaced(call: Call, array: np.ndarray, other: np.ndarray) -> Call:
+    """The call with another array in the place of one."""
+    return mapped(call, lambda each: other if each is array else each)
 
 
 def _is_empty(call: Call) -> bool:
@@ -559,33 +406,6 @@ def _is_empty(call: Call) -> bool:
     return False
 
 
-def _as(value: Any, dtype: np.dtype | None) -> Any:
-    """Arrays of float32 and float64, and dtypes among the arguments, in a dtype; anything else as it is."""
-    if dtype is not None and isinstance(value, np.dtype) and value.kind == "f":
-        return dtype
-    if dtype is not None and is_array(value) and value.dtype in (SINGLE, DOUBLE):
-        return value.astype(dtype, order="K")
-    return value
-
-
-def _rounded(exact: Any, got: Any) -> Any:
-    """Results in float64 as those of the dtypes that were got."""
-    if isinstance(exact, (list, tuple)):
-        return [_rounded(one, other) for one, other in zip(exact, got, strict=True)]
-    return _as(exact, got.dtype) if is_array(got) else exact
-
-
-def _numbered(results: list[Any], number: int | None) -> Any:
-    return tuple(results) if number is None else results[number]
-
-
-def _merged(own: Any, kept: Any, dtype: np.dtype | None) -> Any:
-    """Arrays that the implementation made, as both see them; what is opaque, as the reference made it."""
-    if isinstance(own, (list, tuple)) and isinstance(kept, (list, tuple)):
-        return type(kept)([_merged(a, b, dtype) for a, b in zip(own, kept, strict=True)])
-    return _as(on_cpu(own), dtype) if is_array(own) and is_array(kept) else kept
-
-
 def _strides(array: np.ndarray) -> list[int]:
     """The strides that matter: where there is more than one element along an axis."""
     return [] if array.size == 0 else [s for s, size in zip(array.strides, array.shape, strict=True) if size > 1]
@@ -593,19 +413,3 @@ def _strides(array: np.ndarray) -> list[int]:
 
 def _unlike(expected: str, name: str, words: str) -> Difference | None:
     return Difference("", expected, words + name) if name else None
-
-
-def _first_unlike(contract: Any, function: str, a: list[Any], b: list[Any]) -> tuple[str, str, str] | None:
-    """The first place where two outcomes differ in a bit, and what they hold there."""
-    for number, (one, other) in enumerate(zip(a, b, strict=False)):
-        for (place, x), (_, y) in zip(leaves(one), leaves(other), strict=False):
-            if not (is_array(x) and is_array(y)) or same_bits(x, y):
-                continue
-            name = result_name(contract, function, number, len(a)) + place
-            if (x.shape, x.dtype) != (y.shape, y.dtype):
-                return name, f"shape {x.shape} of {x.dtype}", f"shape {y.shape} of {y.dtype}"
-            bits = f"u{x.dtype.itemsize}"
-            wrong = x.view(bits) != y.view(bits) if x.dtype.kind == "f" else x != y
-            index = tuple(int(each) for each in np.argwhere(wrong)[0])
-            return f"{name} at index {index}".strip(), str(x[index]), str(y[index])
-    return None

@@ -90,9 +90,9 @@ def _capsule(byte: int) -> Any:
     own = _function(GET_HANDLER)()
     handler = _Handler()
     ctypes.memmove(ctypes.addressof(handler), pointer(own, CAPSULE), ctypes.sizeof(_Handler))
-    allocate = _malloc(ctypes.cast(handler.malloc, ctypes.c_void_p).value)
+    allocate = _malloc(ctypes.cast(handler.malloc, ctypes.c_void_p).value or 0)
 
-    def malloc(context: int | None, size: int) -> int | None:
+    def malloc(context: Any, size: int) -> int | None:
         block = allocate(context, size)
         if block:
             ctypes.memset(block, byte, size)

@@ -202,8 +202,8 @@ def wished(text: str) -> Iterator[None]:
 @contextlib.contextmanager
 def recorded() -> Iterator[list[tuple[str, str]]]:
     """The (family, name) of all that this thread registers inside a ``with`` block, as a list that grows."""
-    before = _choice.registering
-    _choice.registering = registered = []
+    before, registered = _choice.registering, list[tuple[str, str]]()
+    _choice.registering = registered
     try:
         yield registered
     finally:

@@ -16,7 +16,7 @@ import pytest
 from minigrad import kernels
 from minigrad.core.device import quiet
 from minigrad.errors import KernelError
-from minigrad.kernels import conv2d, laboratory, pool2d
+from minigrad.kernels import conv2d, laboratory, pool2d, trial
 from minigrad.kernels.cases import Case, Result, drawn
 from minigrad.kernels.comparison import Kept, checked, is_array, leaves, outcome
 from minigrad.kernels.conv2d import cases as conv2d_cases
@@ -28,7 +28,8 @@ from minigrad.kernels.pool2d import cases as pool2d_cases
 from minigrad.kernels.pool2d import vectorised
 
 FAMILIES = kernels.families()
-IMPLEMENTATIONS = [(family, name) for family in FAMILIES for name in kernels.available(family, "cpu")]
+# A reference beside itself is right by definition.
+IMPLEMENTATIONS = [(family, name) for family in FAMILIES for name in kernels.available(family, "cpu") if name != "reference"]
 
 
 # ---------------------------------------------------------------------- every family has cases
@@ -38,7 +39,7 @@ def test_every_family_has_cases() -> None:
     missing = {}
     for family in FAMILIES:
         try:
-            covered = {case.function for case in laboratory.cases_of(family).cases()}
+            covered = {case.function for case in trial.cases_of(family).cases()}
         except KernelError as error:
             missing[family] = error.expected
         else:
@@ -51,14 +52,16 @@ def test_every_family_has_cases() -> None:
 def test_cases_are_told_apart_and_bounded(family: str) -> None:
     """Each has a name of its own, and a tolerance for each outcome that is a number where the outcome is one."""
     contract, reference = kernels.contract_of(family), kernels.functions_of(family, "reference")
-    names = [(case.function, case.name) for case in laboratory.cases_of(family).cases()]
+    names = [(case.function, case.name) for case in trial.cases_of(family).cases()]
     assert sorted(set(names)) == sorted(names)
-    for case in laboratory.cases_of(family).cases():
-        args, kwargs = laboratory.call_of(family, "reference", case)
+    for case in trial.cases_of(family).cases():
+        args, kwargs = trial.call_of(family, "reference", case)
         with quiet():
             allowed = contract.tolerance(case.function, *args, **kwargs)
             given = outcome(contract, case.function, getattr(reference, case.function)(*args, **kwargs), (args, kwargs))
         assert len(allowed) == len(given), case.name
+        if not all(np.isfinite(each).all() for _, each in leaves([args, kwargs]) if is_array(each) and each.dtype.kind == "f"):
+            continue
         for (_, bound), one in zip(leaves(list(allowed)), given, strict=False):
             if is_array(one) and np.isfinite(one).all():
                 assert np.isfinite(bound).all() and np.min(bound, initial=0) >= 0, (case.function, case.name)
@@ -397,10 +400,10 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
     family = SimpleNamespace(
         contract=contract, functions=functions, reference=reference, module=SimpleNamespace(cases=lambda: cases)
     )
-    monkeypatch.setattr(laboratory, "contract_of", lambda _: contract)
-    monkeypatch.setattr(laboratory, "functions_of", lambda _, name: reference if name == "reference" else functions)
+    monkeypatch.setattr(trial, "contract_of", lambda _: contract)
+    monkeypatch.setattr(trial, "functions_of", lambda _, name: reference if name == "reference" else functions)
     monkeypatch.setattr(laboratory, "reason_not_available", lambda family, name: "")
-    monkeypatch.setattr(laboratory, "cases_of", lambda _: family.module)
+    monkeypatch.setattr(trial, "cases_of", lambda _: family.module)
     yield family
 
 

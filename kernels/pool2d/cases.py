@@ -28,7 +28,7 @@ class Windows(NamedTuple):
         """The size of the result."""
         axes = zip(self.x[2:], self.kernel_size, self.stride, self.padding, self.dilation, strict=True)
         height, width = (output_size(*each, self.ceil_mode) for each in axes)
-        return *self.x[:2], height, width  # type: ignore[return-value]
+        return *self.x[:2], height, width
 
 
 WINDOWS = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import re
 import sys
 from collections.abc import Iterator
@@ -137,8 +138,7 @@ def check(
         chosen = stack.enter_context(_chosen(what or []))
         for family, name in chosen:
             with reading("cases") as progress:
-                doing = f"{name} of {family}"
-                report = laboratory.check(family, name, lambda done, total, doing=doing: progress(doing, done, total))
+                report = laboratory.check(family, name, functools.partial(progress, f"{name} of {family}"))
             reports.append(report)
             if not json:
                 _show_report(report)

@@ -15,7 +15,7 @@ import pytest
 from minigrad import kernels
 from minigrad.core.device import quiet
 from minigrad.errors import DeviceError, KernelError
-from minigrad.kernels import conv2d, laboratory, pool2d, registry
+from minigrad.kernels import conv2d, pool2d, registry, trial
 from minigrad.kernels.comparison import is_array, leaves, outcome
 from minigrad.kernels.registry import TABLE, Implementation
 
@@ -29,13 +29,13 @@ FUNCTIONS = [(family, function) for family in TABLE for function in registry.con
 def call(family: str, function: str, name: str) -> tuple[Any, Any]:
     """Arguments for an implementation's function: those of its first case that gives it anything to do."""
     contract, reference = kernels.contract_of(family), kernels.functions_of(family, "reference")
-    for case in laboratory.cases_of(family).cases():
+    for case in trial.cases_of(family).cases():
         if case.function == function:
-            args, kwargs = laboratory.call_of(family, "reference", case)
+            args, kwargs = trial.call_of(family, "reference", case)
             with quiet():
                 given = outcome(contract, function, getattr(reference, function)(*args, **kwargs), (args, kwargs))
             if any(getattr(each, "size", 1) for _, each in leaves(given)):
-                return laboratory.call_of(family, name, case)
+                return trial.call_of(family, name, case)
     raise LookupError(f"{family}.{function} has no case")
 
 
