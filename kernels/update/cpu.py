@@ -59,16 +59,14 @@ class _Table:
         self.size = rows[0][-1] * len(sequences) * (first[0].itemsize if count else 0)
         self.numbers = np.empty((2, count))
         self.held: Sequence[Arrays] = ()
-        self._rows, self._apart = 1 + len(sequences), None
+        self._addresses, self._bytes, self._apart = rows[1:], [array.nbytes for array in first], None
 
     def apart(self) -> bool:
         """Whether no arrays that are changed overlap: all but the second row, if there are several, which has gradients."""
         if self._apart is None:
-            sizes, own = np.diff(self.words[0]) * (0 if self.dtype is None else self.dtype.itemsize), [1, *range(3, self._rows)]
-            begin = np.concatenate([self.words[row, : self.count] for row in own])
-            order = np.argsort(begin, kind="stable")
-            end = begin + np.tile(sizes, len(own))
-            self._apart = bool((end[order][:-1] <= begin[order][1:]).all())
+            changed = [row[:-1] for row in (self._addresses[:1] + self._addresses[2:])]
+            spans = sorted([span for row in changed for span in zip(row, self._bytes, strict=True)])
+            self._apart = all(a + size <= b for (a, size), (b, _) in itertools.pairwise(spans))
         return self._apart
 
     def some(self, values: Sequence[Any]) -> Sequence[Any]:

@@ -11,12 +11,13 @@ import copy
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
 from minigrad.core.device import Array, device_of, move
 from minigrad.core.hints import checked
 from minigrad.core.modes import no_grad
 from minigrad.core.tensor import Tensor
 from minigrad.errors import ArgumentError, ShapeError
-from minigrad.kernels.checks import FLOATS
 from minigrad.kernels.update import lerp
 from minigrad.nn.module import Module
 from minigrad.ops.creation import tensor
@@ -34,17 +35,20 @@ def _check_decay(where: str, decay: float) -> None:
 
 def _towards(averages: Sequence[Tensor], currents: Sequence[Tensor], share: float) -> None:
     """a <- a + share (p - a), in place; integers are rounded towards 0."""
-    alike: dict[Any, list[tuple[Array, Array]]] = {}
+    alike: dict[Any, tuple[list[Array], list[Array]]] = {}
     for average, current in zip(averages, currents, strict=True):
         a, p = average.array, current.array
-        if a.dtype == p.dtype and a.dtype in FLOATS:
-            alike.setdefault((a.dtype, device_of(a)), []).append((a, p))
+        kind = a.dtype if type(a) is np.ndarray else (a.dtype, device_of(a))
+        if a.dtype is p.dtype and a.dtype.itemsize >= 4 and a.dtype.kind == "f":
+            ours, theirs = alike.setdefault(kind, ([], []))
+            ours.append(a)
+            theirs.append(p)
         else:
             a[...] = (a + (p.astype("float64") - a) * share).astype(a.dtype)
         if average._counter is not None:
             average._counter[0] += 1
-    for pairs in alike.values():
-        lerp([a for a, _ in pairs], [p for _, p in pairs], weight=share)
+    for ours, theirs in alike.values():
+        lerp(ours, theirs, weight=share)
 
 
 def _copy(targets: Sequence[Tensor], sources: Sequence[Tensor]) -> None:
@@ -191,11 +195,13 @@ class AveragedModel(Module):
             ShapeError: ``model`` has other parameters than the one averaged.
         """
         averages, currents = self._tensors(self.module, self.use_buffers), self._tensors(model, self.use_buffers)
-        shapes, theirs = [tuple(t.shape) for t in averages], [tuple(t.shape) for t in currents]
+        shapes, theirs = [t.array.shape for t in averages], [t.array.shape for t in currents]
         if shapes != theirs:
             raise ShapeError("update_parameters", "model", f"tensors of the shapes {shapes}", str(theirs))
-        currents = [c.detach().to(a.device) for a, c in zip(averages, currents, strict=True)]
-        averages = [a.detach() for a in averages]
+        averages, currents = [a.detach() for a in averages], [c.detach() for c in currents]
+        for place, (a, c) in enumerate(zip(averages, currents, strict=True)):
+            if type(c.array) is not np.ndarray or type(a.array) is not np.ndarray:
+                currents[place] = c.to(a.device)
         count = int(self.n_averaged)
         if count == 0:
             _copy(averages, currents)
