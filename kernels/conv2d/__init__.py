@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.device import Array, quiet
+from minigrad.core.device import Array, array_module, quiet
 from minigrad.errors import ArgumentError, ShapeError
 from minigrad.kernels.checks import check_arrays, check_rank, integers, pair
 from minigrad.kernels.registry import find
@@ -65,8 +65,13 @@ def forward(
     padding: Padding = NO_PADDING,
     dilation: Pair = (1, 1),
     groups: int = 1,
+    relu: bool = False,
 ) -> Array:
     """Convolve: (N, C, H, W) and (F, C/groups, KH, KW), and (F,) for the bias, to (N, F, OH, OW).
+
+    Args:
+        relu: give max(0, y). An implementation that has a function ``forward_relu``, with ``forward``'s arguments, does it in the
+            same pass; for others it is done afterwards.
 
     Raises:
         ShapeError: ranks or sizes that do not fit, or an image smaller than the window.
@@ -92,8 +97,12 @@ def forward(
     if bias is not None and bias.shape != (w.shape[0],):
         raise ShapeError("conv2d", "bias", f"shape ({w.shape[0]},), one value for each output channel", f"shape {bias.shape}")
     _sizes(x.shape[2:], w.shape[2:], stride, padding, dilation)
+    run = find("conv2d", device_type)
     with quiet():
-        return find("conv2d", device_type).forward(x, w, bias, stride=stride, padding=padding, dilation=dilation, groups=groups)
+        if relu and hasattr(run, "forward_relu"):
+            return run.forward_relu(x, w, bias, stride=stride, padding=padding, dilation=dilation, groups=groups)
+        y = run.forward(x, w, bias, stride=stride, padding=padding, dilation=dilation, groups=groups)
+        return array_module(y).maximum(y, 0, out=y) if relu else y
 
 
 def grad_input(

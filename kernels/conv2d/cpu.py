@@ -32,14 +32,29 @@ OWN_CHANNELS = 64  # from so many channels on, threads share the channels of dw,
 
 def forward(x: Array, w: Array, bias: Array | None, *, stride: Pair, padding: Padding, dilation: Pair, groups: int) -> Array:
     """See the contract."""
+    return bounded(x, w, bias, -np.inf, stride=stride, padding=padding, dilation=dilation, groups=groups)
+
+
+def forward_relu(
+    x: Array, w: Array, bias: Array | None, *, stride: Pair, padding: Padding, dilation: Pair, groups: int
+) -> Array:
+    """See the contract."""
+    return bounded(x, w, bias, 0.0, stride=stride, padding=padding, dilation=dilation, groups=groups)
+
+
+def bounded(
+    x: Array, w: Array, bias: Array | None, least: float, *, stride: Pair, padding: Padding, dilation: Pair, groups: int
+) -> Array:
+    """``forward``, and no value of it below ``least``."""
     if groups > 1 and w.shape[1] == 1:
-        return depthwise_cpu.forward(x, w, bias, stride=stride, padding=padding, dilation=dilation, groups=groups)
+        y = depthwise_cpu.forward(x, w, bias, stride=stride, padding=padding, dilation=dilation, groups=groups)
+        return y if least == -np.inf else np.maximum(y, least, out=y)
     f, c, kernel_h, kernel_w = w.shape
     size = output_sizes(x.shape[2:], w.shape[2:], stride, padding, dilation)
     y = empty_channels_last(np, (x.shape[0], f, *size), x.dtype)
     packed = _packed(w, (f // groups, c, kernel_h, kernel_w), groups, 0, (w.strides[0] * (f // groups), *w.strides))
     shape = _Correlation((kernel_h, kernel_w), stride, dilation, (padding[0][0], padding[1][0]), size)
-    _correlate(_nhwc(x), packed, bias, _nhwc(y), c, f // groups, groups, shape)
+    _correlate(_nhwc(x), packed, bias, _nhwc(y), c, f // groups, groups, shape, least)
     return y
 
 
@@ -117,8 +132,9 @@ class _Correlation(NamedTuple):
 
 
 def _correlate(
-    src: Array, packed: Array, bias: Array | None, dst: Array, inner: int, features: int, groups: int, shape: _Correlation
-) -> None:
+    src: Array, packed: Array, bias: Array | None, dst: Array, inner: int, features: int, groups: int, shape: _Correlation,
+    least: float = -np.inf,
+) -> None:  # fmt: skip
     """Correlate (N, H, W, C) ``src`` with packed weights into (N, OH, OW, F) ``dst``, whose pixels may lie apart."""
     n, h, w, channels = src.shape
     (rows, columns), stride, dilation, before, (out_h, out_w) = shape
@@ -140,7 +156,7 @@ def _correlate(
         count = most - most % tile_rows if most > tile_rows else most
         count = max(1, min(count, -(-n // parts)))
         scratch = _work(parts, count * pitch, src.dtype)
-        loops.correlate_small(src, packed, bias, dst, scratch, count * pitch, *common, count, -np.inf, parts=parts)
+        loops.correlate_small(src, packed, bias, dst, scratch, count * pitch, *common, count, least, parts=parts)
         return
     reach_h, reach_w = (rows - 1) * dilation[0] + 1, (columns - 1) * dilation[1] + 1
     inside = (
@@ -148,7 +164,7 @@ def _correlate(
         and (out_h - 1) * stride[0] + reach_h <= h and (out_w - 1) * stride[1] + reach_w <= w and rows * columns > 0
     )  # fmt: skip
     if inside and n >= parts:
-        loops.correlate(src, packed, bias, dst, None, 0, *common, 0, -np.inf, parts=parts)
+        loops.correlate(src, packed, bias, dst, None, 0, *common, 0, least, parts=parts)
         return
     line = ((out_w - 1) * stride[1] + reach_w) * channels
     fits = max(1, (CACHE // (line * item) - reach_h) // stride[0] + 1)
@@ -156,7 +172,7 @@ def _correlate(
     band = max(1, min(out_h, fits, share))
     band = -(-out_h // -(-out_h // band))  # bands of equal size
     work_size = ((band - 1) * stride[0] + reach_h) * line
-    loops.correlate(src, packed, bias, dst, _work(parts, work_size, src.dtype), work_size, *common, band, -np.inf, parts=parts)
+    loops.correlate(src, packed, bias, dst, _work(parts, work_size, src.dtype), work_size, *common, band, least, parts=parts)
 
 
 class _Phase(NamedTuple):

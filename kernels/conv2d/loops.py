@@ -13,7 +13,7 @@ NEAR = 1 << 13  # numbers of a panel that the first-level cache holds beside a t
 
 
 @helper
-def width_of(columns):  # noqa: ANN001, ANN202
+def width_of(columns):
     """How wide a panel of so many columns is in memory: whole vectors."""
     return panel if columns > lanes else lanes
 
@@ -51,7 +51,7 @@ def pack(
 
 
 @helper
-def copy_window(src, at, out, top, left, rows, columns, height, width, channels):  # noqa: ANN001, ANN202
+def copy_window(src, at, out, top, left, rows, columns, height, width, channels):
     """Rows ``top`` and on, columns ``left`` and on, of an image into ``out``; what lies outside the image is zero."""
     for r in range(rows):
         y = top + r

@@ -45,13 +45,26 @@ def pays(
 
 def forward(x: Array, w: Array, bias: Array | None, *, stride: Pair, padding: Padding, dilation: Pair, groups: int) -> Array:
     """See the contract."""
+    return _bounded(x, w, bias, -np.inf, stride=stride, padding=padding, dilation=dilation, groups=groups)
+
+
+def forward_relu(
+    x: Array, w: Array, bias: Array | None, *, stride: Pair, padding: Padding, dilation: Pair, groups: int
+) -> Array:
+    """See the contract."""
+    return _bounded(x, w, bias, 0.0, stride=stride, padding=padding, dilation=dilation, groups=groups)
+
+
+def _bounded(
+    x: Array, w: Array, bias: Array | None, least: float, *, stride: Pair, padding: Padding, dilation: Pair, groups: int
+) -> Array:
     f, c = w.shape[:2]
     size = output_sizes(x.shape[2:], w.shape[2:], stride, padding, dilation)
     if not pays(c, f, w.shape[2:], size, stride, dilation, groups):
-        return cpu.forward(x, w, bias, stride=stride, padding=padding, dilation=dilation, groups=groups)
+        return cpu.bounded(x, w, bias, least, stride=stride, padding=padding, dilation=dilation, groups=groups)
     item = w.itemsize
     packed = _transformed(w, f, c, 0, tuple(step // item for step in w.strides))
-    return _correlate(x, packed, bias, f, (padding[0][0], padding[1][0]), size)
+    return _correlate(x, packed, bias, f, (padding[0][0], padding[1][0]), size, least)
 
 
 def grad_input(dy: Array, w: Array, input_size: Pair, *, stride: Pair, padding: Padding, dilation: Pair, groups: int) -> Array:
@@ -103,7 +116,9 @@ def arithmetic(function: str, **arguments: Any) -> float:
     return 16 / 36 if pays(channels, features, tuple(kernel_size), out, stride, dilation, groups) else 1.0
 
 
-def _correlate(x: Array, packed: Array, bias: Array | None, features: int, before: Pair, size: Pair) -> Array:
+def _correlate(
+    x: Array, packed: Array, bias: Array | None, features: int, before: Pair, size: Pair, least: float = -np.inf
+) -> Array:
     n, c, h, w = x.shape
     lanes = target().lanes(x.dtype.name)
     padded_c, padded_f = _whole(c, lanes), _whole(features, lanes)
@@ -115,7 +130,7 @@ def _correlate(x: Array, packed: Array, bias: Array | None, features: int, befor
     work_size = 16 * (chunk * (padded_c + padded_f) + max(padded_c, padded_f)) + 4 * lanes
     winograd_loops.correlate(
         _nhwc(x), packed, bias, _nhwc(y), np.empty(parts * work_size, x.dtype), work_size, n, h, w, c, padded_c, features, padded_f,
-        *before, *size, chunk, -np.inf, parts=parts,
+        *before, *size, chunk, least, parts=parts,
     )  # fmt: skip
     return y
 

@@ -49,7 +49,7 @@ def transform_weight(
 
 
 @helper
-def transform_input(src, at, y, x, height, width, channels, from_c, to_c, padded, patch, out, step):  # noqa: ANN001, ANN202
+def transform_input(src, at, y, x, height, width, channels, from_c, to_c, padded, patch, out, step):
     """Bᵀ d B of the 4 x 4 pixels from (y, x) on, channels ``from_c`` to ``to_c``; pixels outside the image are zeros."""
     count = to_c - from_c
     if y >= 0 and x >= 0 and y + 4 <= height and x + 4 <= width and count == padded:

@@ -7,7 +7,9 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self
 
+from minigrad.core.tape import mode
 from minigrad.errors import ArgumentError, DTypeError, IndexingError
+from minigrad.nn.activation import ReLU
 from minigrad.nn.module import Module
 
 
@@ -112,9 +114,20 @@ class Sequential(_ModulesByNumber):
             self.add_module(str(name), module)
 
     def forward(self, input: Any) -> Any:
+        """Each module of the one before. Where a layer can do the ``ReLU`` behind it in its own pass, the two are one op."""
+        waiting: Any = None
         for module in self._modules.values():
-            input = module(input)  # type: ignore[misc]
-        return input
+            if waiting is not None:
+                joined = type(module) is ReLU and module._hooks is None
+                input = waiting.forward_relu(input) if joined else waiting(input)
+                waiting = None
+                if joined:
+                    continue
+            if "forward_relu" in type(module).__dict__ and module._hooks is None and not mode.observers:  # type: ignore[union-attr]
+                waiting = module
+            else:
+                input = module(input)  # type: ignore[misc]
+        return input if waiting is None else waiting(input)
 
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):

@@ -14,6 +14,7 @@ from minigrad.nn.checks import check_choice, check_counts, repeated
 from minigrad.nn.linear import reset_bias
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import Parameter, empty_parameter
+from minigrad.ops.convolution import conv2d_relu
 
 Sizes = int | Sequence[int]
 
@@ -181,6 +182,11 @@ class Conv2d(_Forward):
     def forward(self, input: Tensor) -> Tensor:
         input, padding = self._padded(input)
         return F.conv2d(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+
+    def forward_relu(self, input: Tensor) -> Tensor:
+        """``forward`` and a ReLU in one op: ``Sequential`` calls it where a ``ReLU`` follows."""
+        input, padding = self._padded(input)
+        return conv2d_relu(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
 
 class _Transposed(_Conv):

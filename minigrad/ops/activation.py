@@ -82,10 +82,14 @@ class Relu(Function):
         return y
 
     def backward(ctx, dy: Tensor) -> Any:
-        y = ctx.saved_tensors[0].array
-        if tape.mode.grad:
-            return Gate.apply(dy, y != 0)  # a NaN lets its gradient pass, as in PyTorch
-        return Tensor._wrap(brought_back(dy.array, y, "relu"))
+        return behind_relu(dy, ctx.saved_tensors[0].array)
+
+
+def behind_relu(dy: Tensor, y: Array) -> Tensor:
+    """dy where y = relu(x) let it pass, else 0."""
+    if tape.mode.grad:
+        return Gate.apply(dy, y != 0)  # a NaN lets its gradient pass, as in PyTorch
+    return Tensor._wrap(brought_back(dy.array, y, "relu"))
 
 
 class LeakyRelu(Function):

@@ -20,6 +20,7 @@ from minigrad.core.tensor import Tensor
 from minigrad.errors import ArgumentError, DTypeError, ShapeError
 from minigrad.kernels import conv2d as kernel
 from minigrad.kernels.layout import channels_last, is_channels_last
+from minigrad.ops.activation import behind_relu
 from minigrad.ops.dense import check_operands
 from minigrad.ops.dims import whole
 from minigrad.ops.geometry import numbers
@@ -43,18 +44,22 @@ def laid_out(x: Tensor) -> Tensor:
 
 
 class Conv2d(Function):
-    """y = conv(x, w) + b;  dx = ConvInput(dy, w), dw = ConvWeight(x, dy), db = Σ dy over all but the channels."""
+    """y = conv(x, w) + b;  dx = ConvInput(dy, w), dw = ConvWeight(x, dy), db = Σ dy over all but the channels.
 
-    def forward(ctx, x: Array, w: Array, b: Array | None, geometry: dict[str, Any]) -> Array:
+    With ``relu`` it is y = max(0, conv(x, w) + b), and dy counts only where y > 0.
+    """
+
+    def forward(ctx, x: Array, w: Array, b: Array | None, geometry: dict[str, Any], *, relu: bool = False) -> Array:
         need_x, need_w, _, _ = ctx.edges
-        ctx.save_for_backward(x if need_w else None, w if need_x else None)
         ctx.geometry, ctx.input_size, ctx.kernel_size = geometry, x.shape[2:], w.shape[2:]
-        return kernel.forward(x, w, b, **geometry)
+        y = kernel.forward(x, w, b, **geometry, relu=relu)
+        ctx.save_for_backward(x if need_w else None, w if need_x else None, y if relu else None)
+        return y
 
     def backward(ctx, dy: Tensor) -> Any:
-        x, w = ctx.saved_tensors
+        x, w, y = ctx.saved_tensors
         need_x, need_w, need_b, _ = ctx.needs_input_grad
-        dy = laid_out(dy)
+        dy = laid_out(dy if y is None else behind_relu(dy, y.array))
         return (
             ConvInput.apply(dy, w, None, ctx.input_size, ctx.geometry) if need_x else None,
             ConvWeight.apply(x, dy, ctx.kernel_size, ctx.geometry) if need_w else None,
@@ -142,6 +147,13 @@ def conv2d(
     return _conv("conv2d", 2, input, weight, bias, stride, padding, dilation, groups)
 
 
+def conv2d_relu(
+    input: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, dilation: Any, groups: int
+) -> Tensor:
+    """``relu(conv2d(...))`` as one op: what ``nn.Sequential`` makes of the two layers."""
+    return _conv("conv2d", 2, input, weight, bias, stride, padding, dilation, groups, relu=True)
+
+
 def conv1d(
     input: Tensor,
     weight: Tensor,
@@ -168,8 +180,9 @@ def conv1d(
 
 
 def _conv(
-    where: str, spatial: int, x: Tensor, w: Tensor, b: Tensor | None, stride: Any, padding: Any, dilation: Any, groups: int
-) -> Tensor:
+    where: str, spatial: int, x: Tensor, w: Tensor, b: Tensor | None, stride: Any, padding: Any, dilation: Any, groups: int,
+    relu: bool = False,
+) -> Tensor:  # fmt: skip
     batched = _check_ranks(where, spatial, x, w, b)
     kernel_size = w.array.shape[2:]
     steps = numbers(where, "stride", stride, spatial, 1)
@@ -210,7 +223,8 @@ def _conv(
         geometry = _geometry((1, *steps), ((0, 0), *pads), (1, *spread), groups)
         y = Conv2d.apply((x if batched else x.unsqueeze(0)).unsqueeze(2), w.unsqueeze(2), b, geometry).squeeze(2)
     else:
-        y = Conv2d.apply(laid_out(x if batched else x.unsqueeze(0)), w, b, _geometry(steps, pads, spread, groups))
+        image, geometry = laid_out(x if batched else x.unsqueeze(0)), _geometry(steps, pads, spread, groups)
+        y = Conv2d.apply(image, w, b, geometry, relu=True) if relu else Conv2d.apply(image, w, b, geometry)
     return y if batched else y.squeeze(0)
 
 
