@@ -36,7 +36,7 @@ def channels_last(x: Array) -> Array:
     Example:
         >>> x = np.arange(8, dtype=np.float32).reshape(1, 2, 2, 2)
         >>> y = channels_last(x)
-        >>> (x == y).all(), y.strides
+        >>> bool((x == y).all()), y.strides
         (True, (32, 4, 16, 8))
     """
     n, c, h, w = x.shape
