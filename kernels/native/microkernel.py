@@ -65,7 +65,9 @@ class _Builder:
         kinds = {"a": self.pointer, "b": self.pointer, "init": self.pointer, "c": self.pointer, "least": self.scalar}
         self.kinds = [kinds.get(each, self.i64) for each in ARGUMENTS]
         short = f"v{self.lanes}f{32 if dtype == 'float32' else 64}"
-        self.fma = ir.Function(made, ir.FunctionType(self.vector, [self.vector] * 3), f"llvm.fma.{short}")
+        # Where the processor has no fused multiply-add, LLVM would call a function for each number: there it may round twice.
+        fused = "fmuladd" if target.kind == "SSE" else "fma"
+        self.fma = ir.Function(made, ir.FunctionType(self.vector, [self.vector] * 3), f"llvm.{fused}.{short}")
         arguments = [self.pointer, self.i32, self.mask, self.vector]
         self.load_some = ir.Function(made, ir.FunctionType(self.vector, arguments), f"llvm.masked.load.{short}.p0")
         arguments = [self.vector, self.pointer, self.i32, self.mask]

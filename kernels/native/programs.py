@@ -168,6 +168,14 @@ def assembly(kernel: Kernel, dtype: str | None, here: Target) -> str:
     return _optimised(here, made, symbol).emit_assembly(made)
 
 
+def tile_assembly(dtype: str, here: Target) -> str:
+    """The micro-kernel's machine code for a processor, which need not be this one, in its assembly language."""
+    _ready().initialize_all_targets()
+    _ready().initialize_all_asmprinters()
+    made = _parsed(here, micro.module(here, dtype))
+    return _optimised(here, made, micro.name(dtype)).emit_assembly(made)
+
+
 def compile_seconds(kernel: Kernel, dtype: str | None) -> float:
     """How long it takes to compile a kernel anew; nothing is kept.
 
