@@ -37,7 +37,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.device import Array, device_of, quiet
+from minigrad.core.device import Array, device_of
 from minigrad.errors import ArgumentError, DeviceError, DTypeError, ShapeError
 from minigrad.kernels.checks import check_arrays
 from minigrad.kernels.registry import find
@@ -79,8 +79,7 @@ def forward(x: Array, kind: str, *numbers: float) -> Array:
     """
     device_type = check_arrays("activation", (("input", x),))
     _check_kind(kind, numbers)
-    with quiet():
-        return find("activation", device_type).forward(x, kind, *numbers)
+    return find("activation", device_type).forward(x, kind, *numbers)
 
 
 def backward(dy: Array, saved: Array, kind: str, *numbers: float) -> Array:
@@ -105,8 +104,7 @@ def backward(dy: Array, saved: Array, kind: str, *numbers: float) -> Array:
     _check_kind(kind, numbers)
     if dy.shape != saved.shape:
         raise ShapeError("activation", "grad_output", f"shape {saved.shape}, as {SAVES[kind]} has", f"shape {dy.shape}")
-    with quiet():
-        return find("activation", device_type).backward(dy, saved, kind, *numbers)
+    return find("activation", device_type).backward(dy, saved, kind, *numbers)
 
 
 def gate(x: Array, mask: Array, factor: float = 1.0) -> Array:
@@ -138,8 +136,7 @@ def gate(x: Array, mask: Array, factor: float = 1.0) -> Array:
         raise DeviceError(
             "gate", "mask", f"an array on {there}, as input is", f"one on {got}", f"Move it there: .to('{there}')"
         )
-    with quiet():
-        return find("activation", device_type).gate(x, mask, factor)
+    return find("activation", device_type).gate(x, mask, factor)
 
 
 def tolerance(function: str, *args: Any) -> tuple[Any, ...]:

@@ -17,17 +17,17 @@ WAYS: dict[str, tuple[tuple[float, ...], ...]] = {
     "elu": ((1.0, 1.0, 1.0), (1.7, 1.1, 1.0), (2.0, 1.0, 0.5)),
     "softplus": ((1.0, 20.0), (2.0, 0.5)),
 }
+EDGES = np.array([0.0, -0.0, 1e-30, -1e-30, 1e-3, -1e-3, 9.0, -9.0, 20.0, -20.0, 87.0, -87.0, 120.0, -120.0, 800.0, -800.0])
 
 
 def cases() -> Iterator[Case]:
     """Each kind in each of its ways, over all shapes, and over numbers at which exponentials saturate; and the gate."""
-    edges = np.array([0.0, -0.0, 1e-30, -1e-30, 1e-3, -1e-3, 9.0, -9.0, 20.0, -20.0, 87.0, -87.0, 120.0, -120.0, 800.0, -800.0])
     for kind, ways in WAYS.items():
         for way, numbers in enumerate(ways):
             for seed, shape in enumerate(SHAPES if way == 0 else SHAPES[:1]):
                 x, dy = (np.asarray(each) for each in drawn(shape, shape, seed=seed, scale=2.0))
                 yield from _both(kind, f"{kind} {numbers or ''} of shape {shape}", x, dy, numbers)
-            yield from _both(kind, f"{kind} {numbers or ''} at its ends", edges, np.ones_like(edges), numbers)
+            yield from _both(kind, f"{kind} {numbers or ''} at its ends", EDGES, np.ones_like(EDGES), numbers)
     for seed, shape in enumerate(SHAPES):
         x, drawn_mask = (np.asarray(each) for each in drawn(shape, shape, seed=seed))
         yield Case("gate", f"shape {shape}", (x, np.asarray(drawn_mask > 0), 2.0 if seed else 1.0))

@@ -15,32 +15,38 @@ import numpy as np
 
 from minigrad.core.device import Array
 from minigrad.kernels.activation import loops
-from minigrad.kernels.native import parts_for
+from minigrad.kernels.native import threads
 
 _NONE = (0.0, 0.0, 0.0)
+# Bytes from which another thread is worth waking: when it has gone to sleep, that takes as long as these over so many.
+_LIGHT, _HEAVY = 1 << 20, 1 << 18
+_WORTH_A_THREAD = {kind: _LIGHT if kind in ("relu", "leaky_relu") else _HEAVY for kind in loops.FORWARD}
 
 
 def forward(x: Array, kind: str, *numbers: float) -> Array:
     """See the contract."""
     y = np.empty_like(x)
-    x = _laid(x, y)
-    loops.FORWARD[kind](x, y, *numbers, *_NONE[len(numbers) :], x.size, parts=parts_for(2 * x.nbytes))
+    if x.strides != y.strides:
+        x = _laid(x, y)
+    parts = 1 if x.nbytes < _WORTH_A_THREAD[kind] else threads()
+    loops.FORWARD[kind](x, y, *numbers, *_NONE[len(numbers) :], x.size, parts=parts)
     return y
 
 
 def backward(dy: Array, saved: Array, kind: str, *numbers: float) -> Array:
     """See the contract."""
     dx = np.empty_like(saved)
-    dy, saved = _laid(dy, dx), _laid(saved, dx)
-    loops.BACKWARD[kind](dy, saved, dx, *numbers, *_NONE[len(numbers) :], dx.size, parts=parts_for(3 * dx.nbytes))
+    if dy.strides != dx.strides or saved.strides != dx.strides:
+        dy, saved = _laid(dy, dx), _laid(saved, dx)
+    parts = 1 if dx.nbytes < _WORTH_A_THREAD[kind] else threads()
+    loops.BACKWARD[kind](dy, saved, dx, *numbers, *_NONE[len(numbers) :], dx.size, parts=parts)
     return dx
 
 
 def gate(x: Array, mask: Array, factor: float) -> Array:
     """See the contract."""
     y = np.empty_like(x)
-    x, mask = _laid(x, y), _laid(mask, y)
-    loops.gate(x, mask, y, factor, x.size, parts=parts_for(2 * x.nbytes))
+    loops.gate(_laid(x, y), _laid(mask, y), y, factor, x.size, parts=1 if x.nbytes < _LIGHT else threads())
     return y
 
 

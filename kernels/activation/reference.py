@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from minigrad.core.device import Array
+from minigrad.core.device import Array, quiet
 from minigrad.kernels.layout import empty_like_layout
 
 Number = np.float64
@@ -17,7 +17,8 @@ def forward(x: Array, kind: str, *numbers: float) -> Array:
     """See the contract."""
     y = empty_like_layout(x)
     for place in np.ndindex(x.shape):
-        y[place] = VALUES[kind](Number(x[place]), *numbers)
+        with quiet():
+            y[place] = VALUES[kind](Number(x[place]), *numbers)
     return y
 
 
@@ -25,9 +26,10 @@ def backward(dy: Array, saved: Array, kind: str, *numbers: float) -> Array:
     """See the contract."""
     dx = empty_like_layout(saved)
     for place in np.ndindex(dx.shape):
-        slope = dx.dtype.type(SLOPES[kind](Number(saved[place]), *numbers))  # too small for the dtype, it is 0
-        closed = kind == "relu" and slope == 0
-        dx[place] = 0 if closed else Number(slope) * Number(dy[place])
+        with quiet():
+            slope = dx.dtype.type(SLOPES[kind](Number(saved[place]), *numbers))  # too small for the dtype, it is 0
+            closed = kind == "relu" and slope == 0
+            dx[place] = 0 if closed else Number(slope) * Number(dy[place])
     return dx
 
 
@@ -35,7 +37,8 @@ def gate(x: Array, mask: Array, factor: float) -> Array:
     """See the contract."""
     y = empty_like_layout(x)
     for place in np.ndindex(x.shape):
-        y[place] = factor * Number(x[place]) if mask[place] else 0
+        with quiet():
+            y[place] = factor * Number(x[place]) if mask[place] else 0
     return y
 
 
