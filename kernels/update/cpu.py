@@ -59,7 +59,8 @@ class _Table:
         self.size = rows[0][-1] * len(sequences) * (first[0].itemsize if count else 0)
         self.numbers = np.empty((2, count))
         self.held: Sequence[Arrays] = ()
-        self._addresses, self._bytes, self._apart = rows[1:], [array.nbytes for array in first], None
+        self._addresses, self._bytes = rows[1:], [array.nbytes for array in first]
+        self._apart: bool | None = None
 
     def apart(self) -> bool:
         """Whether no arrays that are changed overlap: all but the second row, if there are several, which has gradients."""

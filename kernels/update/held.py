@@ -58,8 +58,8 @@ def hold(where: str, **sequences: Iterable[Array]) -> tuple[Held, ...]:
         >>> x.shapes, x.mates is v.mates, x.device_type
         ([(2,)], True, 'cpu')
     """
-    mates, memo = object(), {}
-    held = []
+    mates, held = object(), []
+    memo: dict[str, Any] = {}
     first: Held | None = None
     for name, sequence in sequences.items():
         one = Held(sequence)

@@ -205,10 +205,10 @@ def _pieces(*sequences: Arrays, spare: int = 0) -> Iterator[tuple[Any, ...]]:
     memo = getattr(sequences[0], "memo", {})  # scratch that was made for the arrays at an earlier step
     for k in range(len(sequences[0])):
         given = tuple(sequence[k] for sequence in sequences if len(sequence))
-        scratch = memo.get("vectorised")
+        scratch: list[Array] = memo.get("vectorised", [])
         for views in _views(given):
             first = views[0]
-            if spare and (scratch is None or len(scratch) < spare or scratch[0].size < first.size):
+            if len(scratch) < spare or (spare and scratch[0].size < first.size):
                 empty = array_module(first).empty
                 memo["vectorised"] = scratch = [empty(first.size, first.dtype) for _ in range(spare)]
             left = iter(views)
