@@ -9,6 +9,10 @@ Four outputs in a square see 4 x 4 pixels d. With the kernel g they are (Lavin a
 Over channels, each of the 16 places is a product of matrices, (tiles, C) by (C, F), for the micro-kernel. The transforms
 add and subtract (only G multiplies, by ½), a register of channels at a time, and are held in the cache for a few tiles at a time.
 
+What it costs is that a rounding error no longer stays with its window. A tile's four outputs are made from all of its 16 pixels, so that
+one that is 10⁹ times as large as its neighbours, or infinite or NaN, also shows in an output of its tile whose window just misses it.
+``tolerance`` says how far. ``kernels.use(conv2d="cpu")`` or ``MINIGRAD_KERNELS=conv2d=cpu`` does without.
+
 The error: Bᵀ and A have rows of absolute sum 2 and 3 at most, so that a rounding error of relative size eps in a place reaches an output
 9 times at most, with |G g Gᵀ| ⊙ |Bᵀ d B| no larger than 2.25 · 4 max|g| max|d|. In the mean over random data it is 2 times the direct
 sum's (tests/test_kernels_winograd.py measures it), well within the contract's tolerance. Transforms with fewer products, F(4 x 4, 3 x 3),
@@ -22,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.device import Array
+from minigrad.kernels import conv2d
 from minigrad.kernels.conv2d import Padding, Pair, cpu, output_sizes, winograd_loops
 from minigrad.kernels.layout import channels_last, empty_channels_last
 from minigrad.kernels.native import parts_for
@@ -114,6 +119,28 @@ def arithmetic(function: str, **arguments: Any) -> float:
         features, channels, *kernel_size = arguments["w"].shape
         out = arguments.get("input_size") or output_sizes(arguments["x"].shape[2:], kernel_size, stride, padding, dilation)
     return 16 / 36 if pays(channels, features, tuple(kernel_size), out, stride, dilation, groups) else 1.0
+
+
+def tolerance(function: str, *args: Any, **geometry: Any) -> tuple[Array]:
+    """The contract's bound, over a whole tile: of the largest tap in place of each, and of the neighbouring outputs."""
+    a, b, third = args
+    if function == "forward":
+        size = output_sizes(a.shape[2:], b.shape[2:], geometry["stride"], geometry["padding"], geometry["dilation"])
+        features, channels, kernel = b.shape[0], b.shape[1], b.shape[2:]
+    elif function == "grad_input":
+        size, features, channels, kernel = third, b.shape[1], b.shape[0], b.shape[2:]
+    else:
+        size, features, channels, kernel = b.shape[2:], b.shape[1], a.shape[1], third
+    if not pays(channels, features, kernel, size, geometry["stride"], geometry["dilation"], geometry["groups"]):
+        return conv2d.tolerance(function, *args, **geometry)
+    if function == "grad_weight":  # any of a tile's 4 x 4 pixels with any of its 2 x 2 of dy: taps from -1 to 3
+        wider = {**geometry, "padding": tuple((p + 1, q + 1) for p, q in geometry["padding"])}
+        (bound,) = conv2d.tolerance(function, a, b, (5, 5), **wider)
+        return (np.broadcast_to(bound.max((2, 3), keepdims=True), (*bound.shape[:2], 3, 3)),)
+    largest = np.broadcast_to(abs(b).max((2, 3), keepdims=True), b.shape)
+    (bound,) = conv2d.tolerance(function, a, largest, third, **geometry)
+    padded = np.pad(bound, ((0, 0), (0, 0), (1, 1), (1, 1)))
+    return (np.lib.stride_tricks.sliding_window_view(padded, (3, 3), (2, 3)).max((4, 5)),)
 
 
 def _correlate(

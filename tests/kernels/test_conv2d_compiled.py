@@ -1,0 +1,170 @@
+"""The compiled convolutions, direct and Winograd's, beside the slow loops and beside columns in float64, at drawn shapes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from minigrad.kernels import conv2d, native
+from minigrad.kernels.conv2d import cpu, depthwise_cpu, im2col, output_sizes, reference, winograd
+from minigrad.kernels.layout import channels_last
+
+IMPLEMENTATIONS = {"cpu": cpu, "winograd": winograd}
+FUNCTIONS = ("forward", "grad_input", "grad_weight")
+
+
+@pytest.fixture(params=[1, 2])
+def threads(request: pytest.FixtureRequest) -> Any:
+    with native.thread_count(request.param):
+        yield request.param
+
+
+def arrays(n: int, c: int, h: int, w: int, f: int, kernel: tuple[int, int], dtype: Any, **geometry: Any) -> dict[str, tuple]:
+    """The arguments of the three functions, drawn."""
+    rng = np.random.default_rng(n + 10 * c + 100 * f + h)
+
+    def image(*shape: int) -> np.ndarray:
+        return channels_last(rng.standard_normal(shape).astype(dtype))
+
+    x, weight = image(n, c, h, w), rng.standard_normal((f, c // geometry["groups"], *kernel)).astype(dtype)
+    size = output_sizes((h, w), kernel, geometry["stride"], geometry["padding"], geometry["dilation"])
+    dy = image(n, f, *size)
+    bias = rng.standard_normal(f).astype(dtype)
+    return {"forward": (x, weight, bias), "grad_input": (dy, weight, (h, w)), "grad_weight": (x, dy, kernel)}
+
+
+def holds(implementation: Any, given_arrays: dict[str, tuple], oracle: Any, **geometry: Any) -> None:
+    """Each function gives what the oracle gives in float64, within the contract's tolerance."""
+    for function, args in given_arrays.items():
+        exact = [a.astype(np.float64) if isinstance(a, np.ndarray) else a for a in args]
+        got = getattr(implementation, function)(*args, **geometry)
+        want = getattr(oracle, function)(*exact, **geometry)
+        (allowed,) = getattr(implementation, "tolerance", conv2d.tolerance)(function, *args, **geometry)
+        assert got.shape == want.shape and got.dtype == args[0].dtype
+        assert (abs(got - want) <= allowed).all(), function
+
+
+def same(padding: int, stride: int = 1, dilation: int = 1, groups: int = 1) -> dict[str, Any]:
+    pads = (padding, padding)
+    return {"stride": (stride,) * 2, "padding": (pads, pads), "dilation": (dilation,) * 2, "groups": groups}
+
+
+geometries = st.fixed_dictionaries({
+    "stride": st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    "padding": st.tuples(st.tuples(st.integers(0, 3), st.integers(0, 3)), st.tuples(st.integers(0, 3), st.integers(0, 3))),
+    "dilation": st.tuples(st.integers(1, 3), st.integers(1, 2)),
+    "groups": st.integers(1, 3),
+})  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data(), geometry=geometries, dtype=st.sampled_from([np.float32, np.float64]))
+def test_drawn_shapes_beside_the_loops(data: st.DataObject, geometry: dict[str, Any], dtype: Any) -> None:
+    kernel = data.draw(st.tuples(st.integers(1, 4), st.integers(1, 3)), "kernel")
+    n, c, f = (data.draw(st.integers(least, 5), name) for name, least in (("n", 0), ("c", 1), ("f", 1)))
+    h, w = (
+        data.draw(st.integers(max(1, d * (k - 1) + 1 - sum(p)), 9), "size")
+        for d, k, p in zip(geometry["dilation"], kernel, geometry["padding"], strict=True)
+    )
+    groups = geometry["groups"]
+    given_arrays = arrays(n, c * groups, h, w, f * groups, kernel, dtype, **geometry)
+    holds(cpu, given_arrays, reference, **geometry)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    n=st.integers(0, 4), c=st.integers(1, 36), f=st.integers(1, 36), h=st.integers(3, 9), w=st.integers(3, 9),
+    before=st.integers(0, 2), after=st.integers(0, 2), dtype=st.sampled_from([np.float32, np.float64]),
+)  # fmt: skip
+def test_winograd_at_drawn_shapes(n: int, c: int, f: int, h: int, w: int, before: int, after: int, dtype: Any) -> None:
+    geometry = same(0) | {"padding": ((before, after), (after, before))}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(winograd, "FEWEST", 1)
+        patch.setattr(winograd, "CACHE", 1 << 14)  # several lots of tiles
+        patch.setattr(winograd, "CACHE_OF_WEIGHT", 1 << 14)
+        holds(winograd, arrays(n, c, h, w, f, (3, 3), dtype, **geometry), im2col, **geometry)
+
+
+# Shapes that take each road: many channels and panels, bands, small outputs, whole panels in place, phases that nothing meets.
+SHAPES: dict[str, tuple[tuple[int, int, int, int, int, tuple[int, int]], dict[str, Any]]] = {
+    "one channel more than a panel": ((3, 33, 9, 9, 33, (3, 3)), same(1)),
+    "a panel's width": ((4, 16, 20, 20, 32, (3, 3)), same(1)),
+    "one vector's width": ((4, 16, 20, 20, 16, (3, 3)), same(1)),
+    "a panel walked in pieces": ((2, 130, 20, 20, 40, (3, 3)), same(1)),
+    "taps one by one in pieces": ((2, 130, 20, 20, 40, (3, 3)), same(2, dilation=2)),
+    "bands of a large image": ((1, 24, 90, 70, 8, (5, 3)), same(1)),
+    "one large image's rows for each thread": ((1, 8, 64, 64, 70, (3, 3)), same(1)),
+    "small outputs, stride 2": ((20, 40, 8, 8, 70, (4, 4)), same(1, stride=2)),
+    "one output pixel": ((20, 40, 4, 4, 10, (4, 4)), same(0)),
+    "1x1": ((3, 40, 10, 12, 50, (1, 1)), same(0)),
+    "1x1, stride 2": ((3, 40, 10, 13, 50, (1, 1)), same(0, stride=2)),
+    "groups": ((5, 64, 10, 10, 96, (3, 3)), same(1, groups=4)),
+    "groups, small outputs": ((9, 64, 6, 6, 96, (3, 3)), same(1, stride=2, groups=2)),
+    "stride larger than the kernel": ((5, 8, 16, 16, 8, (2, 2)), same(0, stride=3)),
+    "winograd, threads share channels": ((2, 192, 10, 10, 40, (3, 3)), same(1)),
+    "winograd, odd sizes": ((3, 34, 11, 13, 47, (3, 3)), same(1)),
+}
+
+
+@pytest.mark.parametrize("name", IMPLEMENTATIONS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_each_road(shape: str, name: str, threads: int) -> None:
+    sizes, geometry = SHAPES[shape]
+    holds(IMPLEMENTATIONS[name], arrays(*sizes, np.float32, **geometry), im2col, **geometry)
+
+
+@pytest.mark.parametrize("multiplier", [1, 2])
+@pytest.mark.parametrize("geometry", [same(1), same(2, stride=2, dilation=2)], ids=["3x3", "apart"])
+def test_one_channel_a_group(geometry: dict[str, Any], multiplier: int, threads: int) -> None:
+    channels = 21
+    geometry = geometry | {"groups": channels}
+    given_arrays = arrays(4, channels, 13, 12, channels * multiplier, (3, 3), np.float32, **geometry)
+    holds(depthwise_cpu, given_arrays, im2col, **geometry)
+
+
+@pytest.mark.parametrize("name", IMPLEMENTATIONS)
+@pytest.mark.parametrize("shape", ["a panel's width", "small outputs, stride 2", "winograd, odd sizes"])
+def test_the_relu_in_the_same_pass(shape: str, name: str) -> None:
+    (*sizes, kernel), geometry = SHAPES[shape]
+    x, w, bias = arrays(*sizes, kernel, np.float32, **geometry)["forward"]
+    x[0, 0, 0, 0] = np.nan
+    got = IMPLEMENTATIONS[name].forward_relu(x, w, bias, **geometry)
+    np.testing.assert_array_equal(got, np.maximum(IMPLEMENTATIONS[name].forward(x, w, bias, **geometry), 0))
+    assert np.isnan(got).any()
+
+
+@pytest.mark.parametrize("name", IMPLEMENTATIONS)
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_same_bits_each_time(function: str, name: str) -> None:
+    sizes, geometry = SHAPES["winograd, odd sizes"]
+    args = arrays(*sizes, np.float32, **geometry)[function]
+    first, again = (getattr(IMPLEMENTATIONS[name], function)(*args, **geometry) for _ in range(2))
+    assert first.tobytes() == again.tobytes()
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_winograd_is_as_exact_as_the_direct_sum(function: str) -> None:
+    """Over random data its mean error is at most twice the direct sum's; that bound is what ``winograd.py`` states."""
+    sizes, geometry = (4, 64, 16, 16, 64, (3, 3)), same(1)
+    args = arrays(*sizes, np.float32, **geometry)[function]
+    exact = [a.astype(np.float64) if isinstance(a, np.ndarray) else a for a in args]
+    want = getattr(im2col, function)(*exact, **geometry)
+    errors = {name: abs(getattr(one, function)(*args, **geometry) - want).mean() for name, one in IMPLEMENTATIONS.items()}
+    assert 0 < errors["winograd"] <= 2 * errors["cpu"]
+
+
+def test_a_wrong_transform_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The comparison above is not blind: weights that are turned the wrong way fail it."""
+    sizes, geometry = SHAPES["winograd, odd sizes"]
+    right = winograd._transformed
+
+    def wrong(w: Any, features: int, channels: int, origin: int, strides: tuple[int, ...]) -> Any:
+        return right(w, features, channels, 0, tuple(map(abs, strides)))
+
+    monkeypatch.setattr(winograd, "_transformed", wrong)
+    with pytest.raises(AssertionError, match="grad_input"):
+        holds(winograd, arrays(*sizes, np.float32, **geometry), im2col, **geometry)
