@@ -25,6 +25,18 @@ def load_file(path: str | os.PathLike[str]) -> Registered:
 
     Raises:
         KernelError: there is no such file, it fails (with the line), or it registers nothing.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> lines = """from minigrad import kernels
+        ... from minigrad.kernels.conv2d import im2col
+        ... kernels.register("conv2d", "mine", forward=im2col.forward)"""
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "mine.py")
+        ...     _ = path.write_text(lines)
+        ...     print(load_file(path))
+        ...     unload_file(path)
+        (('conv2d', 'mine'),)
     """
     where, told = os.path.abspath(os.fspath(path)), os.fspath(path)
     with _lock:
@@ -43,6 +55,8 @@ def unload_file(path: str | os.PathLike[str]) -> None:
 
     Raises:
         KernelError: the file was not loaded.
+
+    Example: See ``load_file``.
     """
     where = os.path.abspath(os.fspath(path))
     with _lock:

@@ -12,6 +12,7 @@ from minigrad.nn import init
 from minigrad.nn.checks import check_counts
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import Parameter, empty_parameter
+from minigrad.ops.dense import linear_relu
 from minigrad.ops.einsum import einsum
 from minigrad.ops.shape import flatten, unflatten
 
@@ -69,6 +70,10 @@ class Linear(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         return F.linear(input, self.weight, self.bias)
+
+    def forward_relu(self, input: Tensor) -> Tensor:
+        """``forward`` and a ReLU in one op: ``Sequential`` calls it where a ``ReLU`` follows."""
+        return linear_relu(input, self.weight, self.bias)
 
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"

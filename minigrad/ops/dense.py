@@ -9,23 +9,33 @@ from minigrad.core.device import Array, array_module
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import DTypeError, ShapeError
+from minigrad.ops.activation import Relu, activate, behind_relu
 from minigrad.ops.linalg import matmul
 from minigrad.ops.reduction import Sum
 
 
 class Linear(Function):
-    """y = x wᵀ + b;  dx = dy w, dw = dyᵀ x, db = Σ dy, over all rows."""
+    """y = x wᵀ + b;  dx = dy w, dw = dyᵀ x, db = Σ dy, over all rows.
 
-    def forward(ctx, x: Array, w: Array, b: Array | None) -> Array:
+    With ``relu`` it is y = max(0, x wᵀ + b), and dy counts only where y > 0.
+    """
+
+    def forward(ctx, x: Array, w: Array, b: Array | None, *, relu: bool = False) -> Array:
         need_x, need_w, _ = ctx.edges
-        ctx.save_for_backward(x if need_w else None, w if need_x else None)
         y = array_module(x).matmul(_rows(x), w.T)
         if b is not None:
             y += b
-        return y if x.ndim == 2 else y.reshape(*x.shape[:-1], w.shape[0])
+        if relu:
+            array_module(x).maximum(y, 0, out=y)
+        if x.ndim != 2:
+            y = y.reshape(*x.shape[:-1], w.shape[0])
+        ctx.save_for_backward(x if need_w else None, w if need_x else None, y if relu else None)
+        return y
 
     def backward(ctx, dy: Tensor) -> Any:
-        x, w = ctx.saved_tensors
+        x, w, y = ctx.saved_tensors
+        if y is not None:
+            dy = behind_relu(dy, y.array)
         need_x, need_w, need_b = ctx.needs_input_grad
         dx = dw = db = None
         if need_x:
@@ -71,6 +81,14 @@ def _rows(x: Array) -> Array:
     return x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
 
 
+def linear_relu(input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """``relu(linear(...))`` as one op: what ``nn.Sequential`` makes of the two layers."""
+    _check_linear(input, weight, bias)
+    if weight.array.ndim == 1 or input.array.dtype.itemsize < 4:
+        return activate("relu", Relu, linear(input, weight, bias))
+    return Linear.apply(input, weight, bias, relu=True)
+
+
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """``input @ weight.T + bias``: each output is a weighted sum of the features.
 
@@ -89,6 +107,14 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         tensor([[3.5000],
                 [3.5000]])
     """
+    _check_linear(input, weight, bias)
+    if weight.array.ndim == 1:
+        y = matmul(input, weight)
+        return y if bias is None else y + bias
+    return Linear.apply(input, weight, bias)
+
+
+def _check_linear(input: Tensor, weight: Tensor, bias: Tensor | None) -> None:
     check_operands("linear", input, weight, bias)
     w_shape = weight.array.shape
     if len(w_shape) not in (1, 2):
@@ -102,10 +128,6 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         )
     if bias is not None and bias.array.shape != w_shape[:-1]:
         raise ShapeError("linear", "bias", f"shape {w_shape[:-1]}, one value for each output", f"shape {bias.array.shape}")
-    if len(w_shape) == 1:
-        y = matmul(input, weight)
-        return y if bias is None else y + bias
-    return Linear.apply(input, weight, bias)
 
 
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
