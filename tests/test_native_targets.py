@@ -28,11 +28,8 @@ X86, ARM = "x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"
 ON_X86 = r"vfmadd231p[sd]\s.*%{}(\d+)$", r"\(%rsp"
 PROCESSORS = {
     "znver4": (X86, "AVX-512", *ON_X86),
-    "skylake-avx512": (X86, "AVX-512", *ON_X86),
     "haswell": (X86, "AVX2", *ON_X86),
-    "znver2": (X86, "AVX2", *ON_X86),
     "cortex-a76": (ARM, "NEON", r"fmla\s+v(\d+)\.{}, v\d+\.\w+, v\d+\.\w+", r"\[sp"),
-    "neoverse-n1": (ARM, "NEON", r"fmla\s+v(\d+)\.{}, v\d+\.\w+, v\d+\.\w+", r"\[sp"),
     "apple-m1": ("arm64-apple-macosx", "NEON", r"fmla\.{}\s+v(\d+), v\d+, v\d+", r"\[sp"),
 }
 REGISTERS = {"AVX-512": ("zmm", "zmm"), "AVX2": ("ymm", "ymm"), "NEON": ("4s", "2d")}
