@@ -78,14 +78,17 @@ TABLE: dict[str, dict[str, Implementation]] = {
         "reference": Implementation("minigrad.kernels.activation.reference"),
     },
     "norm": {
+        "cpu": Implementation("minigrad.kernels.norm.cpu", "cpu", ("numba",)),
         "vectorised": Implementation("minigrad.kernels.norm.vectorised", "any"),
         "reference": Implementation("minigrad.kernels.norm.reference"),
     },
     "softmax": {
+        "cpu": Implementation("minigrad.kernels.softmax.cpu", "cpu", ("numba",)),
         "vectorised": Implementation("minigrad.kernels.softmax.vectorised", "any"),
         "reference": Implementation("minigrad.kernels.softmax.reference"),
     },
     "embedding": {
+        "cpu": Implementation("minigrad.kernels.embedding.cpu", "cpu", ("numba",)),
         "vectorised": Implementation("minigrad.kernels.embedding.vectorised", "any"),
         "reference": Implementation("minigrad.kernels.embedding.reference"),
     },

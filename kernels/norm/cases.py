@@ -17,9 +17,10 @@ from minigrad.kernels.cases import Case, Identity, Result, derivative, drawn, in
 WAYS = (
     ((3, 5, 4, 7), 5, False), ((2, 33, 3, 3), 33, False), ((9, 17), 17, False), ((2, 6, 5, 3), 3, True),
     ((2, 4, 3, 2), 4, True), ((2, 8, 3), 1, True), ((2, 2, 3, 2, 5), 2, False), ((4, 3, 1, 1), 3, False),
+    ((2, 16, 9, 8), 16, False), ((2, 300, 2, 1), 300, False), ((2, 260, 2, 2), 2, True), ((1, 8, 8, 9), 4, True),
     ((0, 4, 3, 3), 4, False), ((0, 4, 3, 3), 2, True),
 )  # fmt: skip
-ROWS = ((5, 33), (7, 1), (3, 200), (1, 16), (0, 5))
+ROWS = ((5, 33), (7, 1), (3, 200), (1, 16), (2, 1000), (0, 5))
 
 
 def cases() -> Iterator[Case]:

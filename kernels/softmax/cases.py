@@ -10,8 +10,19 @@ import numpy as np
 from minigrad.kernels.cases import Case, Identity, Result, derivative, drawn, inner
 
 # Shape and axis.
-WAYS = (((5, 33), 1), ((4, 7), 0), ((2, 3, 17), 1), ((9,), 0), ((6, 1), 1), ((3, 130), 1), ((0, 4), 1), ((4, 0), 0))
-CLASSES = ((7, 10), (3, 33), (5, 1), (2, 200), (0, 4))  # rows, classes
+WAYS = (
+    ((5, 33), 1),
+    ((4, 7), 0),
+    ((2, 3, 17), 1),
+    ((9,), 0),
+    ((6, 1), 1),
+    ((3, 130), 1),
+    ((2, 255), 1),
+    ((2, 259), 1),
+    ((0, 4), 1),
+    ((4, 0), 0),
+)
+CLASSES = ((7, 10), (3, 33), (5, 1), (2, 200), (3, 300), (0, 4))  # rows, classes
 NO_ROW = -100
 
 
