@@ -28,12 +28,14 @@ def load_file(path: str | os.PathLike[str]) -> Registered:
 
     Example:
         >>> import pathlib, tempfile
-        >>> lines = """from minigrad import kernels
-        ... from minigrad.kernels.conv2d import im2col
-        ... kernels.register("conv2d", "mine", forward=im2col.forward)"""
+        >>> lines = [
+        ...     "from minigrad import kernels",
+        ...     "from minigrad.kernels.conv2d import im2col",
+        ...     "kernels.register('conv2d', 'mine', forward=im2col.forward)",
+        ... ]
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = pathlib.Path(folder, "mine.py")
-        ...     _ = path.write_text(lines)
+        ...     _ = path.write_text("; ".join(lines))
         ...     print(load_file(path))
         ...     unload_file(path)
         (('conv2d', 'mine'),)
