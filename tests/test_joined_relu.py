@@ -1,0 +1,80 @@
+"""A layer and the ReLU behind it in one op: the same numbers and gradients of any order, and only where nothing is lost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minigrad
+from minigrad import nn
+from minigrad.core.tape import Observer, mode
+
+LAYERS = {
+    "linear": (lambda: nn.Linear(6, 5), (4, 6)),
+    "linear over three dimensions": (lambda: nn.Linear(6, 5), (2, 3, 6)),
+    "linear, no bias": (lambda: nn.Linear(6, 5, bias=False), (4, 6)),
+    "conv": (lambda: nn.Conv2d(3, 4, 3, padding=1), (2, 3, 5, 6)),
+    "conv, one image": (lambda: nn.Conv2d(3, 4, 3), (3, 5, 6)),
+    "conv, a channel a group": (lambda: nn.Conv2d(4, 4, 3, groups=4), (2, 4, 5, 6)),
+}
+
+
+class Names(Observer):
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def forward(self, node: Any, args: tuple, outputs: tuple) -> None:
+        self.seen.append(type(node).__name__)
+
+
+def layer_and_input(name: str) -> tuple[nn.Module, minigrad.Tensor]:
+    make, shape = LAYERS[name]
+    minigrad.manual_seed(0)
+    layer = make().double()
+    return layer, minigrad.tensor(np.random.default_rng(1).standard_normal(shape), requires_grad=True)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_numbers_and_gradients_of_both_orders(name: str) -> None:
+    layer, x = layer_and_input(name)
+    inputs = [x, *layer.parameters()]
+    results = []
+    for y in (nn.Sequential(layer, nn.ReLU())(x), nn.functional.relu(layer(x))):
+        first = minigrad.autograd.grad((y * y).sum(), inputs, create_graph=True)
+        second = minigrad.autograd.grad(sum((g * g).sum() for g in first), inputs)
+        results.append([each.detach().numpy() for each in (y, *first, *second)])
+    for joined, apart in zip(*results, strict=True):
+        np.testing.assert_allclose(joined, apart, rtol=1e-12, atol=1e-12)
+    assert (results[0][0] == 0).any() and (results[0][0] > 0).any()
+
+
+def test_joined_only_where_nothing_is_lost() -> None:
+    layer, x = layer_and_input("linear")
+    plain = nn.Sequential(layer, nn.ReLU())
+    assert type(plain(x).grad_fn).__name__ == "Linear"
+    heard: list[Any] = []
+    plain[1].register_forward_hook(lambda module, args, output: heard.append(args[0]))
+    assert type(plain(x).grad_fn).__name__ == "Relu" and (heard[0].detach().numpy() < 0).any()
+
+    class Doubled(nn.Linear):
+        def forward(self, input: minigrad.Tensor) -> minigrad.Tensor:
+            return 2 * super().forward(input)
+
+    class Loud(nn.ReLU):
+        def forward(self, input: minigrad.Tensor) -> minigrad.Tensor:
+            return super().forward(input) + 1
+
+    for modules in ((Doubled(6, 5), nn.ReLU()), (nn.Linear(6, 5), Loud())):
+        minigrad.manual_seed(0)
+        given = minigrad.ones(1, 6)
+        np.testing.assert_array_equal(nn.Sequential(*modules)(given).detach(), modules[1](modules[0](given)).detach())
+    names = Names()
+    mode.observers = (names,)
+    try:
+        nn.Sequential(layer, nn.ReLU())(x)
+    finally:
+        mode.observers = ()
+    assert names.seen == ["Linear", "Relu"]
+    assert type(nn.Sequential(layer)(x).grad_fn).__name__ == "Linear"  # nothing behind it
