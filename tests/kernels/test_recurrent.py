@@ -78,6 +78,33 @@ def test_drawn_shapes_beside_the_reference(family: str, name: str, batch: Any) -
         assert there_and_back(family, sizes, a, wanted=False, reverse=reverse)[-1] is None
 
 
+LARGE = [
+    ([9] * 3, 30, 140, "all terms of a sum do not fit a chunk"),
+    ([20, 13, 13, 4, 1], 70, 48, "several lengths among threads"),
+    ([40], 300, 130, "one step among threads"),
+    ([3] * 4, 600, 40, "more features than units"),
+]
+
+
+@each_implementation
+@pytest.mark.parametrize(("sizes", "features", "hidden"), [row[:3] for row in LARGE], ids=[row[3] for row in LARGE])
+def test_large_shapes(family: str, name: str, sizes: list[int], features: int, hidden: int) -> None:
+    a = {key: array if key[0] != "w" else array * 0.1 for key, array in arrays(family, sizes, features, hidden).items()}
+    for reverse in (False, True):
+        with kernels.use(**{family: "vectorised"}):
+            wanted = there_and_back(family, sizes, a, reverse=reverse)
+        for memo in (None, {}):
+            with kernels.use(**{family: name}):
+                found = there_and_back(family, sizes, a, reverse=reverse, memo=memo)
+                assert_close(found, wanted, 1e-10)
+                again = there_and_back(family, sizes, a, reverse=reverse, memo=memo)
+            assert all(np.array_equal(one, other) for one, other in zip(found, again, strict=True))
+            single = {key: array.astype(np.float32) for key, array in a.items()}
+            with kernels.use(**{family: name}):
+                found = there_and_back(family, sizes, single, reverse=reverse)
+            assert_close(found, [array.astype(np.float32) for array in wanted], 1e-4)
+
+
 @each_implementation
 def test_a_memo_changes_nothing(family: str, name: str) -> None:
     with kernels.use(**{family: name}):
