@@ -98,10 +98,12 @@ TABLE: dict[str, dict[str, Implementation]] = {
         "reference": Implementation("minigrad.kernels.lstm.reference"),
     },
     "gru": {
+        "cpu": Implementation("minigrad.kernels.gru.cpu", "cpu", ("numba",)),
         "vectorised": Implementation("minigrad.kernels.gru.vectorised", "any"),
         "reference": Implementation("minigrad.kernels.gru.reference"),
     },
     "rnn": {
+        "cpu": Implementation("minigrad.kernels.rnn.cpu", "cpu", ("numba",)),
         "vectorised": Implementation("minigrad.kernels.rnn.vectorised", "any"),
         "reference": Implementation("minigrad.kernels.rnn.reference"),
     },
