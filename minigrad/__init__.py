@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING
 # OpenBLAS's threads spin for a while between two products, and take from the rest of a step the core they wait on: they are to
 # sleep at once (2^4 cycles). OpenBLAS reads this when NumPy loads it.
 os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
+if os.environ.get(
+    "MINIGRAD_THREADS"
+):  # BLAS has as many from the start; kernels.native.budget tells a BLAS that was there before
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", os.environ["MINIGRAD_THREADS"])
 
 if importlib.util.find_spec("minigrad.kernels") is None:
     raise ImportError("minigrad: kernels/ and models/ take their places at installation: run pip install -e . in the checkout")
@@ -44,6 +48,7 @@ from minigrad.core.modes import (
 from minigrad.core.random import Generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
 from minigrad.core.tensor import Size, Tensor
 from minigrad.interop.safetensors_io import load, save
+from minigrad.kernels.native.budget import get_num_threads, set_num_threads
 from minigrad.ops.activation import *
 from minigrad.ops.adaptive import *
 from minigrad.ops.arithmetic import *

@@ -24,6 +24,7 @@ def global_state() -> dict[str, Any]:
         "kernel choice": dict(registry._names()),
         "kernel check": registry._choice.check,
         "registered kernels": {family: sorted(names) for family, names in registry._registered.items() if names},
+        "threads": minigrad.get_num_threads(),
         "NumPy's floating-point errors": np.geterr(),
     }
 

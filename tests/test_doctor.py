@@ -6,6 +6,7 @@ import importlib.metadata
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,7 @@ from minigrad.cli.checkup import NOTE, OK, PROBLEM, Finding, examine
 from minigrad.cli.doctor import report
 from minigrad.core import device, machine
 from minigrad.errors import DataError, DeviceError
+from minigrad.kernels.native import thread_count
 
 
 @pytest.fixture(autouse=True)
@@ -271,16 +273,11 @@ def test_a_processor_that_the_system_does_not_describe(tmp_path: Path) -> None:
     assert name and features  # from Python and NumPy
 
 
-def test_a_quota_below_the_cores_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_quota_below_the_cores_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "cores", lambda: machine.Cores(64, 32, 1.5))
     found = named("machine", "cores")
-    assert (
-        found.state == NOTE and found.value == "2 of 64 for this process: 32 to run on, and a control group that pays for 1.5"
-    )
-    assert found.mend.endswith("set OMP_NUM_THREADS=2 and OPENBLAS_NUM_THREADS=2")
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        monkeypatch.setenv(name, "2")
-    assert named("machine", "cores").state == OK
+    assert found.state == OK
+    assert found.value == "2 of 64 for this process: 32 to run on, and a control group that pays for 1.5"
 
 
 def test_little_memory_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -356,8 +353,31 @@ def test_settings(variable: str, value: str, name: str, state: str, monkeypatch:
     assert bool(found.mend) == (state != OK) or name in ("families", "device")
 
 
+def test_compiled_kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with thread_count(3):
+        assert named("kernels", "threads").value == "3, of kernels and BLAS together"
+    with thread_count(1):
+        assert named("kernels", "threads").value == "1"
+    kept = named("kernels", "compiled")
+    assert (kept.state, kept.value) == (OK, f"0 kept in {tmp_path / 'cache' / 'kernels'}, 0 bytes")
+    assert re.fullmatch(r"(AVX-512|AVX2|SSE|NEON) \(.+\), tiles of \d+ x \d+ float32", named("kernels", "compiled for").value)
+    assert named("kernels", "memory").value.startswith("kept from step to step")
+    monkeypatch.setenv("MINIGRAD_KEEP_MEMORY", "0")
+    assert named("kernels", "memory").value == "left to the system: MINIGRAD_KEEP_MEMORY=0"
+
+
+def test_a_folder_for_compiled_kernels_that_others_can_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+    monkeypatch.setenv("MINIGRAD_CACHE", str(tmp_path / "open"))
+    found = named("kernels", "compiled")
+    assert found.state == NOTE
+    assert found.value == f"each process compiles its kernels anew: {tmp_path / 'open'} can be written by other users"
+    assert found.mend == "Set MINIGRAD_CACHE to a folder that only you can write"
+
+
 def test_kernels() -> None:
-    assert named("kernels", "conv2d").value == "im2col (used), reference"
+    assert named("kernels", "conv2d").value == "winograd (used), cpu, im2col, reference"
 
 
 def test_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -426,7 +426,7 @@ def test_a_wish_that_is_no_number_is_refused(monkeypatch: pytest.MonkeyPatch, wi
 @pytest.mark.parametrize("count", [0, -1, 1.0, True, "2", None, 5000])
 def test_a_count_that_is_no_number_is_refused(count: object) -> None:
     before = threads()
-    with pytest.raises(ArgumentError, match="set_threads: count: expected a whole number from 1 to 1024"):
+    with pytest.raises(ArgumentError, match="set_num_threads: count: expected a whole number from 1 to 1024"):
         set_threads(count)  # type: ignore[arg-type]
     assert threads() == before
 

@@ -1,8 +1,8 @@
 """How many threads work: one budget for our kernels and for BLAS.
 
-It is what :func:`set_threads` says, else the environment's ``MINIGRAD_THREADS``, else as many as this process has cores, by its
-affinity and by what its container pays for. A choice made for BLAS alone (``OPENBLAS_NUM_THREADS``, ``OMP_NUM_THREADS``,
-``MKL_NUM_THREADS``) is left to BLAS as long as nobody chooses for all.
+It is what :func:`set_num_threads` says, else the environment's ``MINIGRAD_THREADS``, else as many as this process has cores,
+by its affinity and by what its container pays for. A choice made for BLAS alone (``OPENBLAS_NUM_THREADS``,
+``OMP_NUM_THREADS``, ``MKL_NUM_THREADS``) is left to BLAS as long as nobody chooses for all.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ class _Budget:
 _budget = _Budget()
 
 
-def threads() -> int:
+def get_num_threads() -> int:
     """How many threads kernels and BLAS may use.
 
     Raises:
         ArgumentError: ``MINIGRAD_THREADS`` is no whole number above 0.
 
     Example:
-        >>> threads() >= 1
+        >>> get_num_threads() >= 1
         True
     """
     if _budget.count is None:
@@ -54,21 +54,24 @@ def threads() -> int:
     return _budget.count  # type: ignore[return-value]
 
 
-def set_threads(count: int) -> None:
+def set_num_threads(count: int) -> None:
     """Let kernels and BLAS use so many threads, in the whole process, from their next call on.
 
     Raises:
         ArgumentError: ``count`` is no whole number above 0.
 
     Example:
-        >>> before = threads()
-        >>> set_threads(1); threads()
+        >>> before = get_num_threads()
+        >>> set_num_threads(1); get_num_threads()
         1
-        >>> set_threads(before)
+        >>> set_num_threads(before)
     """
     if type(count) is not int or not 0 < count <= MOST:
-        raise ArgumentError("set_threads", "count", _EXPECTED, repr(count))
+        raise ArgumentError("set_num_threads", "count", _EXPECTED, repr(count))
     _use(count)
+
+
+threads, set_threads = get_num_threads, set_num_threads  # as kernels call them: the other names are PyTorch's
 
 
 @contextlib.contextmanager

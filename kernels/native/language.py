@@ -210,11 +210,12 @@ class Kernel:
         return self._prepare(dtype).code
 
     def _prepare(self, dtype: Any) -> launch.Program:
-        from minigrad.kernels.native import programs
+        from minigrad.kernels.native import memory, programs
 
         key = None if dtype is None else np.dtype(dtype)
         if key is not None and key not in FLOATS:
             raise DTypeError(self.__name__, "dtype", "float32 or float64", str(key))
+        memory.keep()
         program = launch.Program(programs.address_of(self, None if key is None else FLOATS[key]))
         self._programs[key] = self._programs[dtype] = program  # np.float32 and its dtype are two keys of one
         return program

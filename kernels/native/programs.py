@@ -42,15 +42,54 @@ def address_of(kernel: Kernel, dtype: str | None) -> int:
         KernelError: Numba or llvmlite is absent, or Numba cannot compile the function.
     """
     with making:
-        identity = Identity(kernel.__name__, kernel.function)
-        if "tile" in identity.words:
-            _load_tile(dtype or "float64")
-        parts = (identity.text, *kernel.kinds, kernel.reassociate, kernel.exact, dtype)
-        symbol = _symbol(kernel.__module__, kernel.__name__, dtype, *parts)
+        known = identity(kernel)
+        if "tile" in known.words:
+            address_of_tile(dtype or "float64")
+        symbol = _symbol_of(kernel, known, dtype)
         return _load(symbol, symbol, lambda: _object(target(), _whole(kernel, dtype, symbol, target()), symbol))
 
 
+def address_of_tile(dtype: str) -> int:
+    """Where the micro-kernel's machine code is, loaded or compiled now; kernels find it under its name.
+
+    Raises:
+        KernelError: Numba or llvmlite is absent.
+    """
+    here, name = target(), micro.name(dtype)
+    with making:
+        return _load(name, _symbol_of_tile(dtype), lambda: _object(here, _parsed(here, micro.module(here, dtype)), name))
+
+
+def is_kept(kernel: Kernel | None, dtype: str | None) -> bool:
+    """Whether a kernel's machine code for a dtype, or the micro-kernel's (``None``), is on disk.
+
+    Raises:
+        KernelError: Numba or llvmlite is absent.
+    """
+    folder = store().folder
+    file = _symbol_of_tile(dtype or "float64") if kernel is None else _symbol_of(kernel, identity(kernel), dtype)
+    return folder is not None and read(folder, f"{file}.o") is not None
+
+
+def identity(kernel: Kernel) -> Identity:
+    """What a kernel's function refers to.
+
+    Raises:
+        KernelError: something that cannot become a part of machine code.
+    """
+    return Identity(kernel.__name__, kernel.function)
+
+
 # ---------------------------------------------------------------------- keeping
+
+
+def _symbol_of(kernel: Kernel, known: Identity, dtype: str | None) -> str:
+    parts = (known.text, *kernel.kinds, kernel.reassociate, kernel.exact, dtype)
+    return _symbol(kernel.__module__, kernel.__name__, dtype, *parts)
+
+
+def _symbol_of_tile(dtype: str) -> str:
+    return _symbol("native", "tile", dtype, dtype)
 
 
 def _symbol(module: str, name: str, dtype: str | None, *parts: Any) -> str:
@@ -104,6 +143,12 @@ def _load(symbol: str, file: str, make: Callable[[], bytes]) -> int:
 _said = False
 
 
+def say_nothing() -> None:
+    """Do not tell of the first kernel that is compiled: someone else shows what is going on."""
+    global _said
+    _said = True
+
+
 def _say_once(there: Store) -> None:
     global _said
     if not _said and sys.stderr is not None:
@@ -113,12 +158,6 @@ def _say_once(there: Store) -> None:
 
 
 # ---------------------------------------------------------------------- making
-
-
-def _load_tile(dtype: str) -> None:
-    """Let kernels find the micro-kernel under its name."""
-    here, name = target(), micro.name(dtype)
-    _load(name, _symbol("native", "tile", dtype, dtype), lambda: _object(here, _parsed(here, micro.module(here, dtype)), name))
 
 
 def _whole(kernel: Kernel, dtype: str | None, symbol: str, here: Target) -> Any:

@@ -8,9 +8,9 @@ import typer
 from typer.core import TyperGroup
 
 import minigrad
-from minigrad.cli import bench, classify, data, demo, doctor, kernels, train
+from minigrad.cli import bench, classify, data, demo, doctor, kernels, train, warmup
 
-ORDER = ("demo", "train", "resume", "eval", "classify", "data", "kernels", "bench", "doctor")  # in the help
+ORDER = ("demo", "train", "resume", "eval", "classify", "data", "kernels", "bench", "warmup", "doctor")  # in the help
 
 
 class Commands(TyperGroup):
@@ -53,4 +53,5 @@ app.command("classify")(classify.classify)
 app.add_typer(data.app, name="data")
 app.add_typer(kernels.app, name="kernels")
 app.command("bench", help=bench.HELP)(bench.bench)
+app.command("warmup")(warmup.warmup)
 app.command("doctor")(doctor.doctor)

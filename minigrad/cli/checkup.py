@@ -9,32 +9,19 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
+from minigrad.cli.checkup_kernels import compiled, families
+from minigrad.cli.finding import NOTE, OK, PROBLEM, Finding, Found
 from minigrad.errors import DeviceError, MinigradError
 
-OK, NOTE, PROBLEM = "ok", "note", "problem"
-OWN_SETTINGS = ("MINIGRAD_DEVICE", "MINIGRAD_KERNELS", "MINIGRAD_CHECK", "MINIGRAD_CACHE", "MINIGRAD_THREADS")
+OWN_SETTINGS = ("MINIGRAD_DEVICE", "MINIGRAD_KERNELS", "MINIGRAD_CHECK", "MINIGRAD_CACHE", "MINIGRAD_THREADS",
+                "MINIGRAD_KEEP_MEMORY")  # fmt: skip
 THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
                    "VECLIB_MAXIMUM_THREADS", "NUMBA_NUM_THREADS")  # fmt: skip
 LITTLE_MEMORY = 1_000_000_000  # bytes
 LITTLE_SPACE = 500_000_000
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line of the report: what was looked at, what was found, ``ok``, ``note`` or ``problem``, and what to do."""
-
-    topic: str
-    name: str
-    value: str
-    state: str = OK
-    mend: str = ""
-
-
-Found = Iterator[Finding]
 
 
 def examine() -> list[Finding]:
@@ -125,11 +112,6 @@ def _cores() -> Found:
     text = f"{found.usable} of {found.present} for this process"
     if found.quota is not None and found.quota < found.allowed:
         text += f": {found.allowed} to run on, and a control group that pays for {found.quota:g}"
-        threads = str(found.usable)
-        if any(os.environ.get(name) != threads for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")):
-            yield Finding("machine", "cores", text, NOTE, "More threads than it pays for wait for each other: "
-                          f"set OMP_NUM_THREADS={threads} and OPENBLAS_NUM_THREADS={threads}")  # fmt: skip
-            return
     yield Finding("machine", "cores", text)
 
 
@@ -157,15 +139,16 @@ def _blas() -> Found:
     import numpy  # noqa: F401 - threadpoolctl tells what is loaded
     from threadpoolctl import threadpool_info
 
-    from minigrad.core.machine import cores
+    from minigrad.kernels.native import threads as budget
 
+    usable = budget()  # BLAS has been told it now, if it had to be
     found = [pool for pool in threadpool_info() if pool.get("user_api") == "blas"]
     if not found:
         yield Finding("libraries", "BLAS", "none that threadpoolctl knows: matrix products may be slow", NOTE,
                       "A NumPy from pip brings OpenBLAS")  # fmt: skip
     for pool in found:
         built = f" for {pool['architecture']}" if pool.get("architecture") else ""
-        threads, usable = pool["num_threads"], cores().usable
+        threads = pool["num_threads"]
         text = f"{pool['internal_api']} {pool['version'] or 'of an unknown version'}{built}, {threads} threads"
         if threads > usable:
             yield Finding("libraries", "BLAS", text, NOTE, f"Set {pool['internal_api'].upper()}_NUM_THREADS={usable}")
@@ -221,7 +204,7 @@ def _fits(requirement: str, version: str | None) -> tuple[bool, str]:
     return False, f"{version}, and {wanted[1]} {wanted[2]} is needed"
 
 
-# ---------------------------------------------------------------------- device, settings, kernels
+# ---------------------------------------------------------------------- device, settings
 
 
 def _device() -> Found:
@@ -271,27 +254,6 @@ def _settings() -> Found:
             yield Finding("settings", name, value)
     if not given:
         yield Finding("settings", "environment", "no variable of minigrad's, and none for threads")
-
-
-def _kernels() -> Found:
-    """What can run each family here, and what does. Only a choice of the user's is loaded, to see that it is one."""
-    from minigrad.core.device import get_default_device
-    from minigrad.kernels import registry
-
-    here = get_default_device().type
-    wish = os.environ.get(registry.ENVIRONMENT, "").replace(" ", "")
-    wished = dict(part.split("=", 1) for part in wish.split(",") if "=" in part)
-    for family in registry.families():
-        all_of_it = registry.implementations(family)
-        used = wished.get(family) or next((name for name, one in all_of_it.items() if one.runs_on(here)), "")
-        reasons = {name: registry.reason_not_available(family, name) for name in all_of_it}
-        names = [
-            name + (" (used)" if name == used else "") + (f" (not here: {reasons[name]})" if reasons[name] else "")
-            for name in all_of_it
-        ]
-        if wish or not used or reasons.get(used, ""):
-            registry.find(family, here)
-        yield Finding("kernels", family, ", ".join(names))
 
 
 # ---------------------------------------------------------------------- data
@@ -372,7 +334,8 @@ LOOKS: tuple[tuple[str, str, Callable[[], Found]], ...] = (
     ("libraries", "versions", _libraries),
     ("device", "device", _device),
     ("settings", "environment", _settings),
-    ("kernels", "families", _kernels),
+    ("kernels", "families", families),
+    ("kernels", "compiled", compiled),
     ("data", "cache", _cache),
     ("data", "sets", _data_sets),
     ("terminal", "output", _terminal),
