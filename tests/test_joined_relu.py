@@ -10,6 +10,7 @@ import pytest
 import minigrad
 from minigrad import nn
 from minigrad.core.tape import Observer, mode
+from minigrad.errors import ShapeError
 
 LAYERS = {
     "linear": (lambda: nn.Linear(6, 5), (4, 6)),
@@ -17,6 +18,10 @@ LAYERS = {
     "linear, no bias": (lambda: nn.Linear(6, 5, bias=False), (4, 6)),
     "conv": (lambda: nn.Conv2d(3, 4, 3, padding=1), (2, 3, 5, 6)),
     "conv, one image": (lambda: nn.Conv2d(3, 4, 3), (3, 5, 6)),
+    "batch norm": (lambda: nn.BatchNorm2d(3), (4, 3, 2, 3)),
+    "batch norm, no scale and shift": (lambda: nn.BatchNorm2d(3, affine=False), (4, 3, 2, 3)),
+    "batch norm of rows": (lambda: nn.BatchNorm1d(6), (5, 6)),
+    "batch norm, evaluation": (lambda: nn.BatchNorm2d(3).eval(), (4, 3, 2, 3)),
     "conv, a channel a group": (lambda: nn.Conv2d(4, 4, 3, groups=4), (2, 4, 5, 6)),
 }
 
@@ -78,3 +83,42 @@ def test_joined_only_where_nothing_is_lost() -> None:
         mode.observers = ()
     assert names.seen == ["Linear", "Relu"]
     assert type(nn.Sequential(layer)(x).grad_fn).__name__ == "Linear"  # nothing behind it
+
+
+def residual_block(norm: nn.BatchNorm2d, x: minigrad.Tensor, shortcut: minigrad.Tensor, joined: bool) -> minigrad.Tensor:
+    return norm.forward_relu(x, shortcut) if joined else nn.functional.relu(norm(x) + shortcut)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_batch_norm_takes_a_residual_too(training: bool) -> None:
+    rng = np.random.default_rng(2)
+    x, shortcut = (minigrad.tensor(rng.standard_normal((3, 4, 2, 2)), requires_grad=True) for _ in range(2))
+    results = []
+    for joined in (True, False):
+        norm = nn.BatchNorm2d(4).double().train(training)
+        norm.weight.data.copy_(minigrad.tensor([0.5, -1.0, 2.0, 0.0]))
+        y = residual_block(norm, x, shortcut, joined)
+        inputs = [x, shortcut, norm.weight, norm.bias]
+        first = minigrad.autograd.grad((y * y).sum(), inputs, create_graph=True)
+        second = minigrad.autograd.grad(sum((g * g).sum() for g in first), inputs)
+        results.append([each.detach().numpy() for each in (y, *first, *second, norm.running_mean, norm.running_var)])
+    for ours, apart in zip(*results, strict=True):
+        np.testing.assert_allclose(ours, apart, rtol=1e-12, atol=1e-12)
+
+
+def test_a_residual_of_another_shape_is_refused() -> None:
+    with pytest.raises(ShapeError, match=r"residual.*\(2, 3, 4, 4\).*\(1, 3, 4, 4\)"):
+        nn.BatchNorm2d(3).forward_relu(minigrad.ones(2, 3, 4, 4), minigrad.ones(1, 3, 4, 4))
+
+
+def test_a_residual_is_joined_only_where_nothing_is_lost() -> None:
+    class Shifted(nn.BatchNorm2d):
+        def forward(self, input: minigrad.Tensor) -> minigrad.Tensor:
+            return super().forward(input) + 1
+
+    x = minigrad.tensor(np.random.default_rng(3).standard_normal((3, 4, 2, 2)), dtype=minigrad.float32)
+    for norm in (Shifted(4), nn.BatchNorm2d(4)):
+        heard: list[Any] = []
+        norm.register_forward_hook(lambda module, args, output, heard=heard: heard.append(output))
+        y = norm.forward_relu(x, x)
+        np.testing.assert_array_equal(y.detach(), minigrad.relu(heard[0] + x).detach())

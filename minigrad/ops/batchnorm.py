@@ -20,7 +20,7 @@ from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError, ShapeError
 from minigrad.kernels import norm as kernel
-from minigrad.ops.activation import Gate
+from minigrad.ops.activation import behind_relu
 from minigrad.ops.inplace import overwrite
 from minigrad.ops.operands import cast, check_dtype
 from minigrad.ops.reduction import Sum
@@ -70,7 +70,7 @@ class ChannelNorm(Function):
     """y = w n + b, n = (x - m) r, r = 1 / √(v + eps); m and v the mean and variance of each group of channels.
 
     dx = r (w dy - mean(w dy) - n mean(n w dy)), dw = Σ n dy, db = Σ dy. Means are over the batch (then each channel is a
-    group), or each sample's own. With ``rectify``, y = max(w n + b + residual, 0), and the formulas are those of the dy that
+    group), or each sample's own. With ``relu``, y = max(w n + b + residual, 0), and the formulas are those of the dy that
     the gate lets pass, which is the residual's gradient.
 
     Source: Ioffe and Szegedy, "Batch Normalization: Accelerating Deep Network Training by Reducing Internal Covariate Shift".
@@ -85,29 +85,29 @@ class ChannelNorm(Function):
         groups: int,
         own: bool,
         eps: float,
-        rectify: bool,
+        relu: bool,
         statistics: list[Array] | None,
     ) -> Array:
         mean, var = kernel.statistics(x, groups, own=own)
-        y = kernel.normalize(x, mean, var, w, b, residual, eps=eps, relu=rectify)
+        y = kernel.normalize(x, mean, var, w, b, residual, eps=eps, relu=relu)
         if statistics is not None:
             statistics += [mean, var]
-        ctx.groups, ctx.own, ctx.eps, ctx.rectify, ctx.affine = groups, own, eps, rectify, (x.shape[1],)
+        ctx.groups, ctx.own, ctx.eps, ctx.relu, ctx.affine = groups, own, eps, relu, (x.shape[1],)
         if any(ctx.edges):
-            ctx.save_for_backward(x, w, b if rectify else None, None if residual is None else y, mean, var)
+            ctx.save_for_backward(x, w, b if relu else None, None if residual is None else y, mean, var)
         return y
 
     def backward(ctx, dy: Tensor) -> Any:
         x, w, b, y, mean, var = ctx.saved_tensors
         if tape.mode.grad:
-            if ctx.rectify:
-                dy = Gate.apply(dy, ~(ctx.sums(x, w, b, y, mean, var) <= 0))
+            if ctx.relu:
+                dy = behind_relu(dy, ctx.result(x, w, b, y, mean, var))
             return *recorded(ctx, dy, x, w, ctx.plan(x.array.shape), ctx.eps), None if y is None else dy, *(None,) * 5
         arrays = (x.array, mean.array, var.array, None if w is None else w.array)
         residual = None
         if y is None:
             shift = None if b is None else b.array
-            found = kernel.gradients(dy.array, *arrays, shift, eps=ctx.eps, relu=ctx.rectify)
+            found = kernel.gradients(dy.array, *arrays, shift, eps=ctx.eps, relu=ctx.relu)
         else:
             *found, residual = kernel.residual_gradients(dy.array, y.array, *arrays, eps=ctx.eps)
         wanted = [
@@ -116,8 +116,8 @@ class ChannelNorm(Function):
         ]
         return *wanted, *(None,) * 5
 
-    def sums(ctx, x: Any, w: Any, b: Any, y: Any, mean: Any, var: Any) -> Array:
-        """What was rectified, or the result of it."""
+    def result(ctx, x: Any, w: Any, b: Any, y: Any, mean: Any, var: Any) -> Array:
+        """What forward gave, which is kept only where it is needed for the first derivative."""
         if y is not None:
             return y.array
         affine = [None if each is None else each.array for each in (w, b)]
@@ -140,7 +140,7 @@ def _all_but_channels(ndim: int) -> tuple[int, ...]:
 class Affine(Function):
     """y = w n + b, n = (x - m) r, r = 1 / √(v + eps), m and v given for each channel;  dx = w r dy, dw = Σ n dy, db = Σ dy.
 
-    With ``rectify``, y = max(w n + b + residual, 0), and dy is what the gate lets pass.
+    With ``relu``, y = max(w n + b + residual, 0), and dy is what the gate lets pass.
     """
 
     def forward(
@@ -152,23 +152,23 @@ class Affine(Function):
         mean: Array,
         var: Array,
         eps: float,
-        rectify: bool,
+        relu: bool,
     ) -> Array:
         mean, var = (each.astype(_DOUBLE)[None] for each in (mean, var))
-        y = kernel.normalize(x, mean, var, w, b, residual, eps=eps, relu=rectify)
+        y = kernel.normalize(x, mean, var, w, b, residual, eps=eps, relu=relu)
         need_x, need_w, *_ = ctx.edges
         if any(ctx.edges):
             rstd = 1 / (var + eps) ** 0.5
             column = (-1, *[1] * (x.ndim - 2))
             kept = [each.astype(x.dtype).reshape(column) for each in (mean, rstd)]
-            ctx.save_for_backward(x if need_w else None, w if need_x else None, y if rectify else None, *kept)
+            ctx.save_for_backward(x if need_w else None, w if need_x else None, y if relu else None, *kept)
         return y
 
     def backward(ctx, dy: Tensor) -> Any:
         x, w, y, mean, rstd = ctx.saved_tensors
         need_x, need_w, need_b, need_residual, *_ = ctx.needs_input_grad
         if y is not None:
-            dy = Gate.apply(dy, ~(y.array <= 0))
+            dy = behind_relu(dy, y.array)
         dx = dw = None
         axes = _all_but_channels(dy.array.ndim)
         if need_x:
@@ -225,14 +225,14 @@ def batch_norm_with(
     momentum: float,
     eps: float,
     residual: Tensor | None = None,
-    rectify: bool = False,
+    relu: bool = False,
 ) -> Tensor:
     """``batch_norm``, and what follows it in one pass: ``max(batch_norm(input, ...) + residual, 0)``.
 
     Args:
         input, running_mean, running_var, weight, bias, training, momentum, eps: see ``batch_norm``.
-        residual: of the shape of ``input``; with ``rectify`` alone.
-        rectify: set what is below 0 to 0.
+        residual: of the shape of ``input``; with ``relu`` only.
+        relu: set what is below 0 to 0.
 
     Raises:
         ShapeError, ArgumentError, DTypeError: as ``batch_norm``.
@@ -254,7 +254,7 @@ def batch_norm_with(
     if x.dtype == _HALF:
         wide = cast(input, _SINGLE)
         w, b, added = (None if t is None else cast(t, _SINGLE) for t in (weight, bias, residual))
-        return cast(batch_norm_with(wide, running_mean, running_var, w, b, training, momentum, eps, added, rectify), _HALF)
+        return cast(batch_norm_with(wide, running_mean, running_var, w, b, training, momentum, eps, added, relu), _HALF)
     if not training:
         if running_mean is None or running_var is None:
             raise ArgumentError(
@@ -264,7 +264,7 @@ def batch_norm_with(
                 "None",
                 "Pass training=True to use the batch's own",
             )
-        return Affine.apply(input, weight, bias, residual, running_mean.array, running_var.array, eps, rectify)
+        return Affine.apply(input, weight, bias, residual, running_mean.array, running_var.array, eps, relu)
     count = x.size // channels if channels else 0
     if count == 1:
         raise ShapeError(
@@ -275,7 +275,7 @@ def batch_norm_with(
             "Use a larger batch (drop_last=True leaves a last one of one sample out), larger images, or .eval()",
         )
     statistics: list[Array] = []
-    y = ChannelNorm.apply(input, weight, bias, residual, channels, False, eps, rectify, statistics)
+    y = ChannelNorm.apply(input, weight, bias, residual, channels, False, eps, relu, statistics)
     if count:
         mean, var = (each[0] for each in statistics)
         update_running(where, running_mean, mean, momentum)
