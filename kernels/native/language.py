@@ -110,10 +110,10 @@ number = Word("number", "number(n): the int32 or int64 n as a real number.")
 nearest = Word("nearest", "nearest(v): v rounded to the nearest whole number, halves to even.")
 square_root = Word("square_root", "square_root(v).")
 choose = Word("choose", "choose(condition, a, b): a or b, without a branch.")
-is_single = Size("is_single", "True where the kernel's dtype is float32.")
-lanes = Size("lanes", "How many real numbers a vector register of this processor holds.")
-tile_rows = Size("tile_rows", "How many rows tile() takes at most.")
-panel = Size("panel", "How many columns tile() takes at most: the width of a packed panel.")
+is_single: Any = Size("is_single", "True where the kernel's dtype is float32.")
+lanes: Any = Size("lanes", "How many real numbers a vector register of this processor holds.")
+tile_rows: Any = Size("tile_rows", "How many rows tile() takes at most.")
+panel: Any = Size("panel", "How many columns tile() takes at most: the width of a packed panel.")
 
 # What threads need; the pool is written with them.
 atomic_add = Word("atomic_add", "atomic_add(p, n): add n to the int64 at p; what was there before comes back.")
@@ -150,7 +150,8 @@ class Kernel:
         self.__name__, self.__doc__, self.__module__ = function.__name__, function.__doc__, function.__module__
         self.__wrapped__ = function
         annotations = [p.annotation for p in inspect.signature(function).parameters.values()]
-        kinds = [each if isinstance(each, str) else each.__name__ for each in annotations]
+        # Annotations come as objects or as text, as the file's author likes: Real, "Real", native.Real.
+        kinds = [each.strip("'\"").rpartition(".")[2] if isinstance(each, str) else each.__name__ for each in annotations]
         where = f"@kernel {self.__name__}"
         if kinds[-2:] != ["int", "int"] or list(inspect.signature(function).parameters)[-2:] != ["part", "parts"]:
             raise KernelError(where, "parameters", "part: int and parts: int at the end", str(inspect.signature(function)))
@@ -221,10 +222,10 @@ class Kernel:
         return program
 
     def _explained(self, args: tuple[Any, ...], error: Exception) -> Exception:
-        if isinstance(error, DTypeError):
-            return error
         if len(args) != len(self.kinds):
             return KernelError(self.__name__, "arguments", f"{len(self.kinds)} of them", str(len(args)))
+        if isinstance(error, DTypeError):
+            return error
         got = ", ".join(type(arg).__name__ for arg in args)
         return KernelError(self.__name__, "arguments", ", ".join(self.kinds), f"{got} ({error})")
 
