@@ -1,7 +1,7 @@
 """Images from C order (N C H W) into channels-last memory (N H W C), compiled: a few pixels of all channels at a time.
 
-NumPy copies along one order of the axes, and meets a new line of the cache with each number on one of the two sides. Here a block of
-pixels stays in the first-level cache until all its channels are there.
+NumPy copies along one order of the axes, and meets a new line of the cache with each number on one of the two sides. Here a
+block of pixels stays in the first-level cache until all its channels are there.
 """
 
 from __future__ import annotations

@@ -13,7 +13,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = {"minigrad": "minigrad", "kernels": "minigrad/kernels", "models": "minigrad/models", "benchmarks": "minigrad/benchmarks"}
+FOLDERS = {
+    "minigrad": "minigrad",
+    "kernels": "minigrad/kernels",
+    "models": "minigrad/models",
+    "benchmarks": "minigrad/benchmarks",
+}
 SHIPPED = {".py", ".cu", ".cuh", ".hpp", ".cpp", ".safetensors", ".json", ".html", ".typed"}
 LEFT_OUT = shutil.ignore_patterns(
     ".*cache", ".git", ".hypothesis", ".venv*", "__pycache__", "build", "dist", "runs", "*.egg-info"

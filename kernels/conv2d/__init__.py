@@ -12,7 +12,8 @@ dx is dx̂ without the padding. Each map's derivative is the other two: ⟨forwa
 Arguments of all three: ``stride`` (sh, sw) and ``dilation`` (dh, dw), 1 or more; ``padding`` ((top, bottom), (left, right)),
 0 or more; ``groups`` divides C and F. Arrays are float32 or float64, all of one dtype, on one device, with any strides. They
 are never written to. y and dx lie channels-last in memory, dw as PyTorch's OIHW. N may be 0; no other size may. Errors name the
-arguments as PyTorch does: ``input``, ``weight``, ``bias``, ``grad_output``. Whether a NaN or infinity that meets the padding, as 0 · NaN,
+arguments as PyTorch does: ``input``, ``weight``, ``bias``,
+``grad_output``. Whether a NaN or infinity that meets the padding, as 0 · NaN,
 shows in the result is left open: an implementation may multiply by the padding's zeros, or leave them out.
 
 An implementation is given arguments that this file has checked, every keyword among them, and must keep to the same signatures.
@@ -70,7 +71,8 @@ def forward(
     """Convolve: (N, C, H, W) and (F, C/groups, KH, KW), and (F,) for the bias, to (N, F, OH, OW).
 
     Args:
-        relu: give max(0, y). An implementation that has a function ``forward_relu``, with ``forward``'s arguments, does it in the
+        relu: give max(0, y). An implementation that has a function ``forward_relu``, with ``forward``'s arguments, does it in
+        the
             same pass; for others it is done afterwards.
 
     Raises:

@@ -66,7 +66,8 @@ def cases() -> Iterator[Case]:
         about = f"{shape.name}: input {shape.x}, weight {shape.w}"
         with_bias = number % 2 == 0
         name = about + (", bias" if with_bias else "")
-        # What meets the padding is multiplied by its zeros in some implementations, where a NaN would show, and left out in others.
+        # What meets the padding is multiplied by its zeros in some implementations, where a NaN would show, and left out in
+        # others.
         yield Case("forward", name, (x, w, bias if with_bias else None), geometry, not_finite=(0, 2))
         yield Case("grad_input", about, (dy, w, shape.x[2:]), geometry, not_finite=(0,))
         yield Case("grad_weight", about, (x, dy, shape.w[2:]), geometry, not_finite=(0,))

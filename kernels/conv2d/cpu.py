@@ -1,14 +1,16 @@
 """Convolution by the micro-kernel, without columns: the tuned rung for processors.
 
-``im2col.py`` copies each pixel KH · KW times into ``columns`` for BLAS to multiply. Here the micro-kernel's free strides walk over the image
-itself: in channels-last memory a row of a window is one gapless run of KW · C numbers, and the next output pixel's run begins a
-stride further on. So a band of rows is copied once, with its border of zeros, into memory that stays in the second-level
-cache, the weights are packed once into panels, and each value of y is made in a register and stored once, with its bias and, if
-it is asked for, its ReLU. (Zhang, Franchetti and Low, "High Performance Zero-Memory Overhead Direct Convolutions", 2018.)
+``im2col.py`` copies each pixel KH · KW times into ``columns`` for BLAS to multiply. Here the micro-kernel's free strides walk
+over the image itself: in channels-last memory a row of a window is one gapless run of KW · C numbers, and the next output
+pixel's run begins a stride further on. So a band of rows is copied once, with its border of zeros, into memory that stays in
+the second-level cache, the weights are packed once into panels, and each value of y is made in a register and stored once,
+with its bias and, if it is asked for, its ReLU. (Zhang, Franchetti and Low, "High Performance Zero-Memory Overhead Direct
+Convolutions", 2018.)
 
-The gradient to the input is a correlation of dy with the turned kernel. With a stride it falls into stride x stride *phases*, the pixels of
-one remainder each, and each phase is a correlation with those taps of the kernel that meet it: nothing is multiplied by the zeros that a
-stride leaves between. The gradient to the weight is a product over pixels, in the cache for a few images at a time.
+The gradient to the input is a correlation of dy with the turned kernel. With a stride it falls into stride x stride *phases*,
+the pixels of one remainder each, and each phase is a correlation with those taps of the kernel that meet it: nothing is
+multiplied by the zeros that a stride leaves between. The gradient to the weight is a product over pixels, in the cache for a
+few images at a time.
 """
 
 from __future__ import annotations
@@ -78,7 +80,7 @@ def grad_input(dy: Array, w: Array, input_size: Pair, *, stride: Pair, padding: 
             steps = (at_f * (f // groups), at_c, at_f, -at_r * rows.step, -at_s * columns.step)
             packed = _packed(w, (c, f // groups, *taps), groups, at_r * last[0] + at_s * last[1], steps)
             spread, before = (rows.dilation, columns.dilation), (rows.before, columns.before)
-            shape = _Correlation(taps, (1, 1), spread, before, (rows.count, columns.count))
+            shape = _Correlation(taps, (1, 1), spread, before, (rows.pixels, columns.pixels))
             _correlate(source, packed, None, pixels, f // groups, c, groups, shape)
     return dx
 
@@ -111,7 +113,8 @@ def grad_weight(
         work_size = images * each + 2 * panel
         weigh = loops.weigh
     weigh(
-        _nhwc(x), _nhwc(dy), sums, _work(parts, work_size, x.dtype), work_size, n, h, w, channels, c, f, groups, kernel_h, kernel_w,
+        _nhwc(x), _nhwc(dy), sums, _work(parts, work_size, x.dtype), work_size, n, h, w, channels, c, f, groups, kernel_h,
+        kernel_w,
         *stride, *dilation, padding[0][0], padding[1][0], out_h, out_w, images, int(by_channel), parts=parts,
     )  # fmt: skip
     dw = np.empty((f * groups, c, kernel_h, kernel_w), x.dtype)
@@ -179,7 +182,7 @@ class _Phase(NamedTuple):
     """Along one axis, the pixels ``start``, ``start + stride``, ... of dx, and the taps that meet them."""
 
     start: int
-    count: int
+    pixels: int
     first: int  # tap
     step: int  # from tap to tap
     taps: int
@@ -190,8 +193,8 @@ class _Phase(NamedTuple):
 def _phases(kernel: int, stride: int, dilation: int, padding: int, size: int) -> list[_Phase]:
     """The phases of one axis.
 
-    dx[p] = Σ_k w[k] dy[i] where i · stride + k · dilation = p + padding. For the pixels p = start + stride · m, the taps that can are
-    first, first + step, ...; with t of them counted from the last, i = m + t · (dilation / gcd) − before.
+    dx[p] = Σ_k w[k] dy[i] where i · stride + k · dilation = p + padding. For the pixels p = start + stride · m, the taps that
+    can are first, first + step, ...; with t of them counted from the last, i = m + t · (dilation / gcd) − before.
     """
     common = gcd(stride, dilation)
     step, spread = stride // common, dilation // common

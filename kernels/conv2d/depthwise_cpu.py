@@ -1,7 +1,8 @@
 """Convolution with one channel a group, compiled: each output pixel is finished before the next begins.
 
-``depthwise.py`` goes over whole images once for each tap. Here the taps are the inner loops, over a run of channels that stays in the
-first-level cache, and pixels outside the image are left out instead of padded. ``cpu.py`` calls this when ``groups == C > 1``.
+``depthwise.py`` goes over whole images once for each tap. Here the taps are the inner loops, over a run of channels that stays
+in the first-level cache, and pixels outside the image are left out instead of padded. ``cpu.py`` calls this when ``groups == C
+> 1``.
 """
 
 from __future__ import annotations

@@ -22,7 +22,8 @@ def past_tap(start, size, dilation, taps):
 
 @kernel
 def forward(
-    x: Real, w: Real, bias: Real, y: Real, n: int, height: int, width: int, channels: int, multiplier: int, rows: int, columns: int,
+    x: Real, w: Real, bias: Real, y: Real, n: int, height: int, width: int, channels: int, multiplier: int, rows: int,
+    columns: int,
     stride_h: int, stride_w: int, dilation_h: int, dilation_w: int, top: int, left: int, out_h: int, out_w: int, part: int,
     parts: int,
 ) -> None:  # fmt: skip
@@ -95,7 +96,8 @@ def grad_weight(
     columns: int, stride_h: int, stride_w: int, dilation_h: int, dilation_w: int, top: int, left: int, out_h: int, out_w: int,
     part: int, parts: int,
 ) -> None:  # fmt: skip
-    """sums[part, tap, f] = Σ x[pixel, f // multiplier] · dy[f] over the part's images; each row of outputs is summed by itself first."""
+    """sums[part, tap, f] = Σ x[pixel, f // multiplier] · dy[f] over the part's images; each row of outputs is summed by itself
+    first."""
     features = channels * multiplier
     size = rows * columns * features
     total, here = part * size, part * size

@@ -1,7 +1,8 @@
 """The compiled loops of ``cpu.py``: packing, correlation, and the gradient to the weight, on the micro-kernel ``tile``.
 
-Images lie N H W C in memory. A *panel* is ``panel`` output channels, so many as the micro-kernel makes at once. Weights are packed by
-panels: for each, KH · KW · C rows of its channels, in the order in which the micro-kernel walks along them, and filled up with zeros.
+Images lie N H W C in memory. A *panel* is ``panel`` output channels, so many as the micro-kernel makes at once. Weights are
+packed by panels: for each, KH · KW · C rows of its channels, in the order in which the micro-kernel walks along them, and
+filled up with zeros.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ def width_of(columns):
 
 @kernel
 def pack(
-    w: Real, packed: Real, origin: int, at_group: int, at_f: int, at_c: int, at_r: int, at_s: int, groups: int, features: int, channels: int,
+    w: Real, packed: Real, origin: int, at_group: int, at_f: int, at_c: int, at_r: int, at_s: int, groups: int,
+    features: int, channels: int,
     rows: int, columns: int, part: int, parts: int,
 ) -> None:  # fmt: skip
     """Weights of any strides, from element ``origin`` on, into panels: (groups, panels, rows, columns, channels, width).
@@ -76,15 +78,16 @@ def copy_window(src, at, out, top, left, rows, columns, height, width, channels)
 @kernel
 def correlate(
     src: Real, packed: Real, bias: Real, dst: Real, work: Real, work_size: int, n: int, height: int, width: int, channels: int,
-    inner: int, features: int, groups: int, rows: int, columns: int, stride_h: int, stride_w: int, dilation_h: int, dilation_w: int,
+    inner: int, features: int, groups: int, rows: int, columns: int, stride_h: int, stride_w: int, dilation_h: int,
+    dilation_w: int,
     top: int, left: int, out_h: int, out_w: int, at_image: int, at_row: int, at_column: int, band: int, least: float, part: int,
     parts: int,
 ) -> None:  # fmt: skip
     """dst[n, i, j, f] = max(least, bias[f] + Σ_r,s,c w[r, s, c, f] · src[n, i·sh + r·dh − top, j·sw + s·dw − left, c]).
 
-    A tile is a run of pixels of one row. ``band`` rows of an image at a time are laid with their border of zeros into ``work``, which
-    then stays in the cache for all panels; with ``band`` 0 there is no border, and ``src`` is read where it is. ``inner`` and
-    ``features`` are the channels of one group.
+    A tile is a run of pixels of one row. ``band`` rows of an image at a time are laid with their border of zeros into
+    ``work``, which then stays in the cache for all panels; with ``band`` 0 there is no border, and ``src`` is read where it
+    is. ``inner`` and ``features`` are the channels of one group.
     """
     scratch = offset(work, part * work_size)
     bands = 1 if band == 0 else (out_h + band - 1) // band
@@ -113,8 +116,8 @@ def correlate(
                 wide = min(panel, features - each * panel)
                 step = width_of(wide)
                 init = offset(bias, first)
-                # A run is a row of the window where it lies gapless, else a tap; all rows at once where the panel is small. Pieces
-                # of it keep the panel's part in the first-level cache over all pixels of the band.
+                # A run is a row of the window where it lies gapless, else a tap; all rows at once where the panel is small.
+                # Pieces of it keep the panel's part in the first-level cache over all pixels of the band.
                 merged = groups == 1 and dilation_w == 1
                 at_once = merged and terms * step <= NEAR
                 lines = rows if not at_once else 1
@@ -134,7 +137,8 @@ def correlate(
                             tile(
                                 end - j, offset(source, a_row + j * stride_w * channels), stride_w * channels, 1,
                                 dilation_h * line if at_once else dilation_w * channels, bb, step, init if is_first else c,
-                                0 if is_first else at_column, c, at_column, k_end - k, (rows if at_once else 1) if merged else columns,
+                                0 if is_first else at_column, c, at_column, k_end - k,
+                                (rows if at_once else 1) if merged else columns,
                                 wide, real(least) if is_last else real(-INFINITY),
                             )  # fmt: skip
                 b = offset(b, terms * step)
@@ -143,7 +147,8 @@ def correlate(
 @kernel
 def correlate_small(
     src: Real, packed: Real, bias: Real, dst: Real, work: Real, work_size: int, n: int, height: int, width: int, channels: int,
-    inner: int, features: int, groups: int, rows: int, columns: int, stride_h: int, stride_w: int, dilation_h: int, dilation_w: int,
+    inner: int, features: int, groups: int, rows: int, columns: int, stride_h: int, stride_w: int, dilation_h: int,
+    dilation_w: int,
     top: int, left: int, out_h: int, out_w: int, at_image: int, at_row: int, at_column: int, group_size: int, least: float,
     part: int, parts: int,
 ) -> None:  # fmt: skip
@@ -208,7 +213,8 @@ def correlate_small(
                                 )  # fmt: skip
                             else:
                                 tile(
-                                    end - begin, a, pitch, 1, dilation_w * channels, bb, step, begin_c, pitch_c, c, at_image, inner,
+                                    end - begin, a, pitch, 1, dilation_w * channels, bb, step, begin_c, pitch_c, c,
+                                    at_image, inner,
                                     s1 - s0, wide, floor,
                                 )  # fmt: skip
             b = offset(b, terms * step)
@@ -228,14 +234,15 @@ def pack_panel(dy, first, count, pitch, at, wide, step, out):
 @kernel
 def weigh(
     x: Real, dy: Real, sums: Real, work: Real, work_size: int, n: int, height: int, width: int, channels: int, inner: int,
-    features: int, groups: int, rows: int, columns: int, stride_h: int, stride_w: int, dilation_h: int, dilation_w: int, top: int,
+    features: int, groups: int, rows: int, columns: int, stride_h: int, stride_w: int, dilation_h: int, dilation_w: int,
+    top: int,
     left: int, out_h: int, out_w: int, images: int, by_channel: int, part: int, parts: int,
 ) -> None:  # fmt: skip
     """sums[(part,) group, r, s, c, f] = Σ_n,i,j x̂[n, i·sh + r·dh − top, j·sw + s·dw − left, c] · dy[n, i, j, f].
 
-    A tile is a run of channels (of a whole row of the window, where it lies gapless) by a panel of features; its sum runs over the
-    pixels. With ``by_channel`` a part takes some channels of all images, and there is one sum; else some of the images, and a sum of its own.
-    ``images`` at a time are laid into ``work``: x with its border of zeros, and dy in panels.
+    A tile is a run of channels (of a whole row of the window, where it lies gapless) by a panel of features; its sum runs over
+    the pixels. With ``by_channel`` a part takes some channels of all images, and there is one sum; else some of the images,
+    and a sum of its own. ``images`` at a time are laid into ``work``: x with its border of zeros, and dy in panels.
     """
     span_h = (out_h - 1) * stride_h + (rows - 1) * dilation_h + 1
     span_w = (out_w - 1) * stride_w + (columns - 1) * dilation_w + 1
@@ -266,7 +273,8 @@ def weigh(
         for image in range(count):
             if merged:
                 copy_window(
-                    x, (begin + image) * height * width * channels, offset(scratch_x, image * span_h * span_w * pitch), -top, -left,
+                    x, (begin + image) * height * width * channels, offset(scratch_x, image * span_h * span_w * pitch),
+                    -top, -left,
                     span_h, span_w, height, width, channels,
                 )  # fmt: skip
                 continue
@@ -314,7 +322,8 @@ def weigh(
                                 a = offset(scratch_x, image * span_h * span_w * pitch + a_at + k)
                                 b = offset(panel_of_dy, image * pixels * step)
                                 tile(
-                                    end - k, a, 1, stride_w * pitch, stride_h * span_w * pitch, b, step, c, padded, c, padded, out_w,
+                                    end - k, a, 1, stride_w * pitch, stride_h * span_w * pitch, b, step, c, padded, c,
+                                    padded, out_w,
                                     out_h, wide, real(-INFINITY),
                                 )  # fmt: skip
 
@@ -322,12 +331,14 @@ def weigh(
 @kernel
 def weigh_small(
     x: Real, dy: Real, sums: Real, work: Real, work_size: int, n: int, height: int, width: int, channels: int, inner: int,
-    features: int, groups: int, rows: int, columns: int, stride_h: int, stride_w: int, dilation_h: int, dilation_w: int, top: int,
+    features: int, groups: int, rows: int, columns: int, stride_h: int, stride_w: int, dilation_h: int, dilation_w: int,
+    top: int,
     left: int, out_h: int, out_w: int, images: int, by_channel: int, part: int, parts: int,
 ) -> None:  # fmt: skip
     """The same as ``weigh``, for small outputs: the pixels of several images are one sum.
 
-    For each tap the pixels that it meets, of ``images`` images, are laid side by side: (pixels, channels), zeros for those outside.
+    For each tap the pixels that it meets, of ``images`` images, are laid side by side: (pixels, channels), zeros for those
+    outside.
     """
     panels = (features + panel - 1) // panel
     last = width_of(features - (panels - 1) * panel)

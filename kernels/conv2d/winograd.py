@@ -7,15 +7,18 @@ Four outputs in a square see 4 x 4 pixels d. With the kernel g they are (Lavin a
          dd is Y's formula for dY and the turned kernel
 
 Over channels, each of the 16 places is a product of matrices, (tiles, C) by (C, F), for the micro-kernel. The transforms
-add and subtract (only G multiplies, by ½), a register of channels at a time, and are held in the cache for a few tiles at a time.
+add and subtract (only G multiplies, by ½), a register of channels at a time, and are held in the cache for a few tiles at a
+time.
 
-What it costs is that a rounding error no longer stays with its window. A tile's four outputs are made from all of its 16 pixels, so that
-one that is 10⁹ times as large as its neighbours, or infinite or NaN, also shows in an output of its tile whose window just misses it.
-``tolerance`` says how far. ``kernels.use(conv2d="cpu")`` or ``MINIGRAD_KERNELS=conv2d=cpu`` does without.
+What it costs is that a rounding error no longer stays with its window. A tile's four outputs are made from all of its 16
+pixels, so that one that is 10⁹ times as large as its neighbours, or infinite or NaN, also shows in an output of its tile whose
+window just misses it. ``tolerance`` says how far. ``kernels.use(conv2d="cpu")`` or ``MINIGRAD_KERNELS=conv2d=cpu`` does
+without.
 
-The error: Bᵀ and A have rows of absolute sum 2 and 3 at most, so that a rounding error of relative size eps in a place reaches an output
-9 times at most, with |G g Gᵀ| ⊙ |Bᵀ d B| no larger than 2.25 · 4 max|g| max|d|. In the mean over random data it is 2 times the direct
-sum's (tests/test_kernels_winograd.py measures it), well within the contract's tolerance. Transforms with fewer products, F(4 x 4, 3 x 3),
+The error: Bᵀ and A have rows of absolute sum 2 and 3 at most, so that a rounding error of relative size eps in a place reaches
+an output 9 times at most, with |G g Gᵀ| ⊙ |Bᵀ d B| no larger than 2.25 · 4 max|g| max|d|. In the mean over random data it is 2
+times the direct sum's (tests/test_kernels_winograd.py measures it),
+well within the contract's tolerance. Transforms with fewer products, F(4 x 4, 3 x 3),
 lose a digit, and are not used.
 """
 
@@ -156,7 +159,8 @@ def _correlate(
     chunk = _chunk(padded_c + padded_f, x.itemsize, -(-tiles // parts), CACHE)
     work_size = 16 * (chunk * (padded_c + padded_f) + max(padded_c, padded_f)) + 4 * lanes
     winograd_loops.correlate(
-        _nhwc(x), packed, bias, _nhwc(y), np.empty(parts * work_size, x.dtype), work_size, n, h, w, c, padded_c, features, padded_f,
+        _nhwc(x), packed, bias, _nhwc(y), np.empty(parts * work_size, x.dtype), work_size, n, h, w, c, padded_c, features,
+        padded_f,
         *before, *size, chunk, least, parts=parts,
     )  # fmt: skip
     return y

@@ -1,7 +1,8 @@
-"""The compiled loops of ``winograd.py``. Images lie N H W C in memory; a tile of the image is 4 x 4 pixels, 2 x 2 of the output.
+"""The compiled loops of ``winograd.py``. Images lie N H W C in memory; a tile of the image is 4 x 4 pixels, 2 x 2 of the
+output.
 
-The batch's tiles are taken ``chunk`` at a time. Their transforms lie in ``work`` as 16 matrices, one for each of the 4 x 4 places:
-(tiles, channels), where channels are filled up with zeros to whole vectors.
+The batch's tiles are taken ``chunk`` at a time. Their transforms lie in ``work`` as 16 matrices, one for each of the 4 x 4
+places: (tiles, channels), where channels are filled up with zeros to whole vectors.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ def transform_weight(
     w: Real, packed: Real, work: Real, origin: int, at_f: int, at_c: int, at_r: int, at_s: int, features: int, channels: int,
     padded_c: int, padded_f: int, part: int, parts: int,
 ) -> None:  # fmt: skip
-    """U = G g Gᵀ of weights of any strides, packed: (16, panels, padded_c, width), zeros where there is no channel or feature."""
+    """U = G g Gᵀ of weights of any strides, packed: (16, panels, padded_c, width), zeros where there is no channel or
+    feature."""
     nine = offset(work, part * 9 * panel)
     panels = (features + panel - 1) // panel
     start, stop = share(panels * padded_c, part, parts)
@@ -76,7 +78,8 @@ def transform_input(src, at, y, x, height, width, channels, from_c, to_c, padded
 @kernel
 def correlate(
     src: Real, packed: Real, bias: Real, dst: Real, work: Real, work_size: int, n: int, height: int, width: int, channels: int,
-    padded_c: int, features: int, padded_f: int, top: int, left: int, out_h: int, out_w: int, chunk: int, least: float, part: int,
+    padded_c: int, features: int, padded_f: int, top: int, left: int, out_h: int, out_w: int, chunk: int, least: float,
+    part: int,
     parts: int,
 ) -> None:  # fmt: skip
     """dst[n, i, j, f] = max(least, bias[f] + Σ_r,s,c w[r, s, c, f] · src[n, i + r − top, j + s − left, c])."""
@@ -97,7 +100,8 @@ def correlate(
             image, within = (first + k) // (tiles_h * tiles_w), (first + k) % (tiles_h * tiles_w)
             i, j = within // tiles_w * 2, within % tiles_w * 2
             transform_input(
-                src, image * height * width * channels, i - top, j - left, height, width, channels, 0, channels, padded_c, patch,
+                src, image * height * width * channels, i - top, j - left, height, width, channels, 0, channels, padded_c,
+                patch,
                 offset(v, k * padded_c), chunk * padded_c,
             )  # fmt: skip
         blocks = (count + tile_rows - 1) // tile_rows
@@ -140,7 +144,8 @@ def weigh(
 ) -> None:  # fmt: skip
     """sums[(part,) 16, c, f] = Σ over tiles of (Bᵀ x B)[c] · (A dy Aᵀ)[f], at each of the 16 places.
 
-    With ``by_channel`` a part takes some channels of all tiles, and there is one sum; else some of the tiles, and a sum of its own.
+    With ``by_channel`` a part takes some channels of all tiles, and there is one sum; else some of the tiles, and a sum of its
+    own.
     """
     tiles_h, tiles_w = (out_h + 1) // 2, (out_w + 1) // 2
     total = n * tiles_h * tiles_w

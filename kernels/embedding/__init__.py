@@ -25,7 +25,7 @@ from minigrad.kernels.checks import FLOATS, check_arrays, check_rank, integers
 from minigrad.kernels.registry import find
 
 FUNCTIONS = ("gather", "scatter")
-TABLES = (*FLOATS, *map(np.dtype, ("float16", "int64", "int32", "int16", "int8", "uint8", "bool")))
+TABLES: tuple[np.dtype[Any], ...] = (*FLOATS, *map(np.dtype, ("float16", "int64", "int32", "int16", "int8", "uint8", "bool")))
 
 
 def gather(w: Array, index: Array) -> Array:
@@ -108,8 +108,8 @@ def check_index(index: Array, beside: Array, rows: int) -> None:
         got = str(getattr(index, "dtype", type(index).__name__))
         raise DTypeError("embedding", "input", "row numbers, int64", got, "Convert it with .long()")
     if device_of(index) != device_of(beside):
-        there, got = device_of(beside), device_of(index)
-        raise DeviceError("embedding", "input", f"an array on {there}", f"one on {got}", f"Move it there: .to('{there}')")
+        there, other = device_of(beside), device_of(index)
+        raise DeviceError("embedding", "input", f"an array on {there}", f"one on {other}", f"Move it there: .to('{there}')")
     if index.size and (int(index.min()) < 0 or int(index.max()) >= rows):
         host = move(index, CPU)
         at = tuple(int(each) for each in np.argwhere((host < 0) | (host >= rows))[0])

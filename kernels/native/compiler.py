@@ -73,7 +73,7 @@ def lowered(kernel: Kernel, dtype: str | None, target: Target) -> tuple[Any, str
     Raises:
         KernelError: Numba is switched off, or refuses the function.
     """
-    if config.DISABLE_JIT:
+    if vars(config).get("DISABLE_JIT"):
         expected = "unset: these functions run only when compiled"
         raise KernelError(kernel.__name__, "NUMBA_DISABLE_JIT", expected, "1", "Unset it, or choose other kernels")
     collecting = gc.isenabled()
@@ -97,8 +97,9 @@ def _flags(kernel: Kernel) -> frozenset[str]:
 
 
 def _jit(function: Any, flags: frozenset[str]) -> Any:
-    options: dict[str, Any] = {"error_model": "numpy", "fastmath": set(flags), "pipeline_class": Pipeline}
-    return numba.njit(**options, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+    jit: Any = numba.njit  # its stub does not know all that it takes
+    wrappers = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    return jit(error_model="numpy", fastmath=set(flags), pipeline_class=Pipeline, **wrappers)(function)
 
 
 def _specialised(function: Any, dtype: str | None, target: Target, flags: frozenset[str]) -> Any:

@@ -16,6 +16,7 @@ import ctypes
 import functools
 import os
 import sys
+from typing import Any
 
 from minigrad.errors import ArgumentError
 
@@ -60,7 +61,7 @@ def keep() -> bool:
     return bool(kept and mallopt(M_TRIM_THRESHOLD, _NEVER))
 
 
-def _mallopt() -> ctypes._CFuncPtr | None:
+def _mallopt() -> Any:
     """glibc's way to be told, if the C library is glibc."""
     try:
         library = ctypes.CDLL(None)

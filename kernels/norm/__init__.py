@@ -270,8 +270,10 @@ def _check_wide(x: Array, name: str, values: Array) -> None:
         got = str(getattr(values, "dtype", type(values).__name__))
         raise DTypeError("norm", name, "float64, whatever input is", got, "Convert it with .astype('float64')")
     if device_of(values) != device_of(x):
-        there, got = device_of(x), device_of(values)
-        raise DeviceError("norm", name, f"an array on {there}, as input is", f"one on {got}", f"Move it there: .to('{there}')")
+        there, other = device_of(x), device_of(values)
+        raise DeviceError(
+            "norm", name, f"an array on {there}, as input is", f"one on {other}", f"Move it there: .to('{there}')"
+        )
 
 
 def _check_statistics(x: Array, mean: Array, var: Array) -> None:

@@ -1,7 +1,7 @@
 """The compiled loops of ``cpu.py``. Images lie N H W C in memory; a window is (first row, rows) by (first column, columns).
 
-``rows`` and ``columns`` hold these pairs for each row and column of the output, so that sliding and adaptive windows are the same;
-``step_h`` and ``step_w`` are the distances of a window's pixels.
+``rows`` and ``columns`` hold these pairs for each row and column of the output, so that sliding and adaptive windows are the
+same; ``step_h`` and ``step_w`` are the distances of a window's pixels.
 """
 
 from __future__ import annotations
@@ -92,7 +92,8 @@ def average(
 
 @kernel
 def spread(
-    dy: Real, dx: Real, divisors: Doubles, rows: Ints, columns: Ints, n: int, height: int, width: int, channels: int, out_h: int,
+    dy: Real, dx: Real, divisors: Doubles, rows: Ints, columns: Ints, n: int, height: int, width: int, channels: int,
+    out_h: int,
     out_w: int, part: int, parts: int,
 ) -> None:  # fmt: skip
     """dx = Σ dy / divisor of the windows that hold a pixel. A part has whole images."""

@@ -210,8 +210,8 @@ def _check_classes(x: Array, target: Array, w: Array | None, *rows: tuple[str, A
         got = str(getattr(target, "dtype", type(target).__name__))
         raise DTypeError("softmax", "target", "class numbers, int64", got, "Convert them with .astype('int64')")
     if device_of(target) != device_of(x):
-        there, got = device_of(x), device_of(target)
-        raise DeviceError("softmax", "target", f"an array on {there}", f"one on {got}", f"Move it there: .to('{there}')")
+        there, other = device_of(x), device_of(target)
+        raise DeviceError("softmax", "target", f"an array on {there}", f"one on {other}", f"Move it there: .to('{there}')")
     for name, each in (("target", target), *rows):
         if each.shape != x.shape[:1]:
             raise ShapeError("softmax", name, f"shape {x.shape[:1]}, one for each row of input", f"shape {each.shape}")
