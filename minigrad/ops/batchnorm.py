@@ -104,24 +104,20 @@ class ChannelNorm(Function):
                 dy = behind_relu(dy, ctx.result(x, w, b, y, mean, var))
             return *recorded(ctx, dy, x, w, ctx.plan(x.array.shape), ctx.eps), None if y is None else dy, *(None,) * 5
         arrays = (x.array, mean.array, var.array, None if w is None else w.array)
-        residual = None
         if y is None:
             shift = None if b is None else b.array
-            found = kernel.gradients(dy.array, *arrays, shift, eps=ctx.eps, relu=ctx.relu)
+            found = (*kernel.gradients(dy.array, *arrays, shift, eps=ctx.eps, relu=ctx.relu), None)
         else:
-            *found, residual = kernel.residual_gradients(dy.array, y.array, *arrays, eps=ctx.eps)
-        wanted = [
-            Tensor._wrap(each) if need else None
-            for each, need in zip((*found, residual), ctx.needs_input_grad[:4], strict=True)
-        ]
+            found = kernel.residual_gradients(dy.array, y.array, *arrays, eps=ctx.eps)
+        wanted = [Tensor._wrap(each) if need else None for each, need in zip(found, ctx.needs_input_grad[:4], strict=True)]
         return *wanted, *(None,) * 5
 
     def result(ctx, x: Any, w: Any, b: Any, y: Any, mean: Any, var: Any) -> Array:
         """What forward gave, which is kept only where it is needed for the first derivative."""
         if y is not None:
             return y.array
-        affine = [None if each is None else each.array for each in (w, b)]
-        return kernel.normalize(x.array, mean.array, var.array, *affine, None, eps=ctx.eps, relu=True)
+        scale, shift = (None if each is None else each.array for each in (w, b))
+        return kernel.normalize(x.array, mean.array, var.array, scale, shift, None, eps=ctx.eps, relu=True)
 
     def plan(ctx, shape: tuple[int, ...]) -> Plan:
         """What is normalized together, for the formula on Tensors."""
