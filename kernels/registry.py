@@ -77,6 +77,11 @@ TABLE: dict[str, dict[str, Implementation]] = {
         "vectorised": Implementation("minigrad.kernels.activation.vectorised", "any"),
         "reference": Implementation("minigrad.kernels.activation.reference"),
     },
+    "elementwise": {
+        "cpu": Implementation("minigrad.kernels.elementwise.cpu", "cpu", ("numba",)),
+        "vectorised": Implementation("minigrad.kernels.elementwise.vectorised", "any"),
+        "reference": Implementation("minigrad.kernels.elementwise.reference"),
+    },
     "norm": {
         "cpu": Implementation("minigrad.kernels.norm.cpu", "cpu", ("numba",)),
         "vectorised": Implementation("minigrad.kernels.norm.vectorised", "any"),

@@ -28,8 +28,8 @@ LAYERS = (
     ("core.device", "core.machine", "core.random"),
     ("kernels",),
     (
-        *("core", "core.dtypes", "core.hints", "core.modes", "core.printing", "core.sums", "core.tape", "core.tensor"),
-        *("core.walk", "core.anomaly", "core.autograd", "ops"),
+        *("core", "core.dtypes", "core.hints", "core.large", "core.modes", "core.printing", "core.sums", "core.tape"),
+        *("core.tensor", "core.walk", "core.anomaly", "core.autograd", "ops"),
     ),
     ("nn", "optim"),
     ("data", "interop", "study"),

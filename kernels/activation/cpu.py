@@ -15,12 +15,12 @@ import numpy as np
 
 from minigrad.core.device import Array
 from minigrad.kernels.activation import loops
-from minigrad.kernels.native import threads
+from minigrad.kernels.native import parts_for
 
 _NONE = (0.0, 0.0, 0.0)
-# Bytes from which another thread is worth waking: when it has gone to sleep, that takes as long as these over so many.
-_LIGHT, _HEAVY = 1 << 20, 1 << 18
-_WORTH_A_THREAD = {kind: _LIGHT if kind in ("relu", "leaky_relu") else _HEAVY for kind in loops.FORWARD}
+# A byte costs less here than `parts_for` reckons with: another thread that has gone to sleep is woken in the time of relu over
+# 1 MB, or of sigmoid over 256 kB.
+_LIGHTER = {kind: 3 if kind in ("relu", "leaky_relu") else 1 for kind in loops.FORWARD}  # powers of 2
 
 
 def forward(x: Array, kind: str, *numbers: float) -> Array:
@@ -28,7 +28,7 @@ def forward(x: Array, kind: str, *numbers: float) -> Array:
     y = np.empty_like(x)
     if x.strides != y.strides:
         x = _laid(x, y)
-    parts = 1 if x.nbytes < _WORTH_A_THREAD[kind] else threads()
+    parts = parts_for(x.nbytes >> _LIGHTER[kind])
     loops.FORWARD[kind](x, y, *numbers, *_NONE[len(numbers) :], x.size, parts=parts)
     return y
 
@@ -38,7 +38,7 @@ def backward(dy: Array, saved: Array, kind: str, *numbers: float) -> Array:
     dx = np.empty_like(saved)
     if dy.strides != dx.strides or saved.strides != dx.strides:
         dy, saved = _laid(dy, dx), _laid(saved, dx)
-    parts = 1 if dx.nbytes < _WORTH_A_THREAD[kind] else threads()
+    parts = parts_for(dx.nbytes >> _LIGHTER[kind])
     loops.BACKWARD[kind](dy, saved, dx, *numbers, *_NONE[len(numbers) :], dx.size, parts=parts)
     return dx
 
@@ -46,7 +46,7 @@ def backward(dy: Array, saved: Array, kind: str, *numbers: float) -> Array:
 def gate(x: Array, mask: Array, factor: float) -> Array:
     """See the contract."""
     y = np.empty_like(x)
-    loops.gate(_laid(x, y), _laid(mask, y), y, factor, x.size, parts=1 if x.nbytes < _LIGHT else threads())
+    loops.gate(_laid(x, y), _laid(mask, y), y, factor, x.size, parts=parts_for(x.nbytes >> 3))
     return y
 
 

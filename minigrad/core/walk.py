@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.device import ERRORS, IGNORED, array_module, quiet
+from minigrad.core.large import add_to
 from minigrad.core.sums import total
 from minigrad.core.tape import Edge, Function, mode
 from minigrad.core.tensor import Tensor
@@ -52,7 +53,7 @@ class _Walk:
 
     def add(self, a: Tensor, b: Tensor) -> Tensor:
         if id(a) in self.sums:
-            a.array += b.array
+            add_to(a.array, b.array)
             return a
         total = a + b
         if not mode.grad and not total.is_sparse:
@@ -103,7 +104,7 @@ def accumulate(leaf: Tensor, grad: Tensor, own: bool = False) -> None:
             leaf._grad = before + grad
         else:
             with quiet():
-                before.array += grad.array
+                add_to(before.array, grad.array)
             if before._counter is not None:
                 before._counter[0] += 1
 

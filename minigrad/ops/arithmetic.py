@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from minigrad.core.device import Array, array_module
+from minigrad.core.large import plus, times
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError
@@ -20,7 +21,7 @@ class Add(Function):
     """c = a + b;  da = dc, db = dc."""
 
     def forward(ctx, a: Array, b: Array) -> Array:
-        return a + b
+        return plus(a, b)
 
     def backward(ctx, dc: Tensor) -> Any:
         return dc, dc
@@ -44,7 +45,7 @@ class Mul(Function):
         need_a, need_b = ctx.edges
         if need_a or need_b:
             ctx.save_for_backward(a if need_b else None, b if need_a else None)
-        return a * b
+        return times(a, b)
 
     def backward(ctx, dc: Tensor) -> Any:
         a, b = ctx.saved_tensors
