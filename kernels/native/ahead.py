@@ -49,7 +49,7 @@ def jobs(dtypes: Sequence[str] = ("float32",)) -> list[Job]:
         KernelError: a kernel that cannot be compiled.
 
     Example:
-        >>> [job.name for job in jobs() if job.module == "minigrad.kernels.native.pool"]
+        >>> sorted(job.name for job in jobs() if job.module == "minigrad.kernels.native.pool")
         ['divide', 'serve']
     """
     package = importlib.import_module("minigrad.kernels")

@@ -67,7 +67,7 @@ def test_drawn_shapes_beside_the_loops(data: st.DataObject, geometry: dict[str, 
     kernel = data.draw(st.tuples(st.integers(1, 4), st.integers(1, 3)), "kernel")
     n, c, f = (data.draw(st.integers(least, 5), name) for name, least in (("n", 0), ("c", 1), ("f", 1)))
     h, w = (
-        data.draw(st.integers(max(1, d * (k - 1) + 1 - sum(p)), 9), "size")
+        data.draw(st.integers(max(1, d * (k - 1) + 1 - sum(p)), 12), "size")
         for d, k, p in zip(geometry["dilation"], kernel, geometry["padding"], strict=True)
     )
     groups = geometry["groups"]
