@@ -18,7 +18,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = {"minigrad": "minigrad", "kernels": "minigrad.kernels", "models": "minigrad.models", "benchmarks": "minigrad.benchmarks"}
+FOLDERS = {
+    "minigrad": "minigrad",
+    "kernels": "minigrad.kernels",
+    "models": "minigrad.models",
+    "benchmarks": "minigrad.benchmarks",
+}
 
 # Units from the bottom to the top. A unit is a file of core/ or a folder or file of minigrad/; it imports its own layer and
 # those below. `minigrad`, `autograd`, `cuda`, `linalg` and `utils` are the public face: names of what stands below them.
