@@ -82,6 +82,11 @@ TABLE: dict[str, dict[str, Implementation]] = {
         "vectorised": Implementation("minigrad.kernels.elementwise.vectorised", "any"),
         "reference": Implementation("minigrad.kernels.elementwise.reference"),
     },
+    "sums": {
+        "cpu": Implementation("minigrad.kernels.sums.cpu", "cpu", ("numba",)),
+        "vectorised": Implementation("minigrad.kernels.sums.vectorised", "any"),
+        "reference": Implementation("minigrad.kernels.sums.reference"),
+    },
     "norm": {
         "cpu": Implementation("minigrad.kernels.norm.cpu", "cpu", ("numba",)),
         "vectorised": Implementation("minigrad.kernels.norm.vectorised", "any"),

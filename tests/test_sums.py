@@ -1,14 +1,21 @@
-"""Sums by products with ones: the same numbers as NumPy's, in every memory order, and more exact over many rows."""
+"""Sums over axes: the same numbers as NumPy's, in every memory order, and more exact over many rows."""
 
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
 
 import minigrad
-from minigrad.core.sums import BLOCK, total
+from minigrad import kernels
+from minigrad.core.sums import total
+from minigrad.errors import ArgumentError, DTypeError
+from minigrad.kernels import sums
+from minigrad.kernels.native import thread_count
+
+BLOCK = 1024
 
 
 @pytest.mark.parametrize("shape", [(20, 5, 7, 4), (40, 1, 60, 1), (BLOCK + 9, 3), (2 * BLOCK, 3), (1, 16, 16, 16)], ids=str)
@@ -52,3 +59,31 @@ def test_other_dtypes_are_left_to_numpy(dtype: type) -> None:
     assert np.array_equal(total(x, (0,)), x.sum(axis=0))
     assert total(x, (0,)).dtype == x.sum(axis=0).dtype
     assert total(x, (0,), dtype=np.float32).dtype == np.float32
+
+
+@pytest.mark.parametrize("count", [1, 3, 4])
+def test_the_bits_do_not_depend_on_threads(count: int) -> None:
+    for shape, axes in (((300_000,), (0,)), ((5000, 33), (0,)), ((40, 64, 50), (1,))):
+        x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+        with thread_count(2):
+            two = total(x, axes)
+        with thread_count(count):
+            np.testing.assert_array_equal(total(x, axes), two)
+
+
+def test_large_sums_are_the_kernels() -> None:
+    """The reference, chosen, is what runs; it adds exactly."""
+    x = np.full((50, 200), 0.1, np.float32)
+    with kernels.use(sums="reference"):
+        assert (total(x, (1,)) == np.float32(200 * float(np.float32(0.1)))).all()
+
+
+@pytest.mark.parametrize("axes", [(2,), (0, 0), (), [0], (-1,)], ids=repr)
+def test_axes_that_are_refused(axes: Any) -> None:
+    with pytest.raises(ArgumentError, match="sums: axes: expected a tuple of some of 0, 1, each once, got"):
+        sums.total(np.ones((2, 3)), axes)
+
+
+def test_dtypes_that_are_refused() -> None:
+    with pytest.raises(DTypeError, match="sums: input: expected float32 or float64, got int64"):
+        sums.total(np.ones((2, 3), np.int64), (0,))
