@@ -110,6 +110,7 @@ def test_the_words_of_the_first_kernel_stand_above_a_bar(tmp_path: Path, monkeyp
         def isatty(self) -> bool:
             return True
 
+    monkeypatch.delenv("CI", raising=False)  # where no bar is drawn
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setattr(sys, "stderr", Terminal())
