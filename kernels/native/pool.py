@@ -11,8 +11,8 @@ Every word that two threads may touch at once is read and written by atomic oper
 ("sequentially consistent"); the few nanoseconds that weaker ones would save are not worth the proof. Five places need it:
 
 * **A job is read whole.** The caller closes the ticket, writes the job, opens the ticket. A helper reads the ticket, then the
-  job, then swaps the ticket for the next one. If the job changed in between, so did the ticket, and the swap fails: rounds only
-  ever rise, twice a job, so that an old ticket never comes back (2^43 rounds: a year of nothing but launches).
+  job, then swaps the ticket for the next one. If the job changed in between, so did the ticket, and the swap fails: the
+  round rises with each job, so that an old ticket never comes back (2^43 rounds: months of nothing but launches).
 * **A part is done once**, by the one thread whose swap succeeded.
 * **The caller goes on only when every part is done**: the thread that did a part adds one to FINISHED after it, and what it
   wrote before that is seen by who reads the count. So no helper is still inside a job whose memory the caller takes back.
@@ -21,6 +21,8 @@ Every word that two threads may touch at once is read and written by atomic oper
   itself stays awake; anyone else owes it exactly one release of its lock, which it then waits for.
 * **No wake-up of the caller is lost**, by the same two words the other way round: MAIN's SLEEPING and FINISHED. A late helper
   may wake the caller in the middle of its next job; it looks at FINISHED again and goes back to waiting.
+
+``tests/test_native_schedule.py`` runs these very lines under all schedules with a few interruptions.
 
 One caller at a time has the helpers (BUSY). Another that comes meanwhile, from another thread of Python's, does not wait: it
 does its parts itself. The results are the same, because parts do not depend on who does them.
@@ -125,7 +127,6 @@ def divide(board: Ints, code: int, arguments: int, count: int, part: int, parts:
     atomic_store(offset(board, ARGUMENTS), arguments)
     atomic_store(offset(board, PARTS), count)
     atomic_store(offset(board, FINISHED), 0)
-    job_round += 1
     atomic_store(offset(board, TICKET), job_round * ROUND)
     for worker in range(helpers):
         theirs = WORKERS + WORKER_SIZE * worker
