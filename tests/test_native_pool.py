@@ -200,11 +200,11 @@ def test_a_system_that_gives_no_more_threads_slows_down_and_no_more(monkeypatch:
         raise RuntimeError("can't start new thread")
 
     pool = launch._start()
-    before = pool._started
+    before = len(pool._helpers)
     monkeypatch.setattr(threading.Thread, "start", refuse)
     set_threads(before + 5)
     assert faults(0, 100) == []
-    assert pool._started == before
+    assert len(pool._helpers) == before
 
 
 # ---------------------------------------------------------------------- Python's other threads
@@ -315,6 +315,24 @@ def test_a_fork_while_another_thread_launches() -> None:
     finally:
         stop.set()
         thread.join()
+
+
+AFFINITY = """
+mine = os.sched_getaffinity(0)
+faults(0, 50)
+helpers = [thread.native_id for thread in threading.enumerate() if thread.name == "minigrad helper"]
+allowed = [os.sched_getaffinity(helper) for helper in helpers]
+print(len(helpers), all(len(mine) - len(cores) == (len(mine) > 1) for cores in allowed))
+os.sched_setaffinity(0, {min(mine)})  # where there is one core, they share it
+for helper in helpers:
+    os.sched_setaffinity(helper, {min(mine)})
+print(faults(1, 300), faults(2, 100, pause=0.0003))
+"""
+
+
+def test_helpers_keep_off_the_caller_s_core_where_there_is_another() -> None:
+    output, errors = start(AFFINITY).communicate(timeout=60)
+    assert output == "3 True\n[] []\n", errors
 
 
 PROGRAM = """

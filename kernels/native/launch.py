@@ -82,25 +82,24 @@ class _Pool:
             self._board[place] = ctypes.cast(getattr(ctypes.pythonapi, function), ctypes.c_void_p).value or 0
         self._board[pool.MAIN + pool.LOCK] = _closed_lock()
         self._size = 1  # threads in use, the caller's among them
-        self._started = 0  # helpers
         self._helpers: list[threading.Thread] = []
         self._core = -1  # the one that helpers keep off
 
     def _resize(self, count: int) -> None:
         """Use so many threads from now on. More of them are started; those that are too many sleep."""
         words = self._words
-        while self._started < count - 1:
-            self._board[words.WORKERS + words.WORKER_SIZE * self._started + words.LOCK] = _closed_lock()
-            life = self._life(self._at, self._started)
+        for worker in range(len(self._helpers), count - 1):
+            self._board[words.WORKERS + words.WORKER_SIZE * worker + words.LOCK] = _closed_lock()
+            life = self._life(self._at, worker)
             helper = threading.Thread(target=_outside, args=(self._serve, life), name="minigrad helper", daemon=True)
             try:
                 helper.start()
             except RuntimeError:  # the system gives no more threads, or the interpreter is about to end
                 break
-            self._started += 1
             self._helpers.append(helper)
         self._core = -1
-        self._board[words.HELPERS] = min(count - 1, self._started)  # one store of one word: helpers see the old or the new
+        # One store of one word: helpers and callers see the old number or the new one.
+        self._board[words.HELPERS] = min(count - 1, len(self._helpers))
         self._size = count
 
     def _keep_off(self, core: int) -> None:
@@ -111,8 +110,9 @@ class _Pool:
         """
         others = os.sched_getaffinity(0) - {core}
         for helper in self._helpers if others else ():
-            with contextlib.suppress(OSError):  # the helper, or the right, may be gone
-                os.sched_setaffinity(helper.native_id or 0, others)
+            if helper.native_id is not None:
+                with contextlib.suppress(OSError):  # a system may not let a process choose its cores
+                    os.sched_setaffinity(helper.native_id, others)
         self._core = core
 
     def run(self, code: int, arguments: bytes, parts: int) -> None:
@@ -123,8 +123,8 @@ class _Pool:
                 self._resize(count)
         if not 0 < parts <= self._words.MOST_PARTS:
             raise KernelError("kernel", "parts", f"1 to {self._words.MOST_PARTS}", str(parts))
-        if _core_of_caller is not None and _core_of_caller() != self._core:
-            self._keep_off(_core_of_caller())
+        if _core_of_caller is not None and (core := _core_of_caller()) != self._core:
+            self._keep_off(core)
         self._divide(self._job(self._at, code, contents(arguments), parts), 0, 1)
 
 
