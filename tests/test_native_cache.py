@@ -316,6 +316,26 @@ def test_two_processes_compile_at_once(cache: Path) -> None:
     assert len(list(cache.iterdir())) == 1
 
 
+def test_a_fork_while_another_thread_compiles(cache: Path) -> None:
+    """The child has no thread that would go on compiling: the fork waits until that is done, and then the child can compile."""
+    program = """
+        import os, threading
+        from tests.test_native_cache import adder, result
+        result(adder(130))
+        thread = threading.Thread(target=lambda: [result(adder(number)) for number in range(131, 150)])
+        thread.start()
+        for number in range(150, 155):
+            if (child := os.fork()) == 0:
+                os._exit(0 if result(adder(number)) == number else 1)
+            print(os.waitpid(child, 0)[1], thread.is_alive())
+        thread.join()
+    """
+    process = python(program, PYTHONWARNINGS="ignore")  # Python 3.12 warns of forks beside threads
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 0 and output.startswith("0 True\n"), errors
+    assert output.count("0 ") == 5, output
+
+
 # ---------------------------------------------------------------------- trust
 
 
