@@ -13,7 +13,7 @@ import numpy as np
 
 from minigrad.core.device import Array
 from minigrad.kernels.native import parts_for
-from minigrad.kernels.norm import passes, rows
+from minigrad.kernels.norm import backward, passes, rows
 from minigrad.kernels.norm.channels import image, table
 
 OPEN, FROM_X, FROM_Y = 0, 1, 2  # where the gate of relu is read
@@ -23,12 +23,12 @@ layer_forward, layer_backward = rows.layer_forward, rows.layer_backward
 def statistics(x: Array, groups: int, *, own: bool) -> tuple[Array, Array]:
     """See the contract."""
     values, (samples, pixels, channels) = _table(x, own)
-    parts = parts_for(values.nbytes)
-    units = parts if samples == 1 else 1
-    found = np.empty((samples * units, 3, channels))
-    passes.moments(values, _wide(parts), found, samples, pixels, channels, parts=parts)
+    parts = parts_for(values.nbytes // 2)
+    found, lines, sums = np.empty((parts, 3, channels)), _lines(parts, x.dtype), _wide(parts)
     mean, var = np.empty((samples, groups)), np.empty((samples, groups))
-    passes.merge(found, mean, var, samples, units, pixels, channels, groups)
+    passes.moments(values, lines, sums, found, mean, var, samples, pixels, channels, groups, parts=parts)
+    if parts > 1 and samples == 1:
+        passes.merge(found, mean, var, parts, pixels, channels, groups)
     return mean, var
 
 
@@ -91,18 +91,16 @@ def _gradients(
     units = parts if samples == 1 else 1
     found = np.empty((samples * units, 2, channels))
     lines = _lines(parts, x.dtype)
-    passes.products(
+    backward.products(
         dy, values, y, kept, mean, var, w, b, lines, _wide(parts), found, eps, samples, pixels, channels, groups, has_w, has_b,
         gate, parts=parts,
     )  # fmt: skip
-    dw, db = np.empty(channels, x.dtype), np.empty(channels, x.dtype)
-    slopes, work = np.empty((samples, 3, channels), x.dtype), np.empty((4, channels))
-    passes.factors(found, mean, var, w, dw, db, slopes, work, eps, samples, units, pixels, channels, groups, has_w)
-    dx = np.empty(values.shape, x.dtype)
+    dx, dw, db = np.empty(values.shape, x.dtype), np.empty(channels, x.dtype), np.empty(channels, x.dtype)
     g, gate = (dy, gate) if kept is None else (kept, OPEN)
-    passes.write_gradient(
-        g, values, dx, mean, var, w, b, slopes, lines, eps, samples, pixels, channels, groups, has_w, has_b, gate, parts=parts
-    )
+    backward.write_gradient(
+        g, values, dx, dw, db, mean, var, w, b, found, np.empty((parts, 3, channels), x.dtype), lines, eps, samples, units,
+        pixels, channels, groups, has_w, has_b, gate, parts=parts,
+    )  # fmt: skip
     return image(dx, x.shape), dw, db
 
 
