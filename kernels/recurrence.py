@@ -7,7 +7,7 @@ row ``before + p``, if p is below ``known``, else the first state of place p; th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -117,21 +117,13 @@ def sigmoid(a: Array) -> None:
     xp.reciprocal(a, out=a)
 
 
-def hidden_gradient(dgates: Array, values: Array, first: Array, batch_sizes: Sequence[int], reverse: bool) -> Array:
-    """dw (G, H) = Σ dgatesᵀ · the state before, over all rows; ``values`` (rows, H) are the states after them."""
-    size, steps = batch_sizes[0], len(batch_sizes)
-    if batch_sizes[-1] != size:
-        return dgates.T @ all_before(values, first, batch_sizes, reverse)
-    if steps == 1:
-        return dgates.T @ first
-    rest = (steps - 1) * size  # the states before all rows but the first step's are the others' outputs, as they lie
-    if reverse:
-        dw = dgates[:rest].T @ values[size:]
-        dw += dgates[rest:].T @ first
-    else:
-        dw = dgates[size:].T @ values[:rest]
-        dw += dgates[:size].T @ first
-    return dw
+def rows_sum(da: Array) -> Array:
+    """Σ da over all rows, by a product with ones: some rows at a time, so that the error does not grow with their number."""
+    xp = array_module(da)
+    blocks = [
+        xp.ones(len(block), da.dtype) @ block for start in range(0, len(da), 256) if len(block := da[start : start + 256])
+    ]
+    return sum(blocks[1:], start=blocks[0]) if blocks else xp.zeros(da.shape[1], da.dtype)
 
 
 # ---------------------------------------------------------------------- checks
@@ -247,6 +239,24 @@ def check_backward(
     return device_type, sizes
 
 
+def check_grad_weights(where: str, da: Array, x: Array, h: Array, times: int, **flags: bool) -> str:
+    """What all contracts ask of weight gradients, da being ``times`` H columns wide; the device's type comes back.
+
+    Raises:
+        ShapeError, DTypeError, DeviceError: an argument that does not fit the others.
+    """
+    device_type = check_arrays(where, (("grad_gates", da), ("input", x), ("states", h)))
+    truth(where, **flags)
+    for name, array in (("grad_gates", da), ("input", x), ("states", h)):
+        check_rank(where, name, array, "rows, columns")
+    if not h.shape[1]:
+        raise ShapeError(where, "states", "shape (rows, H), H at least 1", f"shape {h.shape}")
+    check_states(where, (("grad_gates", da),), (len(h), times * h.shape[1]))
+    if len(x) != len(h):
+        raise ShapeError(where, "input", f"{len(h)} rows, as states have", f"shape {x.shape}")
+    return device_type
+
+
 def check_memo(where: str, memo: Any) -> None:
     """See that it is a dict or None.
 
@@ -319,6 +329,26 @@ class Spread:
         return MARGIN * np.sqrt(variance) + 64 * self.tiny
 
 
+def _itself(da: Array) -> Array:
+    return da
+
+
+def weights_tolerance(
+    da: Array,
+    x: Array,
+    h: Array,
+    *,
+    input_wanted: bool,
+    state_wanted: bool,
+    of_input: Callable[[Array], Array] = _itself,
+    of_state: Callable[[Array], Array] = _itself,
+) -> tuple[Any, Any, Any]:
+    """How far weight gradients may be apart; ``of_input`` and ``of_state`` choose the columns of da that x and h go with."""
+    spread = Spread(da.dtype)
+    found = [spread.bound(spread.product(of_input(da).T, x)), spread.bound(spread.product(of_state(da).T, h))]
+    return *found, spread.bound(spread.product(da.T, np.ones((len(da), 1)))[:, 0])
+
+
 __all__ = [
     "SHAPES",
     "Memo",
@@ -330,11 +360,13 @@ __all__ = [
     "check_backward",
     "check_batch_sizes",
     "check_forward",
+    "check_grad_weights",
     "check_memo",
     "check_states",
-    "hidden_gradient",
     "last",
     "project",
+    "rows_sum",
     "sigmoid",
     "walk",
+    "weights_tolerance",
 ]

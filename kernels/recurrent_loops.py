@@ -19,6 +19,8 @@ from minigrad.kernels.recurrence import Memo, walk
 INFINITY = float("inf")
 BLOCK = 16  # rows of B that are packed at a time: a line of the cache of a transposed float32 one
 CHUNK = 512  # terms of a sum at a time: their part of a panel, 64 KB, and of the rows stay in the second-level cache
+BAND = 256  # rows of which weight gradients are made at a time
+ENOUGH = 8  # rows of a step for each thread, to read W_ih for them
 GAP = 16  # numbers between rows that are multiplied
 PLAN = 4  # numbers that tell a step: see ``recurrence.Step``
 
@@ -155,6 +157,16 @@ def shares(batch_sizes: Sequence[int], weights: int) -> Array:
     return np.maximum.accumulate(np.minimum(bounds, batch))
 
 
+def inside(batch_sizes: Sequence[int], memo: Memo | None) -> bool:
+    """Whether the loop over the steps multiplies the input too, and not one product for all of them before.
+
+    Then the sums of a step never leave the cache, and W_ih is read once a step, which a few rows are not worth; but a single
+    step with a memo has no other rows, and W_ih packed already.
+    """
+    steps = len(batch_sizes)
+    return sum(batch_sizes) >= ENOUGH * steps * threads() if steps > 1 else memo is not None or batch_sizes[0] >= ENOUGH
+
+
 def given(bias: Array | None, size: int, dtype: np.dtype) -> Array:
     """The bias, or zeros."""
     return np.zeros(size, dtype) if bias is None else np.ascontiguousarray(bias)
@@ -163,3 +175,96 @@ def given(bias: Array | None, size: int, dtype: np.dtype) -> Array:
 def sum_of(b_ih: Array | None, b_hh: Array | None, size: int, dtype: np.dtype) -> Array:
     """Both biases together."""
     return given(b_hh if b_ih is None else b_ih, size, dtype) if b_ih is None or b_hh is None else b_ih + b_hh
+
+
+# ---------------------------------------------------------------------- gradients of weights
+
+
+@kernel
+def weigh(
+    a: Real, a_pitch: int, count: int, x: Real, features: int, dw_x: Real, h: Real, hidden: int, dw_h: Real, db: Real, rows:
+    int, room: Real, room_size: int, part: int, parts: int,
+) -> None:  # fmt: skip
+    """dw_x (count, features) = Σ aᵀ x, dw_h (count, hidden) = Σ aᵀ h and db (count,) = Σ a, over all rows; zeros at first.
+
+    A part has some of a's columns. Of ``BAND`` rows at a time they are packed in strips of ``tile_rows`` columns, and x and h
+    in panels. So all that the micro-kernel reads is gapless, and a strip stays in the first-level cache for all panels.
+    """
+    begin, end = share((count + tile_rows - 1) // tile_rows, part, parts)
+    if begin == end:
+        return
+    first, stop = begin * tile_rows, min(end * tile_rows, count)
+    strips, of_x = room_size * part, (end - begin) * tile_rows * BAND
+    of_sum = of_x + BAND * (features + hidden + 2 * panel)
+    strips_at = offset(room, strips)
+    panels_at = offset(room, strips + of_x)
+    band_sum = offset(room, strips + of_sum)
+    for band in range(0, rows, BAND):
+        height = min(BAND, rows - band)
+        for j in range(stop - first):
+            band_sum[j] = real(0.0)
+        for k in range(height):
+            line = offset(a, (band + k) * a_pitch + first)
+            for j in range(stop - first):
+                band_sum[j] += line[j]
+            for strip in range(end - begin):
+                to = offset(strips_at, (strip * BAND + k) * tile_rows)
+                for j in range(min(tile_rows, stop - first - strip * tile_rows)):
+                    to[j] = line[strip * tile_rows + j]
+        for j in range(stop - first):
+            db[first + j] += band_sum[j]
+        to_h = pack_band(offset(x, band * features), features, height, panels_at)
+        pack_band(offset(h, band * hidden), hidden, height, offset(panels_at, to_h))
+        for strip in range(end - begin):
+            of_strip = offset(strips_at, strip * BAND * tile_rows)
+            at = first + strip * tile_rows
+            high = min(tile_rows, stop - at)
+            columns_times(high, of_strip, panels_at, height, features, offset(dw_x, at * features))
+            columns_times(high, of_strip, offset(panels_at, to_h), height, hidden, offset(dw_h, at * hidden))
+
+
+@helper
+def pack_band(b, columns, height, to):
+    """Some rows of b into panels; how many numbers these take comes back."""
+    at = 0
+    for first in range(0, columns, panel):
+        wide = min(panel, columns - first)
+        width = width_of(wide)
+        for k in range(height):
+            for j in range(wide):
+                to[at + k * width + j] = b[k * columns + first + j]
+        at += height * width
+    return at
+
+
+@helper
+def columns_times(high, strip, b, height, columns, c):
+    """C += Aᵀ B for a strip of A's columns and all packed panels of B."""
+    at = 0
+    for first in range(0, columns, panel):
+        wide = min(panel, columns - first)
+        width = width_of(wide)
+        to = offset(c, first)
+        tile(high, strip, 1, tile_rows, 0, offset(b, at), width, to, columns, to, columns, height, 1, wide, real(-INFINITY))
+        at += height * width
+
+
+def weight_gradients(da: Array, x: Array, h: Array, columns: slice) -> tuple[Array, Array, Array]:
+    """Σ daᵀ x, Σ daᵀ h and Σ da over all rows, of some columns of da; x or h may have no columns."""
+    x, h = np.ascontiguousarray(x), np.ascontiguousarray(h)
+    if da.strides[1] != da.itemsize:
+        da = np.ascontiguousarray(da)
+    here, rows = da[:, columns], len(da)
+    count, features, hidden = here.shape[1], x.shape[1], h.shape[1]
+    found = np.zeros((count, features), da.dtype), np.zeros((count, hidden), da.dtype), np.zeros(count, da.dtype)
+    parts = parts_for(rows * count * (features + hidden) // 4)
+    tiled = target().rows
+    strips = -(-count // tiled)
+    wide = target().vectors * target().lanes(da.dtype.name)
+    each = -(-strips // parts) * tiled
+    room_size = each * (BAND + 1) + BAND * (features + hidden + 2 * wide)
+    weigh(
+        here, da.strides[0] // da.itemsize, count, x, features, found[0], h, hidden, found[1], found[2], rows,
+        np.empty(parts * room_size, da.dtype), room_size, parts=parts,
+    )  # fmt: skip
+    return found

@@ -28,10 +28,21 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.device import Array, quiet
-from minigrad.kernels.recurrence import ULPS, Memo, Spread, before, check_backward, check_forward, check_memo, walk
+from minigrad.kernels.recurrence import (
+    ULPS,
+    Memo,
+    Spread,
+    before,
+    check_backward,
+    check_forward,
+    check_grad_weights,
+    check_memo,
+    walk,
+    weights_tolerance,
+)
 from minigrad.kernels.registry import find
 
-FUNCTIONS = ("forward", "backward")
+FUNCTIONS = ("forward", "backward", "grad_weights")
 GATES = 3  # of the weights; the saved ones are four, with m
 
 
@@ -133,13 +144,48 @@ def backward(
         )
 
 
+def grad_weights(
+    da: Array, x: Array, h: Array, *, input_wanted: bool = True, state_wanted: bool = True
+) -> tuple[Array | None, Array | None, Array]:
+    """The gradients to the weights: dW_ih (3 H, D), dW_hh (3 H, H), each ``None`` where it is not wanted, and Σ da (4 H,).
+
+    Args:
+        da: da_r, da_z, da_n and dm of all rows (rows, 4 H), as ``backward`` gave it.
+        x: the input of each row (rows, D).
+        h: the state that each row began with (rows, H): see ``recurrence.all_before``.
+        input_wanted, state_wanted: give dW_ih, dW_hh.
+
+    Raises:
+        ShapeError, DTypeError, DeviceError, KernelError: as :func:`forward`.
+
+    Example:
+        >>> import numpy as np
+        >>> dw_ih, dw_hh, db = grad_weights(np.array([[1.0, 2.0, 3.0, 4.0]]), np.ones((1, 2)), np.ones((1, 1)))
+        >>> dw_ih[:, 0], dw_hh[:, 0], db
+        (array([1., 2., 3.]), array([1., 2., 4.]), array([1., 2., 3., 4.]))
+    """
+    device_type = check_grad_weights("gru", da, x, h, GATES + 1, input_wanted=input_wanted, state_wanted=state_wanted)
+    with quiet():
+        return find("gru", device_type).grad_weights(da, x, h, input_wanted=input_wanted, state_wanted=state_wanted)
+
+
 def tolerance(function: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
     """How far an implementation may be from the reference: a multiple of the rounding errors' standard deviation.
 
     It is carried through the recurrence as the values are, with the derivative of each function at hand
     (``recurrence.Spread``).
     """
+    if function == "grad_weights":
+        return weights_tolerance(*args, **kwargs, of_input=_of_input, of_state=_of_state)
     return _forward_tolerance(*args, **kwargs) if function == "forward" else _backward_tolerance(*args, **kwargs)
+
+
+def _of_input(da: Array) -> Array:
+    return da[:, : da.shape[1] // 4 * 3]
+
+
+def _of_state(da: Array) -> Array:
+    return np.concatenate((da[:, : da.shape[1] // 2], da[:, da.shape[1] // 4 * 3 :]), axis=1)
 
 
 def _quarters(gates: Array) -> tuple[Array, ...]:

@@ -14,7 +14,7 @@ import numpy as np
 from minigrad.core.device import Array
 from minigrad.kernels.gru import loops
 from minigrad.kernels.recurrence import Memo
-from minigrad.kernels.recurrent_loops import given, packed, pitch_of, plan_of, shares
+from minigrad.kernels.recurrent_loops import given, inside, packed, pitch_of, plan_of, shares, weight_gradients
 
 
 def forward(
@@ -33,7 +33,7 @@ def forward(
     """See the contract."""
     rows, hidden = len(x), h0.shape[1]
     h, gates = np.empty((rows, hidden), x.dtype), np.empty((rows, 4 * hidden), x.dtype)
-    here = memo is not None and len(batch_sizes) == 1  # W_ih is multiplied in the loop
+    here = inside(batch_sizes, memo)
     if not here:
         np.matmul(x, w_ih.T, out=gates[:, : 3 * hidden])
     bounds = shares(batch_sizes, w_hh.size + w_ih.size * here)
@@ -66,7 +66,7 @@ def backward(
     hidden, kind = h0.shape[1], gates.dtype
     da = np.empty(gates.shape, kind)
     dh = np.zeros(h0.shape, kind) if dh is None else np.array(dh, order="C")
-    here = input_wanted and memo is not None and len(batch_sizes) == 1
+    here = input_wanted and inside(batch_sizes, memo)
     dx = np.empty((len(da), w_ih.shape[1]), kind) if here else None
     bounds = shares(batch_sizes, w_hh.size + w_ih.size * here)
     room_size = int(np.diff(bounds).max()) * pitch_of(4 * hidden)
@@ -81,3 +81,20 @@ def backward(
     if input_wanted and not here:
         dx = np.matmul(da[:, : 3 * hidden], w_ih)
     return da, dh, dx
+
+
+def grad_weights(
+    da: Array, x: Array, h: Array, *, input_wanted: bool, state_wanted: bool
+) -> tuple[Array | None, Array | None, Array]:
+    """See the contract."""
+    hidden = h.shape[1]
+    no_x, no_h = x[:, :0], h[:, :0]
+    x, h = x if input_wanted else no_x, h if state_wanted else no_h
+    parts = (
+        weight_gradients(da, x, h, slice(0, 2 * hidden)),
+        weight_gradients(da, x, no_h, slice(2 * hidden, 3 * hidden)),
+        weight_gradients(da, no_x, h, slice(3 * hidden, None)),
+    )
+    dw_ih = np.concatenate((parts[0][0], parts[1][0])) if input_wanted else None
+    dw_hh = np.concatenate((parts[0][1], parts[2][1])) if state_wanted else None
+    return dw_ih, dw_hh, np.concatenate([part[2] for part in parts])

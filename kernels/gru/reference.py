@@ -83,3 +83,20 @@ def backward(
         for row, feature in np.ndindex(*dx.shape):
             dx[row, feature] = da[row, : 3 * hidden] @ w_ih[:, feature]
     return da, dh_next, dx
+
+
+def grad_weights(
+    da: Array, x: Array, h: Array, *, input_wanted: bool, state_wanted: bool
+) -> tuple[Array | None, Array | None, Array]:
+    """See the contract."""
+    hidden = h.shape[1]
+    dw_ih, dw_hh = np.zeros((3 * hidden, x.shape[1]), da.dtype), np.zeros((3 * hidden, hidden), da.dtype)
+    db = np.zeros(4 * hidden, da.dtype)
+    for row in range(len(da)):
+        of_input, of_state = da[row, : 3 * hidden], np.concatenate((da[row, : 2 * hidden], da[row, 3 * hidden :]))
+        for k in range(3 * hidden):
+            dw_ih[k] += of_input[k] * x[row]
+            dw_hh[k] += of_state[k] * h[row]
+        for k in range(4 * hidden):
+            db[k] += da[row, k]
+    return dw_ih if input_wanted else None, dw_hh if state_wanted else None, db

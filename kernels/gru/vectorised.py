@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from minigrad.core.device import Array, array_module
-from minigrad.kernels.recurrence import Memo, before, sigmoid, walk
+from minigrad.kernels.recurrence import Memo, before, rows_sum, sigmoid, walk
 
 
 def forward(
@@ -90,3 +90,14 @@ def backward(
         dh_here += xp.matmul(da[rows, : 2 * hidden], w_hh[: 2 * hidden])
         dh_here += xp.matmul(dm, w_hh[2 * hidden :])
     return da, dh, xp.matmul(da[:, : 3 * hidden], w_ih) if input_wanted else None
+
+
+def grad_weights(
+    da: Array, x: Array, h: Array, *, input_wanted: bool, state_wanted: bool
+) -> tuple[Array | None, Array | None, Array]:
+    """See the contract."""
+    hidden = h.shape[1]
+    dw_hh = None
+    if state_wanted:
+        dw_hh = array_module(da).concatenate((da[:, : 2 * hidden].T @ h, da[:, 3 * hidden :].T @ h))
+    return da[:, : 3 * hidden].T @ x if input_wanted else None, dw_hh, rows_sum(da)

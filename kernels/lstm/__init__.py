@@ -36,10 +36,21 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.device import Array, quiet
-from minigrad.kernels.recurrence import ULPS, Memo, Spread, before, check_backward, check_forward, check_memo, walk
+from minigrad.kernels.recurrence import (
+    ULPS,
+    Memo,
+    Spread,
+    before,
+    check_backward,
+    check_forward,
+    check_grad_weights,
+    check_memo,
+    walk,
+    weights_tolerance,
+)
 from minigrad.kernels.registry import find
 
-FUNCTIONS = ("forward", "backward")
+FUNCTIONS = ("forward", "backward", "grad_weights")
 GATES = 4
 
 
@@ -147,12 +158,39 @@ def backward(
         )
 
 
+def grad_weights(
+    da: Array, x: Array, h: Array, *, input_wanted: bool = True, state_wanted: bool = True
+) -> tuple[Array | None, Array | None, Array]:
+    """The gradients to the weights: dW_ih (4 H, D), dW_hh (4 H, H), each ``None`` where it is not wanted, and Σ da (4 H,).
+
+    Args:
+        da: da of all rows (rows, 4 H), as ``backward`` gave it.
+        x: the input of each row (rows, D).
+        h: the state that each row began with (rows, H): see ``recurrence.all_before``.
+        input_wanted, state_wanted: give dW_ih, dW_hh.
+
+    Raises:
+        ShapeError, DTypeError, DeviceError, KernelError: as :func:`forward`.
+
+    Example:
+        >>> import numpy as np
+        >>> dw_ih, dw_hh, db = grad_weights(np.ones((3, 4)), np.ones((3, 2)), np.ones((3, 1)))
+        >>> dw_ih.shape, dw_hh.ravel(), db
+        ((4, 2), array([3., 3., 3., 3.]), array([3., 3., 3., 3.]))
+    """
+    device_type = check_grad_weights("lstm", da, x, h, GATES, input_wanted=input_wanted, state_wanted=state_wanted)
+    with quiet():
+        return find("lstm", device_type).grad_weights(da, x, h, input_wanted=input_wanted, state_wanted=state_wanted)
+
+
 def tolerance(function: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
     """How far an implementation may be from the reference: a multiple of the rounding errors' standard deviation.
 
     It is carried through the recurrence as the values are, with the derivative of each function at hand
     (``recurrence.Spread``).
     """
+    if function == "grad_weights":
+        return weights_tolerance(*args, **kwargs)
     return _forward_tolerance(*args, **kwargs) if function == "forward" else _backward_tolerance(*args, **kwargs)
 
 

@@ -58,6 +58,13 @@ def cases() -> Iterator[Case]:
         (x * 40, SHAPES[0].batch_sizes, h0, c0, w_ih, w_hh, b_ih, b_hh),
         {"reverse": False, "save": True, "memo": None},
     )
+    for number, shape in enumerate(SHAPES):
+        rows, hidden = sum(shape.batch_sizes), shape.hidden
+        da, x, h = drawn((rows, GATES * hidden), (rows, shape.features), (rows, hidden), seed=number)
+        wanted = {"input_wanted": number % 4 != 1, "state_wanted": number % 4 != 2}
+        yield Case("grad_weights", f"{shape.name}: {rows} rows, {shape.features} features, H = {hidden}", (da, x, h), wanted)
+    da, x, h = drawn((300, GATES * 9), (300, 33), (300, 9), seed=9)
+    yield Case("grad_weights", "300 rows, 33 features, H = 9", (da, x, h), {"input_wanted": True, "state_wanted": True})
 
 
 def identities(run: Any, dtype: np.dtype) -> Iterator[Identity]:

@@ -17,7 +17,7 @@ import numpy as np
 from minigrad.core.device import Array
 from minigrad.kernels.lstm import loops
 from minigrad.kernels.recurrence import Memo
-from minigrad.kernels.recurrent_loops import packed, pitch_of, plan_of, shares, sum_of
+from minigrad.kernels.recurrent_loops import inside, packed, pitch_of, plan_of, shares, sum_of, weight_gradients
 
 
 def forward(
@@ -37,7 +37,7 @@ def forward(
     """See the contract."""
     rows, hidden = len(x), h0.shape[1]
     h, c, gates = (np.empty((rows, size), x.dtype) for size in (hidden, hidden, 4 * hidden))
-    here = memo is not None and len(batch_sizes) == 1  # W_ih is multiplied in the loop
+    here = inside(batch_sizes, memo)
     if not here:
         np.matmul(x, w_ih.T, out=gates)
     bounds = shares(batch_sizes, w_hh.size + w_ih.size * here)
@@ -72,7 +72,7 @@ def backward(
     da = np.empty(gates.shape, kind)
     dh = np.zeros(c0.shape, kind) if dh is None else np.array(dh, order="C")
     dc = np.zeros(c0.shape, kind) if dc is None else np.array(dc, order="C")
-    here = input_wanted and memo is not None and len(batch_sizes) == 1
+    here = input_wanted and inside(batch_sizes, memo)
     dx = np.empty((len(da), w_ih.shape[1]), kind) if here else None
     bounds = shares(batch_sizes, w_hh.size + w_ih.size * here)
     room_size = hidden + int(np.diff(bounds).max()) * pitch_of(4 * hidden)
@@ -86,3 +86,11 @@ def backward(
     if input_wanted and not here:
         dx = np.matmul(da, w_ih)
     return da, dh, dc, dx
+
+
+def grad_weights(
+    da: Array, x: Array, h: Array, *, input_wanted: bool, state_wanted: bool
+) -> tuple[Array | None, Array | None, Array]:
+    """See the contract."""
+    found = weight_gradients(da, x if input_wanted else x[:, :0], h if state_wanted else h[:, :0], slice(None))
+    return found[0] if input_wanted else None, found[1] if state_wanted else None, found[2]

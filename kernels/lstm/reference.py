@@ -89,3 +89,16 @@ def backward(
         for row, feature in np.ndindex(*dx.shape):
             dx[row, feature] = da[row] @ w_ih[:, feature]
     return da, dh_next, dc_next, dx
+
+
+def grad_weights(
+    da: Array, x: Array, h: Array, *, input_wanted: bool, state_wanted: bool
+) -> tuple[Array | None, Array | None, Array]:
+    """See the contract."""
+    dw_ih, dw_hh, db = (np.zeros((da.shape[1], *size), da.dtype) for size in (x.shape[1:], h.shape[1:], ()))
+    for row in range(len(da)):
+        for k in range(da.shape[1]):
+            dw_ih[k] += da[row, k] * x[row]
+            dw_hh[k] += da[row, k] * h[row]
+            db[k] += da[row, k]
+    return dw_ih if input_wanted else None, dw_hh if state_wanted else None, db

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from minigrad.core.device import Array, array_module
-from minigrad.kernels.recurrence import Memo, before, project, sigmoid, walk
+from minigrad.kernels.recurrence import Memo, before, project, rows_sum, sigmoid, walk
 
 
 def forward(
@@ -91,3 +91,11 @@ def backward(
         dc_here *= f
         xp.matmul(da[rows], w_hh, out=dh_here)
     return da, dh, dc, xp.matmul(da, w_ih) if input_wanted else None
+
+
+def grad_weights(
+    da: Array, x: Array, h: Array, *, input_wanted: bool, state_wanted: bool
+) -> tuple[Array | None, Array | None, Array]:
+    """See the contract."""
+    dw_ih, dw_hh = da.T @ x if input_wanted else None, da.T @ h if state_wanted else None
+    return dw_ih, dw_hh, rows_sum(da)

@@ -25,10 +25,21 @@ import numpy as np
 
 from minigrad.core.device import Array, quiet
 from minigrad.errors import ArgumentError
-from minigrad.kernels.recurrence import ULPS, Memo, Spread, before, check_backward, check_forward, check_memo, walk
+from minigrad.kernels.recurrence import (
+    ULPS,
+    Memo,
+    Spread,
+    before,
+    check_backward,
+    check_forward,
+    check_grad_weights,
+    check_memo,
+    walk,
+    weights_tolerance,
+)
 from minigrad.kernels.registry import find
 
-FUNCTIONS = ("forward", "backward")
+FUNCTIONS = ("forward", "backward", "grad_weights")
 NONLINEARITIES = ("tanh", "relu")
 
 
@@ -132,6 +143,31 @@ def backward(
         )  # fmt: skip
 
 
+def grad_weights(
+    da: Array, x: Array, h: Array, *, input_wanted: bool = True, state_wanted: bool = True
+) -> tuple[Array | None, Array | None, Array]:
+    """The gradients to the weights: dW_ih (H, D), dW_hh (H, H), each ``None`` where it is not wanted, and Σ da (H,).
+
+    Args:
+        da: da of all rows (rows, H), as ``backward`` gave it.
+        x: the input of each row (rows, D).
+        h: the state that each row began with (rows, H): see ``recurrence.all_before``.
+        input_wanted, state_wanted: give dW_ih, dW_hh.
+
+    Raises:
+        ShapeError, DTypeError, DeviceError, KernelError: as :func:`forward`.
+
+    Example:
+        >>> import numpy as np
+        >>> dw_ih, dw_hh, db = grad_weights(np.ones((3, 1)), np.ones((3, 2)), np.ones((3, 1)))
+        >>> dw_ih, dw_hh, db
+        (array([[3., 3.]]), array([[3.]]), array([3.]))
+    """
+    device_type = check_grad_weights("rnn", da, x, h, 1, input_wanted=input_wanted, state_wanted=state_wanted)
+    with quiet():
+        return find("rnn", device_type).grad_weights(da, x, h, input_wanted=input_wanted, state_wanted=state_wanted)
+
+
 def _check_nonlinearity(nonlinearity: Any) -> None:
     if nonlinearity not in NONLINEARITIES:
         raise ArgumentError("rnn", "nonlinearity", "'tanh' or 'relu'", repr(nonlinearity))
@@ -144,6 +180,8 @@ def tolerance(function: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
     (``recurrence.Spread``). A sum near 0 that relu makes 0 in one implementation and not in the other is within the bound of
     forward.
     """
+    if function == "grad_weights":
+        return weights_tolerance(*args, **kwargs)
     return _forward_tolerance(*args, **kwargs) if function == "forward" else _backward_tolerance(*args, **kwargs)
 
 

@@ -36,6 +36,13 @@ def cases() -> Iterator[Case]:
             grads = (dy, dh) if number % 2 == 0 else (dy, None) if reverse else (None, dh)
             args = (*grads, sizes, h0, w_ih, w_hh, Result(forward))
             yield Case("backward", name, args, {**words, "input_wanted": number % 3 != 1})
+    for number, shape in enumerate(SHAPES):
+        rows, hidden = sum(shape.batch_sizes), shape.hidden
+        da, x, h = drawn((rows, hidden), (rows, shape.features), (rows, hidden), seed=number)
+        wanted = {"input_wanted": number % 4 != 1, "state_wanted": number % 4 != 2}
+        yield Case("grad_weights", f"{shape.name}: {rows} rows, {shape.features} features, H = {hidden}", (da, x, h), wanted)
+    da, x, h = drawn((300, 9), (300, 33), (300, 9), seed=9)
+    yield Case("grad_weights", "300 rows, 33 features, H = 9", (da, x, h), {"input_wanted": True, "state_wanted": True})
 
 
 def identities(run: Any, dtype: np.dtype) -> Iterator[Identity]:

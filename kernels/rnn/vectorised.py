@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from minigrad.core.device import Array, array_module
-from minigrad.kernels.recurrence import Memo, before, project, walk
+from minigrad.kernels.recurrence import Memo, before, project, rows_sum, walk
 
 
 def forward(
@@ -69,3 +69,11 @@ def backward(
             here[...] = xp.where(from_y != 0, dh_here, 0)
         xp.matmul(here, w_hh, out=dh_here)
     return da, dh, xp.matmul(da, w_ih) if input_wanted else None
+
+
+def grad_weights(
+    da: Array, x: Array, h: Array, *, input_wanted: bool, state_wanted: bool
+) -> tuple[Array | None, Array | None, Array]:
+    """See the contract."""
+    dw_ih, dw_hh = da.T @ x if input_wanted else None, da.T @ h if state_wanted else None
+    return dw_ih, dw_hh, rows_sum(da)

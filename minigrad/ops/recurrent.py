@@ -17,9 +17,9 @@ from minigrad.core.tensor import Tensor
 from minigrad.kernels import gru as gru_kernel
 from minigrad.kernels import lstm as lstm_kernel
 from minigrad.kernels import rnn as rnn_kernel
-from minigrad.kernels.recurrence import hidden_gradient, last
+from minigrad.kernels.recurrence import all_before, last
 from minigrad.ops.cells import State, Step, Weights, composed, gru_step, lstm_step, relu_step, tanh_step
-from minigrad.ops.step_weights import Four, StepWeights, rows_sum, step_weights
+from minigrad.ops.step_weights import Four, StepWeights, step_weights
 
 
 class Plan:
@@ -70,7 +70,7 @@ class LSTM(Function):
             reverse=plan.reverse, input_wanted=need[0], memo=plan.memo,
         )  # fmt: skip
         states = _tensor(dh0, need[1]), _tensor(dc0, need[2])
-        return _tensor(dx, need[0]), *states, *_weight_gradients(_plain_products, plan, need[3:8], da, x, h0, y), None
+        return _tensor(dx, need[0]), *states, *_weight_gradients(_lstm_products, plan, need[3:8], da, x, h0, y), None
 
 
 class GRU(Function):
@@ -129,7 +129,7 @@ class RNN(Function):
             _array(dy), _array(dh), plan.batch_sizes, h0.array, w_ih.array, w_hh.array, y.array,
             nonlinearity=plan.nonlinearity, reverse=plan.reverse, input_wanted=need[0], memo=plan.memo,
         )  # fmt: skip
-        weights = _weight_gradients(_plain_products, plan, need[2:7], da, x, h0, y)
+        weights = _weight_gradients(_rnn_products, plan, need[2:7], da, x, h0, y)
         return _tensor(dx, need[0]), _tensor(dh0, need[1]), *weights, None
 
 
@@ -148,41 +148,33 @@ def _weight_gradients(
     if need[4] and plan.shared is not None and plan.shared.gathers:
         return None, None, None, None, plan.shared.leave(da, x.array, h0.array)
 
-    def of_hidden(columns: Array) -> Array:
-        return hidden_gradient(columns, y.array, h0.array, plan.batch_sizes, plan.reverse)
-
-    return *[_tensor(grad, True) for grad in products(need, da, x.array, of_hidden)], None
-
-
-def _plain_products(need: Sequence[bool], da: Array, x: Array, h: Any) -> Four:
-    """The gradients of the weights where all gates see the same sum of input and state.
-
-    ``h`` is the state that each row begins with, or a function from columns of da to their product with it.
-    """
-    db: Any = rows_sum(da) if need[2] or need[3] else None
-    return (
-        da.T @ x if need[0] else None,
-        (h(da) if callable(h) else da.T @ h) if need[1] else None,
-        db if need[2] else None,
-        (db.copy() if need[2] else db) if need[3] else None,
-    )
+    if plan.single:
+        h = h0.array
+    else:  # as good as any other where it is not wanted
+        h = all_before(y.array, h0.array, plan.batch_sizes, plan.reverse) if need[1] else y.array
+    return *[_tensor(grad, True) for grad in products(need, da, x.array, h)], None
 
 
-def _gru_products(need: Sequence[bool], da: Array, x: Array, h: Any) -> Four:
-    """The same where the columns of da are da_r, da_z, da_n for the input's side, and da_r, da_z, dm for the state's."""
-    size = da.shape[1] // 4
-    of_input, both, of_state = da[:, : 3 * size], da[:, : 2 * size], da[:, 3 * size :]
-    dw_hh = None
-    if need[1]:
-        parts = [h(part) if callable(h) else part.T @ h for part in (both, of_state)]
-        dw_hh = array_module(da).concatenate(parts)
-    db: Any = rows_sum(da) if need[2] or need[3] else None
-    return (
-        of_input.T @ x if need[0] else None,
-        dw_hh,
-        db[: 3 * size].copy() if need[2] else None,
-        array_module(da).concatenate((db[: 2 * size], db[3 * size :])) if need[3] else None,
-    )
+def _plain_products(kernel: Any, need: Sequence[bool], da: Array, x: Array, h: Array) -> Four:
+    """The gradients of W_ih, W_hh, b_ih, b_hh where all gates see the same sum of input and state."""
+    dw_ih, dw_hh, db = kernel.grad_weights(da, x, h, input_wanted=need[0], state_wanted=need[1])
+    return dw_ih, dw_hh, db if need[2] else None, (db.copy() if need[2] else db) if need[3] else None
+
+
+def _lstm_products(need: Sequence[bool], da: Array, x: Array, h: Array) -> Four:
+    return _plain_products(lstm_kernel, need, da, x, h)
+
+
+def _rnn_products(need: Sequence[bool], da: Array, x: Array, h: Array) -> Four:
+    return _plain_products(rnn_kernel, need, da, x, h)
+
+
+def _gru_products(need: Sequence[bool], da: Array, x: Array, h: Array) -> Four:
+    """The same, where the columns of da are da_r, da_z, da_n for the input's side, and da_r, da_z, dm for the state's."""
+    size = h.shape[1]
+    dw_ih, dw_hh, db = gru_kernel.grad_weights(da, x, h, input_wanted=need[0], state_wanted=need[1])
+    of_state = array_module(db).concatenate((db[: 2 * size], db[3 * size :])) if need[3] else None
+    return dw_ih, dw_hh, db[: 3 * size].copy() if need[2] else None, of_state
 
 
 def _by_definition(
@@ -205,6 +197,8 @@ def _by_definition(
     return *results, None, None
 
 
+PRODUCTS: dict[type[Function], Callable[..., Four]] = {LSTM: _lstm_products, GRU: _gru_products, RNN: _rnn_products}
+
 # ---------------------------------------------------------------------- what the layers call
 
 
@@ -224,7 +218,7 @@ def _run(
     four: Four = weights[:4]
     ticket = None
     if plan.single:
-        plan.shared = shared = step_weights(four, _gru_products if kind is GRU else _plain_products)
+        plan.shared = shared = step_weights(four, PRODUCTS[kind])
         if shared is not None:
             four, ticket = shared.weights, shared.ticket
     results = kind.apply(input, *state, *four, ticket, plan)

@@ -22,10 +22,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from minigrad.core.device import Array, array_module
-from minigrad.core.sums import total
 from minigrad.core.tape import Function, hang, mode
 from minigrad.core.tensor import Tensor
 
@@ -157,11 +154,6 @@ def step_weights(given: Four, products: Callable[..., Four]) -> StepWeights | No
         found = StepWeights(given, products)
         place["_step_weights"] = weakref.ref(found)
     return found
-
-
-def rows_sum(da: Array) -> Array:
-    """db = Σ da over all rows."""
-    return total(da, (0,)) if da.size else np.zeros(da.shape[1], da.dtype)
 
 
 __all__: list[str] = []

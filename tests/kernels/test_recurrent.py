@@ -34,19 +34,23 @@ def arrays(family: str, sizes: list[int], features: int, hidden: int, dtype: Any
 
 
 def there_and_back(family: str, sizes: list[int], a: dict[str, Any], wanted: bool = True, **words: Any) -> list[Any]:
-    """All that forward and backward give."""
+    """All that forward, backward and grad_weights give; what belongs to the input, which may be not wanted, last."""
     weights = (a["w_ih"], a["w_hh"])
+    inputs = (a["x"], sizes, a["h0"])
+    biases = (a["b_ih"], a["b_hh"])
     if family == "lstm":
-        y, cells, gates = lstm.forward(a["x"], sizes, a["h0"], a["c0"], *weights, a["b_ih"], a["b_hh"], **words)
-        grads = lstm.backward(a["dy"], a["dh"], a["dc"], sizes, a["c0"], *weights, cells, gates, input_wanted=wanted, **words)
-        return [y, cells, gates, *grads]
-    forward = (a["x"], sizes, a["h0"], *weights, a["b_ih"], a["b_hh"])
-    if family == "gru":
-        y, gates = gru.forward(*forward, **words)
-        grads = gru.backward(a["dy"], a["dh"], sizes, a["h0"], *weights, y, gates, input_wanted=wanted, **words)
-        return [y, gates, *grads]
-    y = rnn.forward(*forward, **words)
-    return [y, *rnn.backward(a["dy"], a["dh"], sizes, a["h0"], *weights, y, input_wanted=wanted, **words)]
+        made: tuple[Any, ...] = lstm.forward(*inputs, a["c0"], *weights, *biases, **words)
+        dy, dh, dc = a["dy"], a["dh"], a["dc"]
+        da, *grads, dx = lstm.backward(dy, dh, dc, sizes, a["c0"], *weights, *made[1:], input_wanted=wanted, **words)
+    elif family == "gru":
+        made = gru.forward(*inputs, *weights, *biases, **words)
+        da, *grads, dx = gru.backward(a["dy"], a["dh"], sizes, a["h0"], *weights, *made, input_wanted=wanted, **words)
+    else:
+        made = (rnn.forward(*inputs, *weights, *biases, **words),)
+        da, *grads, dx = rnn.backward(a["dy"], a["dh"], sizes, a["h0"], *weights, *made, input_wanted=wanted, **words)
+    h = recurrence.all_before(made[0], a["h0"], sizes, words.get("reverse", False))
+    dw_ih, *of_state = FAMILIES[family].grad_weights(da, a["x"], h, input_wanted=wanted)
+    return [*made, da, *grads, *of_state, dw_ih, dx]
 
 
 def assert_close(found: list[Any], wanted: list[Any], limit: float) -> None:
@@ -75,7 +79,7 @@ def test_drawn_shapes_beside_the_reference(family: str, name: str, batch: Any) -
         wanted = there_and_back(family, sizes, a, reverse=reverse)
     with kernels.use(**{family: name}):
         assert_close(there_and_back(family, sizes, a, reverse=reverse), wanted, 1e-11)
-        assert there_and_back(family, sizes, a, wanted=False, reverse=reverse)[-1] is None
+        assert there_and_back(family, sizes, a, wanted=False, reverse=reverse)[-2:] == [None, None]
 
 
 LARGE = [
@@ -191,6 +195,10 @@ REFUSED: list[tuple[str, Callable[[], Any], type[Exception], tuple[str, ...]]] =
     ("grad of state", lambda: gru.backward(C, C, SIZES, H, W3, U3, C, G), ShapeError, ("grad_h_n", "(2, 4)", "(5, 4)")),
     ("saved", lambda: gru.backward(C, None, SIZES, H, W3, U3, C, C), ShapeError, ("gates", "(5, 16)", "(5, 4)")),
     ("flag", lambda: rnn.backward(C, None, SIZES, H, W1, U1, C, input_wanted=0), DTypeError, ("input_wanted", "int")),
+    ("gates of grads", lambda: gru.grad_weights(C, X, C), ShapeError, ("grad_gates", "(5, 16)", "(5, 4)")),
+    ("inputs of grads", lambda: lstm.grad_weights(G, X[1:], C), ShapeError, ("input", "5 rows", "(4, 3)")),
+    ("states of grads", lambda: rnn.grad_weights(C, X, C[0]), ShapeError, ("states", "rows, columns", "(4,)")),
+    ("no states", lambda: rnn.grad_weights(C, X, C[:, :0]), ShapeError, ("states", "H at least 1")),
     ("rows of saved", lambda: rnn.backward(C, None, [2, 2], H, W1, U1, C), ArgumentError, ("batch_sizes", "5 rows")),
 ]  # fmt: skip
 
