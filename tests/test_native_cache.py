@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import io
 import itertools
+import math
 import os
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import numpy as np
 import pytest
 
 from minigrad.errors import KernelError
-from minigrad.kernels.native import Ints, Real, helper, kernel, maths, programs, real, share, store, target
+from minigrad.kernels.native import Doubles, Ints, Real, helper, kernel, maths, programs, real, share, store, target
 from minigrad.kernels.native.identity import Identity
 from minigrad.kernels.native.language import Helper, Kernel
 from tests.small_disk import small_disk
@@ -478,3 +479,23 @@ def test_a_body_that_numba_refuses_is_told(cache: Path) -> None:
     with pytest.raises(KernelError, match=r"(?s)wrong: function: expected one that Numba compiles, got .*text"):
         wrong(np.zeros(1, np.int64))
     assert result(adder(127)) == 127  # and the next one is compiled
+
+
+def test_a_body_that_needs_numba_at_run_time_is_told(cache: Path) -> None:
+    """Another process would not have Numba's functions: loading the code would end it."""
+
+    @kernel
+    def split(x: Doubles, part: int, parts: int) -> None:
+        x[0], exponent = math.frexp(x[0])
+        x[1] = exponent
+
+    with pytest.raises(KernelError, match=r"split\w*: numba\w+: expected functions of the C library, got one of Numba's own"):
+        split(np.ones(2))
+
+    @kernel
+    def sine(x: Doubles, part: int, parts: int) -> None:
+        x[0] = math.sin(x[0])
+
+    x = np.ones(1)
+    sine(x)
+    assert x[0] == math.sin(1)

@@ -10,6 +10,8 @@ turn it into code, the dtype, the processor's name and features, and the version
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import functools
 import hashlib
 import importlib.metadata
@@ -256,8 +258,18 @@ def machine(here: Target) -> Any:
 
 
 def _object(here: Target, made: Any, symbol: str) -> bytes:
-    """An object file in which only ``symbol`` can be seen, and only what it calls is left."""
-    return _optimised(here, made, symbol).emit_object(made)
+    """An object file in which only ``symbol`` can be seen, and only what it calls is left.
+
+    Raises:
+        KernelError: it calls what a process without Numba does not have, which would end that process.
+    """
+    generator = _optimised(here, made, symbol)
+    with contextlib.suppress(TypeError):  # Windows has no one place to look in
+        process = ctypes.CDLL(None)
+        for name in (each.name for each in made.functions if each.is_declaration):
+            if not (name.startswith(("llvm.", "minigrad_tile_")) or hasattr(process, name)):
+                raise KernelError(symbol, name, "functions of the C library", "one of Numba's own", "Write it as a @helper")
+    return generator.emit_object(made)
 
 
 def _optimised(here: Target, made: Any, symbol: str) -> Any:
