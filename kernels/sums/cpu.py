@@ -11,7 +11,9 @@ left to ``vectorised.py``.
 
 from __future__ import annotations
 
+import functools
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,25 +29,49 @@ NARROW = 128  # rows shorter than that are taken several at a time
 
 def total(x: Array, axes: tuple[int, ...]) -> Array:
     """See the contract."""
-    order = sorted(range(x.ndim), key=lambda axis: -x.strides[axis])
-    if not x.size or not x.transpose(order).flags.c_contiguous:
+    plan = _plan(x.shape, x.strides, x.itemsize, axes)
+    if plan is None:
         return vectorised.total(x, axes)
+    y = x
+    for outer, count, inner in plan.sums:
+        y = _rows(y, outer, count) if inner == 1 else _columns(y, outer, count, inner)
+    y = y.reshape(plan.shape)
+    return y if plan.order is None else y.transpose(plan.order)
+
+
+class Plan(NamedTuple):
+    """What is summed, one sum (outer, count, inner) after another; the shape it then has; and the order of its axes, if another."""
+
+    sums: tuple[tuple[int, int, int], ...]
+    shape: tuple[int, ...]
+    order: tuple[int, ...] | None
+
+
+@functools.lru_cache(1024)  # to find it takes longer than to sum a small array
+def _plan(shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int, axes: tuple[int, ...]) -> Plan | None:
+    """How arrays of this shape and layout are summed; ``None`` for those with gaps, and those without elements."""
+    order = sorted(range(len(shape)), key=lambda axis: -strides[axis])
+    pitch = itemsize
+    for axis in reversed(order):
+        if shape[axis] == 0 or (shape[axis] > 1 and strides[axis] != pitch):
+            return None
+        pitch *= shape[axis]
     sizes: list[int] = []  # of neighbours in memory that are all summed or all kept, joined
     summed: list[bool] = []
     for axis in order:
         if summed and summed[-1] == (axis in axes):
-            sizes[-1] *= x.shape[axis]
+            sizes[-1] *= shape[axis]
         else:
-            sizes.append(x.shape[axis])
+            sizes.append(shape[axis])
             summed.append(axis in axes)
-    y = x
+    sums = []
     for place in reversed(range(len(sizes))):
         if summed[place]:
-            outer, count, inner = math.prod(sizes[:place]), sizes[place], math.prod(sizes[place + 1 :])
-            y = _rows(y, outer, count) if inner == 1 else _columns(y, outer, count, inner)
+            sums.append((math.prod(sizes[:place]), sizes[place], math.prod(sizes[place + 1 :])))
             sizes[place] = 1
     kept = [axis for axis in order if axis not in axes]
-    return y.reshape([x.shape[axis] for axis in kept]).transpose(np.argsort(kept))
+    back = None if kept == sorted(kept) else tuple(sorted(range(len(kept)), key=kept.__getitem__))
+    return Plan(tuple(sums), tuple([shape[axis] for axis in kept]), back)
 
 
 def _rows(x: Array, outer: int, count: int) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 from minigrad.core.device import Array
 from minigrad.kernels import sums as kernel
 
-LARGE = 1 << 14  # bytes from which the kernel's way is the shorter one,
+LARGE = 1 << 15  # bytes from which the kernel's way is the shorter one,
 LARGE_TABLE = 1 << 17  # and where BLAS adds rows
 ROWS = 1024  # that BLAS may add one after another: the error grows with their number
 
