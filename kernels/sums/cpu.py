@@ -40,7 +40,7 @@ def total(x: Array, axes: tuple[int, ...]) -> Array:
 
 
 class Plan(NamedTuple):
-    """What is summed, one sum (outer, count, inner) after another; the shape it then has; and the order of its axes, if another."""
+    """The sums (outer, count, inner), one after another; the shape that is left; the order of its axes, if another."""
 
     sums: tuple[tuple[int, int, int], ...]
     shape: tuple[int, ...]
