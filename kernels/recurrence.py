@@ -15,6 +15,7 @@ import numpy as np
 from minigrad.core.device import Array, array_module
 from minigrad.errors import ArgumentError, DTypeError, ShapeError
 from minigrad.kernels.checks import check_arrays, check_rank, integers, truth
+from minigrad.kernels.embedding import check_index
 
 Memo = dict[Any, Any]
 """What an implementation derived from the weights: a caller may hand the same one again for as long as they are unchanged."""
@@ -99,13 +100,13 @@ def last(values: Array, first: Array, batch_sizes: Sequence[int], reverse: bool)
 # ---------------------------------------------------------------------- products over all rows
 
 
-def project(x: Array, w: Array, *biases: Array | None) -> Array:
-    """x wᵀ + the biases, for all rows in one product."""
+def project(x: Array, index: Array | None, w: Array, *biases: Array | None) -> Array:
+    """x wᵀ + the biases, for all rows in one product; with an index, for the rows of x that it names, each multiplied once."""
     y = array_module(x).matmul(x, w.T)
     given = [bias for bias in biases if bias is not None]
     if given:
         y += given[0] if len(given) == 1 else given[0] + given[1]
-    return y
+    return y if index is None else y[index]
 
 
 def sigmoid(a: Array) -> None:
@@ -139,12 +140,14 @@ def check_forward(
     b_ih: Array | None,
     b_hh: Array | None,
     gates: int,
+    *,
+    index: Array | None = None,
     **flags: bool,
 ) -> tuple[str, tuple[int, ...]]:
     """What all contracts ask of a forward pass; the device's type and the batch sizes come back.
 
     Raises:
-        ShapeError, ArgumentError, DTypeError, DeviceError: an argument that does not fit the others.
+        ShapeError, ArgumentError, DTypeError, DeviceError, IndexingError: an argument that does not fit the others.
     """
     biases = tuple((name, bias) for name, bias in (("bias_ih", b_ih), ("bias_hh", b_hh)) if bias is not None)
     device_type = check_arrays(where, (("input", x), *states, ("weight_ih", w_ih), ("weight_hh", w_hh), *biases))
@@ -157,7 +160,10 @@ def check_forward(
     for name, bias in biases:
         if bias.shape != (gates * hidden,):
             raise ShapeError(where, name, f"shape ({gates * hidden},), one value for each gate", f"shape {bias.shape}")
-    sizes = check_batch_sizes(where, batch_sizes, len(x))
+    if index is not None:
+        check_index(index, x, len(x))
+        check_rank(where, "index", index, "rows")
+    sizes = check_batch_sizes(where, batch_sizes, len(x) if index is None else len(index))
     check_states(where, states, (sizes[0], hidden))
     return device_type, sizes
 

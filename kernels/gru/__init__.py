@@ -58,6 +58,7 @@ def forward(
     reverse: bool = False,
     save: bool = True,
     memo: Memo | None = None,
+    index: Array | None = None,
 ) -> tuple[Array, Array | None]:
     """All steps: x (rows, D) to h' (rows, H) and the gates (rows, 4 H).
 
@@ -68,12 +69,14 @@ def forward(
         reverse: read each sequence from its end.
         save: give the gates, which ``backward`` needs; else ``None``.
         memo: see ``minigrad.kernels.lstm``.
+        index: (rows,) int64: the input of row k is ``x[index[k]]``, and x (V, D) a table of few vectors, each multiplied once.
 
     Raises:
         ShapeError: ranks or sizes that do not fit.
         ArgumentError: batch sizes that grow, or do not make as many rows as ``x`` has.
         DTypeError: other than float32 or float64, or two dtypes.
         DeviceError: arrays on two devices.
+        IndexingError: a number in ``index`` that names no row of x.
         KernelError: the chosen implementation cannot run.
 
     Example:
@@ -85,10 +88,12 @@ def forward(
     """
     check_memo("gru", memo)
     device_type, sizes = check_forward(
-        "gru", x, batch_sizes, (("h_0", h0),), w_ih, w_hh, b_ih, b_hh, GATES, reverse=reverse, save=save
+        "gru", x, batch_sizes, (("h_0", h0),), w_ih, w_hh, b_ih, b_hh, GATES, reverse=reverse, save=save, index=index
     )
     with quiet():
-        return find("gru", device_type).forward(x, sizes, h0, w_ih, w_hh, b_ih, b_hh, reverse=reverse, save=save, memo=memo)
+        return find("gru", device_type).forward(
+            x, sizes, h0, w_ih, w_hh, b_ih, b_hh, reverse=reverse, save=save, memo=memo, index=index
+        )
 
 
 def backward(
@@ -198,8 +203,8 @@ def _forward_tolerance(
     from minigrad.kernels.gru import vectorised
 
     run: Any = vectorised
-    reverse = kwargs["reverse"]
-    y, gates = run.forward(x, batch_sizes, h0, w_ih, w_hh, b_ih, b_hh, reverse=reverse, save=True, memo=None)
+    reverse, x = kwargs["reverse"], x if kwargs["index"] is None else x[kwargs["index"]]
+    y, gates = run.forward(x, batch_sizes, h0, w_ih, w_hh, b_ih, b_hh, reverse=reverse, save=True, memo=None, index=None)
     spread, hidden = Spread(x.dtype), h0.shape[1]
     of_input = spread.product(x, w_ih.T) + (0 if b_ih is None else spread.rounded(b_ih, 2.0))
     of_bias = 0 if b_hh is None else spread.rounded(b_hh, 2.0)

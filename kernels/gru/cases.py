@@ -36,7 +36,7 @@ def cases() -> Iterator[Case]:
                 f"{shape.name}{', from the end' if reverse else ''}: batch {sizes[0]}, {len(sizes)} steps, H = {shape.hidden}"
             )
             words: dict[str, Any] = {"reverse": reverse, "memo": None}
-            forward = Case("forward", name, (x, sizes, h0, w_ih, w_hh, *biases), {**words, "save": True})
+            forward = Case("forward", name, (x, sizes, h0, w_ih, w_hh, *biases), {**words, "save": True, "index": None})
             yield forward
             grads = (dy, dh) if number % 2 == 0 else (dy, None) if reverse else (None, dh)
             yield Case(
@@ -47,15 +47,28 @@ def cases() -> Iterator[Case]:
             )
         if number < 2:
             yield Case(
-                "forward", f"{shape.name}, gates not kept", (x, sizes, h0, w_ih, w_hh, *biases), {**words, "save": False}
+                "forward",
+                f"{shape.name}, gates not kept",
+                (x, sizes, h0, w_ih, w_hh, *biases),
+                {**words, "save": False, "index": None},
             )
     (x, h0, w_ih, w_hh, b_ih, b_hh), _ = _arrays(SHAPES[0])
     yield Case(
         "forward",
         "gates that saturate",
         (x * 40, SHAPES[0].batch_sizes, h0, w_ih, w_hh, b_ih, b_hh),
-        {"reverse": False, "save": True, "memo": None},
+        {"reverse": False, "save": True, "memo": None, "index": None},
     )
+    for number in (1, 6):
+        (x, h0, w_ih, w_hh, b_ih, b_hh), _ = _arrays(SHAPES[number])
+        sizes = SHAPES[number].batch_sizes
+        index = np.arange(sum(sizes)) * 2 % 3
+        yield Case(
+            "forward",
+            f"rows of a table of 3, {SHAPES[number].told(False)}",
+            (x[:3], sizes, h0, w_ih, w_hh, b_ih, b_hh),
+            {"reverse": True, "save": True, "memo": None, "index": index},
+        )
     for number, shape in enumerate(SHAPES):
         rows, hidden = sum(shape.batch_sizes), shape.hidden
         da, x, h = drawn((rows, 4 * hidden), (rows, shape.features), (rows, hidden), seed=number)
@@ -74,10 +87,10 @@ def identities(run: Any, dtype: np.dtype) -> Iterator[Identity]:
     sizes, size = shape.batch_sizes, shape.hidden
 
     def value(x: np.ndarray = x, h0: np.ndarray = h0, of_input: np.ndarray = b_ih, of_state: np.ndarray = b_hh) -> float:
-        y, _ = run.forward(x, sizes, h0, w_ih, w_hh, of_input, of_state, reverse=False, save=True, memo=None)
+        y, _ = run.forward(x, sizes, h0, w_ih, w_hh, of_input, of_state, reverse=False, save=True, memo=None, index=None)
         return inner(y, dy) + inner(last(y, h0, sizes, False), dh)
 
-    y, gates = run.forward(x, sizes, h0, w_ih, w_hh, b_ih, b_hh, reverse=False, save=True, memo=None)
+    y, gates = run.forward(x, sizes, h0, w_ih, w_hh, b_ih, b_hh, reverse=False, save=True, memo=None, index=None)
     da, dh0, dx = run.backward(dy, dh, sizes, h0, w_ih, w_hh, y, gates, reverse=False, input_wanted=True, memo=None)
     db = da.sum(axis=0)
     yield derivative("backward", "to the input", value, x, dx)

@@ -26,9 +26,12 @@ def advance(gates, state, h, hidden):
 @kernel
 def forward(
     gates: Real, of_input: Real, of_state: Real, weights: Real, h: Real, h0: Real, room: Real, room_size: int, bounds: Ints,
-    most: int, plan: Ints, steps: int, hidden: int, x: Real, x_weights: Real, features: int, part: int, parts: int,
+    most: int, plan: Ints, steps: int, hidden: int, x: Real, x_weights: Real, features: int, table: Real, index: Ints,
+    named: int, part: int, parts: int,
 ) -> None:  # fmt: skip
     """All steps. ``gates`` holds W_ih x at first; or nothing where ``features`` is not negative, and x is multiplied here.
+
+    With ``named`` it holds nothing either: W_ih x of row k is row ``index[k]`` of ``table``.
 
     ``of_input`` and ``of_state`` are the biases. ``room`` has the state of each of the part's sequences, ``most`` at most, and
     W_hh h of them; then W_ih x and x, where they are wanted.
@@ -55,8 +58,9 @@ def forward(
             if features >= 0:
                 copy_row(offset(products, r * at_sums), here, three)
             else:
+                source = offset(table, index[row] * three) if named else here
                 for k in range(three):
-                    here[k] += of_input[k]
+                    here[k] = source[k] + of_input[k]
             for k in range(2 * hidden):
                 here[k] += own[k]
             copy_row(offset(own, 2 * hidden), offset(here, three), hidden)

@@ -22,8 +22,10 @@ def forward(
     reverse: bool,
     save: bool,
     memo: Memo | None,
+    index: Array | None,
 ) -> tuple[Array, Array | None]:
     """See the contract."""
+    x = x if index is None else x[index]
     hidden = h0.shape[1]
     y = np.empty((len(x), hidden), x.dtype)
     gates = np.empty((len(x), 4 * hidden), x.dtype)

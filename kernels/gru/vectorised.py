@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from minigrad.core.device import Array, array_module
-from minigrad.kernels.recurrence import Memo, before, rows_sum, sigmoid, walk
+from minigrad.kernels.recurrence import Memo, before, project, rows_sum, sigmoid, walk
 
 
 def forward(
@@ -24,14 +24,13 @@ def forward(
     reverse: bool,
     save: bool,
     memo: Memo | None,
+    index: Array | None,
 ) -> tuple[Array, Array | None]:
     """See the contract."""
     xp, hidden = array_module(x), h0.shape[1]
-    y, gates = xp.empty((len(x), hidden), x.dtype), xp.empty((len(x), 4 * hidden), x.dtype)
-    projected = gates[:, : 3 * hidden]
-    xp.matmul(x, w_ih.T, out=projected)
-    if b_ih is not None:
-        projected += b_ih
+    rows = len(x) if index is None else len(index)
+    y, gates = xp.empty((rows, hidden), x.dtype), xp.empty((rows, 4 * hidden), x.dtype)
+    gates[:, : 3 * hidden] = project(x, index, w_ih, b_ih)
     room = xp.empty((batch_sizes[0], 3 * hidden), x.dtype)
     for step in walk(batch_sizes, reverse):
         here, start, new = gates[step.rows], before(y, h0, step), y[step.rows]

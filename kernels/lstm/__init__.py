@@ -67,6 +67,7 @@ def forward(
     reverse: bool = False,
     save: bool = True,
     memo: Memo | None = None,
+    index: Array | None = None,
 ) -> tuple[Array, Array, Array | None]:
     """All steps: x (rows, D) to h', c' (rows, H) and the gates (rows, 4 H).
 
@@ -77,12 +78,14 @@ def forward(
         reverse: read each sequence from its end.
         save: give the gates, which ``backward`` needs; else ``None``.
         memo: see above.
+        index: (rows,) int64: the input of row k is ``x[index[k]]``, and x (V, D) a table of few vectors, each multiplied once.
 
     Raises:
         ShapeError: ranks or sizes that do not fit.
         ArgumentError: batch sizes that grow, or do not make as many rows as ``x`` has.
         DTypeError: other than float32 or float64, or two dtypes.
         DeviceError: arrays on two devices.
+        IndexingError: a number in ``index`` that names no row of x.
         KernelError: the chosen implementation cannot run.
 
     Example:
@@ -96,11 +99,11 @@ def forward(
     check_memo("lstm", memo)
     states = (("h_0", h0), ("c_0", c0))
     device_type, sizes = check_forward(
-        "lstm", x, batch_sizes, states, w_ih, w_hh, b_ih, b_hh, GATES, reverse=reverse, save=save
+        "lstm", x, batch_sizes, states, w_ih, w_hh, b_ih, b_hh, GATES, reverse=reverse, save=save, index=index
     )
     with quiet():
         return find("lstm", device_type).forward(
-            x, sizes, h0, c0, w_ih, w_hh, b_ih, b_hh, reverse=reverse, save=save, memo=memo
+            x, sizes, h0, c0, w_ih, w_hh, b_ih, b_hh, reverse=reverse, save=save, memo=memo, index=index
         )
 
 
@@ -200,8 +203,8 @@ def _forward_tolerance(
     from minigrad.kernels.lstm import vectorised
 
     run: Any = vectorised
-    reverse = kwargs["reverse"]
-    h, c, gates = run.forward(x, batch_sizes, h0, c0, w_ih, w_hh, b_ih, b_hh, reverse=reverse, save=True, memo=None)
+    reverse, x = kwargs["reverse"], x if kwargs["index"] is None else x[kwargs["index"]]
+    h, c, gates = run.forward(x, batch_sizes, h0, c0, w_ih, w_hh, b_ih, b_hh, reverse=reverse, save=True, memo=None, index=None)
     spread = Spread(x.dtype)
     of_input = spread.product(x, w_ih.T)
     for bias in (b_ih, b_hh):

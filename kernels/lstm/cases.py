@@ -38,7 +38,7 @@ def cases() -> Iterator[Case]:
                 f"{shape.name}{', from the end' if reverse else ''}: batch {sizes[0]}, {len(sizes)} steps, H = {shape.hidden}"
             )
             words: dict[str, Any] = {"reverse": reverse, "memo": None}
-            forward = Case("forward", name, (x, sizes, h0, c0, w_ih, w_hh, *biases), {**words, "save": True})
+            forward = Case("forward", name, (x, sizes, h0, c0, w_ih, w_hh, *biases), {**words, "save": True, "index": None})
             yield forward
             grads = (dy, dh, dc) if number % 2 == 0 else (dy, None, None) if reverse else (None, dh, None)
             yield Case(
@@ -49,15 +49,28 @@ def cases() -> Iterator[Case]:
             )
         if number < 2:
             yield Case(
-                "forward", f"{shape.name}, gates not kept", (x, sizes, h0, c0, w_ih, w_hh, *biases), {**words, "save": False}
+                "forward",
+                f"{shape.name}, gates not kept",
+                (x, sizes, h0, c0, w_ih, w_hh, *biases),
+                {**words, "save": False, "index": None},
             )
     (x, h0, c0, w_ih, w_hh, b_ih, b_hh), _ = _arrays(SHAPES[0])
     yield Case(
         "forward",
         "gates that saturate",
         (x * 40, SHAPES[0].batch_sizes, h0, c0, w_ih, w_hh, b_ih, b_hh),
-        {"reverse": False, "save": True, "memo": None},
+        {"reverse": False, "save": True, "memo": None, "index": None},
     )
+    for number in (1, 6):
+        (x, h0, c0, w_ih, w_hh, b_ih, b_hh), _ = _arrays(SHAPES[number])
+        sizes = SHAPES[number].batch_sizes
+        index = np.arange(sum(sizes)) * 2 % 3
+        yield Case(
+            "forward",
+            f"rows of a table of 3, {SHAPES[number].told(False)}",
+            (x[:3], sizes, h0, c0, w_ih, w_hh, b_ih, b_hh),
+            {"reverse": True, "save": True, "memo": None, "index": index},
+        )
     for number, shape in enumerate(SHAPES):
         rows, hidden = sum(shape.batch_sizes), shape.hidden
         da, x, h = drawn((rows, GATES * hidden), (rows, shape.features), (rows, hidden), seed=number)
@@ -76,10 +89,10 @@ def identities(run: Any, dtype: np.dtype) -> Iterator[Identity]:
     sizes = shape.batch_sizes
 
     def value(x: np.ndarray = x, h0: np.ndarray = h0, c0: np.ndarray = c0, bias: np.ndarray = b_ih) -> float:
-        y, cells, _ = run.forward(x, sizes, h0, c0, w_ih, w_hh, bias, b_hh, reverse=False, save=True, memo=None)
+        y, cells, _ = run.forward(x, sizes, h0, c0, w_ih, w_hh, bias, b_hh, reverse=False, save=True, memo=None, index=None)
         return inner(y, dy) + inner(last(y, h0, sizes, False), dh) + inner(last(cells, c0, sizes, False), dc)
 
-    _, cells, gates = run.forward(x, sizes, h0, c0, w_ih, w_hh, b_ih, b_hh, reverse=False, save=True, memo=None)
+    _, cells, gates = run.forward(x, sizes, h0, c0, w_ih, w_hh, b_ih, b_hh, reverse=False, save=True, memo=None, index=None)
     da, dh0, dc0, dx = run.backward(
         dy, dh, dc, sizes, c0, w_ih, w_hh, cells, gates, reverse=False, input_wanted=True, memo=None
     )

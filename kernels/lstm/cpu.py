@@ -33,12 +33,14 @@ def forward(
     reverse: bool,
     save: bool,
     memo: Memo | None,
+    index: Array | None,
 ) -> tuple[Array, Array, Array | None]:
     """See the contract."""
-    rows, hidden = len(x), h0.shape[1]
+    rows, hidden = len(x) if index is None else len(index), h0.shape[1]
     h, c, gates = (np.empty((rows, size), x.dtype) for size in (hidden, hidden, 4 * hidden))
-    here = inside(batch_sizes, memo)
-    if not here:
+    here = index is None and inside(batch_sizes, memo)
+    table = None if index is None else np.matmul(x, w_ih.T)
+    if index is None and not here:
         np.matmul(x, w_ih.T, out=gates)
     bounds = shares(batch_sizes, w_hh.size + w_ih.size * here)
     most = int(np.diff(bounds).max())
@@ -47,7 +49,8 @@ def forward(
         gates, sum_of(b_ih, b_hh, 4 * hidden, x.dtype), packed(w_hh, True, memo, "w_hh forward"), h, c,
         np.ascontiguousarray(h0), np.ascontiguousarray(c0), np.empty((len(bounds) - 1) * room_size, x.dtype), room_size, bounds,
         most, plan_of(tuple(batch_sizes), reverse), len(batch_sizes), hidden, np.ascontiguousarray(x) if here else None,
-        packed(w_ih, True, memo, "w_ih forward") if here else None, x.shape[1] if here else -1, parts=len(bounds) - 1,
+        packed(w_ih, True, memo, "w_ih forward") if here else None, x.shape[1] if here else -1, table,
+        None if index is None else np.ascontiguousarray(index), int(index is not None), parts=len(bounds) - 1,
     )  # fmt: skip
     return h, c, gates if save else None
 

@@ -33,9 +33,12 @@ def advance(gates, before, c, h, hidden):
 @kernel
 def forward(
     gates: Real, bias: Real, weights: Real, h: Real, c: Real, h0: Real, c0: Real, room: Real, room_size: int, bounds: Ints,
-    most: int, plan: Ints, steps: int, hidden: int, x: Real, x_weights: Real, features: int, part: int, parts: int,
+    most: int, plan: Ints, steps: int, hidden: int, x: Real, x_weights: Real, features: int, table: Real, index: Ints,
+    named: int, part: int, parts: int,
 ) -> None:  # fmt: skip
     """All steps. ``gates`` holds W_ih x at first; or nothing where ``features`` is not negative, and x is multiplied here.
+
+    With ``named`` it holds nothing either: W_ih x of row k is row ``index[k]`` of ``table``.
 
     ``room`` has the state of each of the part's sequences, ``most`` at most, their sums, and where it is wanted their x.
     """
@@ -63,8 +66,9 @@ def forward(
             if features >= 0:
                 copy_row(own, here, wide)
             else:
+                source = offset(table, index[start + row] * wide) if named else here
                 for k in range(wide):
-                    here[k] += own[k]
+                    here[k] = source[k] + own[k]
             squash(here, hidden)
             before = offset(c, (last + row) * hidden) if row < known else offset(c0, row * hidden)
             advance(here, before, offset(c, at), offset(h, at), hidden)

@@ -26,11 +26,12 @@ def forward(
     reverse: bool,
     save: bool,
     memo: Memo | None,
+    index: Array | None,
 ) -> tuple[Array, Array, Array | None]:
     """See the contract."""
     xp, hidden = array_module(x), h0.shape[1]
-    gates = project(x, w_ih, b_ih, b_hh)
-    h, c = xp.empty((len(x), hidden), x.dtype), xp.empty((len(x), hidden), x.dtype)
+    gates = project(x, index, w_ih, b_ih, b_hh)
+    h, c = xp.empty((len(gates), hidden), x.dtype), xp.empty((len(gates), hidden), x.dtype)
     room = xp.empty((batch_sizes[0], 4 * hidden), x.dtype)
     for step in walk(batch_sizes, reverse):
         a, h_here, c_here = gates[step.rows], h[step.rows], c[step.rows]

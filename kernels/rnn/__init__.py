@@ -55,6 +55,7 @@ def forward(
     nonlinearity: str = "tanh",
     reverse: bool = False,
     memo: Memo | None = None,
+    index: Array | None = None,
 ) -> Array:
     """All steps: x (rows, D) to h' (rows, H).
 
@@ -65,12 +66,14 @@ def forward(
         nonlinearity: ``"tanh"`` or ``"relu"``.
         reverse: read each sequence from its end.
         memo: see ``minigrad.kernels.lstm``.
+        index: (rows,) int64: the input of row k is ``x[index[k]]``, and x (V, D) a table of few vectors, each multiplied once.
 
     Raises:
         ShapeError: ranks or sizes that do not fit.
         ArgumentError: another nonlinearity, or batch sizes that grow, or do not make as many rows as ``x`` has.
         DTypeError: other than float32 or float64, or two dtypes.
         DeviceError: arrays on two devices.
+        IndexingError: a number in ``index`` that names no row of x.
         KernelError: the chosen implementation cannot run.
 
     Example:
@@ -81,10 +84,12 @@ def forward(
     """
     check_memo("rnn", memo)
     _check_nonlinearity(nonlinearity)
-    device_type, sizes = check_forward("rnn", x, batch_sizes, (("h_0", h0),), w_ih, w_hh, b_ih, b_hh, 1, reverse=reverse)
+    device_type, sizes = check_forward(
+        "rnn", x, batch_sizes, (("h_0", h0),), w_ih, w_hh, b_ih, b_hh, 1, reverse=reverse, index=index
+    )
     with quiet():
         return find("rnn", device_type).forward(
-            x, sizes, h0, w_ih, w_hh, b_ih, b_hh, nonlinearity=nonlinearity, reverse=reverse, memo=memo
+            x, sizes, h0, w_ih, w_hh, b_ih, b_hh, nonlinearity=nonlinearity, reverse=reverse, memo=memo, index=index
         )
 
 
@@ -195,7 +200,8 @@ def _forward_tolerance(
     from minigrad.kernels.rnn import vectorised
 
     run: Any = vectorised
-    y = run.forward(x, batch_sizes, h0, w_ih, w_hh, b_ih, b_hh, **{**kwargs, "memo": None})
+    x = x if kwargs["index"] is None else x[kwargs["index"]]
+    y = run.forward(x, batch_sizes, h0, w_ih, w_hh, b_ih, b_hh, **{**kwargs, "memo": None, "index": None})
     spread, zeros = Spread(x.dtype), np.zeros(h0.shape)
     of_input = spread.product(x, w_ih.T)
     for bias in (b_ih, b_hh):

@@ -31,11 +31,21 @@ def cases() -> Iterator[Case]:
             kind = ("tanh", "relu")[(number // 2 + reverse) % 2]
             name = f"{kind}, {shape.told(reverse)}"
             words: dict[str, Any] = {"nonlinearity": kind, "reverse": reverse, "memo": None}
-            forward = Case("forward", name, (x, sizes, h0, w_ih, w_hh, *biases), words)
+            forward = Case("forward", name, (x, sizes, h0, w_ih, w_hh, *biases), {**words, "index": None})
             yield forward
             grads = (dy, dh) if number % 2 == 0 else (dy, None) if reverse else (None, dh)
             args = (*grads, sizes, h0, w_ih, w_hh, Result(forward))
             yield Case("backward", name, args, {**words, "input_wanted": number % 3 != 1})
+    for number in (1, 6):
+        (x, h0, w_ih, w_hh, b_ih, b_hh), _ = _arrays(SHAPES[number])
+        sizes = SHAPES[number].batch_sizes
+        index = np.arange(sum(sizes)) * 2 % 3
+        yield Case(
+            "forward",
+            f"rows of a table of 3, {SHAPES[number].told(False)}",
+            (x[:3], sizes, h0, w_ih, w_hh, b_ih, b_hh),
+            {"nonlinearity": "tanh", "reverse": False, "memo": None, "index": index},
+        )
     for number, shape in enumerate(SHAPES):
         rows, hidden = sum(shape.batch_sizes), shape.hidden
         da, x, h = drawn((rows, hidden), (rows, shape.features), (rows, hidden), seed=number)
@@ -55,10 +65,10 @@ def identities(run: Any, dtype: np.dtype) -> Iterator[Identity]:
     words: dict[str, Any] = {"nonlinearity": "tanh", "reverse": False, "memo": None}
 
     def value(x: np.ndarray = x, h0: np.ndarray = h0, bias: np.ndarray = b_ih) -> float:
-        y = run.forward(x, sizes, h0, w_ih, w_hh, bias, b_hh, **words)
+        y = run.forward(x, sizes, h0, w_ih, w_hh, bias, b_hh, **words, index=None)
         return inner(y, dy) + inner(last(y, h0, sizes, False), dh)
 
-    y = run.forward(x, sizes, h0, w_ih, w_hh, b_ih, b_hh, **words)
+    y = run.forward(x, sizes, h0, w_ih, w_hh, b_ih, b_hh, **words, index=None)
     da, dh0, dx = run.backward(dy, dh, sizes, h0, w_ih, w_hh, y, **words, input_wanted=True)
     yield derivative("backward", "to the input", value, x, dx)
     yield derivative("backward", "to the first h", lambda moved: value(h0=moved), h0, dh0)

@@ -29,12 +29,14 @@ def forward(
     nonlinearity: str,
     reverse: bool,
     memo: Memo | None,
+    index: Array | None,
 ) -> Array:
     """See the contract."""
     hidden = h0.shape[1]
-    y = np.empty((len(x), hidden), x.dtype)
-    here = inside(batch_sizes, memo)
-    if not here:
+    y = np.empty((len(x) if index is None else len(index), hidden), x.dtype)
+    here = index is None and inside(batch_sizes, memo)
+    table = None if index is None else np.matmul(x, w_ih.T)
+    if index is None and not here:
         np.matmul(x, w_ih.T, out=y)
     bounds = shares(batch_sizes, w_hh.size + w_ih.size * here)
     most = int(np.diff(bounds).max())
@@ -43,7 +45,8 @@ def forward(
         y, sum_of(b_ih, b_hh, hidden, x.dtype), packed(w_hh, True, memo, "w_hh forward"), np.ascontiguousarray(h0),
         np.empty((len(bounds) - 1) * room_size, x.dtype), room_size, bounds, most, plan_of(tuple(batch_sizes), reverse),
         len(batch_sizes), hidden, int(nonlinearity == "tanh"), np.ascontiguousarray(x) if here else None,
-        packed(w_ih, True, memo, "w_ih forward") if here else None, x.shape[1] if here else -1, parts=len(bounds) - 1,
+        packed(w_ih, True, memo, "w_ih forward") if here else None, x.shape[1] if here else -1, table,
+        None if index is None else np.ascontiguousarray(index), int(index is not None), parts=len(bounds) - 1,
     )  # fmt: skip
     return y
 

@@ -9,9 +9,12 @@ from minigrad.kernels.recurrent_loops import GAP, PLAN, copy_row, own_rows, rows
 @kernel
 def forward(
     y: Real, bias: Real, weights: Real, h0: Real, room: Real, room_size: int, bounds: Ints, most: int, plan: Ints, steps: int,
-    hidden: int, is_tanh: int, x: Real, x_weights: Real, features: int, part: int, parts: int,
+    hidden: int, is_tanh: int, x: Real, x_weights: Real, features: int, table: Real, index: Ints, named: int, part: int,
+    parts: int,
 ) -> None:  # fmt: skip
     """All steps. ``y`` holds W_ih x at first; or nothing where ``features`` is not negative, and x is multiplied here.
+
+    With ``named`` it holds nothing either: W_ih x of row k is row ``index[k]`` of ``table``.
 
     ``room`` has the state of each of the part's sequences, ``most`` at most, their sums, and where it is wanted their x.
     """
@@ -37,8 +40,9 @@ def forward(
             if features >= 0:
                 copy_row(own, here, hidden)
             else:
+                source = offset(table, index[start + lo + r] * hidden) if named else here
                 for k in range(hidden):
-                    here[k] += own[k]
+                    here[k] = source[k] + own[k]
             if is_tanh:
                 for k in range(hidden):
                     here[k] = tanh(here[k])

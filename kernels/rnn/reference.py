@@ -22,8 +22,10 @@ def forward(
     nonlinearity: str,
     reverse: bool,
     memo: Memo | None,
+    index: Array | None,
 ) -> Array:
     """See the contract."""
+    x = x if index is None else x[index]
     y = np.empty((len(x), h0.shape[1]), x.dtype)
     for step in walk(batch_sizes, reverse):
         start = before(y, h0, step)

@@ -24,10 +24,11 @@ def forward(
     nonlinearity: str,
     reverse: bool,
     memo: Memo | None,
+    index: Array | None,
 ) -> Array:
     """See the contract."""
     xp = array_module(x)
-    y = project(x, w_ih, b_ih, b_hh)
+    y = project(x, index, w_ih, b_ih, b_hh)
     room = xp.empty(h0.shape, x.dtype)
     for step in walk(batch_sizes, reverse):
         here = y[step.rows]

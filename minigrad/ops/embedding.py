@@ -19,6 +19,7 @@ class Embedding(Function):
 
     def forward(ctx, w: Array, index: Array, factor: Array | None, sparse: bool = False) -> Array:
         ctx.rows, ctx.sparse = w.shape[0], sparse
+        ctx.named = index, factor  # what the rows are called, for who knows of an input that it consists of them
         ctx.save_for_backward(index, factor)
         return kernel.gather(w, index)
 

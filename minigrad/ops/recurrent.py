@@ -19,18 +19,25 @@ from minigrad.kernels import lstm as lstm_kernel
 from minigrad.kernels import rnn as rnn_kernel
 from minigrad.kernels.recurrence import all_before, last
 from minigrad.ops.cells import State, Step, Weights, composed, gru_step, lstm_step, relu_step, tanh_step
+from minigrad.ops.contraction import product
+from minigrad.ops.named_rows import NamedRows, named_rows
 from minigrad.ops.step_weights import Four, StepWeights, step_weights
 
 
 class Plan:
     """What a call of a recurrent op is given besides Tensors."""
 
-    __slots__ = ("batch_sizes", "nonlinearity", "reverse", "shared", "single")
+    __slots__ = ("batch_sizes", "named", "nonlinearity", "reverse", "shared", "single")
 
     def __init__(self, batch_sizes: Sequence[int], reverse: bool, nonlinearity: str = "tanh") -> None:
         self.batch_sizes, self.reverse, self.nonlinearity = batch_sizes, reverse, nonlinearity
         self.single = len(batch_sizes) == 1
         self.shared: StepWeights | None = None
+        self.named: NamedRows | None = None
+
+    def input(self, x: Array) -> tuple[Array, Array | None]:
+        """The input as kernels take it: rows, or a table and which of its rows."""
+        return (x, None) if self.named is None else (x[self.named.first], self.named.index)
 
     @property
     def memo(self) -> Any:
@@ -48,12 +55,13 @@ class LSTM(Function):
     """
 
     def forward(
-        ctx, x: Array, h0: Array, c0: Array, w_ih: Array, w_hh: Array, b_ih: Any, b_hh: Any, ticket: Any, plan: Plan
+        ctx, x: Array, table: Any, h0: Array, c0: Array, w_ih: Array, w_hh: Array, b_ih: Any, b_hh: Any, ticket: Any, plan: Plan
     ) -> tuple:
-        sizes, recorded = plan.batch_sizes, any(ctx.edges)
+        recorded, (rows, index) = any(ctx.edges), plan.input(x)
         y, cells, gates = lstm_kernel.forward(
-            x, sizes, h0, c0, w_ih, w_hh, b_ih, b_hh, reverse=plan.reverse, save=recorded, memo=plan.memo
-        )
+            rows, plan.batch_sizes, h0, c0, w_ih, w_hh, b_ih, b_hh,
+            reverse=plan.reverse, save=recorded, memo=plan.memo, index=index,
+        )  # fmt: skip
         if recorded:
             ctx.plan, ctx._materialize = plan, False
             ctx.save_for_backward(x, h0, c0, w_ih, w_hh, b_ih, b_hh, y, cells, gates)
@@ -61,16 +69,16 @@ class LSTM(Function):
 
     def backward(ctx, *grads: Any) -> Any:
         x, h0, c0, w_ih, w_hh, b_ih, b_hh, y, cells, gates = ctx.saved_tensors
-        plan, need = ctx.plan, ctx.needs_input_grad
+        plan, need, rows = ctx.plan, *_wanted(ctx)
         if mode.grad:
-            return _by_definition(lstm_step, plan, need, (x, h0, c0, w_ih, w_hh, b_ih, b_hh), grads)
+            return _by_definition(lstm_step, plan, [need[0], *need[2:]], (x, h0, c0, w_ih, w_hh, b_ih, b_hh), grads)
         dy, dh, dc = (grads[0], None, grads[1]) if plan.single else grads
         da, dh0, dc0, dx = lstm_kernel.backward(
             _array(dy), _array(dh), _array(dc), plan.batch_sizes, c0.array, w_ih.array, w_hh.array, cells.array, gates.array,
-            reverse=plan.reverse, input_wanted=need[0], memo=plan.memo,
+            reverse=plan.reverse, input_wanted=rows, memo=plan.memo,
         )  # fmt: skip
-        states = _tensor(dh0, need[1]), _tensor(dc0, need[2])
-        return _tensor(dx, need[0]), *states, *_weight_gradients(_lstm_products, plan, need[3:8], da, x, h0, y), None
+        dtable, weights = _weight_gradients(_lstm_products, plan, need[4:9], da, x, w_ih, h0, y, need[1])
+        return _tensor(dx, rows), dtable, _tensor(dh0, need[2]), _tensor(dc0, need[3]), *weights, None
 
 
 class GRU(Function):
@@ -80,9 +88,14 @@ class GRU(Function):
     dh = dh z + W_hhᵀ (da_r, da_z, dm);  dx = W_ihᵀ da, dW_ih = Σ da xᵀ, dW_hh = Σ (da_r, da_z, dm) hᵀ, and so the biases.
     """
 
-    def forward(ctx, x: Array, h0: Array, w_ih: Array, w_hh: Array, b_ih: Any, b_hh: Any, ticket: Any, plan: Plan) -> Any:
-        sizes, recorded = plan.batch_sizes, any(ctx.edges)
-        y, gates = gru_kernel.forward(x, sizes, h0, w_ih, w_hh, b_ih, b_hh, reverse=plan.reverse, save=recorded, memo=plan.memo)
+    def forward(
+        ctx, x: Array, table: Any, h0: Array, w_ih: Array, w_hh: Array, b_ih: Any, b_hh: Any, ticket: Any, plan: Plan
+    ) -> Any:
+        recorded, (rows, index) = any(ctx.edges), plan.input(x)
+        y, gates = gru_kernel.forward(
+            rows, plan.batch_sizes, h0, w_ih, w_hh, b_ih, b_hh,
+            reverse=plan.reverse, save=recorded, memo=plan.memo, index=index,
+        )  # fmt: skip
         if recorded:
             ctx.plan, ctx._materialize = plan, False
             ctx.save_for_backward(x, h0, w_ih, w_hh, b_ih, b_hh, y, gates)
@@ -90,16 +103,16 @@ class GRU(Function):
 
     def backward(ctx, *grads: Any) -> Any:
         x, h0, w_ih, w_hh, b_ih, b_hh, y, gates = ctx.saved_tensors
-        plan, need = ctx.plan, ctx.needs_input_grad
+        plan, need, rows = ctx.plan, *_wanted(ctx)
         if mode.grad:
-            return _by_definition(gru_step, plan, need, (x, h0, w_ih, w_hh, b_ih, b_hh), grads)
+            return _by_definition(gru_step, plan, [need[0], *need[2:]], (x, h0, w_ih, w_hh, b_ih, b_hh), grads)
         dy, dh = (*grads, None)[:2]
         da, dh0, dx = gru_kernel.backward(
             _array(dy), _array(dh), plan.batch_sizes, h0.array, w_ih.array, w_hh.array, y.array, gates.array,
-            reverse=plan.reverse, input_wanted=need[0], memo=plan.memo,
+            reverse=plan.reverse, input_wanted=rows, memo=plan.memo,
         )  # fmt: skip
-        weights = _weight_gradients(_gru_products, plan, need[2:7], da, x, h0, y)
-        return _tensor(dx, need[0]), _tensor(dh0, need[1]), *weights, None
+        dtable, weights = _weight_gradients(_gru_products, plan, need[3:8], da, x, w_ih, h0, y, need[1])
+        return _tensor(dx, rows), dtable, _tensor(dh0, need[2]), *weights, None
 
 
 class RNN(Function):
@@ -108,10 +121,13 @@ class RNN(Function):
     Back through them: da = dh f'(h'), dh = W_hhᵀ da;  dx = W_ihᵀ da, dW_ih = Σ da xᵀ, dW_hh = Σ da hᵀ, db = Σ da.
     """
 
-    def forward(ctx, x: Array, h0: Array, w_ih: Array, w_hh: Array, b_ih: Any, b_hh: Any, ticket: Any, plan: Plan) -> Any:
+    def forward(
+        ctx, x: Array, table: Any, h0: Array, w_ih: Array, w_hh: Array, b_ih: Any, b_hh: Any, ticket: Any, plan: Plan
+    ) -> Any:
+        rows, index = plan.input(x)
         y = rnn_kernel.forward(
-            x, plan.batch_sizes, h0, w_ih, w_hh, b_ih, b_hh,
-            nonlinearity=plan.nonlinearity, reverse=plan.reverse, memo=plan.memo,
+            rows, plan.batch_sizes, h0, w_ih, w_hh, b_ih, b_hh,
+            nonlinearity=plan.nonlinearity, reverse=plan.reverse, memo=plan.memo, index=index,
         )  # fmt: skip
         if any(ctx.edges):
             ctx.plan, ctx._materialize = plan, False
@@ -120,17 +136,17 @@ class RNN(Function):
 
     def backward(ctx, *grads: Any) -> Any:
         x, h0, w_ih, w_hh, b_ih, b_hh, y = ctx.saved_tensors
-        plan, need = ctx.plan, ctx.needs_input_grad
+        plan, need, rows = ctx.plan, *_wanted(ctx)
         if mode.grad:
             step = tanh_step if plan.nonlinearity == "tanh" else relu_step
-            return _by_definition(step, plan, need, (x, h0, w_ih, w_hh, b_ih, b_hh), grads)
+            return _by_definition(step, plan, [need[0], *need[2:]], (x, h0, w_ih, w_hh, b_ih, b_hh), grads)
         dy, dh = (*grads, None)[:2]
         da, dh0, dx = rnn_kernel.backward(
             _array(dy), _array(dh), plan.batch_sizes, h0.array, w_ih.array, w_hh.array, y.array,
-            nonlinearity=plan.nonlinearity, reverse=plan.reverse, input_wanted=need[0], memo=plan.memo,
+            nonlinearity=plan.nonlinearity, reverse=plan.reverse, input_wanted=rows, memo=plan.memo,
         )  # fmt: skip
-        weights = _weight_gradients(_rnn_products, plan, need[2:7], da, x, h0, y)
-        return _tensor(dx, need[0]), _tensor(dh0, need[1]), *weights, None
+        dtable, weights = _weight_gradients(_rnn_products, plan, need[3:8], da, x, w_ih, h0, y, need[1])
+        return _tensor(dx, rows), dtable, _tensor(dh0, need[2]), *weights, None
 
 
 def _array(grad: Tensor | None) -> Array | None:
@@ -141,18 +157,38 @@ def _tensor(array: Array | None, wanted: bool) -> Tensor | None:
     return Tensor._wrap(array) if wanted and array is not None else None
 
 
-def _weight_gradients(
-    products: Callable[..., Four], plan: Plan, need: Sequence[bool], da: Array, x: Tensor, h0: Tensor, y: Tensor
-) -> tuple[Any, ...]:
-    """Those of W_ih, W_hh, b_ih, b_hh and the ticket; or that of the ticket alone, which stands for the others."""
-    if need[4] and plan.shared is not None and plan.shared.gathers:
-        return None, None, None, None, plan.shared.leave(da, x.array, h0.array)
+def _wanted(ctx: Function) -> tuple[list[bool], bool]:
+    """What is wanted of a step back: of each argument, the table's with them; and whether the input's rows go that way at all.
 
+    The gradient goes to the table at once, in place of its rows, which are what it would be summed from; unless somebody looks
+    at the rows' gradient on its way, or records it.
+    """
+    need = list(ctx.needs_input_grad)
+    direct = need[0] and need[1] and not mode.grad and not ctx.plan.named.watched
+    need[1] = direct
+    return need, need[0] and not direct
+
+
+def _weight_gradients(
+    products: Callable[..., Four], plan: Plan, need: Sequence[bool], da: Array, x: Tensor, w_ih: Tensor, h0: Tensor,
+    y: Tensor, direct: bool,
+) -> tuple[Any, tuple[Any, ...]]:  # fmt: skip
+    """That of the table, and those of W_ih, W_hh, b_ih, b_hh and the ticket; or the ticket's alone, which stands for them."""
+    if need[4] and plan.shared is not None and plan.shared.gathers:
+        return None, (None, None, None, None, plan.shared.leave(da, x.array, h0.array))
     if plan.single:
         h = h0.array
     else:  # as good as any other where it is not wanted
         h = all_before(y.array, h0.array, plan.batch_sizes, plan.reverse) if need[1] else y.array
-    return *[_tensor(grad, True) for grad in products(need, da, x.array, h)], None
+    if plan.named is None:
+        return None, (*[_tensor(grad, True) for grad in products(need, da, x.array, h)], None)
+    dtable = dw_ih = None
+    if direct or need[0]:
+        sums = plan.named.sums(da[:, : len(w_ih.array)])  # the input's columns of da come first
+        dtable = _tensor(plan.named.gradient(sums, w_ih.array), True) if direct else None
+        dw_ih = product(sums.T, x.array[plan.named.first]) if need[0] else None
+    others = products((False, *need[1:4]), da, x.array, h)[1:]
+    return dtable, (*[_tensor(grad, True) for grad in (dw_ih, *others)], None)
 
 
 def _plain_products(kernel: Any, need: Sequence[bool], da: Array, x: Array, h: Array) -> Four:
@@ -182,8 +218,8 @@ def _by_definition(
 ) -> tuple[Any, ...]:
     """The gradients of all that was given, through the composed definition, recorded for derivatives of higher order.
 
-    Each input is seen through an alias, as one of them may have been made from another: what leads from one to the other is
-    not this op's to follow.
+    A table takes no part: the gradient goes to its rows. Each input is seen through an alias, as one of them may have been made
+    from another: what leads from one to the other is not this op's to follow.
     """
     inputs = [one.view_as(one) if one is not None and need[place] else one for place, one in enumerate(given)]
     x, *rest = inputs
@@ -194,7 +230,7 @@ def _by_definition(
     goals = [one for place, one in enumerate(inputs) if one is not None and need[place]]
     tape.backward(*(list(each) for each in zip(*roots)), retain_graph=True, create_graph=True, inputs=goals)
     results = [one._grad if one is not None and need[place] else None for place, one in enumerate(inputs)]
-    return *results, None, None
+    return results[0], None, *results[1:], None, None
 
 
 PRODUCTS: dict[type[Function], Callable[..., Four]] = {LSTM: _lstm_products, GRU: _gru_products, RNN: _rnn_products}
@@ -216,12 +252,14 @@ def _run(
         return composed(step, input, batch_sizes, state, weights, reverse)
     plan = Plan(batch_sizes, reverse, nonlinearity)
     four: Four = weights[:4]
-    ticket = None
+    ticket = table = None
     if plan.single:
         plan.shared = shared = step_weights(four, PRODUCTS[kind])
         if shared is not None:
             four, ticket = shared.weights, shared.ticket
-    results = kind.apply(input, *state, *four, ticket, plan)
+    elif (found := named_rows(input)) is not None:
+        plan.named, table = found
+    results = kind.apply(input, table, *state, *four, ticket, plan)
     if not plan.single:
         return results[0], results[1:]
     return (results[0], results) if type(results) is tuple else (results, (results,))

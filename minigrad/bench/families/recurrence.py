@@ -83,7 +83,7 @@ def _arrays(network: Network, shape: Shape, rng: np.random.Generator, dtype: np.
 def _forward(network: Network, shape: Shape) -> Draw:
     def draw(rng: np.random.Generator, dtype: np.dtype) -> Call:
         (x, *states), weights = _arrays(network, shape, rng, dtype)
-        words = {**network.words, **({"save": True} if network.save else {}), "memo": None}
+        words = {**network.words, **({"save": True} if network.save else {}), "memo": None, "index": None}
         return Call((x, (shape.b,) * shape.t, *states, *weights), words)
 
     return draw
