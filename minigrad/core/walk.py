@@ -52,6 +52,8 @@ class _Walk:
             accumulate(target, grad)
 
     def add(self, a: Tensor, b: Tensor) -> Tensor:
+        if a is b and not a.array.size and not mode.grad:  # as for a ticket, see ops/step_weights.py
+            return a
         if id(a) in self.sums:
             add_to(a.array, b.array)
             return a

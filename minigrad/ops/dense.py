@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from minigrad.core.device import Array, array_module
-from minigrad.core.tape import Function
+from minigrad.core.sums import total
+from minigrad.core.tape import Function, mode
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import DTypeError, ShapeError
 from minigrad.ops.activation import Relu, activate, behind_relu
 from minigrad.ops.linalg import matmul
 from minigrad.ops.reduction import Sum
+from minigrad.ops.step_weights import Gather, as_rows, called, repeated, worth
 
 
 class Linear(Function):
     """y = x wᵀ + b;  dx = dy w, dw = dyᵀ x, db = Σ dy, over all rows.
 
-    With ``relu`` it is y = max(0, x wᵀ + b), and dy counts only where y > 0.
+    With ``relu`` it is y = max(0, x wᵀ + b), and dy counts only where y > 0. Weights that many calls of a graph share are given
+    with a ticket, and ``gather``: see ``step_weights.py``.
     """
 
-    def forward(ctx, x: Array, w: Array, b: Array | None, *, relu: bool = False) -> Array:
-        need_x, need_w, _ = ctx.edges
-        y = array_module(x).matmul(_rows(x), w.T)
+    gather: Gather | None = None
+
+    def forward(
+        ctx, x: Array, w: Array, b: Array | None, ticket: Any = None, *, relu: bool = False, gather: Gather | None = None
+    ) -> Array:
+        need_x, need_w, *_ = ctx.edges
+        if gather is not None:
+            ctx.gather = gather
+        y = array_module(x).matmul(as_rows(x), w.T)
         if b is not None:
             y += b
         if relu:
@@ -36,15 +46,17 @@ class Linear(Function):
         x, w, y = ctx.saved_tensors
         if y is not None:
             dy = behind_relu(dy, y.array)
-        need_x, need_w, need_b = ctx.needs_input_grad
+        need_x, need_w, need_b, *ticket = ctx.needs_input_grad
         dx = dw = db = None
         if need_x:
             dx = LinearInput.apply(dy, w)
+        if ctx.gather is not None and ticket[0] and ctx.gather.gathers:
+            return dx, None, None, ctx.gather.leave(as_rows(dy.array), as_rows(x.array))
         if need_w:
             dw = LinearWeight.apply(x, dy)
         if need_b:
             db = Sum.apply(dy, tuple(range(dy.array.ndim - 1)), False)
-        return dx, dw, db
+        return (dx, dw, db, None) if ticket else (dx, dw, db)
 
 
 class LinearInput(Function):
@@ -53,7 +65,7 @@ class LinearInput(Function):
     def forward(ctx, dy: Array, w: Array) -> Array:
         need_dy, need_w = ctx.edges
         ctx.save_for_backward(dy if need_w else None, w if need_dy else None)
-        dx = array_module(dy).matmul(_rows(dy), w)
+        dx = array_module(dy).matmul(as_rows(dy), w)
         return dx if dy.ndim == 2 else dx.reshape(*dy.shape[:-1], w.shape[1])
 
     def backward(ctx, g: Tensor) -> Any:
@@ -68,7 +80,7 @@ class LinearWeight(Function):
     def forward(ctx, x: Array, dy: Array) -> Array:
         need_x, need_dy = ctx.edges
         ctx.save_for_backward(x if need_dy else None, dy if need_x else None)
-        return array_module(x).matmul(_rows(dy).T, _rows(x))
+        return array_module(x).matmul(as_rows(dy).T, as_rows(x))
 
     def backward(ctx, g: Tensor) -> Any:
         x, dy = ctx.saved_tensors
@@ -76,9 +88,22 @@ class LinearWeight(Function):
         return LinearInput.apply(dy, g) if need_x else None, Linear.apply(x, g, None) if need_dy else None
 
 
-def _rows(x: Array) -> Array:
-    """(..., D) as (rows, D)."""
-    return x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+def _products(need: Sequence[bool], dy: Array, x: Array) -> tuple[Array | None, Array | None]:
+    """The gradients of weight and bias, from the rows of all calls."""
+    return array_module(x).matmul(dy.T, x) if need[0] else None, total(dy, (0,)) if need[1] else None
+
+
+def _called(x: Tensor, w: Tensor, b: Tensor | None, relu: bool) -> Tensor:
+    """``Linear``, which shares its weights with other calls of the graph that have few rows."""
+    rows, (out, features) = x.array.shape[:-1], w.array.shape
+    if not (mode.grad and w._requires_grad and worth(math.prod(rows) * (out + features), out * features)):
+        return Linear.apply(x, w, b, relu=True) if relu else Linear.apply(x, w, b)
+    gather = repeated("_step_linear", (w, b), _products)
+    if gather is not None:
+        return Linear.apply(x, *gather.handed_on((w, b)), relu=relu, gather=gather)
+    y: Tensor = Linear.apply(x, w, b, relu=relu)
+    called("_step_linear", w, y._node)
+    return y
 
 
 def linear_relu(input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -86,7 +111,7 @@ def linear_relu(input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     _check_linear(input, weight, bias)
     if weight.array.ndim == 1 or input.array.dtype.itemsize < 4:
         return activate("relu", Relu, linear(input, weight, bias))
-    return Linear.apply(input, weight, bias, relu=True)
+    return _called(input, weight, bias, True)
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -111,7 +136,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     if weight.array.ndim == 1:
         y = matmul(input, weight)
         return y if bias is None else y + bias
-    return Linear.apply(input, weight, bias)
+    return _called(input, weight, bias, False)
 
 
 def _check_linear(input: Tensor, weight: Tensor, bias: Tensor | None) -> None:

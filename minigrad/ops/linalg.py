@@ -6,10 +6,11 @@ Most come down to ``MatMul``; the public functions bring vectors to matrices bef
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from minigrad.core.device import Array
-from minigrad.core.tape import Function
+from minigrad.core.tape import Function, mode
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError, ShapeError
 from minigrad.ops.arithmetic import Mul, mul
@@ -19,33 +20,86 @@ from minigrad.ops.dims import one_dim, sizes
 from minigrad.ops.operands import pair
 from minigrad.ops.reduction import sum as sum_
 from minigrad.ops.shape import Reshape, broadcast_to
+from minigrad.ops.step_weights import Gather, as_rows, called, repeated, worth
 from minigrad.ops.strided import diagonal
 
 
 class MatMul(Function):
-    """C = A B of (.., N, K) and (.., K, M), leading dimensions broadcast;  dA = dC B^T, dB = A^T dC."""
+    """C = A B of (.., N, K) and (.., K, M), leading dimensions broadcast;  dA = dC B^T, dB = A^T dC.
 
-    def forward(ctx, a: Array, b: Array) -> Array:
-        need_a, need_b = ctx.edges
+    A factor that many products of a graph share is given by ``left`` or ``right``, with a ticket: see ``step_weights.py``.
+    """
+
+    left: Gather | None = None
+    right: Gather | None = None
+
+    def forward(
+        ctx,
+        a: Array,
+        b: Array,
+        of_a: Any = None,
+        of_b: Any = None,
+        *,
+        left: Gather | None = None,
+        right: Gather | None = None,
+    ) -> Array:
+        need_a, need_b, *_ = ctx.edges
         ctx.save_for_backward(a if need_b else None, b if need_a else None)
         ctx.ranks = a.ndim, b.ndim
+        if left is not None or right is not None:
+            ctx.left, ctx.right = left, right
         return product(a, b)
 
     def backward(ctx, dc: Tensor) -> Any:
         a, b = ctx.saved_tensors
-        need_a, need_b = ctx.needs_input_grad
-        da = db = None
+        need_a, need_b, *tickets = ctx.needs_input_grad
+        da = db = of_a = of_b = None
         if need_a:
-            if ctx.ranks[0] == 2 < dc.array.ndim:
+            if ctx.left is not None and tickets[0] and ctx.left.gathers:
+                of_a = ctx.left.leave(dc.array.swapaxes(-1, -2), b.array.swapaxes(-1, -2))
+            elif ctx.ranks[0] == 2 < dc.array.ndim:
                 da = MatMul.apply(_side_by_side(dc), matrix_transpose(_side_by_side(b)))
             else:
                 da = MatMul.apply(dc, matrix_transpose(b))
         if need_b:
-            if ctx.ranks[1] == 2 < dc.array.ndim:
+            piled = ctx.ranks[1] == 2 < dc.array.ndim
+            if ctx.right is not None and tickets[1] and ctx.right.gathers:
+                of_b = ctx.right.leave(*[as_rows(x.array) if piled else x.array for x in (a, dc)])
+            elif piled:
                 db = MatMul.apply(matrix_transpose(_piled(a)), _piled(dc))
             else:
                 db = MatMul.apply(matrix_transpose(a), dc)
-        return da, db
+        return (da, db, of_a, of_b) if tickets else (da, db)
+
+
+def _products(need: Sequence[bool], x: Array, y: Array) -> tuple[Array]:
+    """The gradient of a factor from the rows of all products that it had a part in: X^T Y."""
+    return (product(x.swapaxes(-1, -2), y),)
+
+
+def multiply(a: Tensor, b: Tensor) -> Tensor:
+    """``MatMul`` of two Tensors whose shapes fit. A factor that other products of the graph have too shares them."""
+    if not mode.grad:
+        return MatMul.apply(a, b)
+    x, y = a.array, b.array
+    alike = x.shape[:-2] == y.shape[:-2]
+    columns, rows = y.shape[-1], x.size // x.shape[-1] if x.size else 0
+    # The pieces are the other factor and the gradient of the result.
+    of_a = a._requires_grad and alike and worth(y.size + rows * columns, x.size)
+    of_b = b._requires_grad and (alike or y.ndim == 2) and worth(x.size + rows * columns, y.size)
+    left = repeated("_step_left", (a,), _products, -2) if of_a else None
+    right = repeated("_step_right", (b,), _products, -2) if of_b else None
+    if left is None and right is None:
+        c = MatMul.apply(a, b)
+    else:
+        first, ticket_a = (a, None) if left is None else left.handed_on((a,))
+        second, ticket_b = (b, None) if right is None else right.handed_on((b,))
+        c = MatMul.apply(first, second, ticket_a, ticket_b, left=left, right=right)
+    if of_a and left is None:
+        called("_step_left", a, c._node)
+    if of_b and right is None:
+        called("_step_right", b, c._node)
+    return c
 
 
 def _piled(x: Tensor) -> Tensor:
@@ -131,11 +185,11 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     if len(left) > 2 and len(right) > 2 and not _broadcast(left[:-2], right[:-2]):
         raise _shapes_error("matmul", names, a, b, "leading sizes that broadcast: equal or 1")
     if len(left) == 1:
-        row = MatMul.apply(Reshape.apply(a, (1, *left)), b)
+        row = multiply(Reshape.apply(a, (1, *left)), b)
         return Reshape.apply(row, (*right[:-2], right[-1]))
     if len(right) == 1:
-        return Reshape.apply(MatMul.apply(a, Reshape.apply(b, (*right, 1))), left[:-1])
-    return MatMul.apply(a, b)
+        return Reshape.apply(multiply(a, Reshape.apply(b, (*right, 1))), left[:-1])
+    return multiply(a, b)
 
 
 def _broadcast(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
@@ -174,7 +228,7 @@ def mm(input: Tensor, mat2: Tensor) -> Tensor:
         tensor([[3.],
                 [3.]])
     """
-    return MatMul.apply(*_ranked("mm", input, mat2, ("input", "mat2"), (2, 2), "matrices (N, K) and (K, M)"))
+    return multiply(*_ranked("mm", input, mat2, ("input", "mat2"), (2, 2), "matrices (N, K) and (K, M)"))
 
 
 def bmm(input: Tensor, mat2: Tensor) -> Tensor:
@@ -185,7 +239,7 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
         >>> minigrad.bmm(minigrad.ones(2, 1, 3), minigrad.ones(2, 3, 1)).shape
         minigrad.Size([2, 1, 1])
     """
-    return MatMul.apply(*_ranked("bmm", input, mat2, ("input", "mat2"), (3, 3), "batches (B, N, K) and (B, K, M)"))
+    return multiply(*_ranked("bmm", input, mat2, ("input", "mat2"), (3, 3), "batches (B, N, K) and (B, K, M)"))
 
 
 def mv(input: Tensor, vec: Tensor) -> Tensor:
@@ -332,7 +386,7 @@ def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: 
         tensor([[7., 7.]])
     """
     a, b = _ranked("addmm", mat1, mat2, ("mat1", "mat2"), (2, 2), "matrices (N, K) and (K, M)")
-    return _added("addmm", input, MatMul.apply(a, b), beta, alpha)
+    return _added("addmm", input, multiply(a, b), beta, alpha)
 
 
 def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
@@ -368,7 +422,7 @@ def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, a
         tensor([4., 4.])
     """
     a, b = _ranked("baddbmm", batch1, batch2, ("batch1", "batch2"), (3, 3), "batches (B, N, K) and (B, K, M)")
-    return _added("baddbmm", input, MatMul.apply(a, b), beta, alpha)
+    return _added("baddbmm", input, multiply(a, b), beta, alpha)
 
 
 def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:

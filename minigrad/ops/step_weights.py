@@ -1,23 +1,25 @@
-"""The weights of a cell that takes many steps in one graph: rearranged once for all steps, their gradients made in one product.
+"""What many steps of one graph share: weights rearranged once for all steps, and gradients made in one product.
 
 A decoder calls its cell once a step, and each call would rearrange the same weights for the kernel, and on the way back
-multiply a few rows into a gradient of the weights' full size. Instead the steps of one graph share a :class:`StepWeights`,
-which holds
-
-- a memo for the kernel, valid while the weights are unchanged, which their version counters tell;
-- a node that stands between the weights and the steps. It hands the weights on as they are, besides a *ticket* without
-  elements.
-  On the way back a step leaves what it has, (da, x, h), with the walk and sends nothing but a gradient for the ticket. The node
-  is older than all steps, so it is reached when all of them are done, and makes the products of all their rows at once.
+multiply a few rows into a gradient of the weights' full size. Instead the steps of one graph share a :class:`Gather`, a node
+that stands between the weights and the steps. It hands the weights on as they are, besides a *ticket* without elements. On the
+way back a step leaves what it has, such as (da, x, h), with the walk and sends nothing but a gradient for the ticket. The node
+is older than all steps, so it is reached when all of them are done, and makes the products of all their rows at once.
 
 Gradients that steps send for the weights themselves, as they do while a backward pass is recorded or watched, add to that.
 
-It lives as long as a graph that uses it. A new one is begun when the weights have changed, and after a way back through the
-old.
+Cells begin with their first step, by a :class:`StepWeights`, which also holds a memo for the kernel, valid while the weights
+are unchanged, which their version counters tell. An op that is mostly called once in a graph, such as ``Linear``, leaves a weak
+reference to its node with the weight (:func:`called`); if there is a second call while that way back is still to come,
+:func:`repeated` begins to gather, for all calls but the first.
+
+All this lives as long as a graph that uses it. A new one is begun when the weights have changed, and after a way back through
+the old.
 """
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -27,20 +29,75 @@ from minigrad.core.tape import Function, hang, mode
 from minigrad.core.tensor import Tensor
 
 Four = tuple[Any, Any, Any, Any]  # of weight_ih, weight_hh, bias_ih, bias_hh
-Piece = tuple[Array, Array, Array]  # da, x and h of one step
+Given = tuple[Any, ...]  # weights; None for one that is not there
+Piece = tuple[Array, ...]  # what a step leaves, such as da, x and h
 ROWS = 2048  # that are gathered into one product: more are no faster, and take memory
+SMALL = 1 << 15  # elements of a piece that may always wait until the end
 
 
 class Gather(Function):
-    """Weights, as they are, and a ticket;  dW_ih = Σ daᵀ x, dW_hh = Σ daᵀ h, db = Σ da, over all steps' rows at once."""
+    """Weights, as they are, and a ticket;  dW = Σ dyᵀ x and its like, over all steps' rows at once.
 
+    Attributes:
+        products: makes the gradients, from which of them are wanted and the parts of all pieces, joined along ``axis``.
+        versions: of the weights.
+        nothing: the gradient of the ticket.
+        spent: a way back came here.
+    """
+
+    _materialize = False
     spent = False
-    products: Callable[[Sequence[bool], Array, Array, Any], Four]
+    products: Callable[..., Sequence[Any]]
+    axis: int
+    versions: tuple[Any, ...]
+    nothing: Tensor
+
+    @staticmethod
+    def over(given: Given, products: Callable[..., Sequence[Any]], axis: int = 0) -> Gather:
+        """A new one, of these weights."""
+        node = Gather()
+        node.products, node.axis, node.versions = products, axis, _versions(given)
+        node._outputs, node._meta = len(given) + 1, (None,) * (len(given) + 1)
+        like = next(weight.array for weight in given if weight is not None)
+        node.nothing = Tensor._wrap(array_module(like).empty(0, like.dtype))
+        hang(node, *given)
+        return node
+
+    def handed_on(self, given: Given) -> tuple[Any, ...]:
+        """The weights, each as an output of this node if it requires grad, and the ticket."""
+        twins = []
+        for nr, weight in enumerate(given):
+            if self.edges[nr] is not None:
+                weight = weight.detach()
+                weight._adopt(self, nr)
+            twins.append(weight)
+        ticket = Tensor._wrap(self.nothing.array)
+        ticket._adopt(self, len(given))
+        return *twins, ticket
+
+    def fits(self, given: Given) -> bool:
+        """Whether calls with these weights may share this."""
+        if self.spent or self.versions != _versions(given):
+            return False
+        for edge, weight in zip(self.edges, given):
+            if edge is not None and (edge[0] is not (weight._node or weight) or edge[1] != weight.output_nr):
+                return False
+        return True
+
+    @property
+    def gathers(self) -> bool:
+        """Whether a step that goes back now may leave its piece: not where its gradients are recorded or looked at."""
+        return mode.walk is not None and not mode.grad and not mode.observers
+
+    def leave(self, *piece: Array) -> Tensor:
+        """Leave a step's piece with the walk that runs. The gradient of the ticket comes back."""
+        mode.walk.left_behind.setdefault(self, []).append(piece)
+        return self.nothing
 
     def backward(ctx, *grads: Any) -> Any:
         ctx.spent = True
         need = ctx.needs_input_grad
-        sums = list(grads[:4])
+        sums = list(grads[:-1])
         for found in gathered(ctx, mode.walk.left_behind.pop(ctx, []), need):
             for place, grad in enumerate(found):
                 if grad is not None:
@@ -54,14 +111,15 @@ def gathered(node: Gather, pieces: list[Piece], need: Sequence[bool]) -> Any:
     sums: list[Any] = []
     while pieces:
         rows, count = 0, 0
-        while count < len(pieces) and (not count or rows + len(pieces[count][0]) <= ROWS):
-            rows += len(pieces[count][0])
+        while count < len(pieces) and (not count or rows + pieces[count][0].shape[node.axis] <= ROWS):
+            rows += pieces[count][0].shape[node.axis]
             count += 1
         taken = pieces[:count]
         del pieces[:count]
-        da, x, h = (_joined([piece[part] for piece in taken]) for part in range(3))
+        parts = [_joined([piece[part] for piece in taken], node.axis) for part in range(len(taken[0]))]
         del taken
-        found = node.products(need, da, x, h)
+        found = node.products(need, *parts)
+        del parts
         if not sums:
             sums = list(found)
             continue
@@ -71,22 +129,33 @@ def gathered(node: Gather, pieces: list[Piece], need: Sequence[bool]) -> Any:
     return [[None if grad is None else Tensor._wrap(grad) for grad in sums]] if sums else []
 
 
-def _joined(arrays: list[Array]) -> Array:
-    return arrays[0] if len(arrays) == 1 else array_module(arrays[0]).concatenate(arrays)
+def _joined(arrays: list[Array], axis: int) -> Array:
+    return arrays[0] if len(arrays) == 1 else array_module(arrays[0]).concatenate(arrays, axis=axis)
+
+
+def as_rows(x: Array) -> Array:
+    """(..., D) as (rows, D)."""
+    return x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+
+
+def _versions(given: Given) -> tuple[Any, ...]:
+    return tuple([None if each is None else (each._counter[0], each._requires_grad) for each in given])
+
+
+# ---------------------------------------------------------------------- cells
 
 
 class StepWeights:
-    """See the file's docstring.
+    """The weights of a cell that takes many steps in one graph: see the file's docstring.
 
     Attributes:
         weights: what steps take in place of the weights.
         ticket: what they take besides, to tell that they gather; ``None`` where no weight requires grad.
         memo: for the kernel.
         node: where gradients are gathered.
-        nothing: the gradient of the ticket.
     """
 
-    __slots__ = ("__weakref__", "given", "memo", "node", "nothing", "ticket", "versions", "weights")
+    __slots__ = ("__weakref__", "given", "memo", "node", "ticket", "versions", "weights")
 
     def __init__(self, given: Four, products: Callable[..., Four]) -> None:
         self.given, self.memo = given, dict[Any, Any]()
@@ -94,17 +163,10 @@ class StepWeights:
         self.weights: Four = given
         self.node: Gather | None = None
         self.ticket: Tensor | None = None
-        self.nothing: Tensor | None = None
         if any(weight is not None and weight.requires_grad for weight in given):
-            node = Gather()
-            node.products, node._materialize, node._outputs, node._meta = products, False, 5, (None,) * 5
-            hang(node, *given)
-            self.node = node
-            self.weights = tuple([_through(node, nr, weight) for nr, weight in enumerate(given)])  # type: ignore[assignment]
-            like = given[1].array
-            self.ticket = Tensor._wrap(array_module(like).empty(0, like.dtype))
-            self.ticket._adopt(node, 4)
-            self.nothing = Tensor._wrap(self.ticket.array)
+            self.node = Gather.over(given, products)
+            *weights, self.ticket = self.node.handed_on(given)
+            self.weights = tuple(weights)  # type: ignore[assignment]
 
     def fits(self, given: Four) -> bool:
         """Whether steps with these weights may share this."""
@@ -116,26 +178,12 @@ class StepWeights:
 
     @property
     def gathers(self) -> bool:
-        """Whether a step that goes back now may leave its piece: not where its gradients are recorded or looked at."""
-        return self.node is not None and mode.walk is not None and not mode.grad and not mode.observers
+        """Whether a step that goes back now may leave its piece."""
+        return self.node is not None and self.node.gathers
 
     def leave(self, da: Array, x: Array, h: Array) -> Tensor:
         """Leave a step's piece with the walk that runs. The gradient of the ticket comes back."""
-        mode.walk.left_behind.setdefault(self.node, []).append((da, x, h))
-        return self.nothing  # type: ignore[return-value]
-
-
-def _through(node: Gather, nr: int, weight: Tensor | None) -> Tensor | None:
-    """The same weight, from the node."""
-    if weight is None or not weight.requires_grad:
-        return weight
-    twin = weight.detach()
-    twin._adopt(node, nr)
-    return twin
-
-
-def _versions(given: Four) -> tuple[Any, ...]:
-    return tuple([None if each is None else (each._counter[0], each._requires_grad) for each in given])
+        return self.node.leave(da, x, h)  # type: ignore[union-attr]
 
 
 def step_weights(given: Four, products: Callable[..., Four]) -> StepWeights | None:
@@ -153,6 +201,44 @@ def step_weights(given: Four, products: Callable[..., Four]) -> StepWeights | No
     if found is None or not found.fits(given):
         found = StepWeights(given, products)
         place["_step_weights"] = weakref.ref(found)
+    return found
+
+
+# ---------------------------------------------------------------------- ops that may be called once, or many times
+
+
+def worth(piece: int, gradient: int) -> bool:
+    """Whether pieces of so many elements are left rather than made a gradient of so many, which they should not outweigh."""
+    return 2 * piece <= gradient or piece <= SMALL
+
+
+def called(role: str, weight: Tensor, node: Function | None) -> None:
+    """Note that ``node`` is a call with this weight, so that the next one may begin to gather."""
+    if node is not None:
+        weight.__dict__[role] = weakref.ref(node)
+
+
+def repeated(role: str, given: Given, products: Callable[..., Sequence[Any]], axis: int = 0) -> Gather | None:
+    """Where a call leaves its piece; ``None`` for the first call of a graph, and where nothing is recorded or someone watches.
+
+    Args:
+        role: a name for the part that the first of ``given``, which requires grad, plays in the op.
+        given: the weights; ``None`` for one that is not there.
+        products: makes the gradients, from which of them are wanted and the parts of many pieces.
+        axis: along which pieces' parts are joined.
+    """
+    reference = given[0].__dict__.get(role)
+    if reference is None or mode.observers:
+        return None
+    found = reference()
+    if found is None or any(each is not None and each._counter is None for each in given):
+        return None
+    if type(found) is Gather:
+        return found if found.fits(given) else None
+    if found._saved is None:  # a way back has been there
+        return None
+    found = Gather.over(given, products, axis)
+    given[0].__dict__[role] = weakref.ref(found)
     return found
 
 
