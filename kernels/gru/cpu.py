@@ -14,6 +14,7 @@ import numpy as np
 from minigrad.core.device import Array
 from minigrad.kernels.gru import loops
 from minigrad.kernels.recurrence import Memo
+from minigrad.kernels.recurrence import arithmetic as arithmetic
 from minigrad.kernels.recurrent_loops import given, inside, packed, pitch_of, plan_of, shares, weight_gradients
 
 

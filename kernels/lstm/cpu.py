@@ -17,6 +17,7 @@ import numpy as np
 from minigrad.core.device import Array
 from minigrad.kernels.lstm import loops
 from minigrad.kernels.recurrence import Memo
+from minigrad.kernels.recurrence import arithmetic as arithmetic
 from minigrad.kernels.recurrent_loops import inside, packed, pitch_of, plan_of, shares, sum_of, weight_gradients
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from minigrad.core.device import Array
 from minigrad.kernels.recurrence import Memo
+from minigrad.kernels.recurrence import arithmetic as arithmetic
 from minigrad.kernels.recurrent_loops import inside, packed, pitch_of, plan_of, shares, sum_of, weight_gradients
 from minigrad.kernels.rnn import loops
 

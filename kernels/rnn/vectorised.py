@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from minigrad.core.device import Array, array_module
 from minigrad.kernels.recurrence import Memo, before, project, rows_sum, walk
+from minigrad.kernels.recurrence import arithmetic as arithmetic
 
 
 def forward(

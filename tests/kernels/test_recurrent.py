@@ -218,3 +218,11 @@ def test_states_before_and_last() -> None:
     assert recurrence.last(values, first, sizes, False).ravel().tolist() == [5, 4, 2]
     assert recurrence.last(values, first, sizes, True).ravel().tolist() == [0, 1, 2]
     assert recurrence.last(values[:3], first, [3, 0], False).ravel().tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("name", ["cpu", "vectorised"])
+def test_rows_of_a_table_are_told_to_save_arithmetic(family: str, name: str) -> None:
+    functions, words = kernels.functions_of(family, name), {"x": np.zeros((2, 5)), "w_hh": np.zeros((4, 3))}
+    assert functions.arithmetic("forward", **words, index=np.zeros(10, np.int64)) == (1 + 3) / (5 + 3)  # 2 of 10 rows
+    assert functions.arithmetic("forward", **words, index=None) == functions.arithmetic("backward") == 1.0
