@@ -62,6 +62,7 @@ class Implementation:
 # Families and their implementations, the default first. Every family has a reference.
 TABLE: dict[str, dict[str, Implementation]] = {
     "conv2d": {
+        "winograd4": Implementation("minigrad.kernels.conv2d.winograd4", "cpu", ("numba",)),
         "winograd": Implementation("minigrad.kernels.conv2d.winograd", "cpu", ("numba",)),
         "cpu": Implementation("minigrad.kernels.conv2d.cpu", "cpu", ("numba",)),
         "im2col": Implementation("minigrad.kernels.conv2d.im2col", "any"),

@@ -68,17 +68,17 @@ def grad_input(dy: Array, w: Array, input_size: Pair, *, stride: Pair, padding: 
     dx = empty_channels_last(np, (dy.shape[0], c * groups, *input_size), dy.dtype)
     source, out = _nhwc(dy), _nhwc(dx)
     at_f, at_c, at_r, at_s = w.strides
-    for rows in _phases(kernel_h, stride[0], dilation[0], padding[0][0], input_size[0]):
-        for columns in _phases(kernel_w, stride[1], dilation[1], padding[1][0], input_size[1]):
+    for rows in phases_of(kernel_h, stride[0], dilation[0], padding[0][0], input_size[0]):
+        for columns in phases_of(kernel_w, stride[1], dilation[1], padding[1][0], input_size[1]):
             taps = (rows.taps, columns.taps)
             pixels = out[:, rows.start :: stride[0], columns.start :: stride[1]]
             if 0 in taps:
                 pixels[...] = 0
                 continue
             # The last tap comes first: the kernel is turned.
-            last = rows.first + rows.step * (rows.taps - 1), columns.first + columns.step * (columns.taps - 1)
+            last = at_r * rows.last + at_s * columns.last
             steps = (at_f * (f // groups), at_c, at_f, -at_r * rows.step, -at_s * columns.step)
-            packed = _packed(w, (c, f // groups, *taps), groups, at_r * last[0] + at_s * last[1], steps)
+            packed = _packed(w, (c, f // groups, *taps), groups, last, steps)
             spread, before = (rows.dilation, columns.dilation), (rows.before, columns.before)
             shape = _Correlation(taps, (1, 1), spread, before, (rows.pixels, columns.pixels))
             _correlate(source, packed, None, pixels, f // groups, c, groups, shape)
@@ -189,8 +189,13 @@ class _Phase(NamedTuple):
     dilation: int  # how far dy's pixels of two taps are apart
     before: int
 
+    @property
+    def last(self) -> int:
+        """The last tap."""
+        return self.first + self.step * (self.taps - 1)
 
-def _phases(kernel: int, stride: int, dilation: int, padding: int, size: int) -> list[_Phase]:
+
+def phases_of(kernel: int, stride: int, dilation: int, padding: int, size: int) -> list[_Phase]:
     """The phases of one axis.
 
     dx[p] = Σ_k w[k] dy[i] where i · stride + k · dilation = p + padding. For the pixels p = start + stride · m, the taps that

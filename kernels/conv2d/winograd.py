@@ -53,17 +53,17 @@ def pays(
 
 def forward(x: Array, w: Array, bias: Array | None, *, stride: Pair, padding: Padding, dilation: Pair, groups: int) -> Array:
     """See the contract."""
-    return _bounded(x, w, bias, -np.inf, stride=stride, padding=padding, dilation=dilation, groups=groups)
+    return bounded(x, w, bias, -np.inf, stride=stride, padding=padding, dilation=dilation, groups=groups)
 
 
 def forward_relu(
     x: Array, w: Array, bias: Array | None, *, stride: Pair, padding: Padding, dilation: Pair, groups: int
 ) -> Array:
     """See the contract."""
-    return _bounded(x, w, bias, 0.0, stride=stride, padding=padding, dilation=dilation, groups=groups)
+    return bounded(x, w, bias, 0.0, stride=stride, padding=padding, dilation=dilation, groups=groups)
 
 
-def _bounded(
+def bounded(
     x: Array, w: Array, bias: Array | None, least: float, *, stride: Pair, padding: Padding, dilation: Pair, groups: int
 ) -> Array:
     f, c = w.shape[:2]

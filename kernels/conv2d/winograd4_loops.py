@@ -1,0 +1,294 @@
+"""The compiled loops of ``winograd4.py``. Images lie N H W C in memory; a tile is 4 x 4 pixels of the output.
+
+``taps`` is 3 or 2: a tile of the input has n x n pixels, n = taps + 3, and its transform n x n *places*. With a stride of 2 the
+input's pixels of one remainder each are a *phase*, an image by itself that 2 x 2 taps meet; the phases lie side by side as more
+channels, which one product sums over.
+
+The batch's tiles are taken ``chunk`` at a time. Their transforms lie in ``work`` as one matrix for each place: (tiles, phases,
+channels), channels filled up with zeros to whole vectors. A place's matrix begins ``pitch`` after the last one's: not a power
+of two, lest all places compete for the same lines of the cache.
+"""
+
+from __future__ import annotations
+
+from minigrad.kernels.conv2d.loops import copy_window, width_of
+from minigrad.kernels.native import Real, helper, kernel, lanes, offset, panel, real, share, tile, tile_rows
+from minigrad.kernels.native.language import Word
+
+HERE = "minigrad.kernels.conv2d.transforms"
+SIX = "(src, src_row, src_column, dst, dst_row, dst_column)"
+input_of_3 = Word("input_of_3", f"input_of_3{SIX}: Bᵀ d B", f"{HERE}:input_of_3")
+input_of_2 = Word("input_of_2", f"input_of_2{SIX}: Bᵀ d B", f"{HERE}:input_of_2")
+output_of_3 = Word("output_of_3", f"output_of_3{SIX[:-1]}, bias, least): max(least, Aᵀ m A + bias)", f"{HERE}:output_of_3")
+output_of_2 = Word("output_of_2", f"output_of_2{SIX[:-1]}, bias, least): max(least, Aᵀ m A + bias)", f"{HERE}:output_of_2")
+gradient_of_3 = Word("gradient_of_3", f"gradient_of_3{SIX}: A dy Aᵀ", f"{HERE}:gradient_of_3")
+gradient_of_2 = Word("gradient_of_2", f"gradient_of_2{SIX}: A dy Aᵀ", f"{HERE}:gradient_of_2")
+weight_of_3 = Word("weight_of_3", f"weight_of_3{SIX}: G g Gᵀ", f"{HERE}:weight_of_3")
+weight_of_2 = Word("weight_of_2", f"weight_of_2{SIX}: G g Gᵀ", f"{HERE}:weight_of_2")
+weight_gradient_of_3 = Word("weight_gradient_of_3", f"weight_gradient_of_3{SIX}: Gᵀ u G", f"{HERE}:weight_gradient_of_3")
+weight_gradient_of_2 = Word("weight_gradient_of_2", f"weight_gradient_of_2{SIX}: Gᵀ u G", f"{HERE}:weight_gradient_of_2")
+
+INFINITY = float("inf")
+
+
+@kernel
+def transform_weight(
+    w: Real, packed: Real, work: Real, origin: int, at_f: int, at_c: int, at_r: int, at_s: int, features: int, channels: int,
+    padded_c: int, padded_f: int, taps: int, stride: int, part: int, parts: int,
+) -> None:  # fmt: skip
+    """U = G g Gᵀ of weights of any strides, packed: (places, panels, phases, padded_c, width), zeros where there is no channel
+    or feature."""
+    some = offset(work, part * 9 * panel)
+    panels = (features + panel - 1) // panel
+    terms = stride * stride * padded_c
+    start, stop = share(panels * terms, part, parts)
+    size = terms * padded_f
+    n = taps + 3
+    for item in range(start, stop):
+        first, term = (item // terms) * panel, item % terms
+        phase, c = term // padded_c, term % padded_c
+        count = min(panel, features - first)
+        width = width_of(count)
+        for i in range(9 * panel):
+            some[i] = real(0.0)
+        if c < channels:
+            base = origin + first * at_f + c * at_c + (phase // stride) * at_r + (phase % stride) * at_s
+            for r in range(taps):
+                for s in range(taps):
+                    source = base + (r * at_r + s * at_s) * stride
+                    for j in range(count):
+                        some[(r * taps + s) * panel + j] = w[source + j * at_f]
+        out = first * terms + term * width
+        for j in range(0, width, lanes):
+            if taps == 3:
+                weight_of_3(offset(some, j), 3 * panel, panel, offset(packed, out + j), n * size, size)
+            else:
+                weight_of_2(offset(some, j), 2 * panel, panel, offset(packed, out + j), n * size, size)
+
+
+@helper
+def transform_input(src, at, y, x, height, width, channels, from_c, to_c, padded, taps, stride, patch, out, pitch):
+    """Bᵀ d B of n x n pixels ``stride`` apart from (y, x) on, channels ``from_c`` to ``to_c``; pixels outside are zeros."""
+    count = to_c - from_c
+    n = taps + 3
+    reach = (n - 1) * stride
+    source = src
+    line = stride * width * channels
+    step = stride * channels
+    if y >= 0 and x >= 0 and y + reach < height and x + reach < width and count == padded:
+        source = offset(src, at + (y * width + x) * channels + from_c)
+    else:
+        source, line, step = patch, n * padded, padded
+        if stride == 1 and count == channels and count == padded:
+            copy_window(src, at, patch, y, x, n, n, height, width, channels)
+        else:
+            for i in range(n):
+                for j in range(n):
+                    q = (i * n + j) * padded
+                    row, column = y + i * stride, x + j * stride
+                    if row < 0 or row >= height or column < 0 or column >= width:
+                        for c in range(padded):
+                            patch[q + c] = real(0.0)
+                    else:
+                        source_at = at + (row * width + column) * channels + from_c
+                        for c in range(count):
+                            patch[q + c] = src[source_at + c]
+                        for c in range(count, padded):
+                            patch[q + c] = real(0.0)
+    if taps == 3:
+        for c in range(0, padded, lanes):
+            input_of_3(offset(source, c), line, step, offset(out, c), 6 * pitch, pitch)
+    else:
+        for c in range(0, padded, lanes):
+            input_of_2(offset(source, c), line, step, offset(out, c), 5 * pitch, pitch)
+
+
+@kernel
+def correlate(
+    src: Real, packed: Real, bias: Real, dst: Real, work: Real, work_size: int, n: int, height: int, width: int, channels: int,
+    padded_c: int, features: int, padded_f: int, taps: int, stride: int, top: int, left: int, out_h: int, out_w: int,
+    at_image: int, at_row: int, at_column: int, chunk: int, pitch_v: int, pitch_m: int, least: float, part: int, parts: int,
+) -> None:  # fmt: skip
+    """dst[n, i, j, f] = max(least, bias[f] + Σ_r,s,c w[r, s, c, f] · src[n, i·stride + r − top, j·stride + s − left, c])."""
+    tiles_h, tiles_w = (out_h + 3) // 4, (out_w + 3) // 4
+    tiles = tiles_h * tiles_w
+    side = taps + 3
+    places = side * side
+    terms = stride * stride * padded_c
+    v = offset(work, part * work_size)
+    m = offset(v, places * pitch_v)
+    patch = offset(m, places * pitch_m)
+    zeros = offset(patch, places * max(padded_c, padded_f))
+    for i in range(panel):
+        zeros[i] = real(0.0)
+    panels = (features + panel - 1) // panel
+    size = terms * padded_f
+    floor = real(least)
+    start, stop = share((n * tiles + chunk - 1) // chunk, part, parts)
+    for item in range(start, stop):
+        first = item * chunk
+        count = min(chunk, n * tiles - first)
+        for k in range(count):
+            image, within = (first + k) // tiles, (first + k) % tiles
+            i, j = within // tiles_w * 4, within % tiles_w * 4
+            at = image * height * width * channels
+            for phase in range(stride * stride):
+                transform_input(
+                    src, at, i * stride + phase // stride - top, j * stride + phase % stride - left, height, width, channels, 0,
+                    channels, padded_c, taps, stride, patch, offset(v, k * terms + phase * padded_c), pitch_v,
+                )  # fmt: skip
+        blocks = (count + tile_rows - 1) // tile_rows
+        for place in range(places):
+            for each in range(panels):
+                at_f = each * panel
+                step = width_of(min(panel, features - at_f))
+                b = offset(packed, place * size + at_f * terms)
+                for block in range(blocks):
+                    begin, end = share(count, block, blocks)
+                    a = offset(v, place * pitch_v + begin * terms)
+                    c = offset(m, place * pitch_m + begin * padded_f + at_f)
+                    tile(end - begin, a, terms, 1, 0, b, step, zeros, 0, c, padded_f, terms, 1, step, real(-INFINITY))
+        for k in range(count):
+            image, within = (first + k) // tiles, (first + k) % tiles
+            i, j = within // tiles_w * 4, within % tiles_w * 4
+            to = image * at_image + i * at_row + j * at_column
+            whole = i + 4 <= out_h and j + 4 <= out_w and features == padded_f
+            out, row, column = patch, 4 * padded_f, padded_f
+            if whole:
+                out, row, column = offset(dst, to), at_row, at_column
+            source = offset(m, k * padded_f)
+            if taps == 3:
+                for f in range(0, padded_f, lanes):
+                    output_of_3(offset(source, f), 6 * pitch_m, pitch_m, offset(out, f), row, column, offset(bias, f), floor)
+            else:
+                for f in range(0, padded_f, lanes):
+                    output_of_2(offset(source, f), 5 * pitch_m, pitch_m, offset(out, f), row, column, offset(bias, f), floor)
+            if not whole:
+                for di in range(min(4, out_h - i)):
+                    for dj in range(min(4, out_w - j)):
+                        q = (di * 4 + dj) * padded_f
+                        here = to + di * at_row + dj * at_column
+                        for f in range(features):
+                            dst[here + f] = patch[q + f]
+
+
+@helper
+def transform_gradient(dy, image, i, j, out_h, out_w, features, padded_f, taps, patch, out, pitch):
+    """A dy Aᵀ of the 4 x 4 pixels from (i, j) on; pixels outside are zeros."""
+    at = ((image * out_h + i) * out_w + j) * features
+    source, line, step = offset(dy, at), out_w * features, features
+    if i + 4 > out_h or j + 4 > out_w or features != padded_f:
+        for di in range(4):
+            for dj in range(4):
+                q = (di * 4 + dj) * padded_f
+                if i + di < out_h and j + dj < out_w:
+                    for f in range(features):
+                        patch[q + f] = dy[at + (di * out_w + dj) * features + f]
+                    for f in range(features, padded_f):
+                        patch[q + f] = real(0.0)
+                else:
+                    for f in range(padded_f):
+                        patch[q + f] = real(0.0)
+        source, line, step = patch, 4 * padded_f, padded_f
+    if taps == 3:
+        for f in range(0, padded_f, lanes):
+            gradient_of_3(offset(source, f), line, step, offset(out, f), 6 * pitch, pitch)
+    else:
+        for f in range(0, padded_f, lanes):
+            gradient_of_2(offset(source, f), line, step, offset(out, f), 5 * pitch, pitch)
+
+
+@kernel
+def weigh(
+    x: Real, dy: Real, sums: Real, work: Real, work_size: int, n: int, height: int, width: int, channels: int, features: int,
+    padded_f: int, taps: int, stride: int, top: int, left: int, out_h: int, out_w: int, chunk: int, pitch_v: int, pitch_g: int,
+    by_channel: int, part: int, parts: int,
+) -> None:  # fmt: skip
+    """sums[(part,) places, phase, c, f] = Σ over tiles of (Bᵀ x B)[phase, c] · (A dy Aᵀ)[f] at each place.
+
+    With ``by_channel`` a part takes some channels of all tiles, and there is one sum; else some of the tiles, and a sum of its
+    own.
+    """
+    tiles_h, tiles_w = (out_h + 3) // 4, (out_w + 3) // 4
+    tiles = tiles_h * tiles_w
+    total = n * tiles
+    c0, c1 = share(channels, part, parts) if by_channel else (0, channels)
+    if c1 <= c0:
+        return
+    side = taps + 3
+    places, phases = side * side, stride * stride
+    held = (c1 - c0 + lanes - 1) // lanes * lanes
+    v = offset(work, part * work_size)
+    g = offset(v, places * pitch_v)
+    patch = offset(g, places * pitch_g)
+    zeros = offset(patch, places * max(held, padded_f))
+    for i in range(panel):
+        zeros[i] = real(0.0)
+    out = sums if by_channel else offset(sums, part * places * phases * channels * padded_f)
+    panels = (features + panel - 1) // panel
+    begin_tile, stop = (0, total) if by_channel else share(total, part, parts)
+    blocks = (c1 - c0 + tile_rows - 1) // tile_rows
+    first = begin_tile
+    while first < stop or first == begin_tile:  # once without any tile, for the sums to become 0
+        count = min(chunk, stop - first)
+        for k in range(count):
+            image, within = (first + k) // tiles, (first + k) % tiles
+            i, j = within // tiles_w * 4, within % tiles_w * 4
+            at = image * height * width * channels
+            for phase in range(phases):
+                transform_input(
+                    x, at, i * stride + phase // stride - top, j * stride + phase % stride - left, height, width, channels, c0,
+                    c1, held, taps, stride, patch, offset(v, (k * phases + phase) * held), pitch_v,
+                )  # fmt: skip
+            transform_gradient(dy, image, i, j, out_h, out_w, features, padded_f, taps, patch, offset(g, k * padded_f), pitch_g)
+        for place in range(places):
+            for each in range(panels):
+                at_f = each * panel
+                wide = width_of(min(panel, features - at_f))
+                b = offset(g, place * pitch_g + at_f)
+                for phase in range(phases):
+                    for block in range(blocks):
+                        begin, end = share(c1 - c0, block, blocks)
+                        a = offset(v, place * pitch_v + phase * held + begin)
+                        c = offset(out, ((place * phases + phase) * channels + c0 + begin) * padded_f + at_f)
+                        init, pitch = (zeros, 0) if first == begin_tile else (c, padded_f)
+                        tile(
+                            end - begin, a, 1, phases * held, 0, b, padded_f, init, pitch, c, padded_f, count, 1, wide,
+                            real(-INFINITY),
+                        )  # fmt: skip
+        first += chunk
+
+
+@kernel
+def gather(
+    sums: Real, dw: Real, work: Real, count: int, channels: int, features: int, padded_f: int, taps: int, stride: int,
+    part: int, parts: int,
+) -> None:  # fmt: skip
+    """dw[f, c, r, s] = Gᵀ (Σ of ``count`` sums) G of the phase of (r, s)."""
+    side = taps + 3
+    places, phases = side * side, stride * stride
+    some = offset(work, part * (places + 9) * padded_f)
+    total = offset(some, 9 * padded_f)
+    size = phases * channels * padded_f
+    kernel_size = taps * stride
+    start, stop = share(channels, part, parts)
+    for c in range(start, stop):
+        for phase in range(phases):
+            for place in range(places):
+                source = place * size + (phase * channels + c) * padded_f
+                for f in range(padded_f):
+                    value = sums[source + f]
+                    for k in range(1, count):
+                        value += sums[k * places * size + source + f]
+                    total[place * padded_f + f] = value
+            if taps == 3:
+                for f in range(0, padded_f, lanes):
+                    weight_gradient_of_3(offset(total, f), 6 * padded_f, padded_f, offset(some, f), 3 * padded_f, padded_f)
+            else:
+                for f in range(0, padded_f, lanes):
+                    weight_gradient_of_2(offset(total, f), 5 * padded_f, padded_f, offset(some, f), 2 * padded_f, padded_f)
+            for r in range(taps):
+                for s in range(taps):
+                    to = (r * stride + phase // stride) * kernel_size + s * stride + phase % stride
+                    for f in range(features):
+                        dw[(f * channels + c) * kernel_size * kernel_size + to] = some[(r * taps + s) * padded_f + f]
