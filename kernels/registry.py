@@ -78,6 +78,11 @@ TABLE: dict[str, dict[str, Implementation]] = {
         "vectorised": Implementation("minigrad.kernels.activation.vectorised", "any"),
         "reference": Implementation("minigrad.kernels.activation.reference"),
     },
+    "matmul": {
+        "cpu": Implementation("minigrad.kernels.matmul.cpu", "cpu", ("numba",)),
+        "vectorised": Implementation("minigrad.kernels.matmul.vectorised", "any"),
+        "reference": Implementation("minigrad.kernels.matmul.reference"),
+    },
     "elementwise": {
         "cpu": Implementation("minigrad.kernels.elementwise.cpu", "cpu", ("numba",)),
         "vectorised": Implementation("minigrad.kernels.elementwise.vectorised", "any"),

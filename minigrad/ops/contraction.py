@@ -1,4 +1,4 @@
-"""What all products of matrices and tensors come down to: BLAS on arrays, and the sum of products of two tensors.
+"""What all products of matrices and tensors come down to: products of arrays, and the sum of products of two tensors.
 
 The dimensions of two tensors fall into those that both have and the result keeps (the batch), those that both have and the
 result sums over, and those of one alone. That is a product of matrices, and its two gradients are products of the same kind.
@@ -15,6 +15,8 @@ import numpy as np
 from minigrad.core.device import Array, array_module
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor
+from minigrad.kernels import matmul as kernel
+from minigrad.kernels.matmul import vectorised
 from minigrad.ops.arithmetic import Mul
 from minigrad.ops.dimensions import Permute
 from minigrad.ops.shape import Reshape, can_view
@@ -22,39 +24,28 @@ from minigrad.ops.shape import Reshape, can_view
 Labels = tuple[Hashable, ...]
 
 
-def product(a: Array, b: Array) -> Array:
-    """A B of arrays of equal dtype and at least two dimensions, by BLAS wherever it has the dtype.
+# Multiplications: below, a call of the kernel takes longer than BLAS.
+SMALL = 1 << 19
 
-    NumPy multiplies what lies otherwise in memory with a plain loop, a hundred times slower, so that it is copied first.
-    Batches of A against a single B are one product. float16, which BLAS lacks, is multiplied and summed as float32. Columns
-    times rows, where nothing is summed, are no work for BLAS, which takes three times as long.
+
+def product(a: Array, b: Array, bias: Array | None = None, relu: bool = False) -> Array:
+    """A B of arrays of equal dtype and at least two dimensions; then the bias is added, and with ``relu`` the rest below 0 cut.
+
+    Large products of float32 and float64 are the kernel's, small ones and other dtypes the array module's. float16, which BLAS
+    lacks, is multiplied and summed as float32. Columns times rows, where nothing is summed, are no product of matrices.
     """
     dtype = a.dtype
-    if dtype.kind == "f" and dtype.itemsize == 2 and type(a) is np.ndarray:
-        return product(a.astype(np.float32), b.astype(np.float32)).astype(dtype)
-    xp = array_module(a)
-    if a.shape[-1] == 1 and dtype.kind == "f":
-        return xp.multiply(a, b)
-    if b.ndim > 2 or a.ndim == 2:
-        return xp.matmul(for_blas(a), for_blas(b))
-    *lead, n = a.shape
-    m = b.shape[1]
-    rows = math.prod(lead)
-    c = xp.empty((*lead, m), dtype)
-    xp.matmul(for_blas(a.reshape(rows, n)), for_blas(b), out=c.reshape(rows, m))
-    return c
-
-
-def for_blas(x: Array) -> Array:
-    """``x``, or a copy: its matrices in memory that BLAS takes, rows or columns without gaps inside and without overlap."""
-    if x.flags.c_contiguous:
-        return x
-    rows, columns = x.shape[-2:]
-    down, right = x.strides[-2:]
-    size = x.itemsize
-    if (right == size and down >= columns * size) or (down == size and right >= rows * size):
-        return x
-    return x.copy(order="C")
+    if dtype.char not in "fd":
+        if dtype.kind == "f" and dtype.itemsize == 2 and type(a) is np.ndarray:
+            wide = None if bias is None else bias.astype(np.float32)
+            return product(a.astype(np.float32), b.astype(np.float32), wide, relu).astype(dtype)
+        return vectorised.product(a, b, bias, relu=relu)
+    if a.shape[-1] == 1 and bias is None and not relu:
+        made: Array = array_module(a).multiply(a, b)
+        return made
+    if type(a) is np.ndarray and a.size * b.shape[-1] < SMALL and b.size * a.shape[-2] < SMALL:
+        return vectorised.product(a, b, bias, relu=relu)
+    return kernel.product(a, b, bias, relu=relu)
 
 
 class Contract(Function):

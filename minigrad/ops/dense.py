@@ -6,12 +6,13 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from minigrad.core.device import Array, array_module
+from minigrad.core.device import Array
 from minigrad.core.sums import total
 from minigrad.core.tape import Function, mode
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import DTypeError, ShapeError
 from minigrad.ops.activation import Relu, activate, behind_relu
+from minigrad.ops.contraction import product
 from minigrad.ops.linalg import matmul
 from minigrad.ops.reduction import Sum
 from minigrad.ops.step_weights import Gather, as_rows, called, repeated, worth
@@ -32,11 +33,7 @@ class Linear(Function):
         need_x, need_w, *_ = ctx.edges
         if gather is not None:
             ctx.gather = gather
-        y = array_module(x).matmul(as_rows(x), w.T)
-        if b is not None:
-            y += b
-        if relu:
-            array_module(x).maximum(y, 0, out=y)
+        y = product(as_rows(x), w.T, b, relu)
         if x.ndim != 2:
             y = y.reshape(*x.shape[:-1], w.shape[0])
         ctx.save_for_backward(x if need_w else None, w if need_x else None, y if relu else None)
@@ -65,7 +62,7 @@ class LinearInput(Function):
     def forward(ctx, dy: Array, w: Array) -> Array:
         need_dy, need_w = ctx.edges
         ctx.save_for_backward(dy if need_w else None, w if need_dy else None)
-        dx = array_module(dy).matmul(as_rows(dy), w)
+        dx = product(as_rows(dy), w)
         return dx if dy.ndim == 2 else dx.reshape(*dy.shape[:-1], w.shape[1])
 
     def backward(ctx, g: Tensor) -> Any:
@@ -80,7 +77,7 @@ class LinearWeight(Function):
     def forward(ctx, x: Array, dy: Array) -> Array:
         need_x, need_dy = ctx.edges
         ctx.save_for_backward(x if need_dy else None, dy if need_x else None)
-        return array_module(x).matmul(as_rows(dy).T, as_rows(x))
+        return product(as_rows(dy).T, as_rows(x))
 
     def backward(ctx, g: Tensor) -> Any:
         x, dy = ctx.saved_tensors
@@ -90,7 +87,7 @@ class LinearWeight(Function):
 
 def _products(need: Sequence[bool], dy: Array, x: Array) -> tuple[Array | None, Array | None]:
     """The gradients of weight and bias, from the rows of all calls."""
-    return array_module(x).matmul(dy.T, x) if need[0] else None, total(dy, (0,)) if need[1] else None
+    return product(dy.T, x) if need[0] else None, total(dy, (0,)) if need[1] else None
 
 
 def _called(x: Tensor, w: Tensor, b: Tensor | None, relu: bool) -> Tensor:
