@@ -1,7 +1,6 @@
 """What the compiled loops of the recurrent families share: packed weights, and products of a few rows with them.
 
-A product's right side B (K, N) is packed into panels of ``panel`` columns, so many as the micro-kernel makes at once: for
-each its K rows, one after the other, the last one filled up with zeros to whole vectors.
+A product's right side is packed into panels, as ``packing.py`` says.
 """
 
 from __future__ import annotations
@@ -12,12 +11,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from minigrad.core.device import Array
-from minigrad.kernels.native import Real, helper, kernel, lanes, offset, panel, parts_for, real, share, threads, tile, tile_rows
+from minigrad.kernels.native import Real, helper, kernel, offset, panel, parts_for, real, share, threads, tile, tile_rows
 from minigrad.kernels.native.target import target
+from minigrad.kernels.packing import pack, width_of
 from minigrad.kernels.recurrence import Memo, walk
 
 INFINITY = float("inf")
-BLOCK = 16  # rows of B that are packed at a time: a line of the cache of a transposed float32 one
 CHUNK = 512  # terms of a sum at a time: their part of a panel, 64 KB, and of the rows stay in the second-level cache
 BAND = 256  # rows of which weight gradients are made at a time
 ENOUGH = 8  # rows of a step for each thread, to read W_ih for them
@@ -55,37 +54,6 @@ def packed(w: Array, transpose: bool, memo: Memo | None = None, name: str = "") 
     if memo is not None:
         memo["packed", name] = made
     return made
-
-
-@helper
-def width_of(columns):
-    """How wide a panel of so many columns is in memory: whole vectors."""
-    return panel if columns > lanes else lanes
-
-
-@kernel
-def pack(w: Real, out: Real, rows: int, columns: int, at_row: int, at_column: int, part: int, parts: int) -> None:
-    """B[k, n] = w[k · at_row + n · at_column] into panels."""
-    start, stop = share((columns + panel - 1) // panel, part, parts)
-    for each in range(start, stop):
-        first = each * panel
-        count = min(panel, columns - first)
-        width = width_of(count)
-        to = offset(out, first * rows)
-        source = offset(w, first * at_column)
-        for k in range(0, rows, BLOCK):
-            end = min(k + BLOCK, rows)
-            if at_column == 1:
-                for i in range(k, end):
-                    for j in range(count):
-                        to[i * width + j] = source[i * at_row + j]
-            else:
-                for j in range(count):
-                    for i in range(k, end):
-                        to[i * width + j] = source[i * at_row + j * at_column]
-            for i in range(k, end):
-                for j in range(count, width):
-                    to[i * width + j] = real(0.0)
 
 
 @helper
