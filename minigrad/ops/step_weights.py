@@ -183,7 +183,7 @@ class StepWeights:
 
     def leave(self, da: Array, x: Array, h: Array) -> Tensor:
         """Leave a step's piece with the walk that runs. The gradient of the ticket comes back."""
-        return self.node.leave(da, x, h)  # type: ignore[union-attr]
+        return self.node.leave(da, x, h)
 
 
 def step_weights(given: Four, products: Callable[..., Four]) -> StepWeights | None:
