@@ -46,6 +46,7 @@ class _Mode(threading.local):
     observers: tuple[Observer, ...] = ()
     saver: Any = None  # a checkpoint, which decides what becomes of the arrays that nodes save
     wanted: tuple[Any, tuple[bool, ...]] | None = None  # a node, and for each of its inputs whether its gradient is wanted
+    direct = False  # a pass back runs that is neither recorded nor watched: ``backward`` may work on arrays, without ops
     walk: Any = None  # the pass back that runs, with whom nodes may leave something for an older one: ``left_behind``
 
 

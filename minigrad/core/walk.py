@@ -173,8 +173,8 @@ def run_backward(
         captured = {(id(tensor._node or tensor), tensor.output_nr): None for tensor in inputs}
         wanted = _leading_to({key[0] for key in captured}, [tensor._node for tensor, _ in roots])
     walk = _Walk(captured)
-    before = mode.grad, mode.wanted, mode.walk
-    mode.grad, mode.walk = create_graph, walk
+    before = mode.grad, mode.wanted, mode.walk, mode.direct
+    mode.grad, mode.walk, mode.direct = create_graph, walk, not create_graph and not mode.observers
     errors = ERRORS.set(IGNORED)  # once for all ops of the walk
     try:
         for tensor, start in roots:
@@ -183,7 +183,7 @@ def run_backward(
         _visit(walk, wanted, retain_graph)
         walk.finish()
     finally:
-        mode.grad, mode.wanted, mode.walk = before
+        mode.grad, mode.wanted, mode.walk, mode.direct = before
         ERRORS.reset(errors)
     return [] if inputs is None else [captured[id(t._node or t), t.output_nr] for t in inputs]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from minigrad.core.device import Array, array_module
 from minigrad.core.large import plus, times
-from minigrad.core.tape import Function
+from minigrad.core.tape import Function, mode
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError
 from minigrad.ops.operands import check_dtype, pair, promote
@@ -35,6 +35,8 @@ class Sub(Function):
 
     def backward(ctx, dc: Tensor) -> Any:
         need_a, need_b = ctx.needs_input_grad
+        if mode.direct:
+            return dc if need_a else None, Tensor._wrap(-dc.array) if need_b else None
         return dc if need_a else None, -dc if need_b else None
 
 
@@ -50,6 +52,8 @@ class Mul(Function):
     def backward(ctx, dc: Tensor) -> Any:
         a, b = ctx.saved_tensors
         need_a, need_b = ctx.needs_input_grad
+        if mode.direct:
+            return times_array(dc, b) if need_a else None, times_array(dc, a) if need_b else None
         return dc * b if need_a else None, dc * a if need_b else None
 
 
@@ -75,7 +79,12 @@ class Neg(Function):
         return -x
 
     def backward(ctx, dy: Tensor) -> Any:
-        return -dy
+        return Tensor._wrap(-dy.array) if mode.direct else -dy
+
+
+def times_array(dy: Tensor, factor: Any) -> Tensor:
+    """``dy * factor`` of two Tensors of one dtype, or a Tensor and a number, for a way back that goes on arrays."""
+    return Tensor._wrap(times(dy.array, factor.array) if isinstance(factor, Tensor) else dy.array * factor)
 
 
 def add(input: Any, other: Any, *, alpha: float = 1) -> Tensor:

@@ -46,7 +46,7 @@ class Linear(Function):
         need_x, need_w, need_b, *ticket = ctx.needs_input_grad
         dx = dw = db = None
         if need_x:
-            dx = LinearInput.apply(dy, w)
+            dx = Tensor._wrap(_input_gradient(dy.array, w.array)) if mode.direct else LinearInput.apply(dy, w)
         if ctx.gather is not None and ticket[0] and ctx.gather.gathers:
             return dx, None, None, ctx.gather.leave(as_rows(dy.array), as_rows(x.array))
         if need_w:
@@ -62,8 +62,7 @@ class LinearInput(Function):
     def forward(ctx, dy: Array, w: Array) -> Array:
         need_dy, need_w = ctx.edges
         ctx.save_for_backward(dy if need_w else None, w if need_dy else None)
-        dx = product(as_rows(dy), w)
-        return dx if dy.ndim == 2 else dx.reshape(*dy.shape[:-1], w.shape[1])
+        return _input_gradient(dy, w)
 
     def backward(ctx, g: Tensor) -> Any:
         dy, w = ctx.saved_tensors
@@ -83,6 +82,11 @@ class LinearWeight(Function):
         x, dy = ctx.saved_tensors
         need_x, need_dy = ctx.needs_input_grad
         return LinearInput.apply(dy, g) if need_x else None, Linear.apply(x, g, None) if need_dy else None
+
+
+def _input_gradient(dy: Array, w: Array) -> Array:
+    dx = product(as_rows(dy), w)
+    return dx if dy.ndim == 2 else dx.reshape(*dy.shape[:-1], w.shape[1])
 
 
 def _products(need: Sequence[bool], dy: Array, x: Array) -> tuple[Array | None, Array | None]:

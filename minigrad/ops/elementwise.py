@@ -10,9 +10,10 @@ import math
 from typing import Any
 
 from minigrad.core.device import Array, array_module
-from minigrad.core.tape import Function
+from minigrad.core.tape import Function, mode
 from minigrad.core.tensor import Tensor
 from minigrad.ops.activating import activated, brought_back
+from minigrad.ops.arithmetic import times_array
 from minigrad.ops.choice import Where
 from minigrad.ops.operands import to_float
 
@@ -29,7 +30,7 @@ class Exp(Function):
 
     def backward(ctx, dy: Tensor) -> Any:
         (y,) = ctx.saved_tensors
-        return dy * y
+        return times_array(dy, y) if mode.direct else dy * y
 
 
 class Exp2(Function):
@@ -67,7 +68,7 @@ class Log(Function):
 
     def backward(ctx, dy: Tensor) -> Any:
         (x,) = ctx.saved_tensors
-        return dy / x
+        return Tensor._wrap(dy.array / x.array) if mode.direct else dy / x
 
 
 class Log1p(Function):

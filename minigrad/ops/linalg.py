@@ -59,6 +59,8 @@ class MatMul(Function):
                 of_a = ctx.left.leave(dc.array.swapaxes(-1, -2), b.array.swapaxes(-1, -2))
             elif ctx.ranks[0] == 2 < dc.array.ndim:
                 da = MatMul.apply(_side_by_side(dc), matrix_transpose(_side_by_side(b)))
+            elif mode.direct:
+                da = Tensor._wrap(product(dc.array, b.array.swapaxes(-1, -2)))
             else:
                 da = MatMul.apply(dc, matrix_transpose(b))
         if need_b:
@@ -67,6 +69,8 @@ class MatMul(Function):
                 of_b = ctx.right.leave(*[as_rows(x.array) if piled else x.array for x in (a, dc)])
             elif piled:
                 db = MatMul.apply(matrix_transpose(_piled(a)), _piled(dc))
+            elif mode.direct:
+                db = Tensor._wrap(product(a.array.swapaxes(-1, -2), dc.array))
             else:
                 db = MatMul.apply(matrix_transpose(a), dc)
         return (da, db, of_a, of_b) if tickets else (da, db)

@@ -28,6 +28,13 @@ def cast(x: Tensor, dtype: DType) -> Tensor:
     return x if x.array.dtype == dtype else To.apply(x, dtype)
 
 
+def seen_as(dy: Tensor, view: Array) -> Tensor:
+    """A gradient of which ``view`` shows all or a part, for a way back that goes on arrays."""
+    seen = Tensor._wrap(view)
+    seen._counter = dy._counter
+    return seen
+
+
 def promote(where: str, *operands: Any, floating: bool = False) -> list[Any]:
     """The operands in the dtype of their result; a Python number stays one where NumPy then gives that dtype.
 

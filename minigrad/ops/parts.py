@@ -7,12 +7,12 @@ from typing import Any
 
 from minigrad.core.device import Array, array_module
 from minigrad.core.dtypes import result_dtype
-from minigrad.core.tape import Function
+from minigrad.core.tape import Function, mode
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError, IndexingError, ShapeError
 from minigrad.kernels.layout import empty_channels_last, is_channels_last
 from minigrad.ops.dims import one_dim, sizes
-from minigrad.ops.operands import cast
+from minigrad.ops.operands import cast, seen_as
 from minigrad.ops.shape import Expand, Reshape, atleast_1d, atleast_2d, atleast_3d
 
 
@@ -53,11 +53,11 @@ class Split(Function):
     def forward(ctx, x: Array, sizes: tuple[int, ...], dim: int) -> tuple[Array, ...]:
         ctx.set_materialize_grads(False)
         ctx.dim, ctx.last = dim, lies_channels_last(x)
-        lead = (slice(None),) * dim
-        ends = itertools.accumulate(sizes, initial=0)
-        return tuple([x[(*lead, slice(start, end))] for start, end in itertools.pairwise(ends)])
+        return cut_array(x, sizes, dim)
 
     def backward(ctx, *dy: Tensor | None) -> Any:
+        if mode.direct and None not in dy:
+            return Tensor._wrap(join_arrays([each.array for each in dy], ctx.dim, ctx.last)), None, None  # type: ignore[union-attr]
         return Cat.apply(*with_zeros(dy, ctx), ctx.dim, ctx.last), None, None
 
 
@@ -70,6 +70,8 @@ class Cat(Function):
         return join_arrays(arrays, ctx.dim, last)
 
     def backward(ctx, dy: Tensor) -> Any:
+        if mode.direct:
+            return *[seen_as(dy, part) for part in cut_array(dy.array, ctx.sizes, ctx.dim)], None, None
         return *Split.apply(dy, ctx.sizes, ctx.dim), None, None
 
 
@@ -108,6 +110,13 @@ def with_zeros(grads: tuple[Tensor | None, ...], node: Function) -> list[Any]:
             grad = Expand.apply(Tensor._zeros(kind, (), dtype), shape)
         full.append(grad)
     return full
+
+
+def cut_array(x: Array, sizes: tuple[int, ...], dim: int) -> tuple[Array, ...]:
+    """The parts of these sizes along a dimension: views."""
+    lead = (slice(None),) * dim
+    ends = itertools.accumulate(sizes, initial=0)
+    return tuple([x[(*lead, slice(start, end))] for start, end in itertools.pairwise(ends)])
 
 
 def join_arrays(arrays: list[Array], dim: int, last: bool) -> Array:

@@ -9,13 +9,13 @@ from typing import Any
 from minigrad.core.device import Array, array_module
 from minigrad.core.dtypes import as_dtype, int64, uint8
 from minigrad.core.sums import total
-from minigrad.core.tape import Function
+from minigrad.core.tape import Function, mode
 from minigrad.core.tensor import Tensor
 from minigrad.errors import DTypeError, ShapeError
 from minigrad.ops.choice import Where
 from minigrad.ops.dims import many_dims, sizes
 from minigrad.ops.elementwise import Exp
-from minigrad.ops.operands import cast, check_dtype, to_float
+from minigrad.ops.operands import cast, check_dtype, seen_as, to_float
 
 # ---------------------------------------------------------------------- sums and means
 
@@ -28,6 +28,8 @@ class Sum(Function):
         return total(x, axes, keepdim, x.dtype)
 
     def backward(ctx, dy: Tensor) -> Any:
+        if mode.direct:
+            return seen_as(dy, spread_array(dy.array, ctx.shape, ctx.axes, ctx.keepdim)), None, None
         return Spread.apply(dy, ctx.shape, ctx.axes, ctx.keepdim), None, None
 
 
@@ -36,12 +38,17 @@ class Spread(Function):
 
     def forward(ctx, x: Array, shape: tuple[int, ...], axes: tuple[int, ...], keepdim: bool) -> Array:
         ctx.axes, ctx.keepdim = axes, keepdim
-        if not keepdim:
-            x = x.reshape([1 if axis in axes else size for axis, size in enumerate(shape)])
-        return array_module(x).broadcast_to(x, shape)
+        return spread_array(x, shape, axes, keepdim)
 
     def backward(ctx, dy: Tensor) -> Any:
         return Sum.apply(dy, ctx.axes, ctx.keepdim), None, None, None
+
+
+def spread_array(x: Array, shape: tuple[int, ...], axes: tuple[int, ...], keepdim: bool) -> Array:
+    """``x``, repeated along ``axes`` to ``shape`` without copying; nothing may be written into it."""
+    if not keepdim:
+        x = x.reshape([1 if axis in axes else size for axis, size in enumerate(shape)])
+    return array_module(x).broadcast_to(x, shape)
 
 
 class Mean(Function):

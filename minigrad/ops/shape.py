@@ -8,12 +8,13 @@ from typing import Any
 
 from minigrad.core.device import Array, array_module
 from minigrad.core.hints import checked
-from minigrad.core.tape import Function
+from minigrad.core.tape import Function, mode
 from minigrad.core.tensor import Size, Tensor, check_tensor
 from minigrad.errors import ArgumentError, ShapeError
 from minigrad.ops.conversion import contiguous
 from minigrad.ops.dims import many_dims, one_dim, sizes
 from minigrad.ops.dims import sizes as sizes_of
+from minigrad.ops.operands import seen_as
 
 
 class Reshape(Function):
@@ -30,6 +31,8 @@ class Reshape(Function):
         return y
 
     def backward(ctx, dy: Tensor) -> Any:
+        if mode.direct:
+            return seen_as(dy, dy.array.reshape(ctx.shape)), None
         return Reshape.apply(dy, ctx.shape), None
 
 
