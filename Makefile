@@ -17,12 +17,16 @@ ifneq ($(shell $(RUN) -c '' 2>/dev/null && cat $(STAMPS)/checkout 2>/dev/null),$
 STALE := stale
 endif
 
-.PHONY: help demo test peer lint bench clean stale
+# What is asked of every implementation of a kernel, not of the default alone.
+OF_OPS := $(addprefix tests/test_,$(addsuffix .py,tables recurrent recurrent_steps convolution normalization dropout loss optim))
+
+.PHONY: help demo test rungs peer lint bench clean stale
 .NOTPARALLEL:
 
 help:
 	@echo "make demo    train each system small on real data, and show it on one page"
 	@echo "make test    all tests but those that need PyTorch or a GPU   (ARGS='-k name' chooses)"
+	@echo "make rungs   the tests of ops with each kernel that is not the default"
 	@echo "make peer    the tests that compare with PyTorch"
 	@echo "make lint    style and types"
 	@echo "make bench   how fast training steps are beside PyTorch's   (ARGS=small-cnn chooses)"
@@ -33,6 +37,10 @@ demo: $(STAMPS)/core
 
 test: $(STAMPS)/test
 	$(PYTEST) $(ARGS)
+
+rungs: $(STAMPS)/test
+	for choice in $$($(RUN) -m tests.rungs); do echo "MINIGRAD_KERNELS=$$choice"; \
+	MINIGRAD_KERNELS=$$choice $(PYTEST) $(OF_OPS) $(ARGS) || exit 1; done
 
 peer: $(STAMPS)/test $(STAMPS)/peer
 	$(PYTEST) -m peer $(ARGS)
