@@ -6,9 +6,7 @@ the other, the last one filled up with zeros to whole vectors.
 
 from __future__ import annotations
 
-from minigrad.kernels.native import Real, helper, kernel, lanes, offset, panel, real, share
-
-BLOCK = 16  # rows of B that are packed at a time: a line of the cache of a transposed float32 one
+from minigrad.kernels.native import Real, helper, kernel, lanes, move, offset, panel, real, share, turn
 
 
 @helper
@@ -19,26 +17,35 @@ def width_of(columns):
 
 @helper
 def pack_lines(source, at_line, at_term, lines, width, count, to):
-    """to[k · width + r] = source[r · at_line + k · at_term] for ``count`` terms of some lines; zeros up to ``width``."""
-    for k in range(0, count, BLOCK):
-        end = min(k + BLOCK, count)
+    """to[k · width + r] = source[r · at_line + k · at_term] for ``count`` terms of some lines; zeros, or the like, up to width.
+
+    Whole vectors are written, and what they write too much is written again with the next terms: the last ones go one by one.
+    """
+    done = 0
+    last = (lines - 1) // lanes * lanes
+    beyond = last + lanes - width
+    exact = count  # terms behind which there is room for what is beyond
+    if beyond > 0:
+        exact -= 1 if beyond <= width else lanes
+    if at_term == 1:
+        for k in range(0, exact - lanes + 1, lanes):
+            for r in range(last, -1, -lanes):
+                turn(offset(source, r * at_line + k), at_line, lines - r, offset(to, k * width + r), width)
+            done = k + lanes
+    elif at_line == 1:
+        rest = lines % lanes
+        for k in range(exact):
+            line, out = offset(source, k * at_term), offset(to, k * width)
+            for r in range(0, lines - rest, lanes):
+                move(offset(line, r), lanes, offset(out, r))
+            if rest:
+                move(offset(line, lines - rest), rest, offset(out, lines - rest))
+        done = max(exact, 0)
+    for k in range(done, count):
         for r in range(lines):
-            for i in range(k, end):
-                to[i * width + r] = source[r * at_line + i * at_term]
+            to[k * width + r] = source[r * at_line + k * at_term]
         for r in range(lines, width):
-            for i in range(k, end):
-                to[i * width + r] = real(0.0)
-
-
-@helper
-def pack_panel(source, at_row, at_column, rows, columns, to):
-    """One panel: some rows of at most ``panel`` columns of B, B[k, n] at ``source[k · at_row + n · at_column]``."""
-    if at_column == 1 and columns == panel:
-        for k in range(rows):
-            for j in range(panel):
-                to[k * panel + j] = source[k * at_row + j]
-    else:
-        pack_lines(source, at_column, at_row, columns, width_of(columns), rows, to)
+            to[k * width + r] = real(0.0)
 
 
 @kernel
@@ -48,4 +55,4 @@ def pack(w: Real, out: Real, rows: int, columns: int, at_row: int, at_column: in
     for each in range(start, stop):
         first = each * panel
         count = min(panel, columns - first)
-        pack_panel(offset(w, first * at_column), at_row, at_column, rows, count, offset(out, first * rows))
+        pack_lines(offset(w, first * at_column), at_column, at_row, count, width_of(count), rows, offset(out, first * rows))

@@ -22,12 +22,15 @@ from minigrad.kernels.native import (
     kernel,
     lanes,
     launch,
+    move,
+    offset,
     panel,
     real,
     real_at,
     share,
     square_root,
     tile_rows,
+    turn,
 )
 from minigrad.kernels.native.target import KNOWN, target, tiled
 
@@ -45,6 +48,17 @@ def sizes(x: Real, found: Ints, part: int, parts: int) -> None:
     found[0], found[1], found[2], found[3] = lanes, panel, tile_rows, is_single
 
 
+@kernel
+def turned(x: Real, pitch: int, count: int, y: Real, step: int, part: int, parts: int) -> None:
+    turn(x, pitch, count, y, step)
+
+
+@kernel
+def moved(x: Real, count: int, y: Real, part: int, parts: int) -> None:
+    move(x, count, y)
+    move(x, lanes, offset(y, lanes))
+
+
 def call(dtype: Any = np.float32, **changed: Any) -> list[np.ndarray]:
     arrays = {
         "x": np.zeros(1, dtype), "doubles": np.zeros(1), "ints": np.zeros(1, np.int64), "int32s": np.zeros(1, np.int32),
@@ -53,6 +67,22 @@ def call(dtype: Any = np.float32, **changed: Any) -> list[np.ndarray]:
     values = list((arrays | changed).values())
     everything(*values)
     return values
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_turn_and_move(dtype: Any) -> None:
+    """A square of numbers with rows as columns, or some rows of it; some numbers or a whole vector."""
+    width = target().lanes(np.dtype(dtype).name)
+    x = np.arange(width * (width + 3), dtype=dtype).reshape(width, width + 3)
+    for count in range(1, width + 1):
+        y = np.full((width, width + 1), -1, dtype)
+        turned(x, width + 3, count, y, width + 1)
+        rows = x[np.minimum(np.arange(width), count - 1), :width]
+        np.testing.assert_array_equal(y[:, :width], rows.T)
+        assert (y[:, width] == -1).all()
+        z = np.full(3 * width, -1, dtype)
+        moved(x, count, z)
+        np.testing.assert_array_equal(z, [*x[0, :count], *[0] * (width - count), *x[0, :width], *[-1] * width])
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -13,6 +13,7 @@ import numpy as np
 
 from minigrad.core.device import Array
 from minigrad.kernels.gru import loops
+from minigrad.kernels.matmul.cpu import product, product_into
 from minigrad.kernels.recurrence import Memo
 from minigrad.kernels.recurrence import arithmetic as arithmetic
 from minigrad.kernels.recurrent_loops import given, inside, packed, pitch_of, plan_of, shares, weight_gradients
@@ -36,9 +37,9 @@ def forward(
     rows, hidden = len(x) if index is None else len(index), h0.shape[1]
     h, gates = np.empty((rows, hidden), x.dtype), np.empty((rows, 4 * hidden), x.dtype)
     here = index is None and inside(batch_sizes, memo)
-    table = None if index is None else np.matmul(x, w_ih.T)
+    table = None if index is None else product(x, w_ih.T, None, relu=False)
     if index is None and not here:
-        np.matmul(x, w_ih.T, out=gates[:, : 3 * hidden])
+        product_into(x, w_ih.T, gates[:, : 3 * hidden], None, relu=False)
     bounds = shares(batch_sizes, w_hh.size + w_ih.size * here)
     most = int(np.diff(bounds).max())
     room_size = most * (pitch_of(hidden) + pitch_of(3 * hidden) * (1 + here) + pitch_of(x.shape[1]) * here)
@@ -83,7 +84,7 @@ def backward(
         w_ih.shape[1] if here else -1, parts=len(bounds) - 1,
     )  # fmt: skip
     if input_wanted and not here:
-        dx = np.matmul(da[:, : 3 * hidden], w_ih)
+        dx = product(da[:, : 3 * hidden], w_ih, None, relu=False)
     return da, dh, dx
 
 

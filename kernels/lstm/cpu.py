@@ -3,9 +3,9 @@
 Why it is faster than ``vectorised.py``: W_hh is packed once for all steps; a thread takes every second sequence through all
 steps by itself, so that no thread ever waits for another; the sums of a step are still in the cache when they become gates,
 and these are made by vector code over all units, five functions in as many runs over a row. Nothing is allocated in between,
-and nothing is called from Python. The input's product is BLAS's, for all steps at once, straight into the memory where the
-gates will stand; for a single step, where BLAS would pack W_ih anew each time, it is done here with the packed weights of the
-memo.
+and nothing is called from Python. The input's product is that of ``matmul``, for all steps at once, straight into the memory
+where the gates will stand; for a single step, where W_ih would be packed anew each time, it is done here with the packed
+weights of the memo.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 
 from minigrad.core.device import Array
 from minigrad.kernels.lstm import loops
+from minigrad.kernels.matmul.cpu import product, product_into
 from minigrad.kernels.recurrence import Memo
 from minigrad.kernels.recurrence import arithmetic as arithmetic
 from minigrad.kernels.recurrent_loops import inside, packed, pitch_of, plan_of, shares, sum_of, weight_gradients
@@ -40,9 +41,9 @@ def forward(
     rows, hidden = len(x) if index is None else len(index), h0.shape[1]
     h, c, gates = (np.empty((rows, size), x.dtype) for size in (hidden, hidden, 4 * hidden))
     here = index is None and inside(batch_sizes, memo)
-    table = None if index is None else np.matmul(x, w_ih.T)
+    table = None if index is None else product(x, w_ih.T, None, relu=False)
     if index is None and not here:
-        np.matmul(x, w_ih.T, out=gates)
+        product_into(x, w_ih.T, gates, None, relu=False)
     bounds = shares(batch_sizes, w_hh.size + w_ih.size * here)
     most = int(np.diff(bounds).max())
     room_size = most * (pitch_of(hidden) + pitch_of(4 * hidden) + pitch_of(x.shape[1]) * here)
@@ -88,7 +89,7 @@ def backward(
         packed(w_ih, False, memo, "w_ih backward") if here else None, w_ih.shape[1] if here else -1, parts=len(bounds) - 1,
     )  # fmt: skip
     if input_wanted and not here:
-        dx = np.matmul(da, w_ih)
+        dx = product(da, w_ih, None, relu=False)
     return da, dh, dc, dx
 
 

@@ -7,6 +7,8 @@ A is (..., M, K), B (..., K, N), bias (N,) or None; C is (..., M, N). ``least`` 
 All are float32 or float64, of one dtype, on one device, with any strides, so that a transpose is a view. The sizes before the
 last two broadcast as NumPy's: equal, or 1, or absent. Any size may be 0; a sum of no terms is 0, or the bias.
 
+Small products are not worth the way here: NumPy's are as quick, see ``SMALL``.
+
 An implementation is given arguments that this file has checked and must keep to the same signatures. The terms of a sum may be
 added in any order; the same bits come with the same thread count.
 """
@@ -24,6 +26,9 @@ from minigrad.kernels.registry import find
 
 FUNCTIONS = ("product", "product_into")
 WRITES = {"product_into": (2,)}
+# Multiplications up to which NumPy is as quick, and OpenBLAS under it keeps to one thread. Above, its threads go on looking for
+# work afterwards, on cores that the next kernel needs, which then took half as long again.
+SMALL = 1 << 18
 
 
 def product(a: Array, b: Array, bias: Array | None = None, *, relu: bool = False) -> Array:

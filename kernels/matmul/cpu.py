@@ -10,14 +10,13 @@ second (Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplicatio
 is read where it lies. Each thread has rectangles of C, in whole tiles, cut so that the least is packed twice, and packs for
 itself: none waits for another.
 
-Left to BLAS: products of a vector and a single matrix, which memory alone decides.
+Left to BLAS: products with a vector, which memory alone decides, and results whose rows have gaps inside.
 """
 
 from __future__ import annotations
 
 import functools
 import math
-from typing import NamedTuple
 
 import numpy as np
 
@@ -44,42 +43,27 @@ def product(a: Array, b: Array, bias: Array | None, *, relu: bool) -> Array:
 
 def product_into(a: Array, b: Array, out: Array, bias: Array | None, *, relu: bool) -> None:
     """See the contract."""
-    item, (n,) = out.itemsize, out.shape[-1:]
-    if not out.size or not a.size or out.strides[-1] != item or (out.ndim == 2 and min(out.shape) == 1):
+    if not out.size or not a.size or out.strides[-1] != out.itemsize or min(out.shape[-2:]) == 1:
         vectorised.product_into(a, b, out, bias, relu=relu)
         return
     if a.ndim > 2 and b.ndim == 2 and out.flags.c_contiguous:
-        a, out = a.reshape(-1, a.shape[-1]), out.reshape(-1, n)
-    (m, k), lead = a.shape[-2:], out.shape[:-2]
-    plan = _plan(
-        m, n, k, lead, a.shape[:-2], b.shape[:-2], a.strides, b.strides, out.strides, item, parts_for(out.size * k // 8)
+        a, out = a.reshape(-1, a.shape[-1]), out.reshape(-1, out.shape[-1])
+    (m, k), n = a.shape[-2:], b.shape[-1]
+    parts = parts_for(out.size * k // 8)
+    plan, room, zeros = _plan(
+        (*out.shape[:-2], m, k, n), a.shape[:-2], b.shape[:-2], a.strides, b.strides, out.strides, out.dtype, parts
     )
-    loops.multiply(
-        a, b, np.zeros(n, a.dtype) if bias is None else np.ascontiguousarray(bias), out, plan.rectangles,
-        np.empty(plan.parts * plan.room, a.dtype), plan.room, plan.of_a, len(plan.rectangles), k, *plan.steps, plan.high,
-        plan.terms, plan.rows, plan.depth, 0.0 if relu else -math.inf, parts=plan.parts,
-    )  # fmt: skip
-
-
-class _Plan(NamedTuple):
-    """How a product of some shape and strides is cut; all in numbers, not bytes."""
-
-    parts: int
-    rectangles: Array  # int64 (count, WORDS): see ``loops.multiply``
-    steps: tuple[int, ...]  # of A, B and C, from row to row and from column to column; C's rows only
-    high: int  # rows of a strip
-    terms: int  # of a sum that are taken at a time
-    rows: int  # whose strips stay in the second-level cache
-    depth: int  # terms of a packed block of B
-    of_a: int  # what the block of A takes of a part's scratch memory; 0 where A is read in place
-    room: int  # a part's scratch memory
+    bias = zeros if bias is None else np.ascontiguousarray(bias)
+    loops.multiply(a, b, bias, out, plan, np.empty(room, out.dtype), 0.0 if relu else -math.inf, parts=parts)
 
 
 @functools.lru_cache(maxsize=256)
 def _plan(
-    m: int, n: int, k: int, lead: tuple[int, ...], lead_a: tuple[int, ...], lead_b: tuple[int, ...], at_a: tuple[int, ...],
-    at_b: tuple[int, ...], at_c: tuple[int, ...], item: int, parts: int,
-) -> _Plan:  # fmt: skip
+    sizes: tuple[int, ...], lead_a: tuple[int, ...], lead_b: tuple[int, ...], at_a: tuple[int, ...], at_b: tuple[int, ...],
+    at_c: tuple[int, ...], dtype: np.dtype, parts: int,
+) -> tuple[Array, int, Array]:  # fmt: skip
+    """How products of (..., M, K, N) are cut, as ``loops.multiply`` is told it; its scratch memory; zeros as bias."""
+    (*lead, m, k, n), item = sizes, dtype.itemsize
     here = target()
     panel = here.vectors * here.bits // (8 * item)
     steps = [step // item for step in (*at_a[-2:], *at_b[-2:], at_c[-2])]
@@ -93,13 +77,13 @@ def _plan(
     width = min(columns, COLUMNS)
     depth = terms * max(1, min(chunks, BLOCK_OF_B // (width * terms * item)))
     held = min(rows, max(1, BLOCK_OF_A // (terms * item * high)) * high)
-    in_place = steps[3] == 1 and rows <= FEW_STRIPS * here.rows
-    one = _rectangles(m, n, grid, high, panel, width, here.lanes("float32" if item == 4 else "float64"), steps, in_place)
-    of_a = 0 if columns <= FEW_PANELS * panel else held * terms
-    return _Plan(
-        parts, _for_each(one, lead, [(lead_a, at_a[:-2]), (lead_b, at_b[:-2]), (lead, at_c[:-2])], item), tuple(steps), high,
-        terms, held, depth, of_a, of_a + width * depth,
-    )  # fmt: skip
+    in_place = steps[3] == 1 and steps[2] != 0 and rows <= FEW_STRIPS * here.rows
+    one = _rectangles(m, n, grid, high, panel, width, here.lanes(dtype.name), steps, in_place)
+    of_a = 0 if columns <= FEW_PANELS * panel and steps[1] else held * terms
+    every = _for_each(one, tuple(lead), [(lead_a, at_a[:-2]), (lead_b, at_b[:-2]), (tuple(lead), at_c[:-2])], item)
+    room = of_a + width * depth
+    head = [len(every), k, *steps, high, terms, held, depth, of_a, room]
+    return np.concatenate([np.array(head, np.int64), every.ravel()]), parts * room, np.zeros(n, dtype)
 
 
 def _grid(strips: int, panels: int, high: int, wide: int, parts: int) -> tuple[int, int]:

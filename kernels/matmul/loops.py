@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from minigrad.kernels.native import Ints, Real, helper, kernel, offset, panel, real, share, tile, tile_rows
-from minigrad.kernels.packing import BLOCK, pack_lines, pack_panel, width_of
+from minigrad.kernels.packing import pack_lines, width_of
 
 INFINITY = float("inf")
+BLOCK = 16  # terms that all strips take at a time, where A's columns lie along memory
+# How many rectangles there are; terms; steps of A, B and C from row to row and from column to column, C's from row to row;
+# rows of a strip; terms of a sum that are taken at a time; rows whose strips stay in the second-level cache; terms of a packed
+# block of B; scratch memory of a part for A, and in all.
+HEAD = (
+    *("count", "terms", "a_row", "a_column", "b_row", "b_column", "c_row"),
+    *("high", "at_a_time", "held", "depth", "of_a", "room"),
+)  # fmt: skip
+HEADS = len(HEAD)
 WORDS = 8  # numbers that tell a rectangle of C: see ``multiply``
 
 
@@ -20,8 +29,7 @@ def pack_strips(source, at_row, at_column, rows, high, count, to):
         terms = min(step, count - k)
         for i in range(0, rows, high):
             height = min(high, rows - i)
-            line = offset(source, i * at_row + k * at_column)
-            out = offset(to, i * count + k * height)
+            line, out = offset(source, i * at_row + k * at_column), offset(to, i * count + k * height)
             if at_row == 1 and height == tile_rows:
                 for each in range(terms):
                     for r in range(tile_rows):
@@ -48,22 +56,20 @@ def block(rows, high, columns, count, a, by_row, a_pitch, a_step, b, by_column, 
 
 
 @kernel
-def multiply(
-    a: Real, b: Real, bias: Real, c: Real, rectangles: Ints, room: Real, room_size: int, of_a: int, count: int, k: int,
-    a_row: int, a_column: int, b_row: int, b_column: int, c_row: int, high: int, kc: int, mc: int, depth: int, least: float,
-    part: int, parts: int,
-) -> None:  # fmt: skip
-    """C = max(least, bias + A B), in ``count`` rectangles.
+def multiply(a: Real, b: Real, bias: Real, c: Real, plan: Ints, room: Real, least: float, part: int, parts: int) -> None:
+    """C = max(least, bias + A B), in rectangles.
 
-    ``rectangles`` has where A's rows, B's columns, C and the bias of each begin, its rows, its columns, these in whole panels,
-    and whether B is read in place. ``room`` is a part's own scratch memory: ``of_a`` numbers for a block of A, which is read in
-    place where they are none, and behind them blocks of B.
+    ``plan`` has first the numbers of ``HEAD``, and behind them for each rectangle where A's rows, B's columns, C and the bias
+    begin, its rows, its columns, these in whole panels, and whether B is read in place. ``room`` has scratch memory for each
+    part: ``of_a`` numbers for a block of A, which is read in place where they are none, and behind them blocks of B.
     """
-    strips = offset(room, part * room_size)
+    k, a_row, a_column, b_row, b_column, c_row = plan[1], plan[2], plan[3], plan[4], plan[5], plan[6]
+    high, kc, mc, depth, of_a = plan[7], plan[8], plan[9], plan[10], plan[11]
+    strips = offset(room, part * plan[12])
     panels = offset(strips, of_a)
-    start, stop = share(count, part, parts)
+    start, stop = share(plan[0], part, parts)
     for each in range(start, stop):
-        at = offset(rectangles, each * WORDS)
+        at = offset(plan, HEADS + each * WORDS)
         left_side, right_side, out, of_bias = offset(a, at[0]), offset(b, at[1]), offset(c, at[2]), offset(bias, at[3])
         rows, columns, padded, in_place = at[4], at[5], at[6], at[7]
         for deep in range(0, k, depth):
@@ -72,8 +78,9 @@ def multiply(
                 for first in range(deep, end, kc):
                     terms = min(kc, end - first)
                     for j in range(0, columns, panel):
-                        pack_panel(
-                            offset(right_side, first * b_row + j * b_column), b_row, b_column, terms, min(panel, columns - j),
+                        wide = min(panel, columns - j)
+                        pack_lines(
+                            offset(right_side, first * b_row + j * b_column), b_column, b_row, wide, width_of(wide), terms,
                             offset(panels, (first - deep) * padded + j * terms),
                         )  # fmt: skip
             for i in range(0, rows, mc):

@@ -26,6 +26,7 @@ from minigrad.kernels.native.language import (
     is_single,
     kernel,
     lanes,
+    move,
     nearest,
     number,
     offset,
@@ -36,6 +37,7 @@ from minigrad.kernels.native.language import (
     square_root,
     tile,
     tile_rows,
+    turn,
     whole,
 )  # fmt: skip
 from minigrad.kernels.native.maths import erf, exp, expm1, log, sigmoid, softplus, tanh
@@ -58,6 +60,7 @@ __all__ = [
     "kernel",
     "lanes",
     "log",
+    "move",
     "nearest",
     "number",
     "offset",
@@ -75,5 +78,6 @@ __all__ = [
     "threads",
     "tile",
     "tile_rows",
+    "turn",
     "whole",
 ]

@@ -44,6 +44,8 @@ def environment(target: Target, dtype: str | None) -> dict[str, Any]:
         "real_at": _real_at(real),
         "share": share,
         "tile": _tile(dtype or "float64"),
+        "turn": _turn(real, lanes),
+        "move": _move(real, lanes),
         "bits": _reinterpret(width),
         "from_bits": _reinterpret(real),
         "fma": _floating("llvm.fma", 3),
@@ -115,6 +117,79 @@ def _tile(dtype: str) -> Any:
         return types.void(*kinds), make
 
     return tile
+
+
+def _turn(real: Any, lanes: int) -> Any:
+    pointer, wide = types.CPointer(real), 128 // real.bitwidth  # numbers of 16 bytes: inside of them shuffles cost the least
+
+    @intrinsic
+    def turn(context: Any, source: Any, pitch: Any, count: Any, to: Any, step: Any) -> Any:
+        def make(_: Any, b: Any, sig: Any, args: Any) -> Any:
+            at, pitch, count, to, step = args
+            kind = _.get_data_type(real)
+            vector, last = ir.VectorType(kind, lanes), b.sub(count, I64(1))
+
+            def mixed(x: Any, y: Any, order: list[int]) -> Any:
+                return b.shuffle_vector(x, y, ir.Constant(ir.VectorType(I32, lanes), order))
+
+            rows = []
+            for r in range(lanes):
+                index = b.select(b.icmp_signed("<", I64(r), last), I64(r), last)
+                line = b.gep(at, [b.mul(index, pitch)], source_etype=kind)
+                rows.append(b.load(b.bitcast(line, vector.as_pointer()), typ=vector, align=real.bitwidth // 8))
+            for done in (2**n for n in range(wide.bit_length() - 1)):  # inside of 16 bytes: pairs, then pairs of pairs
+                made = list(rows)
+                for r in (r for r in range(lanes) if not r & done):
+                    # Where bytes lie: from each 16 of both rows the first half of them, then the second half.
+                    for half in (0, 1):
+                        order = [
+                            block + half * wide // 2 + piece * done + k + side * lanes
+                            for block in range(0, lanes, wide)
+                            for piece in range(wide // 2 // done)
+                            for side in (0, 1)
+                            for k in range(done)
+                        ]  # fmt: skip
+                        made[r + half * done] = mixed(rows[r], rows[r + done], order)
+                rows = made
+            if wide == 4:  # column 1 has come out third
+                rows = [rows[r ^ 3 if r % 4 in (1, 2) else r] for r in range(lanes)]
+            for done in (wide * 2**n for n in range((lanes // wide).bit_length() - 1)):  # then the 16 bytes as a whole
+                made = list(rows)
+                for r in (r for r in range(lanes) if not r & done):
+                    for side in (0, done):
+                        order = [lanes + k - done + side if k & done else k + side for k in range(lanes)]
+                        made[r + side] = mixed(rows[r], rows[r + done], order)
+                rows = made
+            for k in range(lanes):
+                out = b.gep(to, [b.mul(step, I64(k))], source_etype=kind)
+                b.store(rows[k], b.bitcast(out, vector.as_pointer()), align=real.bitwidth // 8)
+            return _.get_dummy_value()
+
+        return types.void(pointer, types.int64, types.int64, pointer, types.int64), make
+
+    return turn
+
+
+def _move(real: Any, lanes: int) -> Any:
+    pointer, short = types.CPointer(real), f"v{lanes}f{real.bitwidth}"
+
+    @intrinsic
+    def move(context: Any, source: Any, count: Any, to: Any) -> Any:
+        def make(_: Any, b: Any, sig: Any, args: Any) -> Any:
+            vector, ints = ir.VectorType(_.get_data_type(real), lanes), ir.VectorType(I64, lanes)
+            most = b.insert_element(ir.Constant(ints, ir.Undefined), args[1], I32(0))
+            zeros = ir.Constant(ir.VectorType(I32, lanes), [0] * lanes)
+            most = b.shuffle_vector(most, ir.Constant(ints, ir.Undefined), zeros)
+            mask = b.icmp_signed("<", ir.Constant(ints, list(range(lanes))), most)
+            place, align = vector.as_pointer(), real.bitwidth // 8
+            load = _declared(b, f"llvm.masked.load.{short}.p0", vector, [place, I32, mask.type, vector])
+            found = b.call(load, [b.bitcast(args[0], place), I32(align), mask, ir.Constant(vector, None)])
+            b.store(found, b.bitcast(args[2], place), align=align)
+            return _.get_dummy_value()
+
+        return types.void(pointer, types.int64, pointer), make
+
+    return move
 
 
 def _floating(name: str, count: int) -> Any:

@@ -102,6 +102,12 @@ offset = Word("offset", "offset(x, n): the pointer n elements after x.")
 real_at = Word("real_at", "real_at(n): the pointer to the kernel's dtype at the address n, an int64: for tables of addresses.")
 share = Word("share", "share(count, part, parts): start and stop of a part's run of 0..count, as even as can be.")
 tile = Word("tile", "The micro-kernel: see minigrad/kernels/native/microkernel.py.")
+turn = Word(
+    "turn",
+    "turn(x, pitch, count, y, step): y[k · step + r] = x[r · pitch + k] for all k and r below `lanes`. x has `count` rows, and "
+    "beyond them the last one is taken again.",
+)
+move = Word("move", "move(x, count, y): y[k] = x[k] for k below `count`, `lanes` at most, and 0 from there to `lanes`.")
 bits = Word("bits", "bits(v): the int32 or int64 that has the same bits as the real number v.")
 from_bits = Word("from_bits", "from_bits(n): the real number that has the same bits as the int32 or int64 n.")
 fma = Word("fma", "fma(a, b, c): a * b + c with one rounding.")

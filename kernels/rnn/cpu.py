@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from minigrad.core.device import Array
+from minigrad.kernels.matmul.cpu import product, product_into
 from minigrad.kernels.recurrence import Memo
 from minigrad.kernels.recurrence import arithmetic as arithmetic
 from minigrad.kernels.recurrent_loops import inside, packed, pitch_of, plan_of, shares, sum_of, weight_gradients
@@ -36,9 +37,9 @@ def forward(
     hidden = h0.shape[1]
     y = np.empty((len(x) if index is None else len(index), hidden), x.dtype)
     here = index is None and inside(batch_sizes, memo)
-    table = None if index is None else np.matmul(x, w_ih.T)
+    table = None if index is None else product(x, w_ih.T, None, relu=False)
     if index is None and not here:
-        np.matmul(x, w_ih.T, out=y)
+        product_into(x, w_ih.T, y, None, relu=False)
     bounds = shares(batch_sizes, w_hh.size + w_ih.size * here)
     most = int(np.diff(bounds).max())
     room_size = most * (2 * pitch_of(hidden) + pitch_of(x.shape[1]) * here)
@@ -82,7 +83,7 @@ def backward(
         packed(w_ih, False, memo, "w_ih backward") if here else None, w_ih.shape[1] if here else -1, parts=len(bounds) - 1,
     )  # fmt: skip
     if input_wanted and not here:
-        dx = np.matmul(da, w_ih)
+        dx = product(da, w_ih, None, relu=False)
     return da, dh, dx
 
 

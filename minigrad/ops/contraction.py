@@ -24,10 +24,6 @@ from minigrad.ops.shape import Reshape, can_view
 Labels = tuple[Hashable, ...]
 
 
-# Multiplications: below, a call of the kernel takes longer than BLAS.
-SMALL = 1 << 19
-
-
 def product(a: Array, b: Array, bias: Array | None = None, relu: bool = False) -> Array:
     """A B of arrays of equal dtype and at least two dimensions; then the bias is added, and with ``relu`` the rest below 0 cut.
 
@@ -43,7 +39,7 @@ def product(a: Array, b: Array, bias: Array | None = None, relu: bool = False) -
     if a.shape[-1] == 1 and bias is None and not relu:
         made: Array = array_module(a).multiply(a, b)
         return made
-    if type(a) is np.ndarray and a.size * b.shape[-1] < SMALL and b.size * a.shape[-2] < SMALL:
+    if type(a) is np.ndarray and a.size * b.shape[-1] <= kernel.SMALL and b.size * a.shape[-2] <= kernel.SMALL:
         return vectorised.product(a, b, bias, relu=relu)
     return kernel.product(a, b, bias, relu=relu)
 

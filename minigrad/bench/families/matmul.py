@@ -1,0 +1,72 @@
+"""Products of matrices to be timed: a decoder's head and a recurrent layer with both gradients, a square, and batches."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from minigrad.bench.op import Call, Draw, Op, Results, Spot, normal
+
+# Words; A's and B's sizes as they lie in memory; which of them is transposed; whether bias and ReLU follow.
+SHAPES: tuple[tuple[str, tuple[int, ...], tuple[int, ...], str, bool], ...] = (
+    ("1024 x 256 x 8000, head", (1024, 256), (8000, 256), "b", False),
+    ("1024 x 8000 x 256, its input", (1024, 8000), (8000, 256), "", False),
+    ("8000 x 1024 x 256, its weight", (1024, 8000), (1024, 256), "a", False),
+    ("2500 x 512 x 2048, gates", (2500, 512), (2048, 512), "b", False),
+    ("2500 x 2048 x 512, their input", (2500, 2048), (2048, 512), "", False),
+    ("2048 x 2500 x 512, their weight", (2500, 2048), (2500, 512), "a", False),
+    ("1024 x 1024 x 1024", (1024, 1024), (1024, 1024), "", False),
+    ("128 x 784 x 256, bias, ReLU", (128, 784), (256, 784), "b", True),
+    ("64 of 16 x 256 x 16", (64, 16, 256), (64, 16, 256), "b", False),
+    ("64 of 16 x 16 x 256", (64, 16, 16), (64, 16, 256), "", False),
+)
+
+
+def ops() -> Iterator[Op]:
+    """Each shape."""
+    for words, a, b, transposed, joined in SHAPES:
+        items = math.prod(a[:-2])
+        (k, m) = a[-2:] if transposed == "a" else a[:-3:-1]
+        n = b[-2] if transposed == "b" else b[-1]
+        size = 4.0 * (math.prod(a) + math.prod(b) + items * m * n)
+        small = (*[2] * (len(a) - 2), 7, 5), (*[2] * (len(a) - 2), 7, 5) if transposed != "" else (*[2] * (len(a) - 2), 5, 6)
+        yield Op(
+            "matmul", "product", words, 2.0 * items * m * n * k, size, _drawn(a, b, transposed, joined),
+            _drawn(*small, transposed, joined), _spot(), {"torch": _torch(joined)},
+        )  # fmt: skip
+
+
+def _drawn(a: tuple[int, ...], b: tuple[int, ...], transposed: str, joined: bool) -> Draw:
+    def draw(rng: np.random.Generator, dtype: np.dtype) -> Call:
+        x, y = normal(rng, a, dtype), normal(rng, b, dtype)
+        x, y = x.swapaxes(-1, -2) if transposed == "a" else x, y.swapaxes(-1, -2) if transposed == "b" else y
+        return Call((x, y, normal(rng, y.shape[-1:], dtype) if joined else None), {"relu": joined})
+
+    return draw
+
+
+def _spot() -> Spot:
+    """Three rows and four columns."""
+
+    def spot(call: Call, results: Results, rng: np.random.Generator) -> tuple[Call, Results]:
+        a, b, bias = call.args
+        i, j = int(rng.integers(a.shape[-2])), int(rng.integers(b.shape[-1]))
+        rows, columns = slice(i, i + 3), slice(j, j + 4)
+        part = (a[..., rows, :], b[..., columns], None if bias is None else bias[columns])
+        return Call(part, call.kwargs), [results[0][..., rows, columns]]
+
+    return spot
+
+
+def _torch(joined: bool) -> Callable[[Any, Call], Callable[[], Any]]:
+    def peer(torch: Any, call: Call) -> Callable[[], Any]:
+        a, b = (torch.from_numpy(each) for each in call.args[:2])  # transposed views, as PyTorch's own layers give them
+        if joined:
+            bias = torch.from_numpy(call.args[2])
+            return lambda: torch.addmm(bias, a, b).relu_()
+        return lambda: torch.matmul(a, b)
+
+    return peer
