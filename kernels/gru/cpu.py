@@ -13,10 +13,10 @@ import numpy as np
 
 from minigrad.core.device import Array
 from minigrad.kernels.gru import loops
-from minigrad.kernels.matmul.cpu import product, product_into
+from minigrad.kernels.products import product, product_into
 from minigrad.kernels.recurrence import Memo
 from minigrad.kernels.recurrence import arithmetic as arithmetic
-from minigrad.kernels.recurrent_loops import given, inside, packed, pitch_of, plan_of, shares, weight_gradients
+from minigrad.kernels.recurrent_loops import given, inside, most_of, packed, pitch_of, plan_of, shares, weight_gradients
 
 
 def forward(
@@ -37,11 +37,11 @@ def forward(
     rows, hidden = len(x) if index is None else len(index), h0.shape[1]
     h, gates = np.empty((rows, hidden), x.dtype), np.empty((rows, 4 * hidden), x.dtype)
     here = index is None and inside(batch_sizes, memo)
-    table = None if index is None else product(x, w_ih.T, None, relu=False)
+    table = None if index is None else product(x, w_ih.T)
     if index is None and not here:
-        product_into(x, w_ih.T, gates[:, : 3 * hidden], None, relu=False)
+        product_into(x, w_ih.T, gates[:, : 3 * hidden])
     bounds = shares(batch_sizes, w_hh.size + w_ih.size * here)
-    most = int(np.diff(bounds).max())
+    most = most_of(bounds)
     room_size = most * (pitch_of(hidden) + pitch_of(3 * hidden) * (1 + here) + pitch_of(x.shape[1]) * here)
     loops.forward(
         gates, given(b_ih, 3 * hidden, x.dtype), given(b_hh, 3 * hidden, x.dtype), packed(w_hh, True, memo, "w_hh forward"), h,
@@ -74,7 +74,7 @@ def backward(
     here = input_wanted and inside(batch_sizes, memo)
     dx = np.empty((len(da), w_ih.shape[1]), kind) if here else None
     bounds = shares(batch_sizes, w_hh.size + w_ih.size * here)
-    room_size = int(np.diff(bounds).max()) * pitch_of(4 * hidden)
+    room_size = most_of(bounds) * pitch_of(4 * hidden)
     loops.backward(
         np.ascontiguousarray(gates), np.ascontiguousarray(y), np.ascontiguousarray(h0),
         None if dy is None else np.ascontiguousarray(dy), dh, da, packed(w_hh[: 2 * hidden], False, memo, "w_hh r z backward"),
@@ -84,7 +84,7 @@ def backward(
         w_ih.shape[1] if here else -1, parts=len(bounds) - 1,
     )  # fmt: skip
     if input_wanted and not here:
-        dx = product(da[:, : 3 * hidden], w_ih, None, relu=False)
+        dx = product(da[:, : 3 * hidden], w_ih)
     return da, dh, dx
 
 

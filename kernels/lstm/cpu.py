@@ -16,10 +16,10 @@ import numpy as np
 
 from minigrad.core.device import Array
 from minigrad.kernels.lstm import loops
-from minigrad.kernels.matmul.cpu import product, product_into
+from minigrad.kernels.products import product, product_into
 from minigrad.kernels.recurrence import Memo
 from minigrad.kernels.recurrence import arithmetic as arithmetic
-from minigrad.kernels.recurrent_loops import inside, packed, pitch_of, plan_of, shares, sum_of, weight_gradients
+from minigrad.kernels.recurrent_loops import inside, most_of, packed, pitch_of, plan_of, shares, sum_of, weight_gradients
 
 
 def forward(
@@ -41,11 +41,11 @@ def forward(
     rows, hidden = len(x) if index is None else len(index), h0.shape[1]
     h, c, gates = (np.empty((rows, size), x.dtype) for size in (hidden, hidden, 4 * hidden))
     here = index is None and inside(batch_sizes, memo)
-    table = None if index is None else product(x, w_ih.T, None, relu=False)
+    table = None if index is None else product(x, w_ih.T)
     if index is None and not here:
-        product_into(x, w_ih.T, gates, None, relu=False)
+        product_into(x, w_ih.T, gates)
     bounds = shares(batch_sizes, w_hh.size + w_ih.size * here)
-    most = int(np.diff(bounds).max())
+    most = most_of(bounds)
     room_size = most * (pitch_of(hidden) + pitch_of(4 * hidden) + pitch_of(x.shape[1]) * here)
     loops.forward(
         gates, sum_of(b_ih, b_hh, 4 * hidden, x.dtype), packed(w_hh, True, memo, "w_hh forward"), h, c,
@@ -80,7 +80,7 @@ def backward(
     here = input_wanted and inside(batch_sizes, memo)
     dx = np.empty((len(da), w_ih.shape[1]), kind) if here else None
     bounds = shares(batch_sizes, w_hh.size + w_ih.size * here)
-    room_size = hidden + int(np.diff(bounds).max()) * pitch_of(4 * hidden)
+    room_size = hidden + most_of(bounds) * pitch_of(4 * hidden)
     loops.backward(
         np.ascontiguousarray(gates), np.ascontiguousarray(cells), np.ascontiguousarray(c0),
         None if dy is None else np.ascontiguousarray(dy), dh, dc, da, packed(w_hh, False, memo, "w_hh backward"),
@@ -89,7 +89,7 @@ def backward(
         packed(w_ih, False, memo, "w_ih backward") if here else None, w_ih.shape[1] if here else -1, parts=len(bounds) - 1,
     )  # fmt: skip
     if input_wanted and not here:
-        dx = product(da, w_ih, None, relu=False)
+        dx = product(da, w_ih)
     return da, dh, dc, dx
 
 

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from minigrad.core.device import Array
-from minigrad.kernels.matmul.cpu import product, product_into
+from minigrad.kernels.products import product, product_into
 from minigrad.kernels.recurrence import Memo
 from minigrad.kernels.recurrence import arithmetic as arithmetic
-from minigrad.kernels.recurrent_loops import inside, packed, pitch_of, plan_of, shares, sum_of, weight_gradients
+from minigrad.kernels.recurrent_loops import inside, most_of, packed, pitch_of, plan_of, shares, sum_of, weight_gradients
 from minigrad.kernels.rnn import loops
 
 
@@ -37,11 +37,11 @@ def forward(
     hidden = h0.shape[1]
     y = np.empty((len(x) if index is None else len(index), hidden), x.dtype)
     here = index is None and inside(batch_sizes, memo)
-    table = None if index is None else product(x, w_ih.T, None, relu=False)
+    table = None if index is None else product(x, w_ih.T)
     if index is None and not here:
-        product_into(x, w_ih.T, y, None, relu=False)
+        product_into(x, w_ih.T, y)
     bounds = shares(batch_sizes, w_hh.size + w_ih.size * here)
-    most = int(np.diff(bounds).max())
+    most = most_of(bounds)
     room_size = most * (2 * pitch_of(hidden) + pitch_of(x.shape[1]) * here)
     loops.forward(
         y, sum_of(b_ih, b_hh, hidden, x.dtype), packed(w_hh, True, memo, "w_hh forward"), np.ascontiguousarray(h0),
@@ -74,7 +74,7 @@ def backward(
     here = input_wanted and inside(batch_sizes, memo)
     dx = np.empty((len(da), w_ih.shape[1]), kind) if here else None
     bounds = shares(batch_sizes, w_hh.size + w_ih.size * here)
-    room_size = int(np.diff(bounds).max()) * pitch_of(hidden)
+    room_size = most_of(bounds) * pitch_of(hidden)
     loops.backward(
         np.ascontiguousarray(y), None if dy is None else np.ascontiguousarray(dy), dh, da,
         packed(w_hh, False, memo, "w_hh backward"), np.zeros(max(hidden, w_ih.shape[1]), kind),
@@ -83,7 +83,7 @@ def backward(
         packed(w_ih, False, memo, "w_ih backward") if here else None, w_ih.shape[1] if here else -1, parts=len(bounds) - 1,
     )  # fmt: skip
     if input_wanted and not here:
-        dx = product(da, w_ih, None, relu=False)
+        dx = product(da, w_ih)
     return da, dh, dx
 
 

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 import minigrad
 from minigrad import kernels
 from minigrad.errors import DTypeError, ShapeError
-from minigrad.kernels import matmul
-from minigrad.kernels.matmul import cpu
+from minigrad.kernels import matmul, products
 from minigrad.kernels.native.budget import divided, thread_count
 
 IMPLEMENTATIONS = [name for name in kernels.available("matmul", "cpu") if name != "reference"]
@@ -46,6 +45,7 @@ def assert_right(c: np.ndarray, a: np.ndarray, b: np.ndarray, bias: np.ndarray |
 
 
 @pytest.mark.parametrize("name", IMPLEMENTATIONS)
+@hypothesis.settings(max_examples=200, deadline=None, derandomize=True)
 @hypothesis.given(data=st.data())
 def test_drawn_shapes_beside_float64(name: str, data: Any) -> None:
     sizes = st.integers(1, 70)
@@ -70,11 +70,11 @@ def test_drawn_shapes_beside_float64(name: str, data: Any) -> None:
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Blocks so small that a product of some hundreds has several of each."""
-    cpu._plan.cache_clear()
+    products._plan.cache_clear()
     for name, size in (("TERMS", 24), ("BLOCK_OF_A", 1 << 12), ("BLOCK_OF_B", 1 << 13), ("COLUMNS", 64)):
-        monkeypatch.setattr(cpu, name, size)
+        monkeypatch.setattr(products, name, size)
     yield
-    cpu._plan.cache_clear()
+    products._plan.cache_clear()
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -109,8 +109,8 @@ def test_a_plan_cuts_the_result_whole() -> None:
     """Each value is in one rectangle, and so many rectangles are there that all parts have as many."""
     for m, k, n, parts in ((1024, 256, 8000, 2), (7, 3, 7, 4), (100, 700, 33, 3), (6, 5, 37, 1)):
         a, b, c = np.zeros((m, k)), np.zeros((k, n)), np.zeros((m, n))
-        plan, _, _ = cpu._plan((m, k, n), (), (), a.strides, b.strides, c.strides, c.dtype, parts)
-        head, words = len(cpu.loops.HEAD), cpu.loops.WORDS
+        plan, _, _ = products._plan((m, k, n), (), (), a.strides, b.strides, c.strides, c.dtype, parts)
+        head, words = len(products.loops.HEAD), products.loops.WORDS
         assert plan[0] == (len(plan) - head) // words
         for _, _, at, left, rows, columns, padded, _ in plan[head:].reshape(-1, words):
             up = (at - left) // n

@@ -1,4 +1,4 @@
-"""The compiled loops of ``cpu.py``: packed blocks of both sides, and the micro-kernel ``tile`` over them."""
+"""The compiled loops of ``products.py``: packed blocks of both sides, and the micro-kernel ``tile`` over them."""
 
 from __future__ import annotations
 
