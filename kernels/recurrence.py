@@ -198,6 +198,8 @@ def check_batch_sizes(where: str, batch_sizes: Any, rows: int) -> tuple[int, ...
     expected = "how many rows each step has: whole numbers, 0 or more, each at most the one before"
     if not isinstance(batch_sizes, (tuple, list)):
         raise ArgumentError(where, "batch_sizes", expected, repr(batch_sizes))
+    if len(batch_sizes) == 1 and type(batch_sizes[0]) is int and batch_sizes[0] == rows:  # a cell's step
+        return (rows,)
     sizes = integers(where, "batch_sizes", batch_sizes, expected, 0)
     if sorted(sizes, reverse=True) != list(sizes):
         raise ArgumentError(where, "batch_sizes", expected, str(sizes), "Sort the sequences, the longest first")

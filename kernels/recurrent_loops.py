@@ -6,6 +6,7 @@ A product's right side is packed into panels, as ``packing.py`` says.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -123,6 +124,16 @@ def shares(batch_sizes: Sequence[int], weights: int) -> Array:
     found = np.searchsorted(up_to, np.arange(1, parts) * (rows / parts)) + 1
     bounds = np.concatenate(([0], found, [batch]))
     return np.maximum.accumulate(np.minimum(bounds, batch))
+
+
+def most_of(bounds: Array) -> int:
+    """How many sequences the largest part has.
+
+    Example:
+        >>> most_of(np.array([0, 3, 5]))
+        3
+    """
+    return max([end - start for start, end in itertools.pairwise(bounds.tolist())])
 
 
 def inside(batch_sizes: Sequence[int], memo: Memo | None) -> bool:

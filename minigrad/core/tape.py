@@ -254,38 +254,37 @@ class Function:
             mode.saver.keep(self, args, outputs)
             return
         kept: list[tuple[Any, list[int] | None, int, int]] = []
+        inputs = {id(arg.array): arg for arg in reversed(args) if isinstance(arg, Tensor)}
         for array in self._saved:
-            if array is None or isinstance(array, (int, float)):
-                if isinstance(array, np.generic):  # float64 is a float too
+            if type(array) is not ndarray:
+                if isinstance(array, np.generic):  # of which float64 is a float too
                     array = asarray(array)
-                else:
+                elif array is None or isinstance(array, (int, float)):
                     kept.append((array, None, 0, -1))
                     continue
-            elif isinstance(array, np.generic):
-                array = asarray(array)
-            for arg in args:
-                if isinstance(arg, Tensor) and arg.array is array:
-                    if arg._counter is None:
-                        raise GradError(
-                            type(self).__name__,
-                            "input",
-                            "a tensor that can be saved for backward",
-                            "one made in inference_mode",
-                            "Clone it outside inference_mode",
-                        )
-                    kept.append((arg, arg._counter, arg._counter[0], -1))
+            arg = inputs.get(id(array))
+            if arg is not None:
+                counter = arg._counter
+                if counter is None:
+                    raise GradError(
+                        type(self).__name__,
+                        "input",
+                        "a tensor that can be saved for backward",
+                        "one made in inference_mode",
+                        "Clone it outside inference_mode",
+                    )
+                kept.append((arg, counter, counter[0], -1))
+                continue
+            for nr, output in enumerate(outputs):
+                if output is not None and output.array is array:
+                    kept.append((array, output._counter, output._counter[0], nr))
                     break
             else:
-                for nr, output in enumerate(outputs):
-                    if output is not None and output.array is array:
-                        kept.append((array, output._counter, output._counter[0], nr))
-                        break
-                else:
-                    if not hasattr(array, "dtype") or isinstance(array, Tensor):
-                        what, got = "arrays, numbers or None", type(array).__name__
-                        raise DTypeError(type(self).__name__, "save_for_backward", what, got, "Keep others as ctx attributes")
-                    counter = None if array.base is None else _counter_of_base(array.base, args)
-                    kept.append((array, counter, 0 if counter is None else counter[0], -2))
+                if not hasattr(array, "dtype") or isinstance(array, Tensor):
+                    what, got = "arrays, numbers or None", type(array).__name__
+                    raise DTypeError(type(self).__name__, "save_for_backward", what, got, "Keep others as ctx attributes")
+                counter = None if array.base is None else _counter_of_base(array.base, args)
+                kept.append((array, counter, 0 if counter is None else counter[0], -2))
         self._saved = kept
 
     # ------------------------------------------------------------------ what backward may ask of its node
