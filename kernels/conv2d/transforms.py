@@ -24,39 +24,47 @@ I64 = ir.IntType(64)
 CONTRACT = ("contract",)  # a product and a sum may become one operation of one rounding
 
 
-def sandwich(matrix: Matrix, real: Any, lanes: int, bounded: bool = False) -> Any:
+def sandwich(matrix: Matrix, real: Any, lanes: int, bounded: bool = False, guarded: bool = False) -> Any:
     """``word(src, src_row, src_column, dst, dst_row, dst_column)``: dst = M · src · Mᵀ, distances in elements.
 
-    With ``bounded`` two more arguments follow, ``bias`` and ``least``: dst = max(least, M · src · Mᵀ + bias).
+    With ``bounded`` two more arguments follow, ``bias`` and ``least``: dst = max(least, M · src · Mᵀ + bias). With ``guarded``
+    six: ``y``, ``x``, ``step``, ``height``, ``width`` and ``zeros``: entry (i, j) of src is pixel (y + i step, x + j step) of
+    an image, and one outside of it is read from ``zeros``.
     """
     pointer = types.CPointer(real)
     scalar = ir.FloatType() if real == types.float32 else ir.DoubleType()
     align = 4 if real == types.float32 else 8
     vector = ir.VectorType(scalar, lanes)
     size = len(matrix[0])
-    ints = (types.int64, types.int64)
-    arguments = (pointer, *ints, pointer, *ints, *((pointer, real) if bounded else ()))
 
     def spread(b: Any, value: Any) -> Any:
-        first = b.insert_element(ir.Constant(vector, ir.Undefined), value, ir.IntType(32)(0))
-        return b.shuffle_vector(
-            first, ir.Constant(vector, ir.Undefined), ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
-        )
+        undefined = ir.Constant(vector, ir.Undefined)
+        zeros = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
+        return b.shuffle_vector(b.insert_element(undefined, value, ir.IntType(32)(0)), undefined, zeros)
 
     def make(_: Any, b: Any, sig: Any, args: Any) -> Any:
-        src, src_row, src_column, dst, dst_row, dst_column = args[:6]
+        src, src_row, src_column, dst, dst_row, dst_column, *rest = args
 
         def at(base: Any, row: Any, column: Any, i: int, j: int) -> Any:
             there = b.add(b.mul(row, I64(i)), b.mul(column, I64(j)))
             return b.bitcast(b.gep(base, [there], source_etype=scalar), vector.as_pointer())
 
+        def within(begin: Any, step: Any, end: Any) -> list[Any]:  # what is negative is larger than all as an unsigned number
+            return [b.icmp_unsigned("<", b.add(begin, b.mul(step, I64(i))), end) for i in range(size)]
+
+        if guarded:
+            y, x, step, height, width, zeros = rest
+            rows, columns = within(y, step, height), within(x, step, width)
+            nothing = b.bitcast(zeros, vector.as_pointer())
         down = []  # by columns, each of which is done before the next is read
         for j in range(size):
-            column = [b.load(at(src, src_row, src_column, i, j), align=align) for i in range(size)]
-            down.append(times(b, vector, lanes, matrix, column))
+            where = [at(src, src_row, src_column, i, j) for i in range(size)]
+            if guarded:
+                where = [b.select(b.and_(row, columns[j]), each, nothing) for row, each in zip(rows, where, strict=True)]
+            down.append(times(b, vector, lanes, matrix, [b.load(each, align=align) for each in where]))
         if bounded:
-            bias = b.load(b.bitcast(args[6], vector.as_pointer()), align=align)
-            least = spread(b, args[7])
+            bias = b.load(b.bitcast(rest[0], vector.as_pointer()), align=align)
+            least = spread(b, rest[1])
         for i in range(len(matrix)):
             for j, value in enumerate(times(b, vector, lanes, matrix, [column[i] for column in down])):
                 if bounded:
@@ -65,29 +73,29 @@ def sandwich(matrix: Matrix, real: Any, lanes: int, bounded: bool = False) -> An
                 b.store(value, at(dst, dst_row, dst_column, i, j), align=align)
         return _.get_dummy_value()
 
+    arguments = (pointer, types.int64, types.int64) * 2
     if bounded:
 
         @intrinsic
-        def word(
-            context: Any,
-            src: Any,
-            src_row: Any,
-            src_column: Any,
-            dst: Any,
-            dst_row: Any,
-            dst_column: Any,
-            bias: Any,
-            least: Any,
-        ) -> Any:
-            return types.void(*arguments), make
+        def with_bounds(context: Any, a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, bias: Any, least: Any) -> Any:
+            return types.void(*arguments, pointer, real), make
 
-        return word
+        return with_bounds
+    if guarded:
+
+        @intrinsic
+        def with_guard(
+            context: Any, a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, y: Any, x: Any, g: Any, h: Any, w: Any, zeros: Any
+        ) -> Any:
+            return types.void(*arguments, *[types.int64] * 5, pointer), make
+
+        return with_guard
 
     @intrinsic
-    def plain(context: Any, src: Any, src_row: Any, src_column: Any, dst: Any, dst_row: Any, dst_column: Any) -> Any:
+    def word(context: Any, src: Any, src_row: Any, src_column: Any, dst: Any, dst_row: Any, dst_column: Any) -> Any:
         return types.void(*arguments), make
 
-    return plain
+    return word
 
 
 def times(b: Any, vector: Any, lanes: int, matrix: Matrix, values: list[Any]) -> list[Any]:
@@ -222,6 +230,11 @@ def input_of_3(real: Any, lanes: int) -> Any:
     return sandwich(toom_cook(4, 3, POINTS[3])[2], real, lanes)
 
 
+def guarded_input_of_3(real: Any, lanes: int) -> Any:
+    """The same, of pixels at an image's edge."""
+    return sandwich(toom_cook(4, 3, POINTS[3])[2], real, lanes, guarded=True)
+
+
 def output_of_3(real: Any, lanes: int) -> Any:
     """max(least, Aᵀ m A + bias): 6 x 6 to 4 x 4."""
     return sandwich(toom_cook(4, 3, POINTS[3])[0], real, lanes, bounded=True)
@@ -245,6 +258,11 @@ def weight_gradient_of_3(real: Any, lanes: int) -> Any:
 def input_of_2(real: Any, lanes: int) -> Any:
     """Bᵀ d B: 5 x 5 to 5 x 5."""
     return sandwich(toom_cook(4, 2, POINTS[2])[2], real, lanes)
+
+
+def guarded_input_of_2(real: Any, lanes: int) -> Any:
+    """The same, of pixels at an image's edge."""
+    return sandwich(toom_cook(4, 2, POINTS[2])[2], real, lanes, guarded=True)
 
 
 def output_of_2(real: Any, lanes: int) -> Any:

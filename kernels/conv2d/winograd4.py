@@ -135,15 +135,17 @@ def grad_weight(
     chunk = max(1, min(DEPTH, share))
     pitch_v, pitch_g = (_pitch(chunk * width, x.itemsize) for width in (taps.phases * held, padded_f))
     work_size = taps.places * (pitch_v + pitch_g + max(held, padded_f)) + 4 * lanes
-    sums = np.empty((1 if by_channel else parts, taps.places * taps.phases * c * padded_f), x.dtype)
+    pitch_s = _pitch(taps.phases * c * padded_f, x.itemsize)
+    sums = np.empty((1 if by_channel else parts, taps.places * pitch_s), x.dtype)
     winograd4_loops.weigh(
         _nhwc(x), _nhwc(dy), sums, np.empty(parts * work_size, x.dtype), work_size, n, h, w, c, f, padded_f, *taps,
-        padding[0][0], padding[1][0], out_h, out_w, chunk, pitch_v, pitch_g, int(by_channel), parts=parts,
+        padding[0][0], padding[1][0], out_h, out_w, chunk, pitch_v, pitch_g, pitch_s, int(by_channel), parts=parts,
     )  # fmt: skip
     dw = np.empty((f, c, *kernel_size), x.dtype)
     parts = parts_for(sums.nbytes)
-    work = np.empty(parts * (taps.places + 9) * padded_f, x.dtype)
-    winograd4_loops.gather(sums, dw, work, sums.shape[0], c, f, padded_f, *taps, parts=parts)
+    here = target()
+    work = np.empty(parts * (taps.places + taps.phases * taps.taps**2) * here.vectors * lanes, x.dtype)
+    winograd4_loops.gather(sums, dw, work, sums.shape[0], c, f, padded_f, *taps, pitch_s, parts=parts)
     return dw
 
 
@@ -211,7 +213,7 @@ def _correlate(x: Array, packed: Array, bias: Array | None, y: Array, before: Pa
     work_size = taps.places * (pitch_v + pitch_m + max(padded_c, padded_f)) + 4 * lanes
     winograd4_loops.correlate(
         x, packed, filled, y, np.empty(parts * work_size, x.dtype), work_size, n, h, w, c, padded_c, features, padded_f, *taps,
-        *before, out_h, out_w, *pitches, chunk, pitch_v, pitch_m, least, parts=parts,
+        *before, out_h, out_w, *pitches, chunk, packed.size // taps.places, pitch_v, pitch_m, least, parts=parts,
     )  # fmt: skip
 
 
@@ -221,10 +223,11 @@ def _transformed(w: Array, features: int, channels: int, origin: int, strides: t
     lanes = here.lanes(w.dtype.name)
     panel = here.vectors * lanes
     padded_c, padded_f = _whole(channels, lanes), _whole(features, lanes)
-    packed = np.empty(taps.places * taps.phases * padded_c * padded_f, w.dtype)
+    pitch = _pitch(taps.phases * padded_c * padded_f, w.itemsize)
+    packed = np.empty(taps.places * pitch, w.dtype)
     parts = parts_for(packed.nbytes)
     winograd4_loops.transform_weight(
-        w, packed, np.empty(parts * 9 * panel, w.dtype), origin, *strides, features, channels, padded_c, padded_f, *taps,
+        w, packed, np.empty(parts * 9 * panel, w.dtype), origin, *strides, features, channels, padded_c, *taps, pitch,
         parts=parts,
     )  # fmt: skip
     return packed

@@ -11,7 +11,7 @@ of two, lest all places compete for the same lines of the cache.
 
 from __future__ import annotations
 
-from minigrad.kernels.conv2d.loops import copy_window, width_of
+from minigrad.kernels.conv2d.loops import width_of
 from minigrad.kernels.native import Real, helper, kernel, lanes, offset, panel, real, share, tile, tile_rows
 from minigrad.kernels.native.language import Word
 
@@ -19,6 +19,9 @@ HERE = "minigrad.kernels.conv2d.transforms"
 SIX = "(src, src_row, src_column, dst, dst_row, dst_column)"
 input_of_3 = Word("input_of_3", f"input_of_3{SIX}: Bᵀ d B", f"{HERE}:input_of_3")
 input_of_2 = Word("input_of_2", f"input_of_2{SIX}: Bᵀ d B", f"{HERE}:input_of_2")
+GUARD = f"{SIX[:-1]}, y, x, step, height, width, zeros): Bᵀ d B at an image's edge"
+guarded_input_of_3 = Word("guarded_input_of_3", f"guarded_input_of_3{GUARD}", f"{HERE}:guarded_input_of_3")
+guarded_input_of_2 = Word("guarded_input_of_2", f"guarded_input_of_2{GUARD}", f"{HERE}:guarded_input_of_2")
 output_of_3 = Word("output_of_3", f"output_of_3{SIX[:-1]}, bias, least): max(least, Aᵀ m A + bias)", f"{HERE}:output_of_3")
 output_of_2 = Word("output_of_2", f"output_of_2{SIX[:-1]}, bias, least): max(least, Aᵀ m A + bias)", f"{HERE}:output_of_2")
 gradient_of_3 = Word("gradient_of_3", f"gradient_of_3{SIX}: A dy Aᵀ", f"{HERE}:gradient_of_3")
@@ -34,7 +37,7 @@ INFINITY = float("inf")
 @kernel
 def transform_weight(
     w: Real, packed: Real, work: Real, origin: int, at_f: int, at_c: int, at_r: int, at_s: int, features: int, channels: int,
-    padded_c: int, padded_f: int, taps: int, stride: int, part: int, parts: int,
+    padded_c: int, taps: int, stride: int, pitch: int, part: int, parts: int,
 ) -> None:  # fmt: skip
     """U = G g Gᵀ of weights of any strides, packed: (places, panels, phases, padded_c, width), zeros where there is no channel
     or feature."""
@@ -42,8 +45,6 @@ def transform_weight(
     panels = (features + panel - 1) // panel
     terms = stride * stride * padded_c
     start, stop = share(panels * terms, part, parts)
-    size = terms * padded_f
-    n = taps + 3
     for item in range(start, stop):
         first, term = (item // terms) * panel, item % terms
         phase, c = term // padded_c, term % padded_c
@@ -53,48 +54,36 @@ def transform_weight(
             some[i] = real(0.0)
         if c < channels:
             base = origin + first * at_f + c * at_c + (phase // stride) * at_r + (phase % stride) * at_s
-            for r in range(taps):
-                for s in range(taps):
-                    source = base + (r * at_r + s * at_s) * stride
-                    for j in range(count):
-                        some[(r * taps + s) * panel + j] = w[source + j * at_f]
+            for j in range(count):  # the taps of a feature lie side by side
+                for r in range(taps):
+                    for s in range(taps):
+                        some[(r * taps + s) * panel + j] = w[base + j * at_f + (r * at_r + s * at_s) * stride]
         out = first * terms + term * width
         for j in range(0, width, lanes):
             if taps == 3:
-                weight_of_3(offset(some, j), 3 * panel, panel, offset(packed, out + j), n * size, size)
+                weight_of_3(offset(some, j), 3 * panel, panel, offset(packed, out + j), 6 * pitch, pitch)
             else:
-                weight_of_2(offset(some, j), 2 * panel, panel, offset(packed, out + j), n * size, size)
+                weight_of_2(offset(some, j), 2 * panel, panel, offset(packed, out + j), 5 * pitch, pitch)
 
 
 @helper
-def transform_input(src, at, y, x, height, width, channels, from_c, to_c, padded, taps, stride, patch, out, pitch):
+def transform_input(src, at, y, x, height, width, channels, from_c, to_c, padded, taps, stride, patch, zeros, out, pitch):
     """Bᵀ d B of n x n pixels ``stride`` apart from (y, x) on, channels ``from_c`` to ``to_c``; pixels outside are zeros."""
     count = to_c - from_c
-    n = taps + 3
-    reach = (n - 1) * stride
-    source = src
-    line = stride * width * channels
-    step = stride * channels
-    if y >= 0 and x >= 0 and y + reach < height and x + reach < width and count == padded:
-        source = offset(src, at + (y * width + x) * channels + from_c)
-    else:
-        source, line, step = patch, n * padded, padded
-        if stride == 1 and count == channels and count == padded:
-            copy_window(src, at, patch, y, x, n, n, height, width, channels)
-        else:
-            for i in range(n):
-                for j in range(n):
-                    q = (i * n + j) * padded
-                    row, column = y + i * stride, x + j * stride
-                    if row < 0 or row >= height or column < 0 or column >= width:
-                        for c in range(padded):
-                            patch[q + c] = real(0.0)
-                    else:
-                        source_at = at + (row * width + column) * channels + from_c
-                        for c in range(count):
-                            patch[q + c] = src[source_at + c]
-                        for c in range(count, padded):
-                            patch[q + c] = real(0.0)
+    reach = (taps + 2) * stride
+    source = offset(src, at + (y * width + x) * channels + from_c)
+    line, step = stride * width * channels, stride * channels
+    if count != padded:
+        fill_patch(offset(src, at + from_c), y, x, height, width, channels, count, padded, taps + 3, stride, patch)
+        source, line, step = patch, (taps + 3) * padded, padded
+    elif y < 0 or x < 0 or y + reach >= height or x + reach >= width:
+        for c in range(0, padded, lanes):
+            d, to = offset(source, c), offset(out, c)
+            if taps == 3:
+                guarded_input_of_3(d, line, step, to, 6 * pitch, pitch, y, x, stride, height, width, zeros)
+            else:
+                guarded_input_of_2(d, line, step, to, 5 * pitch, pitch, y, x, stride, height, width, zeros)
+        return
     if taps == 3:
         for c in range(0, padded, lanes):
             input_of_3(offset(source, c), line, step, offset(out, c), 6 * pitch, pitch)
@@ -103,11 +92,27 @@ def transform_input(src, at, y, x, height, width, channels, from_c, to_c, padded
             input_of_2(offset(source, c), line, step, offset(out, c), 5 * pitch, pitch)
 
 
+@helper
+def fill_patch(src, y, x, height, width, channels, count, padded, n, stride, patch):
+    """``count`` channels of n x n pixels, filled up with zeros to ``padded``; zeros too for pixels outside the image."""
+    for i in range(n):
+        for j in range(n):
+            q = (i * n + j) * padded
+            row, column = y + i * stride, x + j * stride
+            inside = count if row >= 0 and row < height and column >= 0 and column < width else 0
+            source = (row * width + column) * channels
+            for c in range(inside):
+                patch[q + c] = src[source + c]
+            for c in range(inside, padded):
+                patch[q + c] = real(0.0)
+
+
 @kernel
 def correlate(
     src: Real, packed: Real, bias: Real, dst: Real, work: Real, work_size: int, n: int, height: int, width: int, channels: int,
     padded_c: int, features: int, padded_f: int, taps: int, stride: int, top: int, left: int, out_h: int, out_w: int,
-    at_image: int, at_row: int, at_column: int, chunk: int, pitch_v: int, pitch_m: int, least: float, part: int, parts: int,
+    at_image: int, at_row: int, at_column: int, chunk: int, pitch_u: int, pitch_v: int, pitch_m: int, least: float, part: int,
+    parts: int,
 ) -> None:  # fmt: skip
     """dst[n, i, j, f] = max(least, bias[f] + Σ_r,s,c w[r, s, c, f] · src[n, i·stride + r − top, j·stride + s − left, c])."""
     tiles_h, tiles_w = (out_h + 3) // 4, (out_w + 3) // 4
@@ -122,7 +127,6 @@ def correlate(
     for i in range(panel):
         zeros[i] = real(0.0)
     panels = (features + panel - 1) // panel
-    size = terms * padded_f
     floor = real(least)
     start, stop = share((n * tiles + chunk - 1) // chunk, part, parts)
     for item in range(start, stop):
@@ -135,14 +139,14 @@ def correlate(
             for phase in range(stride * stride):
                 transform_input(
                     src, at, i * stride + phase // stride - top, j * stride + phase % stride - left, height, width, channels, 0,
-                    channels, padded_c, taps, stride, patch, offset(v, k * terms + phase * padded_c), pitch_v,
+                    channels, padded_c, taps, stride, patch, zeros, offset(v, k * terms + phase * padded_c), pitch_v,
                 )  # fmt: skip
         blocks = (count + tile_rows - 1) // tile_rows
         for place in range(places):
             for each in range(panels):
                 at_f = each * panel
                 step = width_of(min(panel, features - at_f))
-                b = offset(packed, place * size + at_f * terms)
+                b = offset(packed, place * pitch_u + at_f * terms)
                 for block in range(blocks):
                     begin, end = share(count, block, blocks)
                     a = offset(v, place * pitch_v + begin * terms)
@@ -202,7 +206,7 @@ def transform_gradient(dy, image, i, j, out_h, out_w, features, padded_f, taps, 
 def weigh(
     x: Real, dy: Real, sums: Real, work: Real, work_size: int, n: int, height: int, width: int, channels: int, features: int,
     padded_f: int, taps: int, stride: int, top: int, left: int, out_h: int, out_w: int, chunk: int, pitch_v: int, pitch_g: int,
-    by_channel: int, part: int, parts: int,
+    pitch_s: int, by_channel: int, part: int, parts: int,
 ) -> None:  # fmt: skip
     """sums[(part,) places, phase, c, f] = Σ over tiles of (Bᵀ x B)[phase, c] · (A dy Aᵀ)[f] at each place.
 
@@ -224,7 +228,7 @@ def weigh(
     zeros = offset(patch, places * max(held, padded_f))
     for i in range(panel):
         zeros[i] = real(0.0)
-    out = sums if by_channel else offset(sums, part * places * phases * channels * padded_f)
+    out = sums if by_channel else offset(sums, part * places * pitch_s)
     panels = (features + panel - 1) // panel
     begin_tile, stop = (0, total) if by_channel else share(total, part, parts)
     blocks = (c1 - c0 + tile_rows - 1) // tile_rows
@@ -238,7 +242,7 @@ def weigh(
             for phase in range(phases):
                 transform_input(
                     x, at, i * stride + phase // stride - top, j * stride + phase % stride - left, height, width, channels, c0,
-                    c1, held, taps, stride, patch, offset(v, (k * phases + phase) * held), pitch_v,
+                    c1, held, taps, stride, patch, zeros, offset(v, (k * phases + phase) * held), pitch_v,
                 )  # fmt: skip
             transform_gradient(dy, image, i, j, out_h, out_w, features, padded_f, taps, patch, offset(g, k * padded_f), pitch_g)
         for place in range(places):
@@ -250,7 +254,7 @@ def weigh(
                     for block in range(blocks):
                         begin, end = share(c1 - c0, block, blocks)
                         a = offset(v, place * pitch_v + phase * held + begin)
-                        c = offset(out, ((place * phases + phase) * channels + c0 + begin) * padded_f + at_f)
+                        c = offset(out, place * pitch_s + (phase * channels + c0 + begin) * padded_f + at_f)
                         init, pitch = (zeros, 0) if first == begin_tile else (c, padded_f)
                         tile(
                             end - begin, a, 1, phases * held, 0, b, padded_f, init, pitch, c, padded_f, count, 1, wide,
@@ -262,33 +266,35 @@ def weigh(
 @kernel
 def gather(
     sums: Real, dw: Real, work: Real, count: int, channels: int, features: int, padded_f: int, taps: int, stride: int,
-    part: int, parts: int,
+    pitch: int, part: int, parts: int,
 ) -> None:  # fmt: skip
     """dw[f, c, r, s] = Gᵀ (Σ of ``count`` sums) G of the phase of (r, s)."""
-    side = taps + 3
-    places, phases = side * side, stride * stride
-    some = offset(work, part * (places + 9) * padded_f)
-    total = offset(some, 9 * padded_f)
-    size = phases * channels * padded_f
-    kernel_size = taps * stride
+    places, phases, taken = (taps + 3) * (taps + 3), stride * stride, taps * taps
+    total = offset(work, part * (places + phases * taken) * panel)
+    some = offset(total, places * panel)
     start, stop = share(channels, part, parts)
     for c in range(start, stop):
-        for phase in range(phases):
-            for place in range(places):
-                source = place * size + (phase * channels + c) * padded_f
-                for f in range(padded_f):
-                    value = sums[source + f]
-                    for k in range(1, count):
-                        value += sums[k * places * size + source + f]
-                    total[place * padded_f + f] = value
-            if taps == 3:
-                for f in range(0, padded_f, lanes):
-                    weight_gradient_of_3(offset(total, f), 6 * padded_f, padded_f, offset(some, f), 3 * padded_f, padded_f)
-            else:
-                for f in range(0, padded_f, lanes):
-                    weight_gradient_of_2(offset(total, f), 5 * padded_f, padded_f, offset(some, f), 2 * padded_f, padded_f)
-            for r in range(taps):
-                for s in range(taps):
-                    to = (r * stride + phase // stride) * kernel_size + s * stride + phase % stride
-                    for f in range(features):
-                        dw[(f * channels + c) * kernel_size * kernel_size + to] = some[(r * taps + s) * padded_f + f]
+        for first in range(0, features, panel):
+            width = min(panel, padded_f - first)
+            for phase in range(phases):
+                for place in range(places):
+                    source = place * pitch + (phase * channels + c) * padded_f + first
+                    for f in range(width):
+                        value = sums[source + f]
+                        for k in range(1, count):
+                            value += sums[k * places * pitch + source + f]
+                        total[place * panel + f] = value
+                found = offset(some, phase * taken * panel)
+                for f in range(0, width, lanes):
+                    if taps == 3:
+                        weight_gradient_of_3(offset(total, f), 6 * panel, panel, offset(found, f), 3 * panel, panel)
+                    else:
+                        weight_gradient_of_2(offset(total, f), 5 * panel, panel, offset(found, f), 2 * panel, panel)
+            for f in range(min(panel, features - first)):  # the taps of a feature lie side by side
+                to = ((first + f) * channels + c) * phases * taken
+                for phase in range(phases):
+                    here = to + phase // stride * taps * stride + phase % stride
+                    for r in range(taps):
+                        for s in range(taps):
+                            tap = (phase * taps + r) * taps + s
+                            dw[here + (r * taps * stride + s) * stride] = some[tap * panel + f]
