@@ -19,8 +19,8 @@ from minigrad.kernels import product_loops as loops
 from minigrad.kernels.native import parts_for
 from minigrad.kernels.native.target import target
 
-TERMS = 384  # of a sum at a time: their part of a panel is 24 KB with AVX2, most of the first-level cache
-BLOCK_OF_A = 1 << 18  # bytes: half of the second-level cache
+PANEL = 1 << 15  # bytes of a panel at a time, which stay in the first-level cache for the most part: 512 terms with AVX2
+BLOCK_OF_A = 1 << 17  # bytes: a quarter of the second-level cache, or less
 BLOCK_OF_B = 1 << 20  # bytes: a part of the third
 COLUMNS = 1024  # of a rectangle, at most
 FEW_STRIPS = 2  # for so many B is not packed,
@@ -82,7 +82,7 @@ def _plan(
     strips, panels = -(-m // high), -(-n // panel)
     grid = _grid(strips, panels, high, panel, parts // math.gcd(items, parts) if items < 8 * parts else 1)
     rows, columns = -(-strips // grid[0]) * high, -(-panels // grid[1]) * panel
-    chunks = -(-k // TERMS)
+    chunks = -(-k * panel * item // PANEL)
     terms = -(-k // chunks)
     width = min(columns, COLUMNS)
     depth = terms * max(1, min(chunks, BLOCK_OF_B // (width * terms * item)))

@@ -71,7 +71,7 @@ def test_drawn_shapes_beside_float64(name: str, data: Any) -> None:
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Blocks so small that a product of some hundreds has several of each."""
     products._plan.cache_clear()
-    for name, size in (("TERMS", 24), ("BLOCK_OF_A", 1 << 12), ("BLOCK_OF_B", 1 << 13), ("COLUMNS", 64)):
+    for name, size in (("PANEL", 24 * 64), ("BLOCK_OF_A", 1 << 12), ("BLOCK_OF_B", 1 << 13), ("COLUMNS", 64)):
         monkeypatch.setattr(products, name, size)
     yield
     products._plan.cache_clear()
