@@ -57,7 +57,7 @@ def _of_short_rows(x: np.ndarray, axis: int) -> np.ndarray | None:
         found = np.matmul(_ones(count, x.dtype), x.reshape(outer, count, inner))
     else:
         return None
-    return found.reshape(*shape[:axis], *shape[axis + 1 :])
+    return found.reshape((*shape[:axis], *shape[axis + 1 :]))
 
 
 @functools.lru_cache(256)
