@@ -36,6 +36,7 @@ def ops() -> Iterator[Op]:
         yield Op(
             "matmul", "product", words, 2.0 * items * m * n * k, size, _drawn(a, b, transposed, joined),
             _drawn(*small, transposed, joined), _spot(), {"torch": _torch(joined)},
+            brief=words == SHAPES[0][0],
         )  # fmt: skip
 
 
