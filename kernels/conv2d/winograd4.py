@@ -37,6 +37,9 @@ WIDE_CACHE = 3 << 18  # and where it is larger, as in processors with AVX-512
 FAR = 1 << 22  # bytes of weights, and of transforms, from which the weights come from memory for each lot: lots are larger then
 DEPTH = 96  # tiles that are summed up at a time in the gradient to the weight: all its sums are read and written for each lot
 FEWEST = 16  # channels in and out from which the saved products outweigh the transforms
+FEWEST_PIXELS = (
+    128  # terms of the gradient to a weight, below which the transforms' rounding is no longer small beside the sum's
+)
 SIDE = 4  # of a tile's outputs
 OWN_CHANNELS = 192  # from so many channels on, threads share the channels of dw, not the tiles
 PAGE = 4096  # bytes after which addresses compete for the same line of the first-level cache
@@ -59,9 +62,21 @@ class Taps(NamedTuple):
 
 
 def taps_of(
-    channels: int, features: int, kernel_size: tuple[int, ...], out: Pair, stride: Pair, dilation: Pair, groups: int
+    channels: int,
+    features: int,
+    kernel_size: tuple[int, ...],
+    out: Pair,
+    stride: Pair,
+    dilation: Pair,
+    groups: int,
+    batch: int | None = None,
 ) -> Taps | None:
-    """How the tiles cover the convolution: ``None`` where they cannot, or where it does not pay."""
+    """How the tiles cover the convolution: ``None`` where they cannot, or where it does not pay.
+
+    With ``batch`` it is the gradient to the weight that is asked for, whose sums are over the pixels of so many images.
+    """
+    if batch is not None and batch * out[0] * out[1] < FEWEST_PIXELS:
+        return None
     if groups != 1 or dilation != (1, 1) or min(channels, features) < FEWEST:
         return None
     if (kernel_size, stride) not in (((3, 3), (1, 1)), ((4, 4), (2, 2))) or min(out) < SIDE - 1:
@@ -122,7 +137,7 @@ def grad_weight(
     """See the contract."""
     n, f, out_h, out_w = dy.shape
     c, h, w = x.shape[1:]
-    taps = taps_of(c, f, kernel_size, (out_h, out_w), stride, dilation, groups)
+    taps = taps_of(c, f, kernel_size, (out_h, out_w), stride, dilation, groups, n)
     if taps is None:
         return winograd.grad_weight(x, dy, kernel_size, stride=stride, padding=padding, dilation=dilation, groups=groups)
     lanes = target().lanes(x.dtype.name)
@@ -152,6 +167,7 @@ def grad_weight(
 def arithmetic(function: str, **arguments: Any) -> float:
     """The share of the direct sum's multiplications that a function does. ``minigrad bench`` asks."""
     stride, padding, dilation, groups = (arguments[name] for name in ("stride", "padding", "dilation", "groups"))
+    batch = arguments["dy"].shape[0] if function == "grad_weight" else None
     if function == "grad_weight":
         features, channels = arguments["dy"].shape[1], arguments["x"].shape[1]
         kernel_size, out = tuple(arguments["kernel_size"]), arguments["dy"].shape[2:]
@@ -163,7 +179,7 @@ def arithmetic(function: str, **arguments: Any) -> float:
         else:
             height, width = arguments["input_size"]
             out = height // stride[0], width // stride[1]
-    taps = taps_of(channels, features, kernel_size, out, stride, dilation, groups)
+    taps = taps_of(channels, features, kernel_size, out, stride, dilation, groups, batch)
     if taps is None:
         return winograd.arithmetic(function, **arguments)
     return taps.places / (SIDE * taps.taps) ** 2
@@ -180,7 +196,8 @@ def tolerance(function: str, *args: Any, **geometry: Any) -> tuple[Array]:
         size, features, channels, kernel = tuple(n // s for n, s in zip(third, stride)), b.shape[1], b.shape[0], b.shape[2:]
     else:
         size, features, channels, kernel = b.shape[2:], b.shape[1], a.shape[1], third
-    if taps_of(channels, features, tuple(kernel), size, stride, geometry["dilation"], geometry["groups"]) is None:
+    batch = b.shape[0] if function == "grad_weight" else None
+    if taps_of(channels, features, tuple(kernel), size, stride, geometry["dilation"], geometry["groups"], batch) is None:
         return winograd.tolerance(function, *args, **geometry)
     if function == "grad_weight":  # any of a tile's pixels of x with any of its 4 x 4 of dy: taps up to 3 pixels away
         reach = (SIDE - 1) * stride[0]

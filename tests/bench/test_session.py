@@ -141,7 +141,7 @@ def test_winograds_convolution_tells_what_it_saves() -> None:
 
 def test_winograds_large_tiles_tell_what_they_save() -> None:
     functions = kernels.functions_of("conv2d", "winograd4")
-    for shape, share in ((Shape(2, 32, 6, 32), 36 / 144), (Shape(2, 8, 6, 32), 1.0), (Shape(2, 32, 2, 32), 16 / 36)):
+    for shape, share in ((Shape(4, 32, 6, 32), 36 / 144), (Shape(4, 8, 6, 32), 1.0), (Shape(4, 32, 2, 32), 16 / 36)):
         for op in ops_of(shape):
             call = op.draw(np.random.default_rng(0), np.dtype(np.float32))
             assert of_call(functions, op.function, call) == share
