@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.device import Array, array_module, device_of
-from minigrad.errors import ArgumentError, DeviceError, DTypeError, ShapeError
+from minigrad.core.device import CPU, Array, array_module, device_of, move
+from minigrad.errors import ArgumentError, DeviceError, DTypeError, IndexingError, ShapeError
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
@@ -102,3 +102,27 @@ def truth(where: str, **named: Any) -> None:
     for name, value in named.items():
         if type(value) is not bool:
             raise DTypeError(where, name, "True or False", type(value).__name__)
+
+
+def check_row_numbers(where: str, name: str, index: Array, beside: Array, rows: int) -> None:
+    """See that numbers are those of ``rows`` rows, on the device of another array.
+
+    Raises:
+        DTypeError: no array of numbers, or other ones than int64.
+        DeviceError: they lie on another device.
+        IndexingError: a number outside 0 to ``rows`` - 1, with its place.
+
+    Example:
+        >>> check_row_numbers("embedding", "input", np.array([0, 2]), np.zeros(3), 3)
+    """
+    if getattr(index, "dtype", None) != np.int64:
+        got = str(getattr(index, "dtype", type(index).__name__))
+        raise DTypeError(where, name, "row numbers, int64", got, "Convert it with .long()")
+    if device_of(index) != device_of(beside):
+        there, other = device_of(beside), device_of(index)
+        raise DeviceError(where, name, f"an array on {there}", f"one on {other}", f"Move it there: .to('{there}')")
+    if index.size and (int(index.min()) < 0 or int(index.max()) >= rows):
+        host = move(index, CPU)
+        at = tuple(int(each) for each in np.argwhere((host < 0) | (host >= rows))[0])
+        place = at[0] if len(at) == 1 else at
+        raise IndexingError(where, name, f"row numbers from 0 to {rows - 1}", f"{int(host[at])} at {place}")

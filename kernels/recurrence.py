@@ -14,8 +14,7 @@ import numpy as np
 
 from minigrad.core.device import Array, array_module
 from minigrad.errors import ArgumentError, DTypeError, ShapeError
-from minigrad.kernels.checks import check_arrays, check_rank, integers, truth
-from minigrad.kernels.embedding import check_index
+from minigrad.kernels.checks import check_arrays, check_rank, check_row_numbers, integers, truth
 
 Memo = dict[Any, Any]
 """What an implementation derived from the weights: a caller may hand the same one again for as long as they are unchanged."""
@@ -170,7 +169,7 @@ def check_forward(
         if bias.shape != (gates * hidden,):
             raise ShapeError(where, name, f"shape ({gates * hidden},), one value for each gate", f"shape {bias.shape}")
     if index is not None:
-        check_index(index, x, len(x))
+        check_row_numbers(where, "index", index, x, len(x))
         check_rank(where, "index", index, "rows")
     sizes = check_batch_sizes(where, batch_sizes, len(x) if index is None else len(index))
     check_states(where, states, (sizes[0], hidden))

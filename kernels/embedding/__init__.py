@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.device import CPU, Array, device_of, move, quiet
-from minigrad.errors import DeviceError, DTypeError, IndexingError, ShapeError
-from minigrad.kernels.checks import FLOATS, check_arrays, check_rank, integers
+from minigrad.core.device import Array, quiet
+from minigrad.errors import ShapeError
+from minigrad.kernels.checks import FLOATS, check_arrays, check_rank, check_row_numbers, integers
 from minigrad.kernels.registry import find
 
 FUNCTIONS = ("gather", "scatter")
@@ -45,7 +45,7 @@ def gather(w: Array, index: Array) -> Array:
     """
     device_type = check_arrays("embedding", (("weight", w),), TABLES)
     check_rank("embedding", "weight", w, "V, D")
-    check_index(index, w, w.shape[0])
+    check_row_numbers("embedding", "input", index, w, w.shape[0])
     with quiet():
         y = find("embedding", device_type).gather(w, index.reshape(-1))
     return y.reshape(*index.shape, w.shape[1])
@@ -72,7 +72,7 @@ def scatter(dy: Array, index: Array, rows: int, factor: Array | None = None) -> 
     named = (("grad_output", dy),) if factor is None else (("grad_output", dy), ("factor", factor))
     device_type = check_arrays("embedding", named)
     (rows,) = integers("embedding", "rows", (rows,), "a number of rows, 0 or more", 0)
-    check_index(index, dy, rows)
+    check_row_numbers("embedding", "input", index, dy, rows)
     if not dy.ndim or index.shape != dy.shape[:-1]:
         expected = f"a vector for each of the numbers, which have shape {index.shape}"
         raise ShapeError("embedding", "grad_output", expected, f"shape {dy.shape}")
@@ -92,26 +92,3 @@ def tolerance(function: str, *args: Any) -> tuple[Any]:
     dy, index, rows, factor = args
     bound = reference.scatter(abs(dy), index, rows, None if factor is None else abs(factor))
     return (4 * (len(index) + 1) ** 0.5 * float(np.finfo(dy.dtype).eps) * bound,)
-
-
-def check_index(index: Array, beside: Array, rows: int) -> None:
-    """See that numbers are those of ``rows`` rows, on the device of another array.
-
-    Raises:
-        DTypeError, DeviceError, IndexingError: as :func:`gather`.
-
-    Example:
-        >>> import numpy as np
-        >>> check_index(np.array([0, 2]), np.zeros(3), 3)
-    """
-    if getattr(index, "dtype", None) != np.int64:
-        got = str(getattr(index, "dtype", type(index).__name__))
-        raise DTypeError("embedding", "input", "row numbers, int64", got, "Convert it with .long()")
-    if device_of(index) != device_of(beside):
-        there, other = device_of(beside), device_of(index)
-        raise DeviceError("embedding", "input", f"an array on {there}", f"one on {other}", f"Move it there: .to('{there}')")
-    if index.size and (int(index.min()) < 0 or int(index.max()) >= rows):
-        host = move(index, CPU)
-        at = tuple(int(each) for each in np.argwhere((host < 0) | (host >= rows))[0])
-        place = at[0] if len(at) == 1 else at
-        raise IndexingError("embedding", "input", f"row numbers from 0 to {rows - 1}", f"{int(host[at])} at {place}")

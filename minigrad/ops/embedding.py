@@ -11,6 +11,7 @@ from minigrad.core.tape import Function, mode
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError, IndexingError, ShapeError
 from minigrad.kernels import embedding as kernel
+from minigrad.kernels.checks import check_row_numbers
 from minigrad.ops.sparse import SparseRows, add_rows
 
 
@@ -98,7 +99,7 @@ def embedding(
             )
         padding_idx %= w.shape[0]
     if max_norm is not None or scale_grad_by_freq:
-        kernel.check_index(index, w, w.shape[0])
+        check_row_numbers("embedding", "input", index, w, w.shape[0])
     if max_norm is not None:
         _shorten(weight, index, max_norm, norm_type)
     factor = None

@@ -79,9 +79,10 @@ def named_rows(input: Tensor) -> tuple[NamedRows, Tensor] | None:
     if node is None or base.grad_fn is not node or base._counter is None or base._counter[0]:
         return None
     path.append((node, 0))
-    (table, *_), (index, factor) = node.edges[0], node.named
-    if not isinstance(table, Tensor) or node.sparse:
+    edge, (index, factor) = node.edges[0], node.named
+    if edge is None or not isinstance(edge[0], Tensor) or node.sparse:
         return None
+    table = edge[0]
     whole = rows.flags.c_contiguous and base.array.flags.c_contiguous and rows.size == base.array.size
     if not whole or rows.shape[1] != table.array.shape[1] or LEAST * len(table.array) > len(rows):
         return None

@@ -157,7 +157,7 @@ def _tensor(array: Array | None, wanted: bool) -> Tensor | None:
     return Tensor._wrap(array) if wanted and array is not None else None
 
 
-def _wanted(ctx: Function) -> tuple[list[bool], bool]:
+def _wanted(ctx: Any) -> tuple[list[bool], bool]:
     """What is wanted of a step back: of each argument, the table's with them; and whether the input's rows go that way at all.
 
     The gradient goes to the table at once, in place of its rows, which are what it would be summed from; unless somebody looks

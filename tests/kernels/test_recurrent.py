@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import minigrad
 from minigrad import kernels, nn
-from minigrad.errors import ArgumentError, DTypeError, KernelError, ShapeError
+from minigrad.errors import ArgumentError, DTypeError, IndexingError, KernelError, ShapeError
 from minigrad.kernels import gru, lstm, recurrence, rnn
 from tests import test_recurrent as layers
 
@@ -169,7 +169,7 @@ def test_layers_run_under_the_check() -> None:
 
 X, H = np.ones((5, 3)), np.zeros((2, 4))
 W4, U4, W3, U3, W1, U1 = (np.ones((gates * 4, size)) for gates in (4, 3, 1) for size in (3, 4))
-SIZES = [2, 2, 1]
+SIZES, N = [2, 2, 1], np.arange(6)
 C, G = np.ones((5, 4)), np.ones((5, 16))
 REFUSED: list[tuple[str, Callable[[], Any], type[Exception], tuple[str, ...]]] = [
     ("dtype", lambda: lstm.forward(X.astype("i4"), SIZES, H, H, W4, U4), DTypeError, ("lstm", "input", "int32")),
@@ -190,6 +190,10 @@ REFUSED: list[tuple[str, Callable[[], Any], type[Exception], tuple[str, ...]]] =
     ("reverse", lambda: lstm.forward(X, SIZES, H, H, W4, U4, reverse=1), DTypeError, ("reverse", "True or False", "int")),
     ("save", lambda: gru.forward(X, SIZES, H, W3, U3, save=None), DTypeError, ("save", "True or False", "NoneType")),
     ("memo", lambda: lstm.forward(X, SIZES, H, H, W4, U4, memo=[]), DTypeError, ("memo", "a dict or None", "list")),
+    ("numbers of rows", lambda: lstm.forward(X, [2], H, H, W4, U4, index=N[:2] / 2), DTypeError, ("index", "int64", "float64")),
+    ("a row that is not", lambda: gru.forward(X, [2], H, W3, U3, index=N[4:]), IndexingError, ("index", "0 to 4", "5 at 1")),
+    ("rows of numbers", lambda: rnn.forward(X, [2], H, W1, U1, index=N[:2, None]), ShapeError, ("index", "rows", "(2, 1)")),
+    ("too few numbers", lambda: rnn.forward(X, SIZES, H, W1, U1, index=N[:4]), ArgumentError, ("4 rows", "(2, 2, 1)")),
     ("nonlinearity", lambda: rnn.forward(X, SIZES, H, W1, U1, nonlinearity="a"), ArgumentError, ("'tanh' or 'relu'", "'a'")),
     ("grad", lambda: lstm.backward(H, None, None, SIZES, H, W4, U4, C, G), ShapeError, ("grad_output", "(5, 4)", "(2, 4)")),
     ("grad of state", lambda: gru.backward(C, C, SIZES, H, W3, U3, C, G), ShapeError, ("grad_h_n", "(2, 4)", "(5, 4)")),
