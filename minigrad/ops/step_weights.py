@@ -166,7 +166,7 @@ class StepWeights:
         if any(weight is not None and weight.requires_grad for weight in given):
             self.node = Gather.over(given, products)
             *weights, self.ticket = self.node.handed_on(given)
-            self.weights = tuple(weights)  # type: ignore[assignment]
+            self.weights = tuple(weights)
 
     def fits(self, given: Four) -> bool:
         """Whether steps with these weights may share this."""
@@ -183,7 +183,7 @@ class StepWeights:
 
     def leave(self, da: Array, x: Array, h: Array) -> Tensor:
         """Leave a step's piece with the walk that runs. The gradient of the ticket comes back."""
-        return self.node.leave(da, x, h)
+        return self.node.leave(da, x, h)  # type: ignore[union-attr]
 
 
 def step_weights(given: Four, products: Callable[..., Four]) -> StepWeights | None:
