@@ -18,7 +18,9 @@ from minigrad.kernels.native import thread_count
 BLOCK = 1024
 
 
-@pytest.mark.parametrize("shape", [(20, 5, 7, 4), (40, 1, 60, 1), (BLOCK + 9, 3), (2 * BLOCK, 3), (1, 16, 16, 16), (7, 10, 12), (1000,)], ids=str)
+@pytest.mark.parametrize(
+    "shape", [(20, 5, 7, 4), (40, 1, 60, 1), (BLOCK + 9, 3), (2 * BLOCK, 3), (1, 16, 16, 16), (7, 10, 12), (1000,)], ids=str
+)
 def test_every_memory_order_and_choice_of_axes(shape: tuple[int, ...]) -> None:
     x = np.random.default_rng(0).standard_normal(shape)
     everything = range(len(shape))
