@@ -11,7 +11,7 @@ import pytest
 
 import minigrad
 from minigrad.kernels.layout import channels_last, is_channels_last
-from minigrad.ops import contraction
+from minigrad.kernels.matmul import vectorised
 from minigrad.ops.shape import can_view
 
 VIEWS: dict[str, Callable[[Any], Any]] = {
@@ -161,7 +161,7 @@ def test_products_hand_blas_nothing_else_than_rows_or_columns_without_gaps(monke
                 met.append((right == 1 and down >= columns) or (down == 1 and right >= rows))
             return np.matmul(a, b, out=out)
 
-    monkeypatch.setattr(contraction, "array_module", lambda array: Watch())
+    monkeypatch.setattr(vectorised, "array_module", lambda array: Watch())
     rng = np.random.default_rng(0)
     a = minigrad.from_numpy(rng.standard_normal((8, 6, 4, 2)).astype(dtype)[:, ::2, :, 0]).requires_grad_()  # gaps everywhere
     b = minigrad.from_numpy(rng.standard_normal((4, 5)).astype(dtype)).requires_grad_()

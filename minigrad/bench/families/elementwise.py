@@ -10,6 +10,7 @@ import numpy as np
 from minigrad.bench.op import Call, Draw, Op, normal, rows_of, tensor
 
 ROWS = ((128, 65536), (128, 16384), (128, 2048))  # 32, 8 and 1 MB in float32
+BRIEF = (*ROWS[0], "add")
 MOVED = {"add": 3, "multiply": 3, "accumulate": 3}
 
 
@@ -20,6 +21,7 @@ def ops() -> Iterator[Op]:
             yield Op(
                 "elementwise", function, f"{rows} x {size}", 0.0, moved * 4.0 * rows * size, _two(rows, size), _two(5, 7),
                 rows_of((0, 1)), {} if function == "accumulate" else {"torch": _torch(function)},
+                brief=(rows, size, function) == BRIEF,
             )  # fmt: skip
 
 

@@ -25,7 +25,10 @@ def ops() -> Iterator[Op]:
     for shape, axes in SHAPES:
         size, words = 4.0 * float(np.prod(shape)), f"{' x '.join(map(str, shape))} over {', '.join(map(str, axes))}"
         small = tuple([min(each, 7) for each in shape])
-        yield Op("sums", "total", words, 0.0, size, _one(shape, axes), _one(small, axes), _spot, {"torch": _torch})
+        yield Op(
+            "sums", "total", words, 0.0, size, _one(shape, axes), _one(small, axes), _spot, {"torch": _torch},
+            brief=(shape, axes) == SHAPES[0],
+        )  # fmt: skip
 
 
 def _one(shape: tuple[int, ...], axes: tuple[int, ...]) -> Draw:
