@@ -84,8 +84,8 @@ class ClassifySettings(Settings):
 
 RECIPES: dict[str, dict[str, Any]] = {
     "mnist5k": {"epochs": 15, "batch_size": 50, "crop": 2, "flip": False, "label_smoothing": 0.0},
-    "fashion-mnist": {"epochs": 6, "crop": 2, "flip": True, "batch_size": 128},
-    "cifar10": {"epochs": 5, "width": 16, "crop": 4, "flip": True, "batch_size": 128},
+    "fashion-mnist": {"epochs": 10, "width": 32, "crop": 2, "flip": True, "batch_size": 128},
+    "cifar10": {"epochs": 10, "width": 32, "crop": 4, "flip": True, "batch_size": 128},
 }  # what is known of the named sets, in place of what would be found
 
 
