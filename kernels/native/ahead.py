@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from minigrad.core.machine import cores
-from minigrad.kernels.native import programs
+from minigrad.kernels.native import companions, programs
 from minigrad.kernels.native.language import Kernel
 
 # Words that mean the same in each dtype.
@@ -84,6 +84,7 @@ def compiled(listed: Sequence[Job], processes: int | None = None) -> Iterator[tu
     """
     count = min(processes or cores().usable, len(listed))
     programs.say_nothing()
+    companions.start_none()
     if count < 2:
         yield from map(_compile, listed)
         return

@@ -48,7 +48,8 @@ def address_of(kernel: Kernel, dtype: str | None) -> int:
         if "tile" in known.words:
             address_of_tile(dtype or "float64")
         symbol = _symbol_of(kernel, known, dtype)
-        return _load(symbol, symbol, lambda: _object(target(), _whole(kernel, dtype, symbol, target()), symbol))
+        ours = kernel.__module__.startswith("minigrad.")
+        return _load(symbol, symbol, lambda: _object(target(), _whole(kernel, dtype, symbol, target()), symbol), ours)
 
 
 def address_of_tile(dtype: str) -> int:
@@ -57,9 +58,29 @@ def address_of_tile(dtype: str) -> int:
     Raises:
         KernelError: Numba or llvmlite is absent.
     """
-    here, name = target(), micro.name(dtype)
     with making:
-        return _load(name, _symbol_of_tile(dtype), lambda: _object(here, _parsed(here, micro.module(here, dtype)), name))
+        return _load(micro.name(dtype), _symbol_of_tile(dtype), lambda: _tile(dtype), True)
+
+
+def file_of(kernel: Kernel | None, dtype: str | None) -> str:
+    """The name under which a kernel's machine code for a dtype, or the micro-kernel's (``None``), is kept.
+
+    Raises:
+        KernelError: Numba or llvmlite is absent.
+    """
+    return _symbol_of_tile(dtype or "float64") if kernel is None else _symbol_of(kernel, identity(kernel), dtype)
+
+
+def keep(kernel: Kernel | None, dtype: str | None, folder: Path) -> bool:
+    """Compile a kernel for a dtype, or the micro-kernel (``None``), for other processes, and tell whether it was kept.
+
+    Raises:
+        KernelError: Numba or llvmlite is absent, or Numba cannot compile the function.
+    """
+    file = file_of(kernel, dtype)
+    with making:
+        code = _tile(dtype or "float64") if kernel is None else _object(target(), _whole(kernel, dtype, file, target()), file)
+    return _read_sources() == _sources() and write(folder, f"{file}.o", code)
 
 
 def is_kept(kernel: Kernel | None, dtype: str | None) -> bool:
@@ -69,8 +90,7 @@ def is_kept(kernel: Kernel | None, dtype: str | None) -> bool:
         KernelError: Numba or llvmlite is absent.
     """
     folder = store().folder
-    file = _symbol_of_tile(dtype or "float64") if kernel is None else _symbol_of(kernel, identity(kernel), dtype)
-    return folder is not None and read(folder, f"{file}.o") is not None
+    return folder is not None and read(folder, f"{file_of(kernel, dtype)}.o") is not None
 
 
 def identity(kernel: Kernel) -> Identity:
@@ -127,19 +147,32 @@ def _read_sources() -> str:
     return digest.hexdigest()
 
 
-def _load(symbol: str, file: str, make: Callable[[], bytes]) -> int:
-    """The address of ``symbol``: loaded already, or kept in a file, or in what ``make`` gives, which is then kept."""
+def _load(symbol: str, file: str, make: Callable[[], bytes], ours: bool) -> int:
+    """The address of ``symbol``: loaded already, or kept in a file, or in what ``make`` gives, which is then kept.
+
+    What is ``ours``, minigrad's own, companions help to make.
+    """
     if symbol not in _loaded:
         there = store()
         code = read(there.folder, f"{file}.o") if there.folder else None
         if code is None:
             _say_once(there)
+            code = _made(there, file, make, ours)
+        _loaded[symbol] = _linked(code, symbol)
+    return _loaded[symbol]
+
+
+def _made(there: Store, file: str, make: Callable[[], bytes], ours: bool) -> bytes:
+    """What ``make`` gives, then kept, or what a companion has made and kept meanwhile."""
+    from minigrad.kernels.native import companions  # a process that finds all that it needs has none
+
+    with companions.shared(there, file, ours) as code:
+        if code is None:
             code = make()
             # Sources that changed since this process began are not what has been compiled.
             if there.folder and not there.trouble and _read_sources() == _sources():
                 write(there.folder, f"{file}.o", code)
-        _loaded[symbol] = _linked(code, symbol)
-    return _loaded[symbol]
+    return code
 
 
 _said = False
@@ -160,6 +193,23 @@ def _say_once(there: Store) -> None:
 
 
 # ---------------------------------------------------------------------- making
+
+
+def load_compiler() -> None:
+    """Import Numba, which takes a second.
+
+    Raises:
+        KernelError: Numba or llvmlite is absent.
+    """
+    try:
+        from minigrad.kernels.native import compiler  # noqa: F401
+    except ImportError as error:
+        raise _no_compiler(error) from error
+
+
+def _tile(dtype: str) -> bytes:
+    here = target()
+    return _object(here, _parsed(here, micro.module(here, dtype)), micro.name(dtype))
 
 
 def _whole(kernel: Kernel, dtype: str | None, symbol: str, here: Target) -> Any:

@@ -17,7 +17,7 @@ from minigrad.cli.finding import NOTE, OK, PROBLEM, Finding, Found
 from minigrad.errors import DeviceError, MinigradError
 
 OWN_SETTINGS = ("MINIGRAD_DEVICE", "MINIGRAD_KERNELS", "MINIGRAD_CHECK", "MINIGRAD_CACHE", "MINIGRAD_THREADS",
-                "MINIGRAD_KEEP_MEMORY")  # fmt: skip
+                "MINIGRAD_KEEP_MEMORY", "MINIGRAD_COMPANIONS")  # fmt: skip
 THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
                    "VECLIB_MAXIMUM_THREADS", "NUMBA_NUM_THREADS")  # fmt: skip
 LITTLE_MEMORY = 1_000_000_000  # bytes
