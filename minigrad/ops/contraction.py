@@ -6,6 +6,7 @@ result sums over, and those of one alone. That is a product of matrices, and its
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Hashable
 from typing import Any
@@ -16,7 +17,7 @@ from minigrad.core.device import Array, array_module
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor
 from minigrad.kernels import matmul as kernel
-from minigrad.kernels.matmul import vectorised
+from minigrad.kernels.registry import functions_of
 from minigrad.ops.arithmetic import Mul
 from minigrad.ops.dimensions import Permute
 from minigrad.ops.shape import Reshape, can_view
@@ -35,13 +36,19 @@ def product(a: Array, b: Array, bias: Array | None = None, relu: bool = False) -
         if dtype.kind == "f" and dtype.itemsize == 2 and type(a) is np.ndarray:
             wide = None if bias is None else bias.astype(np.float32)
             return product(a.astype(np.float32), b.astype(np.float32), wide, relu).astype(dtype)
-        return vectorised.product(a, b, bias, relu=relu)
+        return _plain().product(a, b, bias, relu=relu)
     if a.shape[-1] == 1 and bias is None and not relu:
         made: Array = array_module(a).multiply(a, b)
         return made
     if type(a) is np.ndarray and a.size * b.shape[-1] <= kernel.SMALL and b.size * a.shape[-2] <= kernel.SMALL:
-        return vectorised.product(a, b, bias, relu=relu)
+        return _plain().product(a, b, bias, relu=relu)
     return kernel.product(a, b, bias, relu=relu)
+
+
+@functools.cache
+def _plain() -> Any:
+    """The product by the arrays' own module, loaded at its first use."""
+    return functions_of("matmul", "vectorised")
 
 
 class Contract(Function):
