@@ -543,4 +543,6 @@ def _load(family: str, one: Implementation, device_type: str, contract: Any) -> 
         raise _unavailable(family, base_name, reason, device_type)
     rest = _load(family, base, device_type, contract)
     merged = {name: one.functions.get(name) or getattr(rest, name) for name in contract.FUNCTIONS}
+    if hasattr(rest, "tolerance"):  # it holds for what is the base's
+        merged |= {"tolerance": rest.tolerance, "registered": frozenset(one.functions)}
     return SimpleNamespace(__name__=f"registered for {family}", **merged)

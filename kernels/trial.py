@@ -11,7 +11,7 @@ import numpy as np
 from minigrad.core.device import quiet
 from minigrad.errors import KernelError
 from minigrad.kernels.cases import Case, Result
-from minigrad.kernels.comparison import Call, is_array, leaves, mapped, on_cpu, outcome
+from minigrad.kernels.comparison import Call, bounds, is_array, leaves, mapped, on_cpu, outcome
 from minigrad.kernels.own_files import line_of
 from minigrad.kernels.placement import PLAIN, Placed
 from minigrad.kernels.registry import contract_of, functions_of
@@ -96,7 +96,7 @@ class Trial:
 
     def wanted(self, case: Case, beside: Call) -> tuple[list[Any], Any]:
         """What the reference gives, and how far from it a result may be."""
-        allowed = getattr(self.own, "tolerance", self.contract.tolerance)(case.function, *beside[0], **beside[1])
+        allowed = bounds(self.own, self.contract, case.function, *beside)
         return self.reference_outcome(case, beside), allowed
 
     def reference_outcome(self, case: Case, call: Call) -> list[Any]:

@@ -18,7 +18,7 @@ from minigrad.core.device import quiet
 from minigrad.errors import KernelError
 from minigrad.kernels import conv2d, laboratory, pool2d, trial
 from minigrad.kernels.cases import Case, Result, drawn
-from minigrad.kernels.comparison import Kept, checked, is_array, leaves, outcome
+from minigrad.kernels.comparison import Kept, bounds, checked, difference, is_array, leaves, outcome
 from minigrad.kernels.conv2d import cases as conv2d_cases
 from minigrad.kernels.conv2d import im2col, tolerance
 from minigrad.kernels.conv2d import reference as conv2d_reference
@@ -525,3 +525,15 @@ def test_memory_that_others_allocate_is_mostly_filled() -> None:
         found.add(ctypes.string_at(block + 2000, 1)[0])
         api.PyMem_RawFree(block)
     assert found == {NAN, LARGE}
+
+
+def test_nan_reaches_as_far_as_an_implementations_own_bound_says() -> None:
+    contract = SimpleNamespace(tolerance=lambda function, x: (np.where(np.isnan(x), np.nan, 0.0),))
+    x, want, got = np.array([1.0, np.nan, 1.0]), [np.array([1.0, 2.0, 1.0])], [np.array([1.0, np.nan, 1.0])]
+    tiled, plain = SimpleNamespace(tolerance=contract.tolerance), SimpleNamespace()
+    mixed = SimpleNamespace(tolerance=contract.tolerance, registered=frozenset({"forward"}))
+    for functions, found in ((tiled, False), (plain, True), (mixed, True)):
+        allowed = bounds(functions, contract, "forward", (x,), {})
+        assert (difference(contract, "forward", got, want, allowed) is not None) == found
+    elsewhere = [np.array([np.nan, 2.0, 1.0])]
+    assert difference(contract, "forward", elsewhere, want, bounds(tiled, contract, "forward", (x,), {})) is not None
