@@ -1,28 +1,24 @@
 """Kernels: plain arrays in, plain arrays out. A folder is a family, its ``__init__.py`` the contract, its files the ladder.
 
 ``use`` chooses among a family's implementations, ``register`` adds one from a file of your own, ``checking`` runs each beside
-its reference. See :mod:`minigrad.kernels.registry`.
+its reference. See :mod:`minigrad.kernels.choice` and :mod:`minigrad.kernels.registry`.
 """
 
 from __future__ import annotations
 
+from minigrad.kernels.choice import checking, find, selected, use, wished
 from minigrad.kernels.own_files import load_file, unload_file
 from minigrad.kernels.registry import (
     Implementation,
     available,
-    checking,
     contract_of,
     default_of,
     families,
-    find,
     functions_of,
     implementations,
     reason_not_available,
     register,
-    selected,
     unregister,
-    use,
-    wished,
 )
 
 __all__ = [

@@ -10,14 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from minigrad.kernels.registry import (
-    Implementation,
-    contract_of,
-    default_of,
-    implementations,
-    reason_not_available,
-    selected,
-)  # fmt: skip
+from minigrad.kernels.choice import selected
+from minigrad.kernels.registry import Implementation, contract_of, default_of, implementations, reason_not_available
 
 
 @dataclass(frozen=True)

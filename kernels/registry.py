@@ -1,18 +1,10 @@
-"""Which implementation of a kernel family runs: the table, the user's choice, and the check beside the reference.
+"""Which implementations of a kernel family there are: the table, and what is registered from a user's own file.
 
 A family is a folder (``conv2d``) whose ``__init__.py`` is the contract: it checks the arguments and calls the functions of one
 implementation. An implementation is anything with the functions that the contract lists in ``FUNCTIONS``: a module of the
 family's folder, or functions that a user registers from a file of their own. Nothing is imported before its first use.
 
-The first of a family's implementations that runs on the arrays' device is the default. Others are chosen by name::
-
-    with kernels.use(conv2d="reference"):
-        ...
-    MINIGRAD_KERNELS=conv2d=reference,pool2d=reference python train.py
-
-A file of your own that calls :func:`register` is named there too, ``MINIGRAD_KERNELS=mine.py``: it is run once, before the
-first kernel, and what it registers is chosen. A name that is unknown or cannot run here is an error that says why; nothing is
-put in its place.
+The first of a family's implementations that runs on the arrays' device is the default; ``choice.py`` has how another is chosen.
 """
 
 from __future__ import annotations
@@ -20,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import importlib
 import importlib.util
-import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -29,11 +20,6 @@ from typing import Any
 
 from minigrad.core.device import device, module_for
 from minigrad.errors import DeviceError, KernelError
-from minigrad.kernels.checks import truth
-from minigrad.kernels.comparison import checked
-
-ENVIRONMENT = "MINIGRAD_KERNELS"
-ENVIRONMENT_CHECK = "MINIGRAD_CHECK"
 
 
 @dataclass(frozen=True)
@@ -135,175 +121,22 @@ TABLE: dict[str, dict[str, Implementation]] = {
     },
 }
 
-_lock = threading.Lock()  # guards _registered and the emptying of _ready
-_registered: dict[str, dict[str, Implementation]] = {}
-_ready: dict[tuple[str, str | None, str, bool], Any] = {}  # (family, chosen name, device, checked) -> its functions
+lock = threading.Lock()  # guards what is registered and prepared
+registered: dict[str, dict[str, Implementation]] = {}
+prepared: dict[tuple[str, str | None, str, bool], Any] = {}  # what ``choice.find`` has at hand of what stands here
 
 
-def _parse(text: str) -> dict[str, str]:
-    """Families and names of a list of files and FAMILY=NAME; the files are run."""
-    from minigrad.kernels.own_files import load_file
+class _Recording(threading.local):
+    """What this thread registers, while :func:`recorded` asks for it."""
 
-    names: dict[str, str] = {}
-    registered: list[tuple[str, str]] = []
-    for part in filter(None, (part.strip() for part in text.split(","))):
-        family, equals, name = (piece.strip() for piece in part.partition("="))
-        if part.endswith(".py"):
-            registered += load_file(part)
-            continue
-        if not (family and equals and name):
-            expected = "FAMILY=NAME or FILE.py, or several with commas between, as in conv2d=reference"
-            raise KernelError("kernels", ENVIRONMENT, expected, repr(text))
-        _contract_name(family)
-        names[family] = name
-    chosen: dict[str, str] = {}
-    for family, name in registered:
-        if family not in names and family in chosen:
-            expected, got = f"which to use, as in FILE.py,{family}={name}", f"files that register {chosen[family]} and {name}"
-            raise KernelError("kernels", ENVIRONMENT, expected, got)
-        chosen[family] = name
-    return {**chosen, **names}
+    into: list[tuple[str, str]] | None = None
 
 
-class _Choice(threading.local):
-    """What this thread has chosen; ``None`` until its first kernel, or choice, when it is what the environment says."""
-
-    names: dict[str, str] | None = None
-    check = False
-    registering: list[tuple[str, str]] | None = None  # what :func:`recorded` records
-
-
-_choice = _Choice()
-
-
-def _names() -> dict[str, str]:
-    if _choice.names is None:
-        wish = os.environ.get(ENVIRONMENT_CHECK, "")
-        if wish not in ("", "0", "1"):
-            raise KernelError("kernels", ENVIRONMENT_CHECK, "0 or 1", repr(wish))
-        _choice.names = _parse(os.environ.get(ENVIRONMENT, ""))
-        _choice.check = wish == "1"
-    return _choice.names
-
-
-@contextlib.contextmanager
-def wished(text: str) -> Iterator[None]:
-    """What ``MINIGRAD_KERNELS=text`` does for a program, in a ``with`` block: in this thread and those that begin in it.
-
-    Args:
-        text: ``FAMILY=NAME`` and files of your own, with commas between.
-
-    Raises:
-        KernelError: it names what is unknown or cannot run here, or a file that cannot be run.
-
-    Example:
-        >>> with wished("conv2d=reference"):
-        ...     find("conv2d").__name__
-        'minigrad.kernels.conv2d.reference'
-    """
-    from minigrad.kernels.own_files import loaded_files, unload_file
-
-    names, environment, files = _names(), os.environ.get(ENVIRONMENT), loaded_files()
-    os.environ[ENVIRONMENT] = text
-    try:
-        _choice.names = wish = _parse(text)
-        for family, name in wish.items():
-            functions_of(family, name)
-        yield
-    finally:
-        _choice.names = names
-        del os.environ[ENVIRONMENT]
-        if environment is not None:
-            os.environ[ENVIRONMENT] = environment
-        for path in loaded_files():
-            if path not in files:
-                unload_file(path)
-
-
-@contextlib.contextmanager
-def recorded() -> Iterator[list[tuple[str, str]]]:
-    """The (family, name) of all that this thread registers inside a ``with`` block, as a list that grows."""
-    before, registered = _choice.registering, list[tuple[str, str]]()
-    _choice.registering = registered
-    try:
-        yield registered
-    finally:
-        _choice.registering = before
-
-
-def find(family: str, device_type: str = "cpu") -> Any:
-    """The functions of the implementation that runs ``family`` on a device now, in this thread.
-
-    Raises:
-        KernelError: the chosen implementation is unknown or cannot run.
-
-    Example:
-        >>> find("random").__name__
-        'minigrad.kernels.random.numpy_engine'
-    """
-    names = _choice.names
-    if names is None:
-        names = _names()
-    if not isinstance(family, str) or not isinstance(device_type, str):
-        got = f"{type(family).__name__} and {type(device_type).__name__}"
-        raise KernelError("kernels", "family, device_type", "two names, such as 'conv2d' and 'cpu'", got)
-    key = (family, names.get(family), device_type, _choice.check)
-    functions = _ready.get(key)
-    return _prepare(*key) if functions is None else functions
-
-
-@contextlib.contextmanager
-def use(**names: str) -> Iterator[None]:
-    """Choose implementations by family inside a ``with`` block, in this thread only. Blocks nest.
-
-    Raises:
-        KernelError: a family or name that does not exist, or an implementation that cannot run here, with the reason.
-
-    Example:
-        >>> with use(conv2d="reference"):
-        ...     find("conv2d").__name__
-        'minigrad.kernels.conv2d.reference'
-    """
-    for family, name in names.items():
-        reason = _reason(_named(family, name))
-        if reason:
-            raise _unavailable(family, name, reason)
-    before = _names()
-    _choice.names = {**before, **names}
-    try:
-        yield
-    finally:
-        _choice.names = before
-
-
-@contextlib.contextmanager
-def checking(on: bool = True) -> Iterator[None]:
-    """Run each kernel beside its reference inside a ``with`` block, as ``MINIGRAD_CHECK=1`` does for a whole program.
-
-    Raises:
-        KernelError: from the first kernel that differs by more than its contract allows, or that writes into an argument. It
-            names the family, the function, the index, both values and the error.
-
-    Example:
-        >>> import numpy as np
-        >>> from minigrad.kernels import conv2d
-        >>> with checking():
-        ...     y = conv2d.forward(np.ones((1, 1, 3, 3)), np.ones((1, 1, 3, 3)))
-        >>> y.item()
-        9.0
-    """
-    truth("checking", on=on)
-    _names()  # the environment's say comes first
-    before = _choice.check
-    _choice.check = on
-    try:
-        yield
-    finally:
-        _choice.check = before
+_recording = _Recording()
 
 
 def register(family: str, name: str, *, device: str = "cpu", base: str | None = None, **functions: Callable[..., Any]) -> None:
-    """Add an implementation from a file of your own; choose it with :func:`use`.
+    """Add an implementation from a file of your own; choose it with ``kernels.use``.
 
     Args:
         family: ``"conv2d"`` and so on: see :func:`families`.
@@ -332,14 +165,14 @@ def register(family: str, name: str, *, device: str = "cpu", base: str | None = 
         raise KernelError("kernels.register", "functions", f"some of {known}", got)
     if base is not None:
         _named(family, base)
-    with _lock:
+    with lock:
         if name in _all(family):
             expected = f"one that {family} does not have yet"
             raise KernelError("kernels.register", "name", expected, repr(name), "Unregister it first")
-        _registered.setdefault(family, {})[name] = Implementation("", device, (), dict(functions), base)
-        _ready.clear()
-    if _choice.registering is not None:
-        _choice.registering.append((family, name))
+        registered.setdefault(family, {})[name] = Implementation("", device, (), dict(functions), base)
+        prepared.clear()
+    if _recording.into is not None:
+        _recording.into.append((family, name))
 
 
 def unregister(family: str, name: str) -> None:
@@ -352,12 +185,23 @@ def unregister(family: str, name: str) -> None:
         >>> register("random", "mine", base="reference", words=lambda key, block, n, xp: xp.zeros(n, "uint64"))
         >>> unregister("random", "mine")
     """
-    with _lock:
-        if name not in _registered.get(family, {}):
-            there = ", ".join(_registered.get(family, {})) or "none"
+    with lock:
+        if name not in registered.get(family, {}):
+            there = ", ".join(registered.get(family, {})) or "none"
             raise KernelError("kernels.unregister", "name", f"one registered for {family} ({there})", repr(name))
-        del _registered[family][name]
-        _ready.clear()
+        del registered[family][name]
+        prepared.clear()
+
+
+@contextlib.contextmanager
+def recorded() -> Iterator[list[tuple[str, str]]]:
+    """The (family, name) of all that this thread registers inside a ``with`` block, as a list that grows."""
+    before, found = _recording.into, list[tuple[str, str]]()
+    _recording.into = found
+    try:
+        yield found
+    finally:
+        _recording.into = before
 
 
 def functions_of(family: str, name: str, device_type: str = "cpu") -> Any:
@@ -370,13 +214,35 @@ def functions_of(family: str, name: str, device_type: str = "cpu") -> Any:
         >>> functions_of("conv2d", "reference").forward.__module__
         'minigrad.kernels.conv2d.reference'
     """
+    one = runnable(family, name, device_type)
+    if one.module:
+        return importlib.import_module(one.module)
+    rest = functions_of(family, one.base or default_of(family, device_type), device_type)
+    merged = {each: one.functions.get(each) or getattr(rest, each) for each in contract_of(family).FUNCTIONS}
+    if hasattr(rest, "tolerance"):  # it holds for what is the base's
+        merged |= {"tolerance": rest.tolerance, "registered": frozenset(one.functions)}
+    return SimpleNamespace(__name__=f"registered for {family}", **merged)
+
+
+def runnable(family: str, name: str, device_type: str | None = None) -> Implementation:
+    """A named implementation, where it can run here: on one kind of device if that is named.
+
+    Raises:
+        KernelError: an unknown family or name, or an implementation that cannot run here, with the reason.
+
+    Example:
+        >>> runnable("conv2d", "reference").device
+        'cpu'
+    """
     one = _named(family, name)
-    if not one.runs_on(device_type):
-        raise _unavailable(family, name, f"it takes arrays on {one.device}, and these are on {device_type}", device_type)
-    reason = _reason(one)
+    if device_type is not None and not one.runs_on(device_type):
+        reason = f"it takes arrays on {one.device}, and these are on {device_type}"
+    else:
+        reason = _reason(one)
     if reason:
-        raise _unavailable(family, name, reason, device_type)
-    return _load(family, one, device_type, contract_of(family))
+        expected = f"one that runs here ({', '.join(available(family, device_type)) or 'there is none'})"
+        raise KernelError("kernels", family, expected, f"{name!r}, which does not: {reason}")
+    return one
 
 
 def contract_of(family: str) -> Any:
@@ -403,21 +269,10 @@ def default_of(family: str, device_type: str = "cpu") -> str:
         'numpy'
     """
     _contract_name(family)
-    return _default(family, device_type)
-
-
-def selected(family: str, device_type: str = "cpu") -> str:
-    """The name of the implementation that runs a family on a device now, in this thread, chosen or default.
-
-    Raises:
-        KernelError: an unknown family, or none for that device.
-
-    Example:
-        >>> with use(random="reference"):
-        ...     selected("random")
-        'reference'
-    """
-    return _names().get(family) or default_of(family, device_type)
+    for name, one in TABLE[family].items():
+        if one.runs_on(device_type):
+            return name
+    raise KernelError("kernels", family, f"an implementation for {device_type}", "none", "Move the arrays to another device")
 
 
 def families() -> list[str]:
@@ -481,7 +336,7 @@ def _contract_name(family: str) -> str:
 
 
 def _all(family: str) -> dict[str, Implementation]:
-    return {**TABLE[family], **_registered.get(family, {})}
+    return {**TABLE[family], **registered.get(family, {})}
 
 
 def _named(family: str, name: str) -> Implementation:
@@ -501,48 +356,3 @@ def _reason(one: Implementation) -> str:
         except DeviceError as error:
             return f"it runs on a GPU, and {error.got} was found"
     return ""
-
-
-def _unavailable(family: str, name: str, reason: str, device_type: str | None = None) -> KernelError:
-    return KernelError(
-        "kernels", family, f"one that runs here ({', '.join(available(family, device_type)) or 'there is none'})",
-        f"{name!r}, which does not: {reason}",
-    )  # fmt: skip
-
-
-def _prepare(family: str, chosen: str | None, device_type: str, check: bool) -> Any:
-    """The slow way of :func:`find`: import, look whether it runs, remember."""
-    contract = contract_of(family)
-    name = chosen or _default(family, device_type)
-    functions = functions_of(family, name, device_type)
-    if check and name != "reference":
-        reference = _load(family, TABLE[family]["reference"], "cpu", contract)
-        functions = SimpleNamespace(
-            __name__=f"{name} of {family}, checked",
-            **{each: checked(family, name, each, functions, reference, contract) for each in contract.FUNCTIONS},
-        )
-    with _lock:
-        _ready[family, chosen, device_type, check] = functions
-    return functions
-
-
-def _default(family: str, device_type: str) -> str:
-    for name, one in TABLE[family].items():
-        if one.runs_on(device_type):
-            return name
-    raise KernelError("kernels", family, f"an implementation for {device_type}", "none", "Move the arrays to another device")
-
-
-def _load(family: str, one: Implementation, device_type: str, contract: Any) -> Any:
-    if one.module:
-        return importlib.import_module(one.module)
-    base_name = one.base or _default(family, device_type)
-    base = _named(family, base_name)
-    if not base.runs_on(device_type) or _reason(base):
-        reason = _reason(base) or f"it takes arrays on {base.device}, and these are on {device_type}"
-        raise _unavailable(family, base_name, reason, device_type)
-    rest = _load(family, base, device_type, contract)
-    merged = {name: one.functions.get(name) or getattr(rest, name) for name in contract.FUNCTIONS}
-    if hasattr(rest, "tolerance"):  # it holds for what is the base's
-        merged |= {"tolerance": rest.tolerance, "registered": frozenset(one.functions)}
-    return SimpleNamespace(__name__=f"registered for {family}", **merged)

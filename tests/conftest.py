@@ -11,7 +11,7 @@ import pytest
 
 import minigrad
 from minigrad.core import device, dtypes, tape
-from minigrad.kernels import registry
+from minigrad.kernels import choice, registry
 
 os.environ["MINIGRAD_COMPANIONS"] = "0"  # pytest's processes have the cores, and tests count what they compile
 
@@ -24,9 +24,9 @@ def global_state() -> dict[str, Any]:
         "observers of ops": tape.mode.observers,
         "default dtype": dtypes.get_default_dtype(),
         "default device": device.get_default_device(),
-        "kernel choice": dict(registry._names()),
-        "kernel check": registry._choice.check,
-        "registered kernels": {family: sorted(names) for family, names in registry._registered.items() if names},
+        "kernel choice": dict(choice._names()),
+        "kernel check": choice._choice.check,
+        "registered kernels": {family: sorted(names) for family, names in registry.registered.items() if names},
         "threads": minigrad.get_num_threads(),
         "NumPy's floating-point errors": np.geterr(),
     }

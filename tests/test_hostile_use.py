@@ -281,7 +281,7 @@ IMAGE = np.ones((1, 2, 5, 5), np.float32)
         (lambda: kernels.use(conv2d=[]).__enter__(), KernelError, "kernels: conv2d: expected one of"),
         (lambda: kernels.use(nothing="reference").__enter__(), KernelError, "kernels: family: expected one of conv2d"),
         (lambda: kernels.available([]), KernelError, "kernels: family: expected one of conv2d"),
-        (lambda: kernels.registry.find("conv2d", []), KernelError, "expected two names, such as 'conv2d' and 'cpu'"),
+        (lambda: kernels.find("conv2d", []), KernelError, "expected two names, such as 'conv2d' and 'cpu'"),
         (lambda: kernels.checking("no").__enter__(), DTypeError, "checking: on: expected True or False, got str."),
         (lambda: pool2d.max_forward(IMAGE, (2, 2), ceil_mode="no"), DTypeError, "ceil_mode: expected True or False, got str."),
         (

@@ -14,7 +14,7 @@ import pytest
 
 from minigrad import kernels
 from minigrad.errors import KernelError
-from minigrad.kernels import conv2d, own_files, registry
+from minigrad.kernels import choice, conv2d, own_files, registry
 from minigrad.kernels.catalogue import family, first_sentence
 from tests import readme
 from tests.shape_images import SMALL, Commands, run, setting_words, shapes
@@ -116,7 +116,7 @@ def test_a_file_that_fails_is_told_with_the_line(text: str, words: str, tmp_path
         with pytest.raises(KernelError) as caught:
             kernels.load_file(path)
         assert str(tmp_path) in str(caught.value) and words in str(caught.value)
-    assert not any(registry._registered.values()) and own_files.loaded_files() == []
+    assert not any(registry.registered.values()) and own_files.loaded_files() == []
     assert "kernels_of_own" not in set(sys.modules) - modules or "no_such" not in text
 
 
@@ -133,7 +133,7 @@ def test_an_interrupt_goes_through(tmp_path: Path) -> None:
     path = written(tmp_path, START + "raise KeyboardInterrupt\n")
     with pytest.raises(KeyboardInterrupt):
         kernels.load_file(path)
-    assert not any(registry._registered.values())
+    assert not any(registry.registered.values())
 
 
 # ---------------------------------------------------------------------- choosing
@@ -141,7 +141,7 @@ def test_an_interrupt_goes_through(tmp_path: Path) -> None:
 
 def test_wished_chooses_and_forgets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MINIGRAD_KERNELS", "pool2d=reference")
-    monkeypatch.setattr(registry._choice, "names", None)
+    monkeypatch.setattr(choice._choice, "names", None)
     path = written(tmp_path, OFF)
     assert kernels.selected("pool2d") == "reference"
     with kernels.wished(f"{path}, random=reference"):
@@ -150,7 +150,7 @@ def test_wished_chooses_and_forgets(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert os.environ["MINIGRAD_KERNELS"].endswith("random=reference")
     assert os.environ["MINIGRAD_KERNELS"] == "pool2d=reference" and kernels.selected("pool2d") == "reference"
     assert "slightly_off" not in kernels.available("conv2d")
-    monkeypatch.setattr(registry._choice, "names", {})
+    monkeypatch.setattr(choice._choice, "names", {})
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ import numpy as np
 from minigrad.core.device import Array, device_of
 from minigrad.errors import ArgumentError, DeviceError, DTypeError, ShapeError
 from minigrad.kernels.checks import check_arrays
-from minigrad.kernels.registry import find
+from minigrad.kernels.choice import find
 
 FUNCTIONS = ("forward", "backward", "gate")
 SAME_LAYOUT = FUNCTIONS

@@ -28,7 +28,7 @@ import numpy as np
 from minigrad.core.device import Array, array_module, quiet
 from minigrad.errors import ArgumentError, ShapeError
 from minigrad.kernels.checks import check_arrays, check_rank, integers, pair
-from minigrad.kernels.registry import find
+from minigrad.kernels.choice import find
 
 FUNCTIONS = ("forward", "grad_input", "grad_weight")
 SAME_LAYOUT = FUNCTIONS

@@ -22,7 +22,7 @@ import numpy as np
 from minigrad.core.device import Array, quiet
 from minigrad.errors import ShapeError
 from minigrad.kernels.checks import FLOATS, check_arrays, check_rank, check_row_numbers, integers
-from minigrad.kernels.registry import find
+from minigrad.kernels.choice import find
 
 FUNCTIONS = ("gather", "scatter")
 TABLES: tuple[np.dtype[Any], ...] = (*FLOATS, *map(np.dtype, ("float16", "int64", "int32", "int16", "int8", "uint8", "bool")))

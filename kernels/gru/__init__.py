@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.device import Array, quiet
+from minigrad.kernels.choice import find
 from minigrad.kernels.recurrence import (
     ULPS,
     Memo,
@@ -40,7 +41,6 @@ from minigrad.kernels.recurrence import (
     walk,
     weights_tolerance,
 )
-from minigrad.kernels.registry import find
 
 FUNCTIONS = ("forward", "backward", "grad_weights")
 GATES = 3  # of the weights; the saved ones are four, with m

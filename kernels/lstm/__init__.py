@@ -36,6 +36,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.device import Array, quiet
+from minigrad.kernels.choice import find
 from minigrad.kernels.recurrence import (
     ULPS,
     Memo,
@@ -48,7 +49,6 @@ from minigrad.kernels.recurrence import (
     walk,
     weights_tolerance,
 )
-from minigrad.kernels.registry import find
 
 FUNCTIONS = ("forward", "backward", "grad_weights")
 GATES = 4

@@ -22,7 +22,7 @@ import numpy as np
 from minigrad.core.device import Array, array_module, quiet
 from minigrad.errors import ShapeError
 from minigrad.kernels.checks import check_arrays, truth
-from minigrad.kernels.registry import find
+from minigrad.kernels.choice import find
 
 FUNCTIONS = ("product", "product_into")
 WRITES = {"product_into": (2,)}

@@ -34,7 +34,7 @@ import numpy as np
 from minigrad.core.device import Array, device_of, quiet
 from minigrad.errors import ArgumentError, DeviceError, DTypeError, ShapeError
 from minigrad.kernels.checks import check_arrays, check_rank, integers, truth
-from minigrad.kernels.registry import find
+from minigrad.kernels.choice import find
 
 FUNCTIONS = ("statistics", "normalize", "gradients", "residual_gradients", "layer_forward", "layer_backward")
 

@@ -29,7 +29,7 @@ import numpy as np
 from minigrad.core.device import Array, device_of, quiet
 from minigrad.errors import ArgumentError, DeviceError, DTypeError, IndexingError, ShapeError
 from minigrad.kernels.checks import check_arrays, check_rank, pair, truth
-from minigrad.kernels.registry import find
+from minigrad.kernels.choice import find
 
 FUNCTIONS = (
     "max_forward",

@@ -32,7 +32,7 @@ import numpy as np
 from minigrad.core.device import Array, array_module, quiet
 from minigrad.errors import ArgumentError, DTypeError, ShapeError
 from minigrad.kernels.checks import check_arrays
-from minigrad.kernels.registry import find
+from minigrad.kernels.choice import find
 
 KINDS = ("words", "uniform", "normal", "integers", "permutation")
 FUNCTIONS = (*KINDS, "words_at")

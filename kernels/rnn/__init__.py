@@ -25,6 +25,7 @@ import numpy as np
 
 from minigrad.core.device import Array, quiet
 from minigrad.errors import ArgumentError
+from minigrad.kernels.choice import find
 from minigrad.kernels.recurrence import (
     ULPS,
     Memo,
@@ -37,7 +38,6 @@ from minigrad.kernels.recurrence import (
     walk,
     weights_tolerance,
 )
-from minigrad.kernels.registry import find
 
 FUNCTIONS = ("forward", "backward", "grad_weights")
 NONLINEARITIES = ("tanh", "relu")

@@ -32,7 +32,7 @@ import numpy as np
 from minigrad.core.device import Array, array_module, device_of, quiet
 from minigrad.errors import ArgumentError, DeviceError, DTypeError, IndexingError, ShapeError
 from minigrad.kernels.checks import check_arrays, check_rank, truth
-from minigrad.kernels.registry import find
+from minigrad.kernels.choice import find
 
 FUNCTIONS = (
     "forward",

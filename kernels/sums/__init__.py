@@ -18,7 +18,7 @@ import numpy as np
 from minigrad.core.device import Array, quiet
 from minigrad.errors import ArgumentError
 from minigrad.kernels.checks import check_arrays
-from minigrad.kernels.registry import find
+from minigrad.kernels.choice import find
 
 FUNCTIONS = ("total",)
 

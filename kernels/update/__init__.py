@@ -51,7 +51,7 @@ import numpy as np
 from minigrad.core.device import Array, device_of, quiet
 from minigrad.errors import ArgumentError, ShapeError
 from minigrad.kernels.checks import integers, truth
-from minigrad.kernels.registry import find
+from minigrad.kernels.choice import find
 from minigrad.kernels.update.held import Held, check_array, check_writable, hold, plain
 
 FUNCTIONS = ("sgd", "adam", "rmsprop", "adagrad", "adadelta", "lerp", "norm", "clip_norm", "clip_value")

@@ -10,10 +10,10 @@ from minigrad.cli.finding import NOTE, Finding, Found
 def families() -> Found:
     """What can run each family here, and what does. Only a choice of the user's is loaded, to see that it is one."""
     from minigrad.core.device import get_default_device
-    from minigrad.kernels import registry
+    from minigrad.kernels import choice, registry
 
     here = get_default_device().type
-    wish = os.environ.get(registry.ENVIRONMENT, "").replace(" ", "")
+    wish = os.environ.get(choice.ENVIRONMENT, "").replace(" ", "")
     wished = dict(part.split("=", 1) for part in wish.split(",") if "=" in part)
     for family in registry.families():
         all_of_it = registry.implementations(family)
@@ -24,7 +24,7 @@ def families() -> Found:
             for name in all_of_it
         ]
         if wish or not used or reasons.get(used, ""):
-            registry.find(family, here)
+            choice.find(family, here)
         yield Finding("kernels", family, ", ".join(names))
 
 

@@ -1,4 +1,4 @@
-"""The registry: choice, registration, what is refused, and the check beside the reference."""
+"""Registry and choice: what is chosen, registration, what is refused, and the check beside the reference."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from minigrad import kernels
 from minigrad.core.device import quiet
 from minigrad.errors import DeviceError, KernelError
-from minigrad.kernels import conv2d, pool2d, registry, trial
+from minigrad.kernels import choice, conv2d, pool2d, registry, trial
 from minigrad.kernels.comparison import is_array, leaves, outcome
 from minigrad.kernels.registry import TABLE, Implementation
 
@@ -41,10 +41,10 @@ def call(family: str, function: str, name: str) -> tuple[Any, Any]:
 
 @pytest.fixture(autouse=True)
 def nothing_leaks() -> Iterator[None]:
-    before = registry._names(), registry._choice.check
+    before = choice._names(), choice._choice.check
     yield
-    assert (registry._choice.names, registry._choice.check) == before
-    assert not any(registry._registered.values())
+    assert (choice._choice.names, choice._choice.check) == before
+    assert not any(registry.registered.values())
 
 
 def module_of(family: str) -> str:
@@ -219,7 +219,7 @@ def test_gpu_kernel_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_default_is_the_first_for_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
     assert kernels.find("conv2d", "cuda").__name__.endswith(".im2col")
     monkeypatch.setitem(TABLE, "conv2d", {"reference": TABLE["conv2d"]["reference"]})
-    monkeypatch.setattr(registry, "_ready", {})
+    monkeypatch.setattr(choice, "prepared", {})
     assert kernels.find("conv2d").__name__.endswith(".reference")
     with pytest.raises(KernelError, match="an implementation for cuda"):
         kernels.find("conv2d", "cuda")
