@@ -11,7 +11,7 @@ import gc
 import pickle
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from minigrad.nn import cells
 from minigrad.ops import step_weights
 from minigrad.ops.cells import composed, gru_step, lstm_step, relu_step, tanh_step
 from minigrad.utils.checkpoint import checkpoint
+from tests.gathered import assert_alike, grads, pieces_gathered
 from tests.harness import difference
 
 STEPS = {"LSTM": lstm_step, "GRU": gru_step, "RNN_TANH": tanh_step, "RNN_RELU": relu_step}
@@ -36,17 +37,9 @@ def by_definition(kind: str) -> Callable[..., Any]:
 
 
 @pytest.fixture
-def products(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """The rows of each product of gathered weight gradients, as they are made."""
-    made: list[int] = []
-    gathered = step_weights.gathered
-
-    def watched(node: Any, pieces: list[Any], need: Any) -> Any:
-        made.append(len(pieces))
-        return gathered(node, pieces, need)
-
-    monkeypatch.setattr(step_weights, "gathered", watched)
-    yield made
+def products(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many steps each product of gathered weight gradients is made of, as they are made."""
+    return pieces_gathered(monkeypatch)
 
 
 def make(kind: str, bias: bool = True) -> Any:
@@ -92,10 +85,6 @@ def loss_of(outputs: list[Any], seed: int = 30) -> Any:
     for number, output in enumerate(outputs):
         total = total + (output * output * minigrad.tensor(drawn(2, 4, seed=seed + number))).sum()
     return total
-
-
-def grads(*tensors: Any) -> list[Any]:
-    return [None if tensor.grad is None else tensor.grad.numpy().copy() for tensor in tensors]
 
 
 # ---------------------------------------------------------------------- scenarios: each gives values that must agree
@@ -319,11 +308,7 @@ def test_gradients_are_those_of_the_definition(kind: str, scenario: Any, monkeyp
     for name in STEPS:
         monkeypatch.setitem(cells.SEQUENCES, name, by_definition(name))
     wanted = scenario(make(kind))
-    assert len(found) == len(wanted) and found
-    for place, (ours, theirs) in enumerate(zip(found, wanted, strict=True)):
-        assert (ours is None) == (theirs is None), place
-        if ours is not None:
-            assert difference(ours, theirs) <= 1e-10, place
+    assert_alike(found, wanted, 1e-10)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -331,8 +316,7 @@ def test_without_biases(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     found = plain(make(kind, bias=False))
     for name in STEPS:
         monkeypatch.setitem(cells.SEQUENCES, name, by_definition(name))
-    for ours, theirs in zip(found, plain(make(kind, bias=False)), strict=True):
-        assert difference(ours, theirs) <= 1e-10
+    assert_alike(found, plain(make(kind, bias=False)), 1e-10)
 
 
 # ---------------------------------------------------------------------- what is gathered, and for how long
@@ -353,8 +337,7 @@ def test_many_rows_are_gathered_in_blocks(monkeypatch: pytest.MonkeyPatch) -> No
     wanted = plain(make("LSTM"))
     for rows in (1, 3, 5):
         monkeypatch.setattr(step_weights, "ROWS", rows)
-        for ours, theirs in zip(plain(make("LSTM")), wanted, strict=True):
-            assert difference(ours, theirs) <= 1e-12
+        assert_alike(plain(make("LSTM")), wanted)
 
 
 def test_a_layer_of_one_step_gathers_too(products: list[int]) -> None:
@@ -369,8 +352,7 @@ def test_a_layer_of_one_step_gathers_too(products: list[int]) -> None:
     layer.zero_grad()
     whole, _ = layer(minigrad.stack(inputs()))
     loss_of(list(whole.unbind(0))).backward()
-    for ours, theirs in zip(found, grads(*layer.parameters()), strict=True):
-        assert difference(ours, theirs) <= 1e-12
+    assert_alike(found, grads(*layer.parameters()))
 
 
 def shared_by(cell: Any) -> Any:
@@ -436,8 +418,7 @@ def test_a_broken_way_back_leaves_nothing_behind() -> None:
     found = grads(*cell.parameters())
     wanted = make("GRU")
     loss_of(unroll(wanted, inputs(), start(wanted))).backward()
-    for ours, theirs in zip(found, grads(*wanted.parameters()), strict=True):
-        assert difference(ours, theirs) <= 1e-12
+    assert_alike(found, grads(*wanted.parameters()))
 
 
 def test_weights_changed_under_a_graph_are_refused() -> None:

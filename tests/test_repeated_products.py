@@ -10,7 +10,7 @@ import gc
 import pickle
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,9 @@ import minigrad
 from minigrad import nn
 from minigrad.core import tape
 from minigrad.errors import GradError
-from minigrad.ops import dense, linalg, step_weights
+from minigrad.ops import dense, matrix_product, step_weights
 from minigrad.utils.checkpoint import checkpoint
+from tests.gathered import assert_alike, grads, pieces_gathered
 from tests.harness import difference
 
 F = nn.functional
@@ -60,10 +61,6 @@ def unroll(given: Weights, xs: list[Any], h: Any = None, keys: Any = None) -> li
 
 def loss_of(outputs: list[Any], seed: int = 60) -> Any:
     return sum((output * drawn(*output.shape, seed=seed + nr).detach()).sum() for nr, output in enumerate(outputs))
-
-
-def grads(*tensors: Any) -> list[Any]:
-    return [None if each.grad is None else each.grad.numpy().copy() for each in tensors]
 
 
 def plain(given: Weights) -> list[Any]:
@@ -267,24 +264,16 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Called, it keeps calls from sharing anything."""
 
     def apart() -> None:
-        for module in (dense, linalg):
+        for module in (dense, matrix_product):
             monkeypatch.setattr(module, "repeated", lambda *given: None)
 
     return apart
 
 
 @pytest.fixture
-def gathered(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+def gathered(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many pieces were made one gradient, each time."""
-    made: list[int] = []
-    before = step_weights.gathered
-
-    def watched(node: Any, pieces: list[Any], need: Any) -> Any:
-        made.append(len(pieces))
-        return before(node, pieces, need)
-
-    monkeypatch.setattr(step_weights, "gathered", watched)
-    yield made
+    return pieces_gathered(monkeypatch)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda each: each.__name__)
@@ -292,11 +281,7 @@ def test_gradients_are_those_of_calls_by_themselves(scenario: Any, alone: Any) -
     found = scenario(Weights())
     alone()
     wanted = scenario(Weights())
-    assert len(found) == len(wanted) and found
-    for place, (ours, theirs) in enumerate(zip(found, wanted, strict=True)):
-        assert (ours is None) == (theirs is None), place
-        if ours is not None:
-            assert difference(ours, theirs) <= 1e-10, place
+    assert_alike(found, wanted, 1e-10)
 
 
 # ---------------------------------------------------------------------- what is gathered, and for how long
@@ -331,8 +316,7 @@ def test_many_rows_are_gathered_in_blocks(monkeypatch: pytest.MonkeyPatch) -> No
     wanted = plain(Weights())
     for rows in (1, 3, 5):
         monkeypatch.setattr(step_weights, "ROWS", rows)
-        for ours, theirs in zip(plain(Weights()), wanted, strict=True):
-            assert difference(ours, theirs) <= 1e-12
+        assert_alike(plain(Weights()), wanted)
 
 
 def test_nothing_is_kept_when_the_graph_is_gone() -> None:
