@@ -7,52 +7,27 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.kernels.cases import Case, Identity, Result, derivative, drawn, inner
-from minigrad.kernels.recurrence import SHAPES, Shape, last
-
-
-def _arrays(shape: Shape) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """What forward takes besides batch sizes, and the gradients that backward takes."""
-    rows, batch, hidden = sum(shape.batch_sizes), shape.batch_sizes[0], shape.hidden
-    x, h0, dy, dh = drawn((rows, shape.features), (batch, hidden), (rows, hidden), (batch, hidden), seed=rows)
-    w_ih, w_hh, b_ih, b_hh = drawn((hidden, shape.features), (hidden, hidden), (hidden,), (hidden,), seed=hidden, scale=0.5)
-    return [x, h0, w_ih, w_hh, b_ih, b_hh], [dy, dh]
+from minigrad.kernels.cases import Case, Identity, Result, derivative, inner
+from minigrad.kernels.recurrence import SHAPES, last
+from minigrad.kernels.recurrent_cases import arrays, biases, grad_weights, rows_of_a_table
 
 
 def cases() -> Iterator[Case]:
     """Each shape in both directions of time, tanh and relu in turn; with and without biases, and some of the gradients."""
     for number, shape in enumerate(SHAPES):
-        (x, h0, w_ih, w_hh, b_ih, b_hh), (dy, dh) = _arrays(shape)
-        sizes, biases = (
-            shape.batch_sizes,
-            (b_ih, b_hh) if number % 2 == 0 else (None, b_hh) if number % 4 == 1 else (None, None),
-        )
+        (x, h0, w_ih, w_hh, b_ih, b_hh), (dy, dh) = arrays(shape, 1)
+        sizes, given = shape.batch_sizes, biases(number, b_ih, b_hh)
         for reverse in (False, True):
             kind = ("tanh", "relu")[(number // 2 + reverse) % 2]
             name = f"{kind}, {shape.told(reverse)}"
             words: dict[str, Any] = {"nonlinearity": kind, "reverse": reverse, "memo": None}
-            forward = Case("forward", name, (x, sizes, h0, w_ih, w_hh, *biases), {**words, "index": None})
+            forward = Case("forward", name, (x, sizes, h0, w_ih, w_hh, *given), {**words, "index": None})
             yield forward
             grads = (dy, dh) if number % 2 == 0 else (dy, None) if reverse else (None, dh)
             args = (*grads, sizes, h0, w_ih, w_hh, Result(forward))
             yield Case("backward", name, args, {**words, "input_wanted": number % 3 != 1})
-    for number in (1, 6):
-        (x, h0, w_ih, w_hh, b_ih, b_hh), _ = _arrays(SHAPES[number])
-        sizes = SHAPES[number].batch_sizes
-        index = np.arange(sum(sizes)) * 2 % 3
-        yield Case(
-            "forward",
-            f"rows of a table of 3, {SHAPES[number].told(False)}",
-            (x[:3], sizes, h0, w_ih, w_hh, b_ih, b_hh),
-            {"nonlinearity": "tanh", "reverse": False, "memo": None, "index": index},
-        )
-    for number, shape in enumerate(SHAPES):
-        rows, hidden = sum(shape.batch_sizes), shape.hidden
-        da, x, h = drawn((rows, hidden), (rows, shape.features), (rows, hidden), seed=number)
-        wanted = {"input_wanted": number % 4 != 1, "state_wanted": number % 4 != 2}
-        yield Case("grad_weights", f"{shape.name}: {rows} rows, {shape.features} features, H = {hidden}", (da, x, h), wanted)
-    da, x, h = drawn((300, 9), (300, 33), (300, 9), seed=9)
-    yield Case("grad_weights", "300 rows, 33 features, H = 9", (da, x, h), {"input_wanted": True, "state_wanted": True})
+    yield from rows_of_a_table(1, {"nonlinearity": "tanh", "reverse": False, "memo": None})
+    yield from grad_weights(1)
 
 
 def identities(run: Any, dtype: np.dtype) -> Iterator[Identity]:
@@ -60,7 +35,7 @@ def identities(run: Any, dtype: np.dtype) -> Iterator[Identity]:
     if dtype != np.float64:
         return
     shape = SHAPES[0]
-    (x, h0, w_ih, w_hh, b_ih, b_hh), (dy, dh) = _arrays(shape)
+    (x, h0, w_ih, w_hh, b_ih, b_hh), (dy, dh) = arrays(shape, 1)
     sizes = shape.batch_sizes
     words: dict[str, Any] = {"nonlinearity": "tanh", "reverse": False, "memo": None}
 
