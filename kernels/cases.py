@@ -28,7 +28,7 @@ The laboratory does the rest by itself, to each case, so a family need not:
 - memory: every array argument is also given with other strides, gaps and a read-only flag (``any_strides=False`` where the
   contract promises contiguous arrays); gaps and the memory beside an array hold NaN.
 - NaN and infinity: planted into the floating arrays, all of them or those that ``not_finite`` names. Results must have them
-  exactly where the reference has.
+  where the reference has, and nowhere else, but for places where the implementation's own ``tolerance`` (below) is not finite.
 - poisoned memory, changed arguments, results that alias an argument or an earlier result, the last result returned again,
   the same bits each time, two threads at once.
 
@@ -36,7 +36,8 @@ What a contract (``kernels/<family>/__init__.py``) says beside ``FUNCTIONS``, fo
 
 ``tolerance(function, *args, **kwargs)``
     One bound for each result of the function, then one for each argument that it writes: a number or an array that broadcasts
-    to the result; for a result that is a list or tuple of arrays, a sequence of such or one number for all.
+    to the result; for a result that is a list or tuple of arrays, a sequence of such or one number for all. A module of the
+    ladder may have a ``tolerance`` of its own in place of it, where its errors spread otherwise, as those of common sums do.
 ``WRITES``, optional: ``{"adam": (0, 2, "out")}``
     The arguments that a function may write into, by position or keyword. All others must stay as they were. What is written is
     compared like a result, behind the results, in this order. Lists of arrays count as one argument.

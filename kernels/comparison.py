@@ -146,7 +146,7 @@ def result_name(contract: Any, function: str, number: int, count: int) -> str:
 
 
 class Reach(tuple[Any, ...]):
-    """The bounds of an implementation that has its own: where they are not finite, it may give NaN beyond the reference's.
+    """The bounds of an implementation that has its own: where they are not finite, it may give NaN or infinity for any number.
 
     An infinite or NaN number shows in more results than the formula says where a tile of them is computed from common sums.
     """

@@ -6,9 +6,6 @@ memory, a NaN among the values. The comparison is that of ``MINIGRAD_CHECK=1``, 
 
 from __future__ import annotations
 
-import sys
-import threading
-import time
 import zlib
 from collections import Counter
 from collections.abc import Callable
@@ -33,10 +30,10 @@ from minigrad.kernels.comparison import (
     share_memory,
     shared_argument,
 )  # fmt: skip
-from minigrad.kernels.native.budget import divided
 from minigrad.kernels.placement import LAYOUTS, PLAIN, Placed
 from minigrad.kernels.poison import LARGE, NAN, poisoned, spread
 from minigrad.kernels.registry import reason_not_available
+from minigrad.kernels.threads_on_trial import Wanted, in_parts, in_two_threads
 from minigrad.kernels.trial import DOUBLE, SINGLE, Guarded, Raised, Trial, has_floats, own_floats, rounded
 
 CHECKS = {
@@ -52,14 +49,11 @@ CHECKS = {
     "aliases": "results lie in memory of their own, not in an argument's or an earlier result's",
     "fresh": "other numbers in the same arrays give other results: nothing is remembered",
     "repeats": "the same bits each time",
-    "not finite": "NaN and infinity come out exactly where the reference has them",
+    "not finite": "NaN and infinity where the reference has them; elsewhere only where the kernel's own bound is not finite",
     "threads": "two threads at once each get their own results",
     "parts": "divided among three threads: the reference's results, and the same bits each time",
     "identities": "what the contract's formulas say of its functions together",
 }
-PARTS = 3  # into which work is divided, however little it is
-ROUNDS = 3  # of the cases, in each of two threads
-PATIENCE = 60.0  # seconds until threads are taken for stuck
 Progress = Callable[[int, int], None]
 
 
@@ -141,7 +135,7 @@ class _Examination(Trial):
         super().__init__(family, name)
         self.runs: Counter[str] = Counter()
         self.failures: dict[tuple[str, str], Failure] = {}
-        self.calls: dict[str, list[tuple[Case, Call, list[Any], Any]]] = {}  # function -> what threads call it with
+        self.calls: dict[str, list[Wanted]] = {}  # function -> what threads call it with
 
     # ------------------------------------------------------------------ one case
 
@@ -183,7 +177,7 @@ class _Examination(Trial):
         if found is None:
             self._ask_of_remembering(case, dtype, call)
             if dtype is not DOUBLE:
-                self.calls.setdefault(case.function, []).append((case, call, want, allowed))
+                self.calls.setdefault(case.function, []).append(Wanted(case, call, want, allowed))
             if dtype is SINGLE:
                 self._ask_of_precision(case, call, got, allowed)
                 self._ask_of_not_finite(case, call)
@@ -322,58 +316,11 @@ class _Examination(Trial):
             except Exception as error:  # results of another kind than the formulas take, or none
                 words = str(error) if isinstance(error, Raised) else f"{type(error).__name__}: {error}"
                 self._note("identities", self.contract.FUNCTIONS[0], str(dtype), Difference("", "results that fit", words))
-        with divided(PARTS):
-            for case, call, want, allowed in (each for calls in self.calls.values() for each in calls):
-                self._told("parts", case, None, self._in_parts(case, call, want, allowed))
+        for case, found in in_parts(self, [each for calls in self.calls.values() for each in calls]):
+            self._told("parts", case, None, found)
         for function, calls in self.calls.items():
-            name, unlike = self._in_two_threads(calls) or ("", None)
+            name, unlike = in_two_threads(self, calls) or ("", None)
             self._note("threads", function, name, unlike)
-
-    def _in_parts(self, case: Case, call: Call, want: list[Any], allowed: Any) -> Difference | None:
-        given = []
-        try:
-            for _ in range(2):
-                placed = self.placed(case, call)
-                given.append(on_cpu(outcome(self.contract, case.function, self.run(case, placed.call), placed.call)))
-        except Raised as raised:
-            return Difference("", "results", str(raised))
-        place = first_unlike(self.contract, case.function, *given)
-        if place:
-            return Difference(place[0], f"{place[1]}, as the first time", place[2])
-        return difference(self.contract, case.function, given[0], want, allowed)
-
-    def _in_two_threads(self, calls: list[tuple[Case, Call, list[Any], Any]]) -> tuple[str, Difference] | None:
-        found: list[tuple[str, Difference]] = []
-        start = threading.Barrier(2)
-
-        def work(mine: list[tuple[Case, Call, list[Any], Any]]) -> None:
-            start.wait()
-            for case, call, want, allowed in mine * ROUNDS:
-                placed = self.placed(case, call)
-                try:
-                    with quiet():
-                        got = outcome(self.contract, case.function, self.run(case, placed.call), placed.call)
-                    unlike = difference(self.contract, case.function, got, want, allowed)
-                except Raised as raised:
-                    unlike = Difference("", "results", str(raised))
-                if unlike is not None or found:
-                    found.extend([(case.name, unlike)] if unlike is not None else [])
-                    return
-
-        threads = [threading.Thread(target=work, args=(each,), daemon=True) for each in (calls, calls[::-1])]
-        interval = sys.getswitchinterval()
-        sys.setswitchinterval(1e-5)
-        try:
-            for thread in threads:
-                thread.start()
-            end = time.monotonic() + PATIENCE
-            for thread in threads:
-                thread.join(max(0.0, end - time.monotonic()))
-        finally:
-            sys.setswitchinterval(interval)
-        if any(thread.is_alive() for thread in threads):
-            return "", Difference("", f"results within {PATIENCE:.0f} s", "none: a thread is stuck")
-        return found[0] if found else None
 
     # ------------------------------------------------------------------ notes
 
