@@ -61,11 +61,37 @@ def channels_last(x: Array) -> Array:
     if nhwc.flags.c_contiguous:
         return x
     _counter.conversions += 1
-    if type(x) is np.ndarray and x.nbytes >= LARGE and x.flags.c_contiguous and x.dtype.name in ("float32", "float64"):
+    if _is_for_kernels(x) and x.flags.c_contiguous:
         from minigrad.kernels import rearranging
 
         return rearranging.channels_last(x)
     return array_module(x).ascontiguousarray(nhwc).transpose(0, 3, 1, 2)
+
+
+def copy_like(x: Array, like: Array) -> Array:
+    """A copy of ``x`` in the memory order of ``like``, an array of the same shape and dtype.
+
+    Example:
+        >>> import numpy as np
+        >>> x = empty_channels_last(np, (2, 3, 4, 4), np.float32)
+        >>> x.fill(1)
+        >>> copy_like(x, np.zeros(x.shape, x.dtype)).strides
+        (192, 64, 16, 4)
+    """
+    if x.ndim == 4 and _is_for_kernels(x) and x.flags.c_contiguous != like.flags.c_contiguous:
+        from minigrad.kernels import rearranging
+
+        if like.flags.c_contiguous and is_channels_last(x):
+            return rearranging.channels_first(x)
+        if x.flags.c_contiguous and is_channels_last(like):
+            return rearranging.channels_last(x)
+    copy = array_module(like).empty_like(like)
+    copy[...] = x
+    return copy
+
+
+def _is_for_kernels(x: Array) -> bool:
+    return type(x) is np.ndarray and x.nbytes >= LARGE and x.dtype.char in "fd" and x.dtype.isnative
 
 
 def empty_channels_last(xp: Any, shape: tuple[int, ...], dtype: Any) -> Array:

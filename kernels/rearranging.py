@@ -1,7 +1,10 @@
-"""Images from C order (N C H W) into channels-last memory (N H W C), compiled: a few pixels of all channels at a time.
+"""Images from C order (N C H W) into channels-last memory (N H W C) and back, compiled.
 
-NumPy copies along one order of the axes, and meets a new line of the cache with each number on one of the two sides. Here a
-block of pixels stays in the first-level cache until all its channels are there.
+NumPy copies along one order of the axes, and meets a new line of the cache with each number on one of the two sides. Here
+squares of numbers are turned in registers, so that both sides are read and written in whole vectors, and a block of pixels
+stays in the first-level cache until all its channels are there. Inside a block the squares follow one another along the pixels:
+planes of channels often lie a power of two apart, so that a few lines of theirs push one another out of that cache, and each
+line is done with before the next channels come.
 """
 
 from __future__ import annotations
@@ -9,25 +12,34 @@ from __future__ import annotations
 import numpy as np
 
 from minigrad.core.device import Array
-from minigrad.kernels.native import Real, kernel, parts_for, share
+from minigrad.kernels.native import Real, kernel, lanes, offset, parts_for, share, turn
 
-BLOCK = 1 << 12  # numbers that are written at a time
+BLOCK = 1 << 11  # numbers of a block
+LEAST = 64  # pixels of a block: whole lines of the cache
 
 
 @kernel
-def transpose(x: Real, y: Real, n: int, channels: int, pixels: int, block: int, part: int, parts: int) -> None:
-    """y[n, p, c] = x[n, c, p]."""
+def transpose(
+    x: Real, y: Real, n: int, channels: int, pixels: int, block: int, x_channel: int, x_pixel: int, y_channel: int,
+    y_pixel: int, part: int, parts: int,
+) -> None:  # fmt: skip
+    """y[n, p · y_pixel + c · y_channel] = x[n, p · x_pixel + c · x_channel]: on one side pixels lie gapless, on one channels."""
     blocks = (pixels + block - 1) // block
     start, stop = share(n * blocks, part, parts)
+    pitch, step = max(x_channel, x_pixel), max(y_channel, y_pixel)
     for item in range(start, stop):
         first = item % blocks * block
-        base = item // blocks * channels * pixels
+        image = item // blocks * channels * pixels
+        source, to = offset(x, image + first * x_pixel), offset(y, image + first * y_pixel)
         count = min(block, pixels - first)
+        whole_c, whole_p = channels // lanes * lanes, count // lanes * lanes
+        for c in range(0, whole_c, lanes):
+            for p in range(0, whole_p, lanes):
+                at, out = c * x_channel + p * x_pixel, c * y_channel + p * y_pixel
+                turn(offset(source, at), pitch, lanes, offset(to, out), step)
         for c in range(channels):
-            source = base + c * pixels + first
-            out = base + first * channels + c
-            for p in range(count):
-                y[out + p * channels] = x[source + p]
+            for p in range(whole_p if c < whole_c else 0, count):
+                to[c * y_channel + p * y_pixel] = source[c * x_channel + p * x_pixel]
 
 
 def channels_last(x: Array) -> Array:
@@ -41,5 +53,20 @@ def channels_last(x: Array) -> Array:
     """
     n, c, h, w = x.shape
     y = np.empty((n, h, w, c), x.dtype)
-    transpose(x, y, n, c, h * w, max(16, BLOCK // c), parts=parts_for(x.nbytes))
+    transpose(x, y, n, c, h * w, max(LEAST, BLOCK // c), h * w, 1, 1, c, parts=parts_for(x.nbytes))
     return y.transpose(0, 3, 1, 2)
+
+
+def channels_first(x: Array) -> Array:
+    """A float32 or float64 (N, C, H, W) array without gaps in channels-last memory, copied into C order.
+
+    Example:
+        >>> x = np.arange(8, dtype=np.float32).reshape(1, 2, 2, 2).transpose(0, 3, 1, 2)
+        >>> y = channels_first(x)
+        >>> bool((x == y).all()), y.flags.c_contiguous
+        (True, True)
+    """
+    n, c, h, w = x.shape
+    y = np.empty((n, c, h, w), x.dtype)
+    transpose(x, y, n, c, h * w, max(LEAST, BLOCK // c), 1, c, h * w, 1, parts=parts_for(x.nbytes))
+    return y

@@ -16,12 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.device import ERRORS, IGNORED, array_module, quiet
+from minigrad.core.device import ERRORS, IGNORED, quiet
 from minigrad.core.large import add_to
 from minigrad.core.sums import total
 from minigrad.core.tape import Edge, Function, mode
 from minigrad.core.tensor import Tensor
 from minigrad.errors import GradError
+from minigrad.kernels.layout import copy_like
 
 _accumulating = threading.RLock()  # two threads may add to the same leaf
 
@@ -99,9 +100,7 @@ def accumulate(leaf: Tensor, grad: Tensor, own: bool = False) -> None:
             elif mode.grad:
                 leaf._grad = grad.clone()
             else:
-                array = array_module(leaf.array).empty_like(leaf.array)
-                array[...] = grad.array
-                leaf._grad = Tensor._wrap(array)
+                leaf._grad = Tensor._wrap(copy_like(grad.array, leaf.array))
         elif mode.grad or before._requires_grad or before.is_sparse or grad.is_sparse:
             leaf._grad = before + grad
         else:

@@ -82,3 +82,38 @@ def test_empty_like_layout(like: np.ndarray, shape: tuple[int, ...] | None, orde
     assert y.shape == (like.shape if shape is None else shape) and y.dtype == np.float64
     assert y.transpose(order).flags.c_contiguous
     assert layout.empty_like_layout(like, shape).dtype == like.dtype
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, ">f4", np.int32])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        (3, 16, 32, 32),  # whole squares
+        (2, 21, 37, 29),  # and what is left over of channels and of pixels
+        (1, 7, 97, 61),  # fewer channels than a register holds
+        (4097, 64, 1, 1),  # one pixel: both layouts are the same memory
+        (9, 1000, 2, 3),
+        SHAPE,
+        (0, 3, 4, 5),
+    ],
+)
+def test_images_are_copied_both_ways(shape: tuple[int, ...], dtype: str | type) -> None:
+    x = as_nchw(shape).astype(dtype)
+    last = layout.copy_like(x, layout.empty_channels_last(np, shape, dtype))
+    assert layout.is_channels_last(last) and last.dtype == dtype and not np.shares_memory(last, x)
+    np.testing.assert_array_equal(last, x)
+    np.testing.assert_array_equal(layout.channels_last(x), x)
+    first = layout.copy_like(last, np.zeros(shape, dtype))
+    assert first.flags.c_contiguous and first.base is None
+    np.testing.assert_array_equal(first, x)
+
+
+def test_a_copy_lies_like_another_array() -> None:
+    shape = (2, 16, 64, 64)  # large enough for the compiled ways
+    x = as_nchw(shape)
+    gaps = np.zeros((2, 64, 128, 16), np.float32)[:, :, ::2].transpose(0, 3, 1, 2)
+    for source in (x, layout.channels_last(x), x[:, ::-1], x.transpose(0, 1, 3, 2)):
+        for like in (x, layout.channels_last(x), gaps, x.transpose(3, 2, 1, 0).copy().transpose(3, 2, 1, 0)):
+            copy = layout.copy_like(source, like)
+            np.testing.assert_array_equal(copy, source)
+            assert copy.strides == np.empty_like(like).strides
