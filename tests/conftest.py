@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from minigrad.core import device, dtypes, tape
 from minigrad.kernels import choice, registry
 
 os.environ["MINIGRAD_COMPANIONS"] = "0"  # pytest's processes have the cores, and tests count what they compile
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's job in the background, and all it starts, would ignore it
 
 
 def global_state() -> dict[str, Any]:

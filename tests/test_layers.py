@@ -67,10 +67,17 @@ def code_base() -> Sources:
     return sources
 
 
+@functools.lru_cache(maxsize=1000)
+def nodes(source: str) -> list[ast.AST]:
+    """The nodes of a file that a rule asks for: imports, calls and assertions."""
+    asked = (ast.Import, ast.ImportFrom, ast.Call, ast.Assert)
+    return [node for node in ast.walk(ast.parse(source)) if isinstance(node, asked)]
+
+
 def imports(name: str, sources: Sources) -> Iterator[tuple[int, str]]:
     """Line and module of each import of a file, those inside functions and ``import_module("...")`` included."""
     is_package = any(other.startswith(f"{name}.") for other in sources)
-    for node in ast.walk(ast.parse(sources[name])):
+    for node in nodes(sources[name]):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -174,7 +181,7 @@ def assertions(sources: Sources) -> list[str]:
     return [
         f"{name}:{node.lineno} has an assert; users need an exception of minigrad.errors"
         for name, source in sources.items()
-        for node in ast.walk(ast.parse(source))
+        for node in nodes(source)
         if isinstance(node, ast.Assert)
     ]
 

@@ -389,7 +389,10 @@ def test_control_c_ends_a_program_when_the_kernel_is_done() -> None:
     assert process.stdout.readline() == "ready\n"
     time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=30)
+    try:
+        output, errors = process.communicate(timeout=30)
+    finally:
+        process.kill()
     assert (process.returncode, output) == (0, "stopped\n"), errors
 
 

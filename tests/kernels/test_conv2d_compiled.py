@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from minigrad.kernels import conv2d, native
@@ -21,6 +21,13 @@ FUNCTIONS = ("forward", "grad_input", "grad_weight")
 def threads(request: pytest.FixtureRequest) -> Any:
     with native.thread_count(request.param):
         yield request.param
+
+
+@pytest.fixture
+def bounds_by_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bounds, |a| * |b|, by columns: of large images the loops would take ten seconds each."""
+    for function in FUNCTIONS:
+        monkeypatch.setattr(reference, function, getattr(im2col, function))
 
 
 def arrays(n: int, c: int, h: int, w: int, f: int, kernel: tuple[int, int], dtype: Any, **geometry: Any) -> dict[str, tuple]:
@@ -75,7 +82,8 @@ def test_drawn_shapes_beside_the_loops(data: st.DataObject, geometry: dict[str, 
     holds(cpu, given_arrays, reference, **geometry)
 
 
-@settings(max_examples=40, deadline=None)
+@pytest.mark.usefixtures("bounds_by_columns")
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     n=st.integers(0, 4), c=st.integers(1, 36), f=st.integers(1, 36), h=st.integers(3, 9), w=st.integers(3, 9),
     before=st.integers(0, 2), after=st.integers(0, 2), dtype=st.sampled_from([np.float32, np.float64]),
@@ -89,7 +97,8 @@ def test_winograd_at_drawn_shapes(n: int, c: int, f: int, h: int, w: int, before
         holds(winograd, arrays(n, c, h, w, f, (3, 3), dtype, **geometry), im2col, **geometry)
 
 
-@settings(max_examples=60, deadline=None)
+@pytest.mark.usefixtures("bounds_by_columns")
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     n=st.integers(0, 3), c=st.integers(1, 36), f=st.integers(1, 36), h=st.integers(3, 14), w=st.integers(3, 14),
     before=st.integers(0, 2), after=st.integers(0, 2), stride=st.sampled_from([1, 2]),
@@ -132,6 +141,7 @@ SHAPES: dict[str, tuple[tuple[int, int, int, int, int, tuple[int, int]], dict[st
 }
 
 
+@pytest.mark.usefixtures("bounds_by_columns")
 @pytest.mark.parametrize("name", IMPLEMENTATIONS)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_each_road(shape: str, name: str, threads: int) -> None:
@@ -139,6 +149,7 @@ def test_each_road(shape: str, name: str, threads: int) -> None:
     holds(IMPLEMENTATIONS[name], arrays(*sizes, np.float32, **geometry), im2col, **geometry)
 
 
+@pytest.mark.usefixtures("bounds_by_columns")
 @pytest.mark.parametrize("multiplier", [1, 2])
 @pytest.mark.parametrize("geometry", [same(1), same(2, stride=2, dilation=2)], ids=["3x3", "apart"])
 def test_one_channel_a_group(geometry: dict[str, Any], multiplier: int, threads: int) -> None:
@@ -170,6 +181,7 @@ def test_same_bits_each_time(function: str, name: str) -> None:
     assert first.tobytes() == again.tobytes()
 
 
+@pytest.mark.usefixtures("bounds_by_columns")
 @pytest.mark.parametrize("function", FUNCTIONS)
 @pytest.mark.parametrize(("stride", "kernel", "allowed"), [(1, 3, {"winograd": 2, "winograd4": 3}), (2, 4, {"winograd4": 3})])
 def test_winograd_is_nearly_as_exact_as_the_direct_sum(
