@@ -68,6 +68,23 @@ def channels_last(x: Array) -> Array:
     return array_module(x).ascontiguousarray(nhwc).transpose(0, 3, 1, 2)
 
 
+def in_c_order(x: Array) -> Array:
+    """The same image in C order: ``x`` itself if it lies so, else a copy.
+
+    Example:
+        >>> import numpy as np
+        >>> in_c_order(empty_channels_last(np, (2, 3, 4, 4), np.float32)).strides
+        (192, 64, 16, 4)
+    """
+    if x.flags.c_contiguous:
+        return x
+    if _is_for_kernels(x) and is_channels_last(x):
+        from minigrad.kernels import rearranging
+
+        return rearranging.channels_first(x)
+    return array_module(x).ascontiguousarray(x)
+
+
 def copy_like(x: Array, like: Array) -> Array:
     """A copy of ``x`` in the memory order of ``like``, an array of the same shape and dtype.
 
@@ -79,11 +96,11 @@ def copy_like(x: Array, like: Array) -> Array:
         (192, 64, 16, 4)
     """
     if x.ndim == 4 and _is_for_kernels(x) and x.flags.c_contiguous != like.flags.c_contiguous:
-        from minigrad.kernels import rearranging
+        if like.flags.c_contiguous:
+            return in_c_order(x)
+        if is_channels_last(like):
+            from minigrad.kernels import rearranging
 
-        if like.flags.c_contiguous and is_channels_last(x):
-            return rearranging.channels_first(x)
-        if x.flags.c_contiguous and is_channels_last(like):
             return rearranging.channels_last(x)
     copy = array_module(like).empty_like(like)
     copy[...] = x

@@ -12,10 +12,29 @@ from __future__ import annotations
 import numpy as np
 
 from minigrad.core.device import Array
-from minigrad.kernels.native import Real, kernel, lanes, offset, parts_for, share, turn
+from minigrad.kernels.native import Real, helper, kernel, lanes, offset, parts_for, share, turn
 
 BLOCK = 1 << 11  # numbers of a block
 LEAST = 64  # pixels of a block: whole lines of the cache
+
+
+@helper
+def turn_pixels(source, source_channel, source_pixel, to, to_channel, to_pixel, channels, count):
+    """to[p · to_pixel + c · to_channel] = source[p · source_pixel + c · source_channel] for ``count`` pixels.
+
+    On one side the pixels lie gapless, on the other the channels.
+    """
+    pitch, step = max(source_channel, source_pixel), max(to_channel, to_pixel)
+    whole_c, whole_p = channels // lanes * lanes, count // lanes * lanes
+    for c in range(0, whole_c, lanes):
+        for p in range(0, whole_p, lanes):
+            turn(
+                offset(source, c * source_channel + p * source_pixel), pitch, lanes,
+                offset(to, c * to_channel + p * to_pixel), step,
+            )  # fmt: skip
+    for c in range(channels):
+        for p in range(whole_p if c < whole_c else 0, count):
+            to[p * to_pixel + c * to_channel] = source[p * source_pixel + c * source_channel]
 
 
 @kernel
@@ -23,23 +42,16 @@ def transpose(
     x: Real, y: Real, n: int, channels: int, pixels: int, block: int, x_channel: int, x_pixel: int, y_channel: int,
     y_pixel: int, part: int, parts: int,
 ) -> None:  # fmt: skip
-    """y[n, p · y_pixel + c · y_channel] = x[n, p · x_pixel + c · x_channel]: on one side pixels lie gapless, on one channels."""
+    """y[n, p · y_pixel + c · y_channel] = x[n, p · x_pixel + c · x_channel], a block of pixels at a time."""
     blocks = (pixels + block - 1) // block
     start, stop = share(n * blocks, part, parts)
-    pitch, step = max(x_channel, x_pixel), max(y_channel, y_pixel)
     for item in range(start, stop):
         first = item % blocks * block
         image = item // blocks * channels * pixels
-        source, to = offset(x, image + first * x_pixel), offset(y, image + first * y_pixel)
-        count = min(block, pixels - first)
-        whole_c, whole_p = channels // lanes * lanes, count // lanes * lanes
-        for c in range(0, whole_c, lanes):
-            for p in range(0, whole_p, lanes):
-                at, out = c * x_channel + p * x_pixel, c * y_channel + p * y_pixel
-                turn(offset(source, at), pitch, lanes, offset(to, out), step)
-        for c in range(channels):
-            for p in range(whole_p if c < whole_c else 0, count):
-                to[c * y_channel + p * y_pixel] = source[c * x_channel + p * x_pixel]
+        turn_pixels(
+            offset(x, image + first * x_pixel), x_channel, x_pixel, offset(y, image + first * y_pixel), y_channel, y_pixel,
+            channels, min(block, pixels - first),
+        )  # fmt: skip
 
 
 def channels_last(x: Array) -> Array:

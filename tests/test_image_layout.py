@@ -120,3 +120,22 @@ def test_the_count_sees_a_conversion() -> None:
     layout.reset_conversions()
     F.conv2d(minigrad.ones(1, 3, 4, 4), kernel(2, 3, 3, 3))
     assert layout.conversions() == 1
+
+
+def test_a_convolution_that_reads_c_order_converts_nothing() -> None:
+    """Value and gradients of any order are those of channels-last images; a gradient lies as its value does."""
+    draw = np.random.default_rng(2).standard_normal
+    w, array, dy = kernel(16, 16, 3, 3), draw((4, 16, 8, 8)).astype(np.float32), draw((4, 16, 8, 8)).astype(np.float32)
+    found = []
+    for laid_out in (np.ascontiguousarray, layout.channels_last):
+        x, weight = minigrad.from_numpy(laid_out(array)).requires_grad_(), w.clone().requires_grad_()
+        given = minigrad.from_numpy(laid_out(dy))
+        layout.reset_conversions()
+        y = F.conv2d(x, weight, padding=1)
+        dx, dw = minigrad.autograd.grad(y, (x, weight), given, create_graph=True)
+        (dx.square().sum() + dw.square().sum()).backward()
+        assert layout.conversions() == 0
+        assert x.grad.numpy().strides == dx.detach().numpy().strides == x.detach().numpy().strides
+        found.append([each.detach().numpy() for each in (y, dx, dw, x.grad, weight.grad)])
+    for planes, last in zip(*found, strict=True):
+        np.testing.assert_allclose(planes, last, rtol=1e-6, atol=1e-5)

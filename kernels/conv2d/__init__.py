@@ -11,7 +11,8 @@ dx is dx̂ without the padding. Each map's derivative is the other two: ⟨forwa
 
 Arguments of all three: ``stride`` (sh, sw) and ``dilation`` (dh, dw), 1 or more; ``padding`` ((top, bottom), (left, right)),
 0 or more; ``groups`` divides C and F. Arrays are float32 or float64, all of one dtype, on one device, with any strides. They
-are never written to. y and dx lie channels-last in memory, dw as PyTorch's OIHW. N may be 0; no other size may. Errors name the
+are never written to. y and dx lie channels-last in memory (dx in
+C order where that is asked for), dw as PyTorch's OIHW. N may be 0; no other size may. Errors name the
 arguments as PyTorch does: ``input``, ``weight``, ``bias``,
 ``grad_output``. Whether a NaN or infinity that meets the padding, as 0 · NaN,
 shows in the result is left open: an implementation may multiply by the padding's zeros, or leave them out.
@@ -29,6 +30,7 @@ from minigrad.core.device import Array, array_module, quiet
 from minigrad.errors import ArgumentError, ShapeError
 from minigrad.kernels.checks import check_arrays, check_rank, integers, pair
 from minigrad.kernels.choice import find
+from minigrad.kernels.layout import in_c_order
 
 FUNCTIONS = ("forward", "grad_input", "grad_weight")
 SAME_LAYOUT = FUNCTIONS
@@ -116,11 +118,14 @@ def grad_input(
     padding: Padding = NO_PADDING,
     dilation: Pair = (1, 1),
     groups: int = 1,
+    c_order: bool = False,
 ) -> Array:
     """The gradient to the input, which is the transposed convolution: (N, F, OH, OW) and (F, C/groups, KH, KW) to (N, C, H, W).
 
     Args:
         input_size: (H, W) of the result. With a stride several sizes give the same (OH, OW), so it must be told.
+        c_order: lay the result in C order. An implementation that has a function ``grad_input_in_c_order``, with
+            ``grad_input``'s arguments, makes it so; what others give is copied.
 
     Raises:
         ShapeError, ArgumentError, DTypeError, DeviceError, KernelError: as :func:`forward`.
@@ -138,10 +143,13 @@ def grad_input(
     check_rank("conv2d", "grad_output", dy, "N, F, OH, OW")
     _check_weight(w, groups)
     _check_grad_output(dy, w.shape[0], _sizes(input_size, w.shape[2:], stride, padding, dilation), input_size)
+    run = find("conv2d", device_type)
+    geometry: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
     with quiet():
-        return find("conv2d", device_type).grad_input(
-            dy, w, input_size, stride=stride, padding=padding, dilation=dilation, groups=groups
-        )
+        if c_order and hasattr(run, "grad_input_in_c_order"):
+            return run.grad_input_in_c_order(dy, w, input_size, **geometry)
+        dx = run.grad_input(dy, w, input_size, **geometry)
+        return in_c_order(dx) if c_order else dx
 
 
 def grad_weight(
@@ -184,6 +192,24 @@ def grad_weight(
         return find("conv2d", device_type).grad_weight(
             x, dy, kernel_size, stride=stride, padding=padding, dilation=dilation, groups=groups
         )
+
+
+def reads_c_order(
+    x_shape: tuple[int, ...], w_shape: tuple[int, ...], device_type: str, *, stride: Pair, padding: Padding, dilation: Pair,
+    groups: int,
+) -> bool:  # fmt: skip
+    """Whether images of these sizes may as well lie in C order, for all three maps: then nobody need copy them before.
+
+    Any strides are right; but most implementations copy what does not lie channels-last, each time anew. One that does not has
+    a function ``reads_c_order``, with these arguments but the device.
+
+    Example:
+        >>> geometry = {"stride": (1, 1), "padding": NO_PADDING, "dilation": (1, 1), "groups": 1}
+        >>> reads_c_order((1, 3, 8, 8), (2, 3, 3, 3), "cpu", **geometry)
+        False
+    """
+    reads = getattr(find("conv2d", device_type), "reads_c_order", None)
+    return reads is not None and reads(x_shape, w_shape, stride=stride, padding=padding, dilation=dilation, groups=groups)
 
 
 def tolerance(function: str, *args: Any, **geometry: Any) -> tuple[Array]:

@@ -11,6 +11,10 @@ through 2 x 2 taps of stride 1. Forward and in the gradient to the weight the ph
 convolution F(4 x 4, 2 x 2): 25 products in place of 64, a saving of 2.56. In the gradient to the input, the transposed
 convolution, each phase of dx is a convolution of dy by itself.
 
+Images in C order are read, and the gradient to the input is written, where they lie: a band of rows at a time is turned in the
+cache (``bands.py``). To copy them before goes through memory three times more, which with few channels takes as long as half
+of the arithmetic.
+
 The points of the polynomials are 0, ±⅝, ±1½ and infinity, and ±⅜, ±1¼ and infinity for two taps: with the usual 0, ±1, ±2 the
 error is nearly twice as large. In the mean over random data it is 3 times the direct sum's at most
 (tests/kernels/test_conv2d_compiled.py measures it), well within the contract's tolerance, as ``winograd.py``'s is. As there a
@@ -28,7 +32,7 @@ import numpy as np
 from minigrad.core.device import Array
 from minigrad.kernels import conv2d
 from minigrad.kernels.conv2d import Padding, Pair, cpu, output_sizes, winograd, winograd4_loops
-from minigrad.kernels.layout import channels_last, empty_channels_last
+from minigrad.kernels.layout import channels_last, empty_channels_last, in_c_order, is_channels_last
 from minigrad.kernels.native import parts_for
 from minigrad.kernels.native.target import target
 
@@ -43,6 +47,13 @@ FEWEST_PIXELS = (
 SIDE = 4  # of a tile's outputs
 OWN_CHANNELS = 192  # from so many channels on, threads share the channels of dw, not the tiles
 PAGE = 4096  # bytes after which addresses compete for the same line of the first-level cache
+
+
+class _Image(NamedTuple):
+    """Pixels as (N, H, W, C), and how far apart the planes of channels are in C order; 0 in channels-last memory."""
+
+    pixels: Array
+    plane: int
 
 
 class Taps(NamedTuple):
@@ -106,7 +117,7 @@ def _bounded(
         return winograd.bounded(x, w, bias, least, stride=stride, padding=padding, dilation=dilation, groups=groups)
     y = empty_channels_last(np, (x.shape[0], f, *size), x.dtype)
     packed = _transformed(w, f, c, 0, tuple(step // w.itemsize for step in w.strides), taps)
-    _correlate(_nhwc(x), packed, bias, _nhwc(y), (padding[0][0], padding[1][0]), taps, least)
+    _correlate(_image(x), packed, bias, _image(y), (padding[0][0], padding[1][0]), taps, least)
     return y
 
 
@@ -117,18 +128,49 @@ def grad_input(dy: Array, w: Array, input_size: Pair, *, stride: Pair, padding: 
     if taps is None:
         return winograd.grad_input(dy, w, input_size, stride=stride, padding=padding, dilation=dilation, groups=groups)
     dx = empty_channels_last(np, (dy.shape[0], c, *input_size), dy.dtype)
-    source, out = _nhwc(dy), _nhwc(dx)
+    _transposed(_image(dy), w, _image(dx), stride, padding, taps)
+    return dx
+
+
+def grad_input_in_c_order(
+    dy: Array, w: Array, input_size: Pair, *, stride: Pair, padding: Padding, dilation: Pair, groups: int
+) -> Array:
+    """See the contract."""
+    f, c = w.shape[:2]
+    taps = taps_of(c, f, w.shape[2:], input_size, stride, dilation, groups)
+    if taps is None or stride != (1, 1):
+        given = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+        return in_c_order(grad_input(dy, w, input_size, **given))
+    dx = np.empty((dy.shape[0], c, *input_size), dy.dtype)
+    _transposed(_image(dy), w, _image(dx), stride, padding, taps)
+    return dx
+
+
+def reads_c_order(
+    x_shape: tuple[int, ...], w_shape: tuple[int, ...], *, stride: Pair, padding: Padding, dilation: Pair, groups: int
+) -> bool:
+    """See the contract."""
+    n, c = x_shape[:2]
+    f = w_shape[0]
+    size = output_sizes(x_shape[2:], w_shape[2:], stride, padding, dilation)
+    whole = (x_shape[2] // stride[0], x_shape[3] // stride[1])
+    asked = ((size, None), (whole, None), (size, n))
+    return all(taps_of(c, f, w_shape[2:], out, stride, dilation, groups, batch) is not None for out, batch in asked)
+
+
+def _transposed(source: _Image, w: Array, out: _Image, stride: Pair, padding: Padding, taps: Taps) -> None:
+    """The gradient to the input, phase by phase."""
+    f, c = w.shape[:2]
     at_f, at_c, at_r, at_s = (step // w.itemsize for step in w.strides)
     kernel_h, kernel_w = w.shape[2:]
-    for rows in cpu.phases_of(kernel_h, stride[0], 1, padding[0][0], input_size[0]):
-        for columns in cpu.phases_of(kernel_w, stride[1], 1, padding[1][0], input_size[1]):
+    for rows in cpu.phases_of(kernel_h, stride[0], 1, padding[0][0], out.pixels.shape[1]):
+        for columns in cpu.phases_of(kernel_w, stride[1], 1, padding[1][0], out.pixels.shape[2]):
             # The last tap comes first: the kernel is turned.
             last = at_r * rows.last + at_s * columns.last
             steps = (at_c, at_f, -at_r * rows.step, -at_s * columns.step)
             turned = _transformed(w, c, f, last, steps, Taps(taps.taps, 1))
-            pixels = out[:, rows.start :: stride[0], columns.start :: stride[1]]
-            _correlate(source, turned, None, pixels, (rows.before, columns.before), Taps(taps.taps, 1))
-    return dx
+            phase = _Image(out.pixels[:, rows.start :: stride[0], columns.start :: stride[1]], out.plane)
+            _correlate(source, turned, None, phase, (rows.before, columns.before), Taps(taps.taps, 1))
 
 
 def grad_weight(
@@ -149,12 +191,15 @@ def grad_weight(
     share = tiles if by_channel else -(-tiles // parts)
     chunk = max(1, min(DEPTH, share))
     pitch_v, pitch_g = (_pitch(chunk * width, x.itemsize) for width in (taps.phases * held, padded_f))
-    work_size = taps.places * (pitch_v + pitch_g + max(held, padded_f)) + 4 * lanes
+    image, gradient = _image(x), _image(dy)
+    bands = _band(image, taps) // (parts if by_channel else 1) + (SIDE * out_w * f if gradient.plane else 0)
+    work_size = taps.places * (pitch_v + pitch_g + max(held, padded_f)) + 4 * lanes + bands
     pitch_s = _pitch(taps.phases * c * padded_f, x.itemsize)
     sums = np.empty((1 if by_channel else parts, taps.places * pitch_s), x.dtype)
     winograd4_loops.weigh(
-        _nhwc(x), _nhwc(dy), sums, np.empty(parts * work_size, x.dtype), work_size, n, h, w, c, f, padded_f, *taps,
-        padding[0][0], padding[1][0], out_h, out_w, chunk, pitch_v, pitch_g, pitch_s, int(by_channel), parts=parts,
+        image.pixels, gradient.pixels, sums, np.empty(parts * work_size, x.dtype), work_size, n, h, w, c, f, padded_f, *taps,
+        padding[0][0], padding[1][0], out_h, out_w, chunk, pitch_v, pitch_g, pitch_s, image.plane, gradient.plane,
+        int(by_channel), parts=parts,
     )  # fmt: skip
     dw = np.empty((f, c, *kernel_size), x.dtype)
     parts = parts_for(sums.nbytes)
@@ -211,8 +256,11 @@ def tolerance(function: str, *args: Any, **geometry: Any) -> tuple[Array]:
     return (np.lib.stride_tricks.sliding_window_view(padded, (2 * reach + 1,) * 2, (2, 3)).max((4, 5)),)
 
 
-def _correlate(x: Array, packed: Array, bias: Array | None, y: Array, before: Pair, taps: Taps, least: float = -np.inf) -> None:
-    """Correlate (N, H, W, C) ``x`` into (N, OH, OW, F) ``y``, whose pixels may lie apart."""
+def _correlate(
+    source: _Image, packed: Array, bias: Array | None, out: _Image, before: Pair, taps: Taps, least: float = -np.inf
+) -> None:
+    """Correlate ``source`` into ``out``, whose pixels may lie apart in channels-last memory."""
+    x, y = source.pixels, out.pixels
     n, h, w, c = x.shape
     out_h, out_w, features = y.shape[1:]
     item = x.itemsize
@@ -227,10 +275,12 @@ def _correlate(x: Array, packed: Array, bias: Array | None, y: Array, before: Pa
     terms = taps.phases * padded_c
     chunk = _chunk(taps.places * (terms + padded_f) * item, -(-tiles // parts), packed.nbytes)
     pitch_v, pitch_m = _pitch(chunk * terms, item), _pitch(chunk * padded_f, item)
-    work_size = taps.places * (pitch_v + pitch_m + max(padded_c, padded_f)) + 4 * lanes
+    bands = _band(source, taps) + (SIDE * out_w * features if out.plane else 0)
+    work_size = taps.places * (pitch_v + pitch_m + max(padded_c, padded_f)) + 4 * lanes + bands
     winograd4_loops.correlate(
         x, packed, filled, y, np.empty(parts * work_size, x.dtype), work_size, n, h, w, c, padded_c, features, padded_f, *taps,
-        *before, out_h, out_w, *pitches, chunk, packed.size // taps.places, pitch_v, pitch_m, least, parts=parts,
+        *before, out_h, out_w, *pitches, chunk, packed.size // taps.places, pitch_v, pitch_m, source.plane,
+        out.plane, least, parts=parts,
     )  # fmt: skip
 
 
@@ -272,5 +322,13 @@ def _whole(count: int, lanes: int) -> int:
     return -(-count // lanes) * lanes
 
 
-def _nhwc(x: Array) -> Array:
-    return channels_last(x).transpose(0, 2, 3, 1)
+def _image(x: Array) -> _Image:
+    """An (N, C, H, W) array as the loops read it: where it lies, or where they cannot, a copy."""
+    if x.flags.c_contiguous and not is_channels_last(x):
+        return _Image(x.transpose(0, 2, 3, 1), x.shape[2] * x.shape[3])
+    return _Image(channels_last(x).transpose(0, 2, 3, 1), 0)
+
+
+def _band(image: _Image, taps: Taps) -> int:
+    """How many numbers the pixels have that a row of tiles meets, where they must be turned."""
+    return (taps.taps + SIDE - 1) * taps.stride * image.pixels.shape[2] * image.pixels.shape[3] if image.plane else 0

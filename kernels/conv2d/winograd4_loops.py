@@ -7,10 +7,14 @@ channels, which one product sums over.
 The batch's tiles are taken ``chunk`` at a time. Their transforms lie in ``work`` as one matrix for each place: (tiles, phases,
 channels), channels filled up with zeros to whole vectors. A place's matrix begins ``pitch`` after the last one's: not a power
 of two, lest all places compete for the same lines of the cache.
+
+Images may lie in C order too, in planes that are ``..._plane`` apart (0 says channels-last): of these a band of rows, as many
+as a row of tiles meets, is turned to channels-last memory when its tiles come, and from it when they are done.
 """
 
 from __future__ import annotations
 
+from minigrad.kernels.conv2d.bands import lay_band, put_band, span
 from minigrad.kernels.conv2d.loops import width_of
 from minigrad.kernels.native import Real, helper, kernel, lanes, offset, panel, real, share, tile, tile_rows
 from minigrad.kernels.native.language import Word
@@ -111,8 +115,8 @@ def fill_patch(src, y, x, height, width, channels, count, padded, n, stride, pat
 def correlate(
     src: Real, packed: Real, bias: Real, dst: Real, work: Real, work_size: int, n: int, height: int, width: int, channels: int,
     padded_c: int, features: int, padded_f: int, taps: int, stride: int, top: int, left: int, out_h: int, out_w: int,
-    at_image: int, at_row: int, at_column: int, chunk: int, pitch_u: int, pitch_v: int, pitch_m: int, least: float, part: int,
-    parts: int,
+    at_image: int, at_row: int, at_column: int, chunk: int, pitch_u: int, pitch_v: int, pitch_m: int, src_plane: int,
+    dst_plane: int, least: float, part: int, parts: int,
 ) -> None:  # fmt: skip
     """dst[n, i, j, f] = max(least, bias[f] + Σ_r,s,c w[r, s, c, f] · src[n, i·stride + r − top, j·stride + s − left, c])."""
     tiles_h, tiles_w = (out_h + 3) // 4, (out_w + 3) // 4
@@ -126,6 +130,9 @@ def correlate(
     zeros = offset(patch, places * max(padded_c, padded_f))
     for i in range(panel):
         zeros[i] = real(0.0)
+    band = offset(zeros, 4 * lanes)
+    out_band = offset(band, side * stride * width * channels if src_plane else 0)
+    y0, y1, x0, x1 = 0, height, 0, width
     panels = (features + panel - 1) // panel
     floor = real(least)
     start, stop = share((n * tiles + chunk - 1) // chunk, part, parts)
@@ -135,11 +142,18 @@ def correlate(
         for k in range(count):
             image, within = (first + k) // tiles, (first + k) % tiles
             i, j = within // tiles_w * 4, within % tiles_w * 4
-            at = image * height * width * channels
+            source = offset(src, image * height * width * channels)
+            if src_plane:
+                if k == 0 or j == 0:
+                    y0, y1 = span(i * stride - top, side * stride, height)
+                    x0, x1 = span(j * stride - left, (min(tiles_w * 4 - j, (count - k) * 4) + taps - 1) * stride, width)
+                    lay_band(source, src_plane, width, y0, y1 - y0, x0, x1 - x0, channels, band)
+                source = band
             for phase in range(stride * stride):
+                y, x = i * stride + phase // stride - top - y0, j * stride + phase % stride - left - x0
                 transform_input(
-                    src, at, i * stride + phase // stride - top, j * stride + phase % stride - left, height, width, channels, 0,
-                    channels, padded_c, taps, stride, patch, zeros, offset(v, k * terms + phase * padded_c), pitch_v,
+                    source, 0, y, x, y1 - y0, x1 - x0, channels, 0, channels, padded_c, taps, stride, patch, zeros,
+                    offset(v, k * terms + phase * padded_c), pitch_v,
                 )  # fmt: skip
         blocks = (count + tile_rows - 1) // tile_rows
         for place in range(places):
@@ -152,14 +166,19 @@ def correlate(
                     a = offset(v, place * pitch_v + begin * terms)
                     c = offset(m, place * pitch_m + begin * padded_f + at_f)
                     tile(end - begin, a, terms, 1, 0, b, step, zeros, 0, c, padded_f, terms, 1, step, real(-INFINITY))
+        from_j, to_j = 0, out_w
         for k in range(count):
             image, within = (first + k) // tiles, (first + k) % tiles
             i, j = within // tiles_w * 4, within % tiles_w * 4
-            to = image * at_image + i * at_row + j * at_column
+            to, line, step = offset(dst, image * at_image + i * at_row + j * at_column), at_row, at_column
+            if dst_plane:
+                if k == 0 or j == 0:
+                    from_j, to_j = j, min(out_w, j + (count - k) * 4)
+                to, line, step = offset(out_band, (j - from_j) * features), (to_j - from_j) * features, features
             whole = i + 4 <= out_h and j + 4 <= out_w and features == padded_f
             out, row, column = patch, 4 * padded_f, padded_f
             if whole:
-                out, row, column = offset(dst, to), at_row, at_column
+                out, row, column = to, line, step
             source = offset(m, k * padded_f)
             if taps == 3:
                 for f in range(0, padded_f, lanes):
@@ -171,15 +190,18 @@ def correlate(
                 for di in range(min(4, out_h - i)):
                     for dj in range(min(4, out_w - j)):
                         q = (di * 4 + dj) * padded_f
-                        here = to + di * at_row + dj * at_column
+                        here = di * line + dj * step
                         for f in range(features):
-                            dst[here + f] = patch[q + f]
+                            to[here + f] = patch[q + f]
+            if dst_plane and (j + 4 >= to_j):
+                all_planes = offset(dst, image * features * dst_plane)
+                put_band(out_band, min(4, out_h - i), to_j - from_j, features, all_planes, dst_plane, out_w, i, from_j)
 
 
 @helper
-def transform_gradient(dy, image, i, j, out_h, out_w, features, padded_f, taps, patch, out, pitch):
+def transform_gradient(dy, i, j, out_h, out_w, features, padded_f, taps, patch, out, pitch):
     """A dy Aᵀ of the 4 x 4 pixels from (i, j) on; pixels outside are zeros."""
-    at = ((image * out_h + i) * out_w + j) * features
+    at = (i * out_w + j) * features
     source, line, step = offset(dy, at), out_w * features, features
     if i + 4 > out_h or j + 4 > out_w or features != padded_f:
         for di in range(4):
@@ -206,7 +228,7 @@ def transform_gradient(dy, image, i, j, out_h, out_w, features, padded_f, taps, 
 def weigh(
     x: Real, dy: Real, sums: Real, work: Real, work_size: int, n: int, height: int, width: int, channels: int, features: int,
     padded_f: int, taps: int, stride: int, top: int, left: int, out_h: int, out_w: int, chunk: int, pitch_v: int, pitch_g: int,
-    pitch_s: int, by_channel: int, part: int, parts: int,
+    pitch_s: int, x_plane: int, dy_plane: int, by_channel: int, part: int, parts: int,
 ) -> None:  # fmt: skip
     """sums[(part,) places, phase, c, f] = Σ over tiles of (Bᵀ x B)[phase, c] · (A dy Aᵀ)[f] at each place.
 
@@ -228,6 +250,10 @@ def weigh(
     zeros = offset(patch, places * max(held, padded_f))
     for i in range(panel):
         zeros[i] = real(0.0)
+    band = offset(zeros, 4 * lanes)
+    dy_band = offset(band, side * stride * width * (c1 - c0) if x_plane else 0)
+    y0, y1, x0, x1, from_j, to_j = 0, height, 0, width, 0, out_w
+    apart, from_c = (c1 - c0, 0) if x_plane else (channels, c0)
     out = sums if by_channel else offset(sums, part * places * pitch_s)
     panels = (features + panel - 1) // panel
     begin_tile, stop = (0, total) if by_channel else share(total, part, parts)
@@ -238,13 +264,28 @@ def weigh(
         for k in range(count):
             image, within = (first + k) // tiles, (first + k) % tiles
             i, j = within // tiles_w * 4, within % tiles_w * 4
-            at = image * height * width * channels
+            source = offset(x, image * height * width * channels)
+            if x_plane:
+                if k == 0 or j == 0:
+                    y0, y1 = span(i * stride - top, side * stride, height)
+                    x0, x1 = span(j * stride - left, (min(tiles_w * 4 - j, (count - k) * 4) + taps - 1) * stride, width)
+                    lay_band(offset(source, c0 * x_plane), x_plane, width, y0, y1 - y0, x0, x1 - x0, apart, band)
+                source = band
             for phase in range(phases):
+                y, left_of = i * stride + phase // stride - top - y0, j * stride + phase % stride - left - x0
                 transform_input(
-                    x, at, i * stride + phase // stride - top, j * stride + phase % stride - left, height, width, channels, c0,
-                    c1, held, taps, stride, patch, zeros, offset(v, (k * phases + phase) * held), pitch_v,
+                    source, 0, y, left_of, y1 - y0, x1 - x0, apart, from_c, from_c + c1 - c0, held, taps, stride, patch, zeros,
+                    offset(v, (k * phases + phase) * held), pitch_v,
                 )  # fmt: skip
-            transform_gradient(dy, image, i, j, out_h, out_w, features, padded_f, taps, patch, offset(g, k * padded_f), pitch_g)
+            source, row, rows = offset(dy, image * out_h * out_w * features), i, out_h
+            if dy_plane:
+                if k == 0 or j == 0:
+                    from_j, to_j = j, min(out_w, j + (count - k) * 4)
+                    lay_band(source, dy_plane, out_w, i, min(4, out_h - i), from_j, to_j - from_j, features, dy_band)
+                source, row, rows = dy_band, 0, min(4, out_h - i)
+            transform_gradient(
+                source, row, j - from_j, rows, to_j - from_j, features, padded_f, taps, patch, offset(g, k * padded_f), pitch_g
+            )
         for place in range(places):
             for each in range(panels):
                 at_f = each * panel

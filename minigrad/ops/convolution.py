@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from minigrad.core.device import Array
+from minigrad.core.device import Array, device_of
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor
 from minigrad.errors import ArgumentError, DTypeError, ShapeError
@@ -27,6 +27,8 @@ from minigrad.ops.geometry import numbers
 from minigrad.ops.padding import pad
 from minigrad.ops.reduction import Sum
 
+Shapes = tuple[tuple[int, ...], tuple[int, ...]]  # of x and of w
+
 
 class ChannelsLast(Function):
     """y = x, an image in channels-last memory;  dx = dy."""
@@ -38,9 +40,13 @@ class ChannelsLast(Function):
         return dy
 
 
-def laid_out(x: Tensor) -> Tensor:
-    """The image as the kernels take it, converted once for all that use it."""
-    return x if is_channels_last(x.array) else ChannelsLast.apply(x)
+def laid_out(x: Tensor, shapes: Shapes, geometry: dict[str, Any]) -> Tensor:
+    """An image as the kernels take it in a convolution of these shapes, converted once for all that use it."""
+    array = x.array
+    if is_channels_last(array):
+        return x
+    as_it_is = array.flags.c_contiguous and kernel.reads_c_order(*shapes, device_of(array).type, **geometry)
+    return x if as_it_is else ChannelsLast.apply(x)
 
 
 class Conv2d(Function):
@@ -51,7 +57,7 @@ class Conv2d(Function):
 
     def forward(ctx, x: Array, w: Array, b: Array | None, geometry: dict[str, Any], *, relu: bool = False) -> Array:
         need_x, need_w, _, _ = ctx.edges
-        ctx.geometry, ctx.input_size, ctx.kernel_size = geometry, x.shape[2:], w.shape[2:]
+        ctx.geometry, ctx.shapes, ctx.c_order = geometry, (x.shape, w.shape), not is_channels_last(x)
         y = kernel.forward(x, w, b, **geometry, relu=relu)
         ctx.save_for_backward(x if need_w else None, w if need_x else None, y if relu else None)
         return y
@@ -59,10 +65,11 @@ class Conv2d(Function):
     def backward(ctx, dy: Tensor) -> Any:
         x, w, y = ctx.saved_tensors
         need_x, need_w, need_b, _ = ctx.needs_input_grad
-        dy = laid_out(dy if y is None else behind_relu(dy, y.array))
+        dy = laid_out(dy if y is None else behind_relu(dy, y.array), ctx.shapes, ctx.geometry)
+        size, kernel_size = (shape[2:] for shape in ctx.shapes)
         return (
-            ConvInput.apply(dy, w, None, ctx.input_size, ctx.geometry) if need_x else None,
-            ConvWeight.apply(x, dy, ctx.kernel_size, ctx.geometry) if need_w else None,
+            ConvInput.apply(dy, w, None, size, ctx.geometry, c_order=ctx.c_order) if need_x else None,
+            ConvWeight.apply(x, dy, kernel_size, ctx.geometry) if need_w else None,
             Sum.apply(dy, (0, 2, 3), False) if need_b else None,
             None,
         )
@@ -71,11 +78,13 @@ class Conv2d(Function):
 class ConvInput(Function):
     """dx = convᵀ(dy, w) + b;  with g the gradient of dx: ddy = conv(g, w), dw = ConvWeight(g, dy), db = Σ g."""
 
-    def forward(ctx, dy: Array, w: Array, b: Array | None, size: tuple[int, int], geometry: dict[str, Any]) -> Array:
+    def forward(
+        ctx, dy: Array, w: Array, b: Array | None, size: tuple[int, int], geometry: dict[str, Any], *, c_order: bool = False
+    ) -> Array:
         need_dy, need_w, *_ = ctx.edges
         ctx.save_for_backward(dy if need_w else None, w if need_dy else None)
-        ctx.geometry, ctx.kernel_size = geometry, w.shape[2:]
-        dx = kernel.grad_input(dy, w, size, **geometry)
+        dx = kernel.grad_input(dy, w, size, **geometry, c_order=c_order)
+        ctx.geometry, ctx.shapes = geometry, (dx.shape, w.shape)
         if b is not None:
             dx += b[:, None, None]
         return dx
@@ -83,10 +92,10 @@ class ConvInput(Function):
     def backward(ctx, g: Tensor) -> Any:
         dy, w = ctx.saved_tensors
         need_dy, need_w, need_b, *_ = ctx.needs_input_grad
-        g = laid_out(g)
+        g = laid_out(g, ctx.shapes, ctx.geometry)
         return (
             Conv2d.apply(g, w, None, ctx.geometry) if need_dy else None,
-            ConvWeight.apply(g, dy, ctx.kernel_size, ctx.geometry) if need_w else None,
+            ConvWeight.apply(g, dy, ctx.shapes[1][2:], ctx.geometry) if need_w else None,
             Sum.apply(g, (0, 2, 3), False) if need_b else None,
             None,
             None,
@@ -223,7 +232,9 @@ def _conv(
         geometry = _geometry((1, *steps), ((0, 0), *pads), (1, *spread), groups)
         y = Conv2d.apply((x if batched else x.unsqueeze(0)).unsqueeze(2), w.unsqueeze(2), b, geometry).squeeze(2)
     else:
-        image, geometry = laid_out(x if batched else x.unsqueeze(0)), _geometry(steps, pads, spread, groups)
+        geometry = _geometry(steps, pads, spread, groups)
+        image = x if batched else x.unsqueeze(0)
+        image = laid_out(image, (image.array.shape, w.array.shape), geometry)
         y = Conv2d.apply(image, w, b, geometry, relu=True) if relu else Conv2d.apply(image, w, b, geometry)
     return y if batched else y.squeeze(0)
 
@@ -336,7 +347,9 @@ def _conv_transpose(
         y = ConvInput.apply(lines, w.unsqueeze(2), bias, (1, *size), geometry).squeeze(2)
     else:
         geometry = _geometry(steps, tuple(ends), spread, groups)
-        y = ConvInput.apply(laid_out(x if batched else x.unsqueeze(0)), w, bias, tuple(size), geometry)
+        image = x if batched else x.unsqueeze(0)
+        shapes = (image.array.shape[0], w_shape[1] * groups, *size), w_shape
+        y = ConvInput.apply(laid_out(image, shapes, geometry), w, bias, tuple(size), geometry)
     if any(blank):
         y = pad(y, [end for e in reversed(blank) for end in (0, e)])
         if b is not None:

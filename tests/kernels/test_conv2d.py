@@ -256,6 +256,30 @@ def test_channels_last_arrays_are_not_converted() -> None:
         assert layout.conversions() == 0, case.name
 
 
+@pytest.mark.parametrize("name", ["winograd4", "cpu", "im2col", "reference"])
+def test_the_gradient_to_the_input_in_c_order(name: str) -> None:
+    """Whoever makes it: at once, or copied afterwards."""
+    for shape, stride in (((2, 20, 7, 9), 1), ((2, 16, 8, 8), 2), ((1, 3, 5, 5), 1)):
+        dy = np.random.default_rng(0).standard_normal((shape[0], 17, shape[2] // stride, shape[3] // stride))
+        w = np.random.default_rng(1).standard_normal((17, shape[1], 2 + stride, 2 + stride))
+        with kernels.use(conv2d=name):
+            want = conv2d.grad_input(dy, w, shape[2:], padding=SAME, stride=(stride, stride))
+            got = conv2d.grad_input(dy, w, shape[2:], padding=SAME, stride=(stride, stride), c_order=True)
+        assert got.flags.c_contiguous and layout.is_channels_last(want)
+        np.testing.assert_array_equal(got, want)
+
+
+def test_who_reads_images_in_c_order() -> None:
+    geometry: dict[str, Any] = {"stride": (1, 1), "padding": SAME, "dilation": (1, 1), "groups": 1}
+    shapes = (8, 16, 8, 8), (16, 16, 3, 3)
+    assert conv2d.reads_c_order(*shapes, "cpu", **geometry)
+    assert not conv2d.reads_c_order((8, 3, 8, 8), (16, 3, 3, 3), "cpu", **geometry)
+    assert not conv2d.reads_c_order((1, 16, 8, 8), (16, 16, 3, 3), "cpu", **geometry)  # too few pixels for dw
+    assert not conv2d.reads_c_order(*shapes, "cpu", **geometry | {"dilation": (2, 2)})
+    with kernels.use(conv2d="cpu"):
+        assert not conv2d.reads_c_order(*shapes, "cpu", **geometry)
+
+
 @st.composite
 def drawn_cases(draw: st.DrawFn) -> Case:
     """A case of any shape in which the window fits."""

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from minigrad.kernels import conv2d, native
 from minigrad.kernels.conv2d import cpu, depthwise_cpu, im2col, output_sizes, reference, transforms, winograd, winograd4
-from minigrad.kernels.layout import channels_last
+from minigrad.kernels.layout import channels_last, conversions, reset_conversions
+from minigrad.kernels.native.budget import divided
 
 IMPLEMENTATIONS = {"cpu": cpu, "winograd": winograd, "winograd4": winograd4}
 FUNCTIONS = ("forward", "grad_input", "grad_weight")
@@ -115,6 +116,38 @@ def test_winograd_of_large_tiles_at_drawn_shapes(
         patch.setattr(winograd4, "DEPTH", 5)
         patch.setattr(winograd4, "FEWEST_PIXELS", 64)
         holds(winograd4, arrays(n, c, h, w, f, kernel, dtype, **geometry), im2col, **geometry)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    n=st.integers(0, 3), c=st.integers(1, 36), f=st.integers(1, 36), h=st.integers(3, 14), w=st.integers(3, 14),
+    before=st.integers(0, 5), after=st.integers(0, 2), stride=st.sampled_from([1, 2]), parts=st.integers(1, 3),
+    dtype=st.sampled_from([np.float32, np.float64]),
+)  # fmt: skip
+def test_large_tiles_of_images_in_c_order(
+    n: int, c: int, f: int, h: int, w: int, before: int, after: int, stride: int, parts: int, dtype: Any
+) -> None:
+    """The same bits as of channels-last images, and no image is copied whole."""
+    geometry = same(0, stride) | {"padding": ((before, after + 1), (after + 1, before))}
+    with pytest.MonkeyPatch.context() as patch, divided(parts):
+        patch.setattr(winograd4, "FEWEST", 1)
+        patch.setattr(winograd4, "CACHE", 1 << 14)  # several lots of tiles, which end within rows of tiles
+        patch.setattr(winograd4, "WIDE_CACHE", 1 << 14)
+        patch.setattr(winograd4, "DEPTH", 5)
+        patch.setattr(winograd4, "FEWEST_PIXELS", 1)
+        patch.setattr(winograd4, "OWN_CHANNELS", 24)  # and threads that share channels
+        for function, args in arrays(n, c, h, w, f, (2 + stride,) * 2, dtype, **geometry).items():
+            want = getattr(winograd4, function)(*args, **geometry)
+            planes = tuple(np.ascontiguousarray(a) if isinstance(a, np.ndarray) else a for a in args)
+            reset_conversions()
+            found = [getattr(winograd4, function)(*planes, **geometry)]
+            if function == "grad_input":
+                found.append(winograd4.grad_input_in_c_order(*planes, **geometry))
+                assert found[1].flags.c_contiguous
+            by_tiles = winograd4.reads_c_order((n, c, h, w), (f, c, 2 + stride, 2 + stride), **geometry)
+            assert not (by_tiles and conversions())
+            for got in found:
+                np.testing.assert_array_equal(got, want)
 
 
 # Shapes that take each road: many channels and panels, bands, small outputs, whole panels in place, phases that nothing meets.
