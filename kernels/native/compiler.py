@@ -1,24 +1,34 @@
 """Kernels as LLVM's intermediate code, by Numba: its analysis of types and its lowering, and nothing after that.
 
 Numba would go on to optimise each helper and each kernel, and to make machine code of them for a process that never calls it.
-The module is optimised once, as a whole, by ``programs.py``; so compiling takes about half as long.
+The module is optimised once, as a whole, by ``programs.py``; so compiling takes about half as long. Of Numba's passes over a
+function those are left out that no kernel needs, such as the marks of where a variable's life ends, of which only memory that
+is counted knows; so are its checks of its own passes, and a call of the same types is resolved once and not each time that it
+stands somewhere. What LLVM gets to optimise is the same without them.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gc
 import importlib
-from types import CellType, FunctionType
+from collections.abc import Iterator
+from types import CellType, CodeType, FunctionType
 from typing import Any
 
 import numba
-from numba.core import config
+from numba.core import config, lowering, types
 from numba.core.codegen import CPUCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
-from numba.core.compiler_machinery import register_pass
+from numba.core.compiler_machinery import PassManager, register_pass
 from numba.core.errors import NumbaError
-from numba.core.typed_passes import NativeLowering
+from numba.core.ir_utils import enforce_no_phis
+from numba.core.postproc import PostProcessor, VariableLifetime
+from numba.core.transforms import canonicalize_cfg
+from numba.core.typed_passes import AnnotateTypes, InlineOverloads, IRLegalization, NativeLowering, NopythonRewrites
+from numba.core.types.functions import BaseFunction
+from numba.core.untyped_passes import InlineClosureLikes, InlineInlinables
 
 from minigrad.errors import KernelError
 from minigrad.kernels.native import intrinsics
@@ -40,11 +50,25 @@ class Library(CPUCodeLibrary):
         self._finalized = True
 
 
+class Lower(lowering.Lower):
+    """Numba's translation of a function, for values of which none is counted."""
+
+    def incref(self, kind: Any, value: Any) -> None:
+        pass
+
+    def decref(self, kind: Any, value: Any) -> None:
+        pass
+
+
 @register_pass(mutates_CFG=True, analysis_only=False)
 class Lowering(NativeLowering):
     """Numba's lowering into a :class:`Library`."""
 
     _name = "minigrad_lowering"
+
+    @property
+    def lowering_class(self) -> Any:
+        return Lower
 
     def run_pass(self, state: Any) -> bool:
         state.library = Library(state.targetctx.codegen(), state.func_id.func_qualname)
@@ -53,18 +77,79 @@ class Lowering(NativeLowering):
         entry: Any = [].append  # a builtin like no other: Numba keeps the functions it knows under what would call them
         state.targetctx.insert_user_function(entry, state.cr.fndesc, [state.library])
         state["cr"] = state.cr._replace(cfunc=entry)
+        if getattr(state.func_id.func, "apart", False):
+            state.library.get_function(state.cr.fndesc.llvm_func_name).add_function_attribute("noinline")
         state.library.finalize()
         return True
+
+
+@register_pass(mutates_CFG=False, analysis_only=True)
+class Legalization(IRLegalization):
+    """Numba's last look at a function, without marks of where a variable's life ends: numbers and addresses need none."""
+
+    _name = "minigrad_legalization"
+
+    def run_pass(self, state: Any) -> bool:
+        enforce_no_phis(state.func_ir)
+        return True
+
+
+class Passes(PassManager):
+    """Passes in a row, after each of which Numba does not examine the whole function anew."""
+
+    _ENFORCING = False
 
 
 class Pipeline(CompilerBase):
     """Numba's way from Python to intermediate code."""
 
     def define_pipelines(self) -> list[Any]:
-        usual = DefaultPassBuilder.define_nopython_pipeline(self.state)
-        usual.passes = [(Lowering if each is NativeLowering else each, name) for each, name in usual.passes]
-        usual.finalize()
-        return [usual]
+        put = {NativeLowering: Lowering, IRLegalization: Legalization}
+        left_out = {InlineInlinables, InlineOverloads, NopythonRewrites, AnnotateTypes}
+        if not any(isinstance(each, CodeType) for each in self.state.func_id.code.co_consts):
+            left_out.add(InlineClosureLikes)
+        chosen = Passes("minigrad")
+        for each, name in DefaultPassBuilder.define_nopython_pipeline(self.state).passes:
+            if each not in left_out:
+                chosen.add_pass(put.get(each, each), name)
+        chosen.finalize()
+        return [chosen]
+
+
+_SCALARS = (types.Number, types.Boolean, types.CPointer, types.Literal)
+_resolved: dict[Any, Any] = {}  # an operation, and the types that it is asked for -> its signature
+
+
+@contextlib.contextmanager
+def _brief() -> Iterator[None]:
+    """Numba does without work that comes to the same each time, or to nothing that is asked for.
+
+    What it finds out about an operation on numbers is kept: its search through all definitions takes a millisecond. And which
+    variables live at the begin of each block, which it computes four times for a function, only generators need.
+    """
+    search, process = BaseFunction.get_call_type, PostProcessor.run
+
+    def found(function: Any, context: Any, args: Any, kws: Any) -> Any:
+        if kws or not all(isinstance(each, _SCALARS) for each in args):
+            return search(function, context, args, kws)
+        key = function, tuple(args)
+        if key not in _resolved:
+            _resolved[key] = search(function, context, args, kws)
+        return _resolved[key]
+
+    def processed(self: Any, emit_dels: bool = False, **others: Any) -> None:
+        if emit_dels or self.func_ir.is_generator:
+            process(self, emit_dels, **others)
+            return
+        self.func_ir.blocks = canonicalize_cfg(self.func_ir.blocks)
+        self.func_ir.variable_lifetime = VariableLifetime(self.func_ir.blocks)
+        self.func_ir.generator_info = None
+
+    BaseFunction.get_call_type, PostProcessor.run = found, processed
+    try:
+        yield
+    finally:
+        BaseFunction.get_call_type, PostProcessor.run = search, process
 
 
 def lowered(kernel: Kernel, dtype: str | None, target: Target) -> tuple[Any, str]:
@@ -80,7 +165,8 @@ def lowered(kernel: Kernel, dtype: str | None, target: Target) -> tuple[Any, str
     gc.disable()  # nothing that Numba makes here is garbage soon, and it makes a great many objects
     try:
         made = _jit(_specialised(kernel.function, dtype, target, _flags(kernel)), _flags(kernel))
-        made.compile(intrinsics.signature(kernel.kinds, dtype))
+        with _brief():
+            made.compile(intrinsics.signature(kernel.kinds, dtype))
     except NumbaError as error:
         raise KernelError(kernel.__name__, "function", "one that Numba compiles", str(error).strip()) from error
     finally:
@@ -110,7 +196,7 @@ def _specialised(function: Any, dtype: str | None, target: Target, flags: frozen
         if isinstance(value, Word):
             bound[name] = _made(value.made, meanings) if value.made else meanings[value.name]
         elif isinstance(value, Helper):
-            bound[name] = _helper(value.function, Identity(name, value.function).text, dtype, target, flags)
+            bound[name] = _helper(value, Identity(name, value.function).text, dtype, target, flags)
     code = function.__code__
     cells = tuple(CellType(bound[name]) if name in bound else CellType() for name in code.co_freevars)
     return FunctionType(code, {**function.__globals__, **bound}, function.__name__, function.__defaults__, cells)
@@ -128,6 +214,8 @@ def _environment(target: Target, dtype: str | None) -> dict[str, Any]:
 
 
 @functools.cache
-def _helper(function: Any, _identity: str, dtype: str | None, target: Target, flags: frozenset[str]) -> Any:
+def _helper(helper: Helper, _identity: str, dtype: str | None, target: Target, flags: frozenset[str]) -> Any:
     """A helper, compiled once for all kernels that use it with the same meaning of what it refers to."""
-    return _jit(_specialised(function, dtype, target, flags), flags)
+    function = _specialised(helper.function, dtype, target, flags)
+    function.apart = helper.apart
+    return _jit(function, flags)

@@ -81,7 +81,7 @@ class Identity:
             self.words.add(value.name)
             return "word", value.name, value.made and _source(value.made.partition(":")[0])
         if isinstance(value, Helper):
-            return self._function(value.function)
+            return self._function(value.function), value.apart
         if isinstance(value, Kernel):
             raise KernelError(self._name, value.__name__, "a @helper: kernels are called from Python", "a @kernel")
         if isinstance(value, enum.Enum):

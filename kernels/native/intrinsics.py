@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numba
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
@@ -67,9 +66,14 @@ def environment(target: Target, dtype: str | None) -> dict[str, Any]:
     }
 
 
-@numba.njit(inline="always", error_model="numpy")
-def share(count: int, part: int, parts: int) -> tuple[int, int]:
-    return count * part // parts, count * (part + 1) // parts
+@intrinsic
+def share(context: Any, count: Any, part: Any, parts: Any) -> Any:
+    def make(_: Any, b: Any, sig: Any, args: Any) -> Any:
+        count, part, parts = args  # of which none is negative: a quotient is rounded to zero as well as down
+        ends = [b.sdiv(b.mul(count, each), parts) for each in (part, b.add(part, I64(1)))]
+        return _.make_tuple(b, sig.return_type, ends)
+
+    return types.UniTuple(types.int64, 2)(types.int64, types.int64, types.int64), make
 
 
 @intrinsic

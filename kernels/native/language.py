@@ -135,17 +135,22 @@ wake = Word("wake", "wake(function, lock): release a lock of Python's.")
 class Helper:
     """A function that kernels call and that is compiled into them."""
 
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self.function = function
+    def __init__(self, function: Callable[..., Any], apart: bool = False) -> None:
+        self.function, self.apart = function, apart
         self.__name__, self.__doc__, self.__module__ = function.__name__, function.__doc__, function.__module__
 
     def __call__(self, *args: Any) -> Any:
         raise KernelError(self.__name__, "call", "one inside a @kernel or @helper, which is compiled", "one in plain Python")
 
 
-def helper(function: Callable[..., Any]) -> Any:
-    """Make a function one that kernels may call. Its real numbers are of the kernel's dtype."""
-    return Helper(function)
+def helper(function: Callable[..., Any] | None = None, *, apart: bool = False) -> Any:
+    """Make a function one that kernels may call. Its real numbers are of the kernel's dtype.
+
+    Args:
+        apart: keep it a function by itself, where others are written into what calls them. One that is large, does much each
+            time, or is called at several places compiles sooner so.
+    """
+    return (lambda f: Helper(f, apart)) if function is None else Helper(function, apart)
 
 
 class Kernel:
