@@ -205,10 +205,11 @@ class Classify(Task):
             say(f"mirror images: {words}")
             settings = settings.decide(flip=safe)
         adam, few = settings.optimizer == "adamw", len(train) < FEW
-        passes = WORK / multiplications(network, train.shape) / len(train)
-        most = np.clip(PRESENTED // len(train), PASSES[1], 200)
+        if settings.epochs is None:
+            passes = WORK / multiplications(network, train.shape) / len(train)
+            most = np.clip(PRESENTED // len(train), PASSES[1], 200)
+            settings = settings.decide(epochs=int(np.clip(round(passes), PASSES[0], most)))
         return settings.decide(
-            epochs=int(np.clip(round(passes), PASSES[0], most)),
             batch_size=32 if len(train) < 1500 else 64 if len(train) < 20_000 else 128,
             lr=3e-3 if adam else 0.1,
             weight_decay=(1e-1 if few else 1e-2) if adam else 5e-4,

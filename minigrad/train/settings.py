@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import sys
 import types
 import typing
@@ -151,7 +152,7 @@ class Settings:
 
     @classmethod
     def _kinds(cls, field: dataclasses.Field) -> tuple[type, ...]:
-        hint = typing.get_type_hints(cls)[field.name]
+        hint = _hints(cls)[field.name]
         return typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
 
     @classmethod
@@ -205,6 +206,12 @@ class Settings:
             fits = (meta["least"] is None or value >= meta["least"]) and (meta["most"] is None or value <= meta["most"])
         if not fits:
             raise ArgumentError("settings", field.name, self._expected(field), _brief(repr(value)))
+
+
+@functools.lru_cache(maxsize=32)
+def _hints(cls: type[Settings]) -> dict[str, Any]:
+    """The types of a class's settings; to look them up takes a millisecond, and each setting asks."""
+    return typing.get_type_hints(cls)
 
 
 def _shown(value: Any) -> str:
