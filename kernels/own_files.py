@@ -89,9 +89,7 @@ def _run(where: str, told: str) -> Registered:
             exec(compile(source, where, "exec"), module.__dict__)
         except BaseException as error:
             _take_away(tuple(registered))
-            del sys.modules[name]
-            if before is not None:
-                sys.modules[name] = before
+            _forget(name, before)
             if not isinstance(error, (Exception, SystemExit)):
                 raise
             raise _told(error, where, told) from error
@@ -99,8 +97,16 @@ def _run(where: str, told: str) -> Registered:
             if os.path.dirname(where) in sys.path:
                 sys.path.remove(os.path.dirname(where))
     if not registered:
+        _forget(name, before)
         raise KernelError("kernels", told, "a call of minigrad.kernels.register at its top level", "none")
     return tuple(registered)
+
+
+def _forget(name: str, before: ModuleType | None) -> None:
+    """Take a file's module away again, and put back the one that had its name."""
+    del sys.modules[name]
+    if before is not None:
+        sys.modules[name] = before
 
 
 def _told(error: BaseException, where: str, told: str) -> KernelError:
