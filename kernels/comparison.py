@@ -35,7 +35,9 @@ class Kept:
 
 def is_array(value: Any) -> bool:
     """Whether it is an array of NumPy or CuPy."""
-    if isinstance(value, np.generic):
+    if type(value) is np.ndarray:
+        return True
+    if value is None or isinstance(value, (np.generic, int, float, str)):
         return False
     return hasattr(value, "__array_interface__") or hasattr(value, "__cuda_array_interface__")
 

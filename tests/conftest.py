@@ -1,4 +1,4 @@
-"""What holds for every test: it starts from the same random state and leaves no global state changed."""
+"""What holds for every test: the same random state before it, no global state changed behind it. And fixtures that several share."""
 
 from __future__ import annotations
 
@@ -44,3 +44,15 @@ def no_leak() -> Iterator[None]:
     leaked = {name: f"{before[name]} -> {after[name]}" for name in before if before[name] != after[name]}
     if leaked:
         pytest.fail(f"the test leaks global state: {leaked}")
+
+
+@pytest.fixture
+def few_cases(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of convolution three shapes, of pooling two: for tests that ask about the laboratory, not about a kernel."""
+    from minigrad.kernels.conv2d import cases as of_convolution
+    from minigrad.kernels.pool2d import cases as of_pooling
+
+    shapes = [shape for shape in of_convolution.SHAPES if shape.name in ("3x3", "1x1", "no images")]
+    monkeypatch.setattr(of_convolution, "SHAPES", tuple(shapes))
+    windows = [window for window in of_pooling.WINDOWS if window.name in ("2x2", "one pixel")]
+    monkeypatch.setattr(of_pooling, "WINDOWS", tuple(windows))

@@ -18,11 +18,9 @@ from minigrad import kernels
 from minigrad.errors import KernelError
 from minigrad.kernels import conv2d, laboratory, pool2d, threads_on_trial
 from minigrad.kernels.comparison import bounds, difference
-from minigrad.kernels.conv2d import cases as conv2d_cases
 from minigrad.kernels.conv2d import im2col, tolerance
 from minigrad.kernels.conv2d import reference as conv2d_reference
 from minigrad.kernels.native import parts_for
-from minigrad.kernels.pool2d import cases as pool2d_cases
 from minigrad.kernels.pool2d import vectorised
 
 scratch = np.zeros(10_000)
@@ -228,15 +226,6 @@ MAY_FOLLOW: dict[Callable[..., Any], set[str]] = {
 }
 
 
-@pytest.fixture
-def few_cases(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of convolution three shapes, of pooling two."""
-    shapes = [shape for shape in conv2d_cases.SHAPES if shape.name in ("3x3", "1x1", "no images")]
-    monkeypatch.setattr(conv2d_cases, "SHAPES", tuple(shapes))
-    windows = [window for window in pool2d_cases.WINDOWS if window.name in ("2x2", "one pixel")]
-    monkeypatch.setattr(pool2d_cases, "WINDOWS", tuple(windows))
-
-
 def report_of(family: str, **functions: Any) -> laboratory.Report:
     kernels.register(family, "planted", base="im2col" if family == "conv2d" else "vectorised", **functions)
     try:
@@ -278,7 +267,8 @@ def test_an_identity_that_does_not_hold_is_found() -> None:
     assert told.function == "grad_input" and "⟨forward(x, w), dy⟩ = ⟨x, grad_input(dy, w)⟩, 3x3" in told.case
 
 
-def test_a_thread_that_is_stuck_is_told(monkeypatch: pytest.MonkeyPatch, few_cases: None) -> None:
+@pytest.mark.usefixtures("few_cases")
+def test_a_thread_that_is_stuck_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     main, done = threading.main_thread(), threading.Event()
 
     def stuck(*args: Any, **geometry: Any) -> Any:

@@ -18,6 +18,7 @@ import os
 import random
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -375,6 +376,9 @@ def limited(folder: Path, size: int, words: Iterable[str]) -> None:
 
 def main(command: str, folder: str, *words: str) -> None:
     path = Path(folder)
+    if command in ("kill", "inject"):
+        with tempfile.TemporaryDirectory() as aside:
+            train(Path(aside, "run"), Duel(SHORT))  # what it loads, kernels too, all children have
     if command == "kill":
         kill(path, *map(int, words))
     elif command == "inject":
