@@ -1,4 +1,4 @@
-"""What holds for every test: the same random state before it, no global state changed behind it. And fixtures that several share."""
+"""What holds for every test: the same random state before, no global state changed behind; and fixtures that several share."""
 
 from __future__ import annotations
 

@@ -234,7 +234,7 @@ def test_noise_is_taken_or_refused(words: list[str]) -> None:
 
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
-JSON = st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
+JSON = st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=5)
 
 
 @given(st.dictionaries(st.sampled_from(["count", "rate", "flip", "size", "kind", "name", "x"]), JSON) | JSON)
