@@ -182,7 +182,7 @@ def grad_weight(
     taps = taps_of(c, f, kernel_size, (out_h, out_w), stride, dilation, groups, n)
     if taps is None:
         return winograd.grad_weight(x, dy, kernel_size, stride=stride, padding=padding, dilation=dilation, groups=groups)
-    lanes = target().lanes(x.dtype.name)
+    lanes = _lanes(x.itemsize)
     padded_f = _whole(f, lanes)
     tiles = n * _tiles(out_h) * _tiles(out_w)
     parts = parts_for(n * out_h * out_w * c * f)
@@ -202,9 +202,8 @@ def grad_weight(
         int(by_channel), parts=parts,
     )  # fmt: skip
     dw = np.empty((f, c, *kernel_size), x.dtype)
-    parts = parts_for(sums.nbytes)
-    here = target()
-    work = np.empty(parts * (taps.places + taps.phases * taps.taps**2) * here.vectors * lanes, x.dtype)
+    parts = parts_for(sums.shape[0] * taps.places * taps.phases * c * padded_f * x.itemsize)
+    work = np.empty(parts * (taps.places + taps.phases * taps.taps**2) * target().vectors * lanes, x.dtype)
     winograd4_loops.gather(sums, dw, work, sums.shape[0], c, f, padded_f, *taps, pitch_s, parts=parts)
     return dw
 
@@ -264,7 +263,7 @@ def _correlate(
     n, h, w, c = x.shape
     out_h, out_w, features = y.shape[1:]
     item = x.itemsize
-    lanes = target().lanes(x.dtype.name)
+    lanes = _lanes(item)
     padded_c, padded_f = _whole(c, lanes), _whole(features, lanes)
     filled = np.zeros(padded_f, x.dtype)
     if bias is not None:
@@ -286,13 +285,12 @@ def _correlate(
 
 def _transformed(w: Array, features: int, channels: int, origin: int, strides: tuple[int, ...], taps: Taps) -> Array:
     """G g Gᵀ in panels; distances are in elements."""
-    here = target()
-    lanes = here.lanes(w.dtype.name)
-    panel = here.vectors * lanes
+    lanes = _lanes(w.itemsize)
+    panel = target().vectors * lanes
     padded_c, padded_f = _whole(channels, lanes), _whole(features, lanes)
     pitch = _pitch(taps.phases * padded_c * padded_f, w.itemsize)
     packed = np.empty(taps.places * pitch, w.dtype)
-    parts = parts_for(packed.nbytes)
+    parts = parts_for(taps.places * taps.phases * padded_c * padded_f * w.itemsize)
     winograd4_loops.transform_weight(
         w, packed, np.empty(parts * 9 * panel, w.dtype), origin, *strides, features, channels, padded_c, *taps, pitch,
         parts=parts,
@@ -316,6 +314,11 @@ def _pitch(size: int, item: int) -> int:
     """How far apart the places' matrices of so many numbers are: whole pages and a line of the cache more."""
     page = PAGE // item
     return -(-size // page) * page + 64 // item
+
+
+def _lanes(item: int) -> int:
+    """How many numbers of so many bytes fill a register."""
+    return target().bits // (8 * item)
 
 
 def _whole(count: int, lanes: int) -> int:
