@@ -139,7 +139,7 @@ def grad_input_in_c_order(
     f, c = w.shape[:2]
     taps = taps_of(c, f, w.shape[2:], input_size, stride, dilation, groups)
     if taps is None or stride != (1, 1):
-        given = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+        given: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
         return in_c_order(grad_input(dy, w, input_size, **given))
     dx = np.empty((dy.shape[0], c, *input_size), dy.dtype)
     _transposed(_image(dy), w, _image(dx), stride, padding, taps)
