@@ -15,7 +15,7 @@ def width_of(columns):
     return panel if columns > lanes else lanes
 
 
-@helper
+@helper(apart=True)
 def pack_lines(source, at_line, at_term, lines, width, count, to):
     """to[k · width + r] = source[r · at_line + k · at_term] for ``count`` terms of some lines; zeros, or the like, up to width.
 

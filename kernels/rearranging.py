@@ -18,7 +18,7 @@ BLOCK = 1 << 11  # numbers of a block
 LEAST = 64  # pixels of a block: whole lines of the cache
 
 
-@helper
+@helper(apart=True)
 def turn_pixels(source, source_channel, source_pixel, to, to_channel, to_pixel, channels, count):
     """to[p · to_pixel + c · to_channel] = source[p · source_pixel + c · source_channel] for ``count`` pixels.
 

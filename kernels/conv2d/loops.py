@@ -52,7 +52,7 @@ def pack(
                     out += width
 
 
-@helper
+@helper(apart=True)
 def copy_window(src, at, out, top, left, rows, columns, height, width, channels):
     """Rows ``top`` and on, columns ``left`` and on, of an image into ``out``; what lies outside the image is zero."""
     for r in range(rows):
@@ -220,7 +220,7 @@ def correlate_small(
             b = offset(b, terms * step)
 
 
-@helper
+@helper(apart=True)
 def pack_panel(dy, first, count, pitch, at, wide, step, out):
     """``wide`` features from ``at`` on of ``count`` pixels, filled up with zeros to ``step``."""
     for pixel in range(count):

@@ -70,7 +70,7 @@ def transform_weight(
                 weight_of_2(offset(some, j), 2 * panel, panel, offset(packed, out + j), 5 * pitch, pitch)
 
 
-@helper
+@helper(apart=True)
 def transform_input(src, at, y, x, height, width, channels, from_c, to_c, padded, taps, stride, patch, zeros, out, pitch):
     """Bᵀ d B of n x n pixels ``stride`` apart from (y, x) on, channels ``from_c`` to ``to_c``; pixels outside are zeros."""
     count = to_c - from_c
@@ -96,7 +96,7 @@ def transform_input(src, at, y, x, height, width, channels, from_c, to_c, padded
             input_of_2(offset(source, c), line, step, offset(out, c), 5 * pitch, pitch)
 
 
-@helper
+@helper(apart=True)
 def fill_patch(src, y, x, height, width, channels, count, padded, n, stride, patch):
     """``count`` channels of n x n pixels, filled up with zeros to ``padded``; zeros too for pixels outside the image."""
     for i in range(n):
@@ -109,6 +109,26 @@ def fill_patch(src, y, x, height, width, channels, count, padded, n, stride, pat
                 patch[q + c] = src[source + c]
             for c in range(inside, padded):
                 patch[q + c] = real(0.0)
+
+
+@helper(apart=True)
+def write_tile(source, pitch, to, line, step, rows, columns, features, padded, taps, bias, floor, patch):
+    """max(floor, Aᵀ m A + bias) of 4 x 4 pixels, of which ``rows`` x ``columns`` lie in the image."""
+    whole = rows == 4 and columns == 4 and features == padded
+    out, row, column = patch, 4 * padded, padded
+    if whole:
+        out, row, column = to, line, step
+    if taps == 3:
+        for f in range(0, padded, lanes):
+            output_of_3(offset(source, f), 6 * pitch, pitch, offset(out, f), row, column, offset(bias, f), floor)
+    else:
+        for f in range(0, padded, lanes):
+            output_of_2(offset(source, f), 5 * pitch, pitch, offset(out, f), row, column, offset(bias, f), floor)
+    if not whole:
+        for i in range(rows):
+            for j in range(columns):
+                for f in range(features):
+                    to[i * line + j * step + f] = patch[(i * 4 + j) * padded + f]
 
 
 @kernel
@@ -175,30 +195,16 @@ def correlate(
                 if k == 0 or j == 0:
                     from_j, to_j = j, min(out_w, j + (count - k) * 4)
                 to, line, step = offset(out_band, (j - from_j) * features), (to_j - from_j) * features, features
-            whole = i + 4 <= out_h and j + 4 <= out_w and features == padded_f
-            out, row, column = patch, 4 * padded_f, padded_f
-            if whole:
-                out, row, column = to, line, step
-            source = offset(m, k * padded_f)
-            if taps == 3:
-                for f in range(0, padded_f, lanes):
-                    output_of_3(offset(source, f), 6 * pitch_m, pitch_m, offset(out, f), row, column, offset(bias, f), floor)
-            else:
-                for f in range(0, padded_f, lanes):
-                    output_of_2(offset(source, f), 5 * pitch_m, pitch_m, offset(out, f), row, column, offset(bias, f), floor)
-            if not whole:
-                for di in range(min(4, out_h - i)):
-                    for dj in range(min(4, out_w - j)):
-                        q = (di * 4 + dj) * padded_f
-                        here = di * line + dj * step
-                        for f in range(features):
-                            to[here + f] = patch[q + f]
+            write_tile(
+                offset(m, k * padded_f), pitch_m, to, line, step, min(4, out_h - i), min(4, out_w - j), features, padded_f, taps,
+                bias, floor, patch,
+            )  # fmt: skip
             if dst_plane and (j + 4 >= to_j):
                 all_planes = offset(dst, image * features * dst_plane)
                 put_band(out_band, min(4, out_h - i), to_j - from_j, features, all_planes, dst_plane, out_w, i, from_j)
 
 
-@helper
+@helper(apart=True)
 def transform_gradient(dy, i, j, out_h, out_w, features, padded_f, taps, patch, out, pitch):
     """A dy Aᵀ of the 4 x 4 pixels from (i, j) on; pixels outside are zeros."""
     at = (i * out_w + j) * features

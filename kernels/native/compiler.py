@@ -19,6 +19,7 @@ from typing import Any
 
 import numba
 from numba.core import config, lowering, types
+from numba.core.cgutils import alloca_once
 from numba.core.codegen import CPUCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import PassManager, register_pass
@@ -51,13 +52,16 @@ class Library(CPUCodeLibrary):
 
 
 class Lower(lowering.Lower):
-    """Numba's translation of a function, for values of which none is counted."""
+    """Numba's translation of a function, for values of which none is counted, and without anything for a debugger."""
 
     def incref(self, kind: Any, value: Any) -> None:
         pass
 
     def decref(self, kind: Any, value: Any) -> None:
         pass
+
+    def alloca_lltype(self, name: str, lltype: Any, datamodel: Any = None) -> Any:
+        return alloca_once(self.builder, lltype, name=name)
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
@@ -218,4 +222,12 @@ def _helper(helper: Helper, _identity: str, dtype: str | None, target: Target, f
     """A helper, compiled once for all kernels that use it with the same meaning of what it refers to."""
     function = _specialised(helper.function, dtype, target, flags)
     function.apart = helper.apart
-    return _jit(function, flags)
+    made = _jit(function, flags)
+    called = made.get_call_template
+
+    def call_of(args: Any, kws: Any) -> Any:
+        """A literal is a number as any other: Numba would compile the helper anew for each."""
+        return called(tuple(map(types.unliteral, args)), kws)
+
+    made.get_call_template = call_of
+    return made

@@ -12,7 +12,7 @@ def gated(g, far, lines, i):
     return choose(fma(far, lines[LANES + i], lines[2 * LANES + i]) <= real(0.0), real(0.0), g)
 
 
-@helper
+@helper(apart=True)
 def add_products(dy, x, y, kept, lines, sums, width, gate):
     """One line into Σ g and Σ g·(x − origin). The gate: 0 is open, 1 is computed from x, 2 is read from y, and g is kept."""
     if gate == 0:
@@ -33,7 +33,7 @@ def add_products(dy, x, y, kept, lines, sums, width, gate):
             sums[LANES + i] += 0.0 + g * (x[i] - lines[i])
 
 
-@helper
+@helper(apart=True)
 def add_four_products(dy, x, lines, sums, gate):
     """Four whole lines, where no g is kept."""
     if gate == 0:
@@ -105,7 +105,7 @@ def rest_of(m):
     return choose(rest == rest, rest, 0.0)
 
 
-@helper
+@helper(apart=True)
 def along_of(found, mean, var, eps, units, channels, size, pixels, c):
     """Σ g and Σ g·n of a sample's channel; of no values, whose deviation is NaN, 0."""
     total, product = 0.0, 0.0
@@ -118,7 +118,7 @@ def along_of(found, mean, var, eps, units, channels, size, pixels, c):
     return total, (product - rest_of(mean[group]) * total) / square_root(var[group] + eps)
 
 
-@helper
+@helper(apart=True)
 def affine_gradients(found, mean, var, dw, db, eps, samples, units, pixels, channels, groups):
     """dw and db: the sums over all samples."""
     for c in range(channels):
@@ -134,7 +134,7 @@ def affine_gradients(found, mean, var, dw, db, eps, samples, units, pixels, chan
         dw[c], db[c] = real(by_w), real(by_b)
 
 
-@helper
+@helper(apart=True)
 def slopes_of(found, mean, var, w, slopes, eps, units, pixels, channels, groups, has_w):
     """dx = g·scale − (x − high)·slope + offset of a sample's channels: (3, C)."""
     size = channels // groups
@@ -170,7 +170,7 @@ def gradient_at(g, far, lines, i, gate):
     return fma(g, lines[3 * LANES + i], fma(far, -lines[4 * LANES + i], lines[5 * LANES + i]))
 
 
-@helper
+@helper(apart=True)
 def write_line(dy, x, dx, lines, width, gate):
     if gate == 1:
         for i in range(width):
@@ -180,7 +180,7 @@ def write_line(dy, x, dx, lines, width, gate):
             dx[i] = gradient_at(dy[i], x[i] - lines[i], lines, i, 0)
 
 
-@helper
+@helper(apart=True)
 def write_four(dy, x, dx, lines, gate):
     """Four whole lines, which share what is read of ``lines``."""
     if gate == 1:

@@ -31,14 +31,14 @@ def whole_lines(width, pitch):
     return width == LANES and pitch == LANES
 
 
-@helper
+@helper(apart=True)
 def tiled(line, count, width):
     """Repeat a line's first ``count`` numbers up to ``width``."""
     for i in range(count, width):
         line[i] = line[i - count]
 
 
-@helper
+@helper(apart=True)
 def folded(line, count, width, at):
     """The sum of every ``count``-th number from ``at`` on."""
     total = 0.0
@@ -52,7 +52,7 @@ def finite_or_0(v):
     return choose(v - v == real(0.0), v, real(0.0))
 
 
-@helper
+@helper(apart=True)
 def forward_line(lines, mean, var, w, b, has_w, has_b, eps, first, count, width, size):
     """Origin, slope and offset of channels ``first`` and on: w·n + b = (x − origin)·slope + offset."""
     for i in range(count):
@@ -75,7 +75,7 @@ def forward_line(lines, mean, var, w, b, has_w, has_b, eps, first, count, width,
 # ---------------------------------------------------------------------- statistics
 
 
-@helper
+@helper(apart=True)
 def add_four(x, origins, sums):
     """Four whole lines into the sums."""
     for i in range(LANES):
@@ -86,7 +86,7 @@ def add_four(x, origins, sums):
         sums[LANES + i] += 0.0 + (fma(a, a, b * b) + fma(c, c, d * d))
 
 
-@helper
+@helper(apart=True)
 def add_one(x, origins, sums, width):
     for i in range(width):
         a = x[i] - origins[i]
@@ -104,7 +104,7 @@ def near_mean(x, pixels, channels):
     return finite_or_0(real(total / max(count, 1)))
 
 
-@helper
+@helper(apart=True)
 def moments_of(x, pixels, channels, origins, sums, out):
     """An origin, Σ (x − origin) and Σ (x − origin)² of each channel over some pixels."""
     repeats = repeats_of(channels)
@@ -132,7 +132,7 @@ def moments_of(x, pixels, channels, origins, sums, out):
             out[2 * channels + first + i] = folded(offset(sums, LANES), count, width, i)
 
 
-@helper
+@helper(apart=True)
 def merge_units(found, mean, var, units, pixels, channels, groups):
     """Mean and variance of a sample's groups, from the moments of the ``units`` shares of its pixels.
 
@@ -203,7 +203,7 @@ def rectified(v, relu):
     return choose((v <= real(0.0)) & (relu != 0), real(0.0), v)
 
 
-@helper
+@helper(apart=True)
 def apply_line(x, residual, y, lines, width, add, relu):
     if add:
         for i in range(width):
@@ -213,7 +213,7 @@ def apply_line(x, residual, y, lines, width, add, relu):
             y[i] = rectified(fma(x[i] - lines[i], lines[LANES + i], lines[2 * LANES + i]), relu)
 
 
-@helper
+@helper(apart=True)
 def apply_four(x, residual, y, lines, add, relu):
     """Four whole lines, which share what is read of ``lines``."""
     if add:
