@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import functools
 import sys
 import types
 import typing
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from minigrad.errors import ArgumentError
 
@@ -59,6 +58,8 @@ class Settings:
     )
     save_every: float = setting(60.0, "seconds between two checkpoints, beside those at each evaluation", least=0)
     patience: int = setting(0, "stop early after so many evaluations in a row without a better one; 0: never", least=0)
+
+    _hints: ClassVar[dict[str, Any]]  # the types of a class's settings: each asks for its own, and to find them takes long
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -152,7 +153,9 @@ class Settings:
 
     @classmethod
     def _kinds(cls, field: dataclasses.Field) -> tuple[type, ...]:
-        hint = _hints(cls)[field.name]
+        if "_hints" not in vars(cls):  # a subclass has settings of its own
+            cls._hints = typing.get_type_hints(cls)
+        hint = cls._hints[field.name]
         return typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
 
     @classmethod
@@ -206,12 +209,6 @@ class Settings:
             fits = (meta["least"] is None or value >= meta["least"]) and (meta["most"] is None or value <= meta["most"])
         if not fits:
             raise ArgumentError("settings", field.name, self._expected(field), _brief(repr(value)))
-
-
-@functools.lru_cache(maxsize=32)
-def _hints(cls: type[Settings]) -> dict[str, Any]:
-    """The types of a class's settings; to look them up takes a millisecond, and each setting asks."""
-    return typing.get_type_hints(cls)
 
 
 def _shown(value: Any) -> str:
