@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from minigrad.kernels.native import Real, erf, exp, expm1, kernel, log, maths, share, sigmoid, softplus, tanh
+from minigrad.kernels.native import Real, erf, exp, exp_below, expm1, kernel, log, maths, share, sigmoid, softplus, tanh
 from minigrad.kernels.native.programs import assembly
 from minigrad.kernels.native.target import KNOWN, tiled
 from tests import fit_polynomials
@@ -20,6 +20,13 @@ def run_exp(x: Real, y: Real, count: int, part: int, parts: int) -> None:
     start, stop = share(count, part, parts)
     for i in range(start, stop):
         y[i] = exp(x[i])
+
+
+@kernel
+def run_exp_below(x: Real, y: Real, count: int, part: int, parts: int) -> None:
+    start, stop = share(count, part, parts)
+    for i in range(start, stop):
+        y[i] = exp_below(-abs(x[i]))
 
 
 @kernel
@@ -75,6 +82,7 @@ def run_all(x: Real, y: Real, count: int, part: int, parts: int) -> None:
         y[i + 4 * count] = sigmoid(x[i])
         y[i + 5 * count] = tanh(x[i])
         y[i + 6 * count] = erf(x[i])
+        y[i + 7 * count] = exp_below(-abs(x[i]))
 
 
 def exact_sigmoid(x: np.ndarray) -> np.ndarray:
@@ -102,6 +110,7 @@ FUNCTIONS: dict[str, tuple[Any, Callable[[np.ndarray], np.ndarray], float, float
     "sigmoid": (run_sigmoid, exact_sigmoid, 2.75, -750, 40),
     "tanh": (run_tanh, np.tanh, 2.75, -22, 22),
     "erf": (run_erf, exact_erf, 1.5, -6.5, 6.5),
+    "exp_below": (run_exp_below, lambda x: np.exp(-abs(x)), 1.25, -750, 0),
 }
 WIDER = {"float32": np.float64, "float64": np.longdouble}
 # Where long double is float64, the right value is itself off by a rounding or two.
@@ -177,6 +186,7 @@ def test_no_value_is_further_off_than_stated(name: str, dtype: str) -> None:
     ("name", "x", "y"),
     [
         ("exp", [0, -0.0, np.inf, -np.inf, np.nan, 1000, -1000], [1, 1, np.inf, 0, np.nan, np.inf, 0]),
+        ("exp_below", [0, -0.0, np.inf, -np.inf, np.nan, -1000], [1, 1, 0, 0, np.nan, 0]),
         ("expm1", [0, -0.0, np.inf, -np.inf, np.nan, 1000, -1000], [0, -0.0, np.inf, -1, np.nan, np.inf, -1]),
         ("log", [1, 0, -0.0, np.inf, -np.inf, np.nan, -1], [0, -np.inf, -np.inf, np.inf, np.nan, np.nan, np.nan]),
         ("softplus", [np.inf, -np.inf, np.nan, 1000, -1000], [np.inf, 0, np.nan, 1000, 0]),

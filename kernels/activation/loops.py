@@ -9,7 +9,22 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import Any
 
-from minigrad.kernels.native import Bytes, Real, choose, erf, exp, expm1, helper, kernel, real, share, sigmoid, softplus, tanh
+from minigrad.kernels.native import (
+    Bytes,
+    Real,
+    choose,
+    erf,
+    exp,
+    exp_below,
+    expm1,
+    helper,
+    kernel,
+    real,
+    share,
+    sigmoid,
+    softplus,
+    tanh,
+)
 
 ROOT_HALF = 0.7071067811865476  # √½
 DENSITY = 0.3989422804014327  # 1 / √(2π)
@@ -100,7 +115,7 @@ def gelu(x, a, b, c):
 @helper
 def gelu_back(dy, x, a, b, c):
     below = real(0.5) + real(0.5) * erf(x * real(ROOT_HALF))
-    return dy * (below + x * (real(DENSITY) * exp(x * x * real(-0.5))))
+    return dy * (below + x * (real(DENSITY) * exp_below(x * x * real(-0.5))))
 
 
 @helper

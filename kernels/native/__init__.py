@@ -41,7 +41,7 @@ from minigrad.kernels.native.language import (
     turn,
     whole,
 )  # fmt: skip
-from minigrad.kernels.native.maths import erf, exp, expm1, log, sigmoid, softplus, tanh
+from minigrad.kernels.native.maths import erf, exp, exp_below, expm1, log, sigmoid, softplus, tanh
 
 __all__ = [
     "Bytes",
@@ -53,6 +53,7 @@ __all__ = [
     "choose",
     "erf",
     "exp",
+    "exp_below",
     "expm1",
     "fma",
     "from_bits",

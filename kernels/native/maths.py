@@ -1,8 +1,9 @@
-"""exp, expm1, log, softplus, sigmoid, tanh and erf for kernels: sums and products without branches, as vector code needs.
+"""Functions for kernels, exp, exp_below, expm1, log, softplus, sigmoid, tanh and erf: sums and products without branches, for vectors.
 
 | function | off by less than | at its ends |
 |---|---|---|
 | ``exp(x)`` | 1.25 ulp | 0 at -inf; inf on overflow; results below the least normal number are rounded once, as all others |
+| ``exp_below(x)`` | 1.25 ulp | the same for x not above 0 |
 | ``expm1(x)`` | 2.5 ulp | -1 at -inf; x itself near 0, and -0 at -0; inf on overflow |
 | ``log(x)`` | 1.25 ulp | -inf at ±0, inf at inf, nan below 0; subnormal x as all others |
 | ``softplus(x)`` | 2.5 ulp | 0 and inf at ∓inf; no digit is lost where it is small |
@@ -81,6 +82,8 @@ PER_LN2 = 1.4426950408889634
 # ln 2 in two: n times the first is exact for each n that is an exponent of the dtype.
 LN2_SINGLE: tuple[float, ...] = (0.693145751953125, 1.4286068203094173e-06)
 LN2_DOUBLE: tuple[float, ...] = (0.6931471805598903, 5.497923018708371e-14)
+# Where the lowest bits are ones, twos, fours; and the bias of exponents.
+SHIFTER_SINGLE, SHIFTER_DOUBLE = 1.5 * 2.0**23 + 127.0, 1.5 * 2.0**52 + 1023.0
 
 
 @helper
@@ -92,18 +95,28 @@ def _horner4(x, start, c3, c2, c1, c0):
 @helper
 def _power(n):
     """2ⁿ of a whole number n among the dtype's exponents."""
-    # Added to 1.5·2²³ (float64: 1.5·2⁵²), a whole number stands in the lowest bits; from there it moves to the exponent.
+    return _power_in(n + real(SHIFTER_SINGLE if is_single else SHIFTER_DOUBLE))
+
+
+@helper
+def _power_in(t):
+    """2ⁿ of the whole number n that stands in the lowest bits of t, with the exponents' bias: from there it is moved."""
     if is_single:
-        moved = whole(bits(n + real(12582912.0 + 127.0)) << 23)
+        moved = whole(bits(t) << 23)
     else:
-        moved = whole(bits(n + real(6755399441055744.0 + 1023.0)) << 52)
+        moved = whole(bits(t) << 52)
     return from_bits(moved)
 
 
 @helper
-def _reduced(x):
-    """n, and exp(r) - 1, with x = n·ln 2 + r and |r| ≤ ½ ln 2."""
-    n = nearest(x * real(PER_LN2))
+def _reduced(x, lift):
+    """n, 2 to the power n + lift, and exp(r) - 1, with x = n·ln 2 + r and |r| ≤ ½ ln 2.
+
+    Added to 1.5·2²³ (float64: 1.5·2⁵²) and the bias, a number is rounded to a whole one, which stands in the lowest bits.
+    """
+    shifter = real((SHIFTER_SINGLE if is_single else SHIFTER_DOUBLE) + lift)
+    t = fma(x, real(PER_LN2), shifter)
+    n = fma(real(1.0), t, -shifter)
     if is_single:
         r = fma(n, real(-LN2_SINGLE[1]), fma(n, real(-LN2_SINGLE[0]), x))
         c = EXP_SINGLE
@@ -113,7 +126,7 @@ def _reduced(x):
         c = EXP_DOUBLE
         q = fma(_horner4(r, real(c[9]), c[8], c[7], c[6], c[5]), r, real(c[4]))
         q = _horner4(r, q, c[3], c[2], c[1], c[0])
-    return n, fma(r * r, q, r)
+    return n, _power_in(t), fma(r * r, q, r)
 
 
 @helper
@@ -123,11 +136,21 @@ def exp(x):
     lowest, highest = (-104.0, 89.0) if is_single else (-746.0, 710.0)
     x = choose(x < real(lowest), real(lowest), x)
     x = choose(x > real(highest), real(highest), x)
-    n, grown = _reduced(x)
+    n, _, grown = _reduced(x, 0.0)
     # 2ⁿ in two factors, as n reaches beyond the exponents. The first product only rounds the sum; the second may underflow.
     half = nearest(n * real(0.5))
     power = _power(half)
     return fma(grown, power, power) * _power(n - half)
+
+
+@helper
+def exp_below(x):
+    """e to the power x, which is not above 0: half as much work as ``exp``."""
+    # The power is made 2³² (2⁶⁴) times too large, so that it is a normal number; the last product may underflow.
+    lowest, lift, back = (-104.0, 32.0, 2.0**-32) if is_single else (-746.0, 64.0, 2.0**-64)
+    x = choose(x < real(lowest), real(lowest), x)
+    _, power, grown = _reduced(x, lift)
+    return fma(grown, power, power) * real(back)
 
 
 @helper
@@ -136,7 +159,7 @@ def expm1(x):
     lowest, highest = (-30.0, 89.0) if is_single else (-60.0, 710.0)
     y = choose(x < real(lowest), real(lowest), x)
     y = choose(y > real(highest), real(highest), y)
-    n, grown = _reduced(y)
+    n, _, grown = _reduced(y, 0.0)
     half = nearest(n * real(0.5))
     power, rest = _power(half), n - half
     # (exp(r)·2^half - 2^-rest)·2^rest
@@ -181,7 +204,7 @@ def log(x):
 @helper
 def softplus(x):
     """log(1 + exp(x)) = max(x, 0) + log(1 + e) with e = exp(-|x|)."""
-    e = exp(-abs(x))
+    e = exp_below(-abs(x))
     # As in log: log(1 + e) = e - s·(e - s²·P(s²)), with s = e / (2 + e).
     s = e / (e + real(2.0))
     w = s * s
@@ -199,8 +222,15 @@ def softplus(x):
 @helper
 def sigmoid(x):
     """1 / (1 + exp(-x))."""
-    e = exp(-abs(x))
+    e = exp_below(-abs(x))
     return choose(x < real(0.0), e, real(1.0)) / (e + real(1.0))
+
+
+@helper
+def _signed(value, x):
+    """|value| with the sign of x."""
+    least = whole(-0x80000000) if is_single else whole(-0x8000000000000000)
+    return from_bits(whole(bits(abs(value)) | (bits(x) & least)))
 
 
 @helper
@@ -208,11 +238,9 @@ def tanh(x):
     """(exp(x) - exp(-x)) / (exp(x) + exp(-x)), from exp(-2|x|) - 1, so that small x keep their digits."""
     y = real(-2.0) * abs(x)
     y = choose(y < real(-50.0), real(-50.0), y)  # the result is 1 long before
-    n, grown = _reduced(y)
-    power = _power(n)
+    _, power, grown = _reduced(y, 0.0)
     fallen = fma(grown, power, power - real(1.0))
-    value = -fallen / (fallen + real(2.0))
-    return choose(x < real(0.0), -value, choose(x > real(0.0), value, x))
+    return _signed(fallen / (fallen + real(2.0)), x)
 
 
 @helper
@@ -235,5 +263,5 @@ def erf(x):
         rest = _horner4(t, _horner4(t, rest, d[11], d[10], d[9], d[8]), d[7], d[6], d[5], d[4])
     near = _horner4(w, near, c[3], c[2], c[1], c[0] - 1.0)
     rest = _horner4(t, rest, d[3], d[2], d[1], d[0])
-    value = choose(a < real(1.0), fma(a, near, a), fma(-(t * rest), exp(-w), real(1.0)))
-    return choose(x < real(0.0), -value, choose(x > real(0.0), value, x))
+    value = choose(a < real(1.0), fma(a, near, a), fma(-(t * rest), exp_below(-w), real(1.0)))
+    return _signed(value, x)

@@ -24,7 +24,7 @@ from minigrad.kernels.native import (
     share,
     whole,
 )
-from minigrad.kernels.native.maths import exp, log
+from minigrad.kernels.native.maths import exp, exp_below, log
 
 LONG = 256  # numbers from which on a row is worked on by itself
 BLOCK = 1024
@@ -76,7 +76,7 @@ def short_powers(x, y, tops, sums, rows, size, zeros):
         for i in range(size):
             out[i] = here[i] - top
     for i in range(rows * size):
-        y[i] = exp(y[i])
+        y[i] = exp_below(y[i])
     for row in range(rows):
         sums[row] = sum_of(offset(y, row * size), size)
 
@@ -86,7 +86,7 @@ def power_sum(x, top, size):
     """Σ e^(x − top)."""
     total = real(0.0)
     for i in range(size):
-        total += exp(x[i] - top)
+        total += exp_below(x[i] - top)
     return total
 
 
@@ -112,7 +112,7 @@ def softmax(x: Real, y: Real, work: Real, minus_one: float, rows: int, size: int
             top = base_of(here, size, zeros)
             total = real(0.0)
             for i in range(size):
-                power = exp(here[i] - top)
+                power = exp_below(here[i] - top)
                 out[i] = power
                 total += power
             scaled(out, size, reciprocal(total, zeros))
@@ -286,11 +286,11 @@ def cross_entropy_back(
             even = g * real(smoothing / classes)
             if has_w:
                 for i in range(classes):
-                    out[i] = exp((here[i] - top) - near) * scale - even * w[i]
+                    out[i] = exp_below((here[i] - top) - near) * scale - even * w[i]
             else:
                 for i in range(classes):
-                    out[i] = exp((here[i] - top) - near) * scale - even
+                    out[i] = exp_below((here[i] - top) - near) * scale - even
         else:
             for i in range(classes):
-                out[i] = exp((here[i] - top) - near) * scale
+                out[i] = exp_below((here[i] - top) - near) * scale
         out[t] = out[t] - g * real(own)
