@@ -196,8 +196,8 @@ def correlate(
                     from_j, to_j = j, min(out_w, j + (count - k) * 4)
                 to, line, step = offset(out_band, (j - from_j) * features), (to_j - from_j) * features, features
             write_tile(
-                offset(m, k * padded_f), pitch_m, to, line, step, min(4, out_h - i), min(4, out_w - j), features, padded_f, taps,
-                bias, floor, patch,
+                offset(m, k * padded_f), pitch_m, to, line, step, min(4, out_h - i), min(4, out_w - j), features, padded_f,
+                taps, bias, floor, patch,
             )  # fmt: skip
             if dst_plane and (j + 4 >= to_j):
                 all_planes = offset(dst, image * features * dst_plane)
