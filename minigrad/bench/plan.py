@@ -115,7 +115,7 @@ def _wished(impl: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def _names(op: Op, wished: Sequence[tuple[str, str]], own: Mapping[str, Sequence[str]]) -> list[str]:
-    """The implementations of an op's family that are timed: those wished, else the user's, the default, and the reference."""
+    """The implementations of an op's family that are timed: those wished, else the user's and the default."""
     there = list(implementations(op.family))
     mine = list(own.get(op.family, ()))
     asked = [name for family, name in wished if family in ("", op.family)]
@@ -127,7 +127,7 @@ def _names(op: Op, wished: Sequence[tuple[str, str]], own: Mapping[str, Sequence
             raise ArgumentError("bench", "--impl", f"one of {', '.join(there)}, for {op.family}", reason or repr(name))
     if asked:
         return list(dict.fromkeys([*mine, *asked]))
-    return list(dict.fromkeys([*mine, default_of(op.family), "reference"])) if mine else [default_of(op.family)]
+    return list(dict.fromkeys([*mine, default_of(op.family)])) if mine else [default_of(op.family)]
 
 
 def _choices(wished: Sequence[tuple[str, str]], own: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
