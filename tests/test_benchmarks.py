@@ -289,7 +289,8 @@ def test_memory_that_was_another_process_s_is_not_counted() -> None:
 
 
 def test_memory_where_the_system_has_no_account_of_processes(tmp_path: Path) -> None:
-    assert memory._highest(tmp_path) >= memory._highest() > 0
+    own = memory._highest()
+    assert memory._highest(tmp_path) > own - (4 << 20) > 0  # the system counts some pages of each thread later than others
 
 
 def test_memory_is_measured_in_a_process_of_its_own() -> None:
