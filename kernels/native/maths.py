@@ -1,4 +1,4 @@
-"""Functions for kernels, exp, exp_below, expm1, log, softplus, sigmoid, tanh and erf: sums and products without branches, for vectors.
+"""exp, exp_below, expm1, log, softplus, sigmoid, tanh, erf for kernels: sums and products, no branches, as vector code needs.
 
 | function | off by less than | at its ends |
 |---|---|---|
