@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import re
 from typing import Any
 
 import numpy as np
 import pytest
+from numba.core.postproc import PostProcessor
+from numba.core.types.functions import BaseFunction
 
 from minigrad.errors import DTypeError, KernelError
 from minigrad.kernels.native import (
@@ -32,6 +35,7 @@ from minigrad.kernels.native import (
     tile_rows,
     turn,
 )
+from minigrad.kernels.native.programs import assembly
 from minigrad.kernels.native.target import KNOWN, target, tiled
 
 
@@ -83,6 +87,52 @@ def test_turn_and_move(dtype: Any) -> None:
         z = np.full(3 * width, -1, dtype)
         moved(x, count, z)
         np.testing.assert_array_equal(z, [*x[0, :count], *[0] * (width - count), *x[0, :width], *[-1] * width])
+
+
+@helper
+def grown(x, by):
+    return x * real(by) + real(1.0)
+
+
+@helper(apart=True)
+def grown_apart(x, by):
+    return x * real(by) + real(1.0)
+
+
+@kernel
+def grow(x: Real, count: int, part: int, parts: int) -> None:
+    for i in range(count):
+        x[i] = grown(x[i], 2)
+
+
+@kernel
+def grow_apart(x: Real, count: int, part: int, parts: int) -> None:
+    for i in range(count):
+        x[i] = grown_apart(grown_apart(x[i], 1), 2)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_helper_may_stay_a_function_apart(dtype: Any) -> None:
+    """It does the same; once, whatever numbers it is called with."""
+    x = np.arange(5, dtype=dtype)
+    grow(x, 5)
+    grow_apart(x, 5)
+    np.testing.assert_array_equal(x, [2 * (2 * k + 1 + 1) + 1 for k in range(5)])
+    for made, functions in ((grow, 0), (grow_apart, 1)):
+        code = assembly(made, np.dtype(dtype).name, target())
+        assert len(re.findall(r"^[^.\s][^:]*grown[^:]*:", code, re.MULTILINE)) == functions
+
+
+def test_compiling_leaves_numba_as_it_was() -> None:
+    before = BaseFunction.get_call_type, PostProcessor.run
+    assembly(grow, "float64", target())
+    with pytest.raises(KernelError):
+        assembly(kernel(uncompilable), "float64", target())
+    assert (BaseFunction.get_call_type, PostProcessor.run) == before
+
+
+def uncompilable(x: Real, part: int, parts: int) -> None:
+    x[0] = x + x
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -4,7 +4,7 @@ Numba would go on to optimise each helper and each kernel, and to make machine c
 The module is optimised once, as a whole, by ``programs.py``; so compiling takes about half as long. Of Numba's passes over a
 function those are left out that no kernel needs, such as the marks of where a variable's life ends, of which only memory that
 is counted knows; so are its checks of its own passes, and a call of the same types is resolved once and not each time that it
-stands somewhere. What LLVM gets to optimise is the same without them.
+stands somewhere. LLVM makes the same code of what is left, or a little less.
 """
 
 from __future__ import annotations
@@ -131,7 +131,9 @@ def _brief() -> Iterator[None]:
     What it finds out about an operation on numbers is kept: its search through all definitions takes a millisecond. And which
     variables live at the begin of each block, which it computes four times for a function, only generators need.
     """
-    search, process = BaseFunction.get_call_type, PostProcessor.run
+    functions: Any = BaseFunction
+    processors: Any = PostProcessor
+    search, process = functions.get_call_type, processors.run
 
     def found(function: Any, context: Any, args: Any, kws: Any) -> Any:
         if kws or not all(isinstance(each, _SCALARS) for each in args):
@@ -149,11 +151,11 @@ def _brief() -> Iterator[None]:
         self.func_ir.variable_lifetime = VariableLifetime(self.func_ir.blocks)
         self.func_ir.generator_info = None
 
-    BaseFunction.get_call_type, PostProcessor.run = found, processed
+    functions.get_call_type, processors.run = found, processed
     try:
         yield
     finally:
-        BaseFunction.get_call_type, PostProcessor.run = search, process
+        functions.get_call_type, processors.run = search, process
 
 
 def lowered(kernel: Kernel, dtype: str | None, target: Target) -> tuple[Any, str]:
