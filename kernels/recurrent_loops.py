@@ -6,8 +6,8 @@ A product's right side is packed into panels, as ``packing.py`` says.
 from __future__ import annotations
 
 import functools
-import itertools
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -102,8 +102,16 @@ def own_rows(size, lo, hi):
     return max(min(size, hi) - lo, 0)
 
 
-def shares(batch_sizes: Sequence[int], weights: int) -> Array:
-    """Where each part's sequences begin, and where the last one's end: each part has about as many rows in all steps together.
+class Shares(NamedTuple):
+    """Where each part's sequences begin, and where the last one's end; how many parts; the most sequences of a part."""
+
+    bounds: Array
+    parts: int
+    most: int
+
+
+def shares(batch_sizes: Sequence[int], weights: int) -> Shares:
+    """Which sequences are each part's: each part has about as many rows in all steps together.
 
     So each takes its sequences through all steps by itself, and none waits for another in any step.
 
@@ -111,29 +119,25 @@ def shares(batch_sizes: Sequence[int], weights: int) -> Array:
         weights: by how many numbers each row is multiplied, which tells whether it is worth a thread.
 
     Example:
-        >>> shares([4, 1, 1, 1], 0).tolist()
-        [0, 4]
+        >>> shares([4, 1, 1, 1], 0)
+        Shares(bounds=array([0, 4]), parts=1, most=4)
     """
+    divided = parts_for(sum(batch_sizes) * weights // 4) > 1
+    return _shares(tuple(batch_sizes), max(1, min(batch_sizes[0], threads())) if divided else 1)
+
+
+@functools.lru_cache(maxsize=64)
+def _shares(batch_sizes: tuple[int, ...], parts: int) -> Shares:
     batch, rows = batch_sizes[0], sum(batch_sizes)
-    parts = max(1, min(batch, threads())) if parts_for(rows * weights // 4) > 1 else 1
     if parts == 1:
-        return np.array([0, batch])
-    if batch_sizes[-1] == batch:
-        return np.arange(parts + 1) * batch // parts
-    up_to = np.cumsum(np.searchsorted(-np.array(batch_sizes), -np.arange(batch)))  # steps of the sequences 0, 0 and 1, ...
-    found = np.searchsorted(up_to, np.arange(1, parts) * (rows / parts)) + 1
-    bounds = np.concatenate(([0], found, [batch]))
-    return np.maximum.accumulate(np.minimum(bounds, batch))
-
-
-def most_of(bounds: Array) -> int:
-    """How many sequences the largest part has.
-
-    Example:
-        >>> most_of(np.array([0, 3, 5]))
-        3
-    """
-    return max([end - start for start, end in itertools.pairwise(bounds.tolist())])
+        bounds = np.array([0, batch])
+    elif batch_sizes[-1] == batch:
+        bounds = np.arange(parts + 1) * batch // parts
+    else:
+        up_to = np.cumsum(np.searchsorted(-np.array(batch_sizes), -np.arange(batch)))  # steps of the sequences 0, 0 and 1, ...
+        found = np.searchsorted(up_to, np.arange(1, parts) * (rows / parts)) + 1
+        bounds = np.maximum.accumulate(np.minimum(np.concatenate(([0], found, [batch])), batch))
+    return Shares(bounds, parts, int(np.diff(bounds).max()))
 
 
 def inside(batch_sizes: Sequence[int], memo: Memo | None) -> bool:

@@ -16,7 +16,7 @@ from minigrad.kernels.gru import loops
 from minigrad.kernels.products import product, product_into
 from minigrad.kernels.recurrence import Memo
 from minigrad.kernels.recurrence import arithmetic as arithmetic
-from minigrad.kernels.recurrent_loops import given, inside, most_of, packed, pitch_of, plan_of, shares, weight_gradients
+from minigrad.kernels.recurrent_loops import given, inside, packed, pitch_of, plan_of, shares, weight_gradients
 
 
 def forward(
@@ -40,15 +40,14 @@ def forward(
     table = None if index is None else product(x, w_ih.T)
     if index is None and not here:
         product_into(x, w_ih.T, gates[:, : 3 * hidden])
-    bounds = shares(batch_sizes, w_hh.size + w_ih.size * here)
-    most = most_of(bounds)
+    bounds, parts, most = shares(batch_sizes, w_hh.size + w_ih.size * here)
     room_size = most * (pitch_of(hidden) + pitch_of(3 * hidden) * (1 + here) + pitch_of(x.shape[1]) * here)
     loops.forward(
         gates, given(b_ih, 3 * hidden, x.dtype), given(b_hh, 3 * hidden, x.dtype), packed(w_hh, True, memo, "w_hh forward"), h,
-        np.ascontiguousarray(h0), np.empty((len(bounds) - 1) * room_size, x.dtype), room_size, bounds, most,
+        np.ascontiguousarray(h0), np.empty(parts * room_size, x.dtype), room_size, bounds, most,
         plan_of(tuple(batch_sizes), reverse), len(batch_sizes), hidden, np.ascontiguousarray(x) if here else None,
         packed(w_ih, True, memo, "w_ih forward") if here else None, x.shape[1] if here else -1, table,
-        None if index is None else np.ascontiguousarray(index), int(index is not None), parts=len(bounds) - 1,
+        None if index is None else np.ascontiguousarray(index), int(index is not None), parts=parts,
     )  # fmt: skip
     return h, gates if save else None
 
@@ -73,15 +72,15 @@ def backward(
     dh = np.zeros(h0.shape, kind) if dh is None else np.array(dh, order="C")
     here = input_wanted and inside(batch_sizes, memo)
     dx = np.empty((len(da), w_ih.shape[1]), kind) if here else None
-    bounds = shares(batch_sizes, w_hh.size + w_ih.size * here)
-    room_size = most_of(bounds) * pitch_of(4 * hidden)
+    bounds, parts, most = shares(batch_sizes, w_hh.size + w_ih.size * here)
+    room_size = most * pitch_of(4 * hidden)
     loops.backward(
         np.ascontiguousarray(gates), np.ascontiguousarray(y), np.ascontiguousarray(h0),
         None if dy is None else np.ascontiguousarray(dy), dh, da, packed(w_hh[: 2 * hidden], False, memo, "w_hh r z backward"),
         packed(w_hh[2 * hidden :], False, memo, "w_hh n backward"), np.zeros(w_ih.shape[1], kind),
-        np.empty((len(bounds) - 1) * room_size, kind), room_size, bounds, plan_of(tuple(batch_sizes), reverse),
+        np.empty(parts * room_size, kind), room_size, bounds, plan_of(tuple(batch_sizes), reverse),
         len(batch_sizes), hidden, int(dy is not None), dx, packed(w_ih, False, memo, "w_ih backward") if here else None,
-        w_ih.shape[1] if here else -1, parts=len(bounds) - 1,
+        w_ih.shape[1] if here else -1, parts=parts,
     )  # fmt: skip
     if input_wanted and not here:
         dx = product(da[:, : 3 * hidden], w_ih)

@@ -15,7 +15,7 @@ from minigrad.core.device import Array
 from minigrad.kernels.products import product, product_into
 from minigrad.kernels.recurrence import Memo
 from minigrad.kernels.recurrence import arithmetic as arithmetic
-from minigrad.kernels.recurrent_loops import inside, most_of, packed, pitch_of, plan_of, shares, sum_of, weight_gradients
+from minigrad.kernels.recurrent_loops import inside, packed, pitch_of, plan_of, shares, sum_of, weight_gradients
 from minigrad.kernels.rnn import loops
 
 
@@ -40,15 +40,14 @@ def forward(
     table = None if index is None else product(x, w_ih.T)
     if index is None and not here:
         product_into(x, w_ih.T, y)
-    bounds = shares(batch_sizes, w_hh.size + w_ih.size * here)
-    most = most_of(bounds)
+    bounds, parts, most = shares(batch_sizes, w_hh.size + w_ih.size * here)
     room_size = most * (2 * pitch_of(hidden) + pitch_of(x.shape[1]) * here)
     loops.forward(
         y, sum_of(b_ih, b_hh, hidden, x.dtype), packed(w_hh, True, memo, "w_hh forward"), np.ascontiguousarray(h0),
-        np.empty((len(bounds) - 1) * room_size, x.dtype), room_size, bounds, most, plan_of(tuple(batch_sizes), reverse),
+        np.empty(parts * room_size, x.dtype), room_size, bounds, most, plan_of(tuple(batch_sizes), reverse),
         len(batch_sizes), hidden, int(nonlinearity == "tanh"), np.ascontiguousarray(x) if here else None,
         packed(w_ih, True, memo, "w_ih forward") if here else None, x.shape[1] if here else -1, table,
-        None if index is None else np.ascontiguousarray(index), int(index is not None), parts=len(bounds) - 1,
+        None if index is None else np.ascontiguousarray(index), int(index is not None), parts=parts,
     )  # fmt: skip
     return y
 
@@ -73,14 +72,14 @@ def backward(
     dh = np.zeros(h0.shape, kind) if dh is None else np.array(dh, order="C")
     here = input_wanted and inside(batch_sizes, memo)
     dx = np.empty((len(da), w_ih.shape[1]), kind) if here else None
-    bounds = shares(batch_sizes, w_hh.size + w_ih.size * here)
-    room_size = most_of(bounds) * pitch_of(hidden)
+    bounds, parts, most = shares(batch_sizes, w_hh.size + w_ih.size * here)
+    room_size = most * pitch_of(hidden)
     loops.backward(
         np.ascontiguousarray(y), None if dy is None else np.ascontiguousarray(dy), dh, da,
         packed(w_hh, False, memo, "w_hh backward"), np.zeros(max(hidden, w_ih.shape[1]), kind),
-        np.empty((len(bounds) - 1) * room_size, kind), room_size, bounds, plan_of(tuple(batch_sizes), reverse),
+        np.empty(parts * room_size, kind), room_size, bounds, plan_of(tuple(batch_sizes), reverse),
         len(batch_sizes), hidden, int(nonlinearity == "tanh"), int(dy is not None), dx,
-        packed(w_ih, False, memo, "w_ih backward") if here else None, w_ih.shape[1] if here else -1, parts=len(bounds) - 1,
+        packed(w_ih, False, memo, "w_ih backward") if here else None, w_ih.shape[1] if here else -1, parts=parts,
     )  # fmt: skip
     if input_wanted and not here:
         dx = product(da, w_ih)
