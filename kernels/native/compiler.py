@@ -22,6 +22,7 @@ from numba.core import config, lowering, types
 from numba.core.cgutils import alloca_once
 from numba.core.codegen import CPUCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.compiler_machinery import PassManager, register_pass
 from numba.core.errors import NumbaError
 from numba.core.ir_utils import enforce_no_phis
@@ -171,7 +172,7 @@ def lowered(kernel: Kernel, dtype: str | None, target: Target) -> tuple[Any, str
     gc.disable()  # nothing that Numba makes here is garbage soon, and it makes a great many objects
     try:
         made = _jit(_specialised(kernel.function, dtype, target, _flags(kernel)), _flags(kernel))
-        with _brief():
+        with global_compiler_lock, _brief():  # another thread may compile functions of its own by Numba
             made.compile(intrinsics.signature(kernel.kinds, dtype))
     except NumbaError as error:
         raise KernelError(kernel.__name__, "function", "one that Numba compiles", str(error).strip()) from error
