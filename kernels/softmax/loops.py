@@ -282,15 +282,10 @@ def cross_entropy_back(
             own = own * w[t]
         top, near, g = greatest[row], log_sum[row], dy[row]
         scale = g * real(own + smoothing * total / classes)
+        for i in range(classes):
+            out[i] = exp_below((here[i] - top) - near) * scale
         if smoothing > 0.0:
             even = g * real(smoothing / classes)
-            if has_w:
-                for i in range(classes):
-                    out[i] = exp_below((here[i] - top) - near) * scale - even * w[i]
-            else:
-                for i in range(classes):
-                    out[i] = exp_below((here[i] - top) - near) * scale - even
-        else:
             for i in range(classes):
-                out[i] = exp_below((here[i] - top) - near) * scale
+                out[i] = out[i] - (even * w[i] if has_w else even)
         out[t] = out[t] - g * real(own)
