@@ -19,6 +19,7 @@ from minigrad.cli import main
 from minigrad.errors import ArgumentError, KernelError
 from minigrad.kernels import contract_of, unload_file
 from minigrad.kernels.own_files import loaded_files
+from minigrad.kernels.registry import default_of
 from tests.bench.planted import MS, FakeClock, peaks
 from tests.bench.test_session import workload
 
@@ -166,7 +167,7 @@ def test_all_implementations_that_run_here() -> None:
 
 def test_a_file_alone_and_with_a_step(own: str) -> None:
     found = plan([own], {})
-    assert [(op.name, names[0], names[-1]) for op, names in found.ops] == [("conv2d.forward", "mine", "reference")]
+    assert [(op.name, names) for op, names in found.ops] == [("conv2d.forward", ["mine", default_of("conv2d")])]
     [(_, choices)] = plan([own, "line"], STEPS, impl=["pool2d=reference"]).steps
     assert choices == [{"pool2d": "reference", "conv2d": "mine"}, {"pool2d": "reference"}]
     assert len(plan([own], {}, shape="1x1").ops) == 1
