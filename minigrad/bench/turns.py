@@ -36,14 +36,19 @@ class Inputs:
     """Arguments for calls, with fresh contents each time. All contenders get theirs from here."""
 
     def __init__(self, op: Op, dtype: np.dtype, rng: np.random.Generator) -> None:
-        self.op, self.rng = op, rng
+        self.op, self.rng, self._dtype = op, rng, dtype
         self._sources = [op.draw(rng, dtype) for _ in range(SOURCES)]
         self._targets = [copied(self._sources[0])]
         self.nbytes = self._sources[0].nbytes()
         self._most = max(2, HELD // max(1, self.nbytes))
 
     def fresh(self, count: int) -> list[Call]:
-        """So many calls, each in memory of its own as long as that is not too much, in a random order."""
+        """So many calls, each in memory of its own as long as that is not too much, in a random order.
+
+        Calls without arrays are drawn anew.
+        """
+        if not self.nbytes:
+            return [self.op.draw(self.rng, self._dtype) for _ in range(count)]
         while len(self._targets) < min(count + 1, self._most):
             self._targets.append(copied(self._sources[0]))
         order = self.rng.permutation(len(self._targets))

@@ -24,7 +24,7 @@ HELP = """\
 Time kernels and training steps, and refuse the numbers that cannot be trusted.
 
 WHAT is a kernel family (conv2d), one of its functions (conv2d.grad_weight), a training step (small-cnn), or a file of your \
-own that registers kernels; they are timed beside the default and the reference. Without any: a short table of what there is.
+own that registers kernels; they are timed beside the default. Without any: a short table of what there is.
 
 Each op is held to its reference before it is timed, and on fresh inputs while it is. The clock runs in turns: ours, the \
 peer's, ours again. Below 5 ms the least times are compared, else the medians; a peer has the better of one thread and as many \

@@ -17,7 +17,7 @@ from minigrad.bench.families.conv2d import Shape, ops_of
 from minigrad.bench.plan import plan
 from minigrad.cli import main
 from minigrad.errors import ArgumentError, KernelError
-from minigrad.kernels import contract_of, unload_file
+from minigrad.kernels import contract_of, families, unload_file
 from minigrad.kernels.own_files import loaded_files
 from minigrad.kernels.registry import default_of
 from tests.bench.planted import MS, FakeClock, peaks
@@ -26,6 +26,12 @@ from tests.bench.test_session import workload
 Bench = Callable[..., SimpleNamespace]
 STEPS = {"line": "tests.bench.test_cli:LINE"}
 LINE = workload()
+SHUFFLED = """
+from minigrad import kernels
+from minigrad.kernels.random import vectorised
+
+kernels.register("random", "shuffled", permutation=vectorised.permutation, base="vectorised")
+"""
 OWN = """
 from minigrad import kernels
 from minigrad.kernels.conv2d import im2col
@@ -81,7 +87,7 @@ def test_json(bench: Bench) -> None:
     assert told["peak"]["by"] == "a dream" and told["machine"] == machine.machine_name()
 
 
-def test_a_kernel_of_ones_own_beside_the_default_and_the_reference(bench: Bench, own: str) -> None:
+def test_a_kernel_of_ones_own_beside_those_that_are_wished(bench: Bench, own: str) -> None:
     done = bench(own, "--impl", "im2col,reference", "--json")
     assert [row["who"] for row in json.loads(done.out)["rows"]] == ["mine", "im2col", "reference"]
     assert {row["what"] for row in json.loads(done.out)["rows"]} == {"conv2d.forward"}
@@ -171,6 +177,20 @@ def test_a_file_alone_and_with_a_step(own: str) -> None:
     [(_, choices)] = plan([own, "line"], STEPS, impl=["pool2d=reference"]).steps
     assert choices == [{"pool2d": "reference", "conv2d": "mine"}, {"pool2d": "reference"}]
     assert len(plan([own], {}, shape="1x1").ops) == 1
+
+
+def test_every_family_is_timed() -> None:
+    assert timed() == families()
+
+
+def test_a_file_of_functions_that_are_not_timed(tmp_path: Path) -> None:
+    path = tmp_path / "shuffled.py"
+    path.write_text(SHUFFLED)
+    try:
+        with pytest.raises(ArgumentError, match=r"a function of random that is timed \(words, .*\), got permutation alone"):
+            plan([str(path)], {})
+    finally:
+        unload_file(path)
 
 
 def test_a_file_of_another_family_and_an_implementation_that_cannot_run(
