@@ -195,9 +195,12 @@ def _prepare(family: str, chosen: str | None, device_type: str, check: bool) -> 
     functions = functions_of(family, name, device_type)
     if check and name != "reference":
         reference = functions_of(family, "reference")
+        optional = [each for each in getattr(contract, "OPTIONAL", ()) if hasattr(functions, each)]
+        answers = {each: getattr(functions, each) for each in getattr(contract, "QUESTIONS", ()) if hasattr(functions, each)}
         functions = SimpleNamespace(
             __name__=f"{name} of {family}, checked",
-            **{each: checked(family, name, each, functions, reference, contract) for each in contract.FUNCTIONS},
+            **{each: checked(family, name, each, functions, reference, contract) for each in (*contract.FUNCTIONS, *optional)},
+            **answers,
         )
     with lock:
         prepared[family, chosen, device_type, check] = functions

@@ -259,9 +259,17 @@ def first_unlike(contract: Any, function: str, a: list[Any], b: list[Any]) -> tu
 
 
 def checked(family: str, name: str, function: str, fast: Any, reference: Any, contract: Any) -> Callable[..., Any]:
-    """A function of an implementation that compares each of its results with the reference's."""
-    run, oracle = getattr(fast, function), getattr(reference, function)
+    """A function of an implementation that compares each of its results with the reference's.
+
+    One of the contract's ``OPTIONAL``, which does at once what one of its functions and another do, is compared with both.
+    """
+    plain, after = getattr(contract, "OPTIONAL", {}).get(function, (function, None))
+    run, first = getattr(fast, function), getattr(reference, plain)
     where = f"{name} of {family}"
+
+    def oracle(*args: Any, **kwargs: Any) -> Any:
+        result = first(*args, **kwargs)
+        return result if after is None else after(result)
 
     def own(value: Any) -> Any:
         return mapped(value, lambda each: each.own if isinstance(each, Kept) else each)
@@ -273,17 +281,17 @@ def checked(family: str, name: str, function: str, fast: Any, reference: Any, co
         given = (own(args), own(kwargs))
         before, copies = others((args, kwargs)), others((args, kwargs))
         returned = run(*given[0], **given[1])
-        changed = changed_argument(contract, function, before, given)
+        changed = changed_argument(contract, plain, before, given)
         if changed:
             raise KernelError(where, function, "arguments left as they were", f"a changed {changed}")
-        shared = shared_argument(contract, function, returned, given)
+        shared = shared_argument(contract, plain, returned, given)
         if shared:
             raise KernelError(where, function, "results in memory of their own", f"one in the memory of {shared}")
         wanted = oracle(*copies[0], **copies[1])
         with quiet():
-            allowed = bounds(fast, contract, function, *before)
-        got = outcome(contract, function, returned, given)
-        found = difference(contract, function, got, outcome(contract, function, wanted, copies), allowed)
+            allowed = bounds(fast, contract, plain, *before)
+        got = outcome(contract, plain, returned, given)
+        found = difference(contract, plain, got, outcome(contract, plain, wanted, copies), allowed)
         if found is not None:
             place = (
                 f"{function} {found.place}"

@@ -34,6 +34,9 @@ from minigrad.kernels.layout import in_c_order
 
 FUNCTIONS = ("forward", "grad_input", "grad_weight")
 SAME_LAYOUT = FUNCTIONS
+# What an implementation may have besides: whose arguments it takes, and what it makes of that one's result.
+OPTIONAL = {"forward_relu": ("forward", lambda y: np.maximum(y, 0)), "grad_input_in_c_order": ("grad_input", in_c_order)}
+QUESTIONS = ("reads_c_order",)  # and what it may answer
 Pair = tuple[int, int]
 Padding = tuple[tuple[int, int], tuple[int, int]]
 NO_PADDING: Padding = ((0, 0), (0, 0))

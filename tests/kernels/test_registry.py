@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from minigrad import kernels
 from minigrad.core.device import quiet
 from minigrad.errors import DeviceError, KernelError
 from minigrad.kernels import choice, conv2d, pool2d, registry, trial
-from minigrad.kernels.comparison import is_array, leaves, outcome
+from minigrad.kernels.comparison import checked, is_array, leaves, outcome
 from minigrad.kernels.registry import TABLE, Implementation
 
 X = np.arange(2 * 4 * 6 * 6, dtype=np.float64).reshape(2, 4, 6, 6) / 100
@@ -327,3 +328,31 @@ def test_check_bound_holds_where_sums_cancel() -> None:
 def test_checking_can_be_switched_off_inside() -> None:
     with kernels.checking(), kernels.checking(False):
         assert module_of("conv2d") == DEFAULT
+
+
+IMAGES = np.random.default_rng(5).standard_normal((2, 16, 9, 10)).astype(np.float32)
+WINDOWS = np.random.default_rng(6).standard_normal((16, 16, 3, 3)).astype(np.float32)
+AROUND = {"stride": (1, 1), "padding": ((1, 1), (1, 1)), "dilation": (1, 1), "groups": 1}
+
+
+@pytest.mark.parametrize("name", kernels.available("conv2d", "cpu"))
+def test_check_runs_what_runs_without_it(name: str) -> None:
+    """Also functions that do two things at once, beside the reference's two."""
+    with kernels.use(conv2d=name):
+        plain = kernels.find("conv2d")
+        there = [each for each in (*conv2d.OPTIONAL, *conv2d.QUESTIONS) if hasattr(plain, each)]
+        with kernels.checking():
+            assert [each for each in there if not hasattr(kernels.find("conv2d"), each)] == []
+            y = conv2d.forward(IMAGES, WINDOWS, None, **AROUND, relu=True)
+            dx = conv2d.grad_input(y, WINDOWS, (9, 10), **AROUND, c_order=True)
+        assert y.min() == 0 and dx.flags.c_contiguous
+        np.testing.assert_array_equal(y, conv2d.forward(IMAGES, WINDOWS, None, **AROUND, relu=True))
+
+
+@pytest.mark.parametrize("function", conv2d.OPTIONAL)
+def test_check_finds_what_is_wrong_with_two_things_at_once(function: str) -> None:
+    right: Any = kernels.find("conv2d")
+    wrong = SimpleNamespace(**{function: lambda *args, **given: getattr(right, function)(*args, **given) - 0.01})
+    run = checked("conv2d", "own", function, wrong, kernels.functions_of("conv2d", "reference"), conv2d)
+    with pytest.raises(KernelError, match=f"own of conv2d: {function} at index"):
+        run(IMAGES, WINDOWS, None if function == "forward_relu" else (9, 10), **AROUND)
