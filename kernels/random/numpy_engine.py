@@ -1,5 +1,9 @@
 """The words by NumPy's own Philox, which is written in C; the maps of ``vectorised.py`` from words to numbers.
 
+Why it is faster than ``vectorised.py``: the processor makes the product of two words, high half and low, by one instruction,
+which C reaches and arrays do not; and a block stays in registers for all ten rounds, where operations on arrays go through
+memory.
+
 ``numpy.random.Philox`` counts up before it makes a block, so it is started one block earlier.
 """
 

@@ -1,6 +1,9 @@
 """The stream in array arithmetic alone, for any array module; and the maps from words to numbers, which other files use too.
 
-No array type has 128-bit products, so the high word of a product is put together from 32-bit halves.
+Why it is faster than ``reference.py``: that makes one word at a time in Python's whole numbers, some hundred operations of the
+interpreter each. Words do not depend on each other, so that here each operation of a round is one call for all of them, and the
+maps to numbers go over pieces that stay in the cache. No array type has 128-bit products: the high word of a product is put
+together from 32-bit halves, which takes four products in place of one.
 """
 
 from __future__ import annotations
