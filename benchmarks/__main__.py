@@ -1,6 +1,6 @@
 """All workloads beside PyTorch: the table that the README quotes.
 
-    python -m minigrad.benchmarks [NAME ...] [--batch 16 --batch 256] [--parts steps,batches,shapes,memory] [--json]
+    python -m minigrad.benchmarks [NAME ...] [--batch 16 --batch 256] [--parts steps,batches,shapes,threads,memory] [--json]
 
 Each row comes from ``minigrad bench NAME --against torch`` in a process of its own, so what that refuses is refused here. The
 ratio is PyTorch's time over ours (above 1: we are faster), of medians of pairs that were timed in turn; PyTorch has the better
@@ -9,7 +9,9 @@ from end to end, as a share of the median.
 
 - steps: the workloads at their own sizes.
 - batches: those with a batch, at other ones.
-- shapes: the three convolutions of each 3x3 shape, with the share that they reach of this machine's best matrix product.
+- shapes: the three convolutions of each 3x3 shape, and an LSTM of 512, with the share that they reach of this machine's best
+  matrix product: by the rung that multiplies every term, as the default, Winograd's, has no such share.
+- threads: kernels that have more to compute than to move, with one thread and with two.
 - memory: the highest resident memory of five steps, ours over PyTorch's.
 
 Exit code: 0 where all that is required is reached, 1 where something is not, or could not be trusted.
@@ -28,18 +30,29 @@ from minigrad.benchmarks import REQUIRED, WORKLOADS, load
 from minigrad.benchmarks.memory import LIBRARIES, peak
 from minigrad.errors import MinigradError
 
-PARTS = ("steps", "batches", "shapes", "memory")
+PARTS = ("steps", "batches", "shapes", "threads", "memory")
 BATCHES = (16, 256)
 AT_ANY_BATCH = 1.0  # required
 LEAST_SHAPES = ("C16 H32 -> 16", "C32 H32 -> 32", "C64 H16 -> 64", "C128 H16 -> 128", "C256 H16 -> 256")
-SHARES = {"forward": 0.75, "grad_input": 0.70, "grad_weight": 0.70}  # of the machine's best product: the goal
+LSTM = "T50 B50 D512 H512"
+SHARES = {  # of the machine's best product: the goal
+    **{f"conv2d.{function}": share for function, share in (("forward", 0.75), ("grad_input", 0.70), ("grad_weight", 0.70))},
+    **{f"lstm.{function}": 0.70 for function in ("forward", "backward")},
+}
+TWO_THREADS = 1.7  # times one: required
+DIVIDED = (  # what is timed with one thread and two
+    *(("conv2d", f"{shape}, 3x3") for shape in LEAST_SHAPES),
+    *(("conv2d", shape) for shape in ("4x4, stride 2", "1x1", "4 groups")),
+    *(("matmul", shape) for shape in ("head", "gates", "1024 x 1024 x 1024")),
+    *((family, LSTM) for family in ("lstm", "gru", "rnn")),
+)
 
 Row = dict[str, Any]
 
 
-def bench(*arguments: str) -> list[Row]:
+def bench(*arguments: str, against: tuple[str, ...] = ("--against", "torch")) -> list[Row]:
     """The rows of ``minigrad bench ARGUMENTS --against torch``, or one that says why there are none."""
-    command = [sys.executable, "-m", "minigrad", "bench", *arguments, "--against", "torch", "--json"]
+    command = [sys.executable, "-m", "minigrad", "bench", *arguments, *against, "--json"]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     try:
         return json.loads(done.stdout)["rows"]
@@ -76,10 +89,12 @@ def verdict(ours: Row, required: float | None) -> tuple[str, bool]:
 
 def cells(ours: Row, theirs: Row | None) -> list[str]:
     """Spread, milliseconds, PyTorch's milliseconds and how it ran, and our share of the machine's peak."""
-    if ours["refused"] or theirs is None:
+    if ours["refused"]:
         return ["", "", "", ""]
-    spreads = " / ".join(f"{100 * row['spread']:.0f} %" for row in (ours, theirs))
     share = "" if ours.get("share") is None else f"{100 * ours['share']:.0f} %"
+    if theirs is None:
+        return [f"{100 * ours['spread']:.0f} %", f"{1e3 * ours['seconds']:.3g}", "", share]
+    spreads = " / ".join(f"{100 * row['spread']:.0f} %" for row in (ours, theirs))
     how = theirs.get("way", "").removeprefix("torch").strip(" ,")
     return [spreads, f"{1e3 * ours['seconds']:.3g}", f"{1e3 * theirs['seconds']:.3g} ({how})", share]
 
@@ -142,18 +157,34 @@ class Report:
         self.table(["workload", "batch", "required", "measured", "spread", "ms", "PyTorch's ms", "of peak"], rows)
 
     def shapes(self) -> None:
-        """Each convolution of each shape."""
+        """Each convolution of each shape, and the LSTM."""
         rows = []
-        for shape in LEAST_SHAPES:
-            found = bench("conv2d", "--shape", f"{shape}, 3x3")
-            self.found[shape] = found
+        convolutions = [("conv2d", f"{shape}, 3x3", "--impl", "cpu") for shape in LEAST_SHAPES]
+        for family, shape, *rung in (*convolutions, ("lstm", LSTM)):
+            found = bench(family, "--shape", shape, *rung)
+            self.found[f"{family} {shape}"] = found
             for ours, theirs in pairs(found):
-                function = ours["what"].removeprefix("conv2d.")
-                ratio, _ = verdict(ours, None)
-                goal = f"{100 * SHARES[function]:.0f} %" if function in SHARES else ""
+                ratio = "" if theirs is None and not ours["refused"] else verdict(ours, None)[0]
+                goal = f"{100 * SHARES[ours['what']]:.0f} %" if ours["what"] in SHARES else ""
                 spread, ms, peer, share = cells(ours, theirs)
-                rows.append([ours["shape"], function, share, goal, ratio, spread, ms, peer])
-        self.table(["convolution", "which", "of peak", "goal", "ratio", "spread", "ms", "PyTorch's ms"], rows)
+                rows.append([ours["shape"], ours["what"], share, goal, ratio, spread, ms, peer])
+        self.table(["shape", "kernel", "of peak", "goal", "ratio", "spread", "ms", "PyTorch's ms"], rows)
+
+    def threads(self) -> None:
+        """What a second thread gains."""
+        rows = []
+        for family, shape in DIVIDED:
+            one, two = (bench(family, "--shape", shape, "--threads", count, against=()) for count in ("1", "2"))
+            self.found[f"{family} {shape}, threads"] = [*one, *two]
+            for alone, both in zip(one, two, strict=False):
+                refused = [*alone["refused"], *both["refused"]]
+                gain = 0.0 if refused else alone["seconds"] / both["seconds"]
+                missed = gain < TWO_THREADS
+                self.well &= not missed
+                told = f"refused: {refused[0]}" if refused else f"{gain:.2f}{', missed' * missed}"
+                times = ["", ""] if refused else [f"{1e3 * row['seconds']:.3g}" for row in (alone, both)]
+                rows.append([both["shape"], both["what"], f"{TWO_THREADS:g}", told, *times])
+        self.table(["shape", "kernel", "required", "one thread / two", "ms with one", "with two"], rows)
 
     def memory(self, names: Sequence[str]) -> None:
         """What a step adds to a process's memory."""
@@ -193,6 +224,8 @@ def main(arguments: list[str] | None = None) -> int:
             report.batches(names, options.batch or BATCHES)
         if "shapes" in parts:
             report.shapes()
+        if "threads" in parts:
+            report.threads()
         if "memory" in parts:
             report.memory(names)
     except MinigradError as error:

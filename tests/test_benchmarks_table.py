@@ -6,6 +6,7 @@ import json
 import subprocess
 from typing import Any
 
+import numpy as np
 import pytest
 
 from minigrad.bench.row import Row
@@ -26,7 +27,7 @@ def rows(name: str, ratio: float, refused: list[str] | None = None) -> list[dict
 def answers(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, ...], list[dict[str, Any]]]:
     """What each call of ``bench`` gives; calls that nobody foresaw fail."""
     found: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-    monkeypatch.setattr(__main__, "bench", lambda *arguments: found[arguments])
+    monkeypatch.setattr(__main__, "bench", lambda *arguments, **_: found[arguments])
     return found
 
 
@@ -72,14 +73,44 @@ def test_other_batches_need_at_least_the_peers_time(answers: dict[Any, Any], cap
 
 
 def test_the_shapes_are_reported_with_their_share(answers: dict[Any, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    convolutions = [f"conv2d.{function}" for function in ("forward", "grad_input", "grad_weight")]
     for shape in __main__.LEAST_SHAPES:
-        answers["conv2d", "--shape", f"{shape}, 3x3"] = [
-            row for function in __main__.SHARES for row in rows(f"conv2d.{function}", 0.5)
+        answers["conv2d", "--shape", f"{shape}, 3x3", "--impl", "cpu"] = [
+            row for each in convolutions for row in rows(each, 0.5)
         ]
+    answers["lstm", "--shape", __main__.LSTM] = [*rows("lstm.forward", 0.5), rows("lstm.backward", 0.5)[0]]
     assert __main__.main(["--parts", "shapes"]) == 0  # goals, not required
     _, *found = table(capsys)
-    assert len(found) == 3 * len(__main__.LEAST_SHAPES)
-    assert found[0][:5] == ["batch 128", "forward", "50 %", "75 %", "0.50"]
+    assert len(found) == 3 * len(__main__.LEAST_SHAPES) + 2
+    assert found[0][:5] == ["batch 128", "conv2d.forward", "50 %", "75 %", "0.50"]
+    assert found[-1][1:6] == ["lstm.backward", "50 %", "70 %", "", "3 %"]  # which no peer does
+
+
+def test_the_rung_that_is_asked_for_its_share_multiplies_every_term() -> None:
+    from minigrad import kernels
+    from minigrad.bench.families import ops
+
+    rung: Any = kernels.functions_of("conv2d", "cpu")
+    share = getattr(rung, "arithmetic", None)
+    for op in ops("conv2d"):
+        if any(f"{shape}, 3x3" in op.shape for shape in __main__.LEAST_SHAPES):
+            assert op.name in __main__.SHARES
+            call = op.small(np.random.default_rng(0), np.dtype(np.float32))
+            assert share is None or share(op.function, *call.args, **call.kwargs) == 1.0
+
+
+@pytest.mark.parametrize(("seconds", "shown", "code"), [((0.2, 0.1), "2.00", 0), ((0.16, 0.1), "1.60, missed", 1)])
+def test_two_threads_gain_what_is_required(
+    seconds: tuple[float, float], shown: str, code: int, answers: dict[Any, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for family, shape in __main__.DIVIDED:
+        for count, taken in zip("12", seconds, strict=True):
+            answers[family, "--shape", shape, "--threads", count] = [{**rows(family, 1.0)[0], "seconds": taken}]
+    assert __main__.main(["--parts", "threads"]) == code
+    assert [row[2:4] for row in table(capsys)[1:]] == [["1.7", shown]] * len(__main__.DIVIDED)
+    answers["rnn", "--shape", __main__.LSTM, "--threads", "2"] = rows("rnn", 1.0, ["busy machine: 0.8"])[:1]
+    assert __main__.main(["--parts", "threads"]) == 1
+    assert table(capsys)[-1][3] == "refused: busy machine: 0.8"
 
 
 @pytest.mark.parametrize(("ours", "shown", "code"), [(90 << 20, "0.90", 0), (110 << 20, "1.10, missed", 1)])
@@ -127,8 +158,8 @@ def test_the_shapes_are_those_of_the_convolution_workloads() -> None:
 def test_bench_knows_the_shapes() -> None:
     from minigrad.bench.families import ops
 
-    known = {op.shape for op in ops("conv2d")}
-    assert all(any(f"{shape}, 3x3" in each for each in known) for shape in __main__.LEAST_SHAPES)
+    for family, shape in (*__main__.DIVIDED, ("lstm", __main__.LSTM)):
+        assert any(shape in op.shape for op in ops(family))
 
 
 def test_bench_tells_what_the_tables_show() -> None:
