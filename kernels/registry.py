@@ -159,9 +159,10 @@ def register(family: str, name: str, *, device: str = "cpu", base: str | None = 
     contract = contract_of(family)
     if device not in ("cpu", "cuda", "any"):
         raise KernelError("kernels.register", "device", "'cpu', 'cuda' or 'any'", repr(device))
-    unknown = sorted(set(functions) - set(contract.FUNCTIONS))
+    besides = (*getattr(contract, "OPTIONAL", ()), *getattr(contract, "QUESTIONS", ()))
+    unknown = sorted(set(functions) - {*contract.FUNCTIONS, *besides})
     if unknown or not functions:
-        known, got = ", ".join(contract.FUNCTIONS), ", ".join(unknown) or "none"
+        known, got = ", ".join((*contract.FUNCTIONS, *besides)), ", ".join(unknown) or "none"
         raise KernelError("kernels.register", "functions", f"some of {known}", got)
     if base is not None:
         _named(family, base)
@@ -218,7 +219,12 @@ def functions_of(family: str, name: str, device_type: str = "cpu") -> Any:
     if one.module:
         return importlib.import_module(one.module)
     rest = functions_of(family, one.base or default_of(family, device_type), device_type)
-    merged = {each: one.functions.get(each) or getattr(rest, each) for each in contract_of(family).FUNCTIONS}
+    contract = contract_of(family)
+    merged = {each: getattr(rest, each) for each in contract.FUNCTIONS}
+    for each, (plain, _) in getattr(contract, "OPTIONAL", {}).items():
+        if plain not in one.functions and hasattr(rest, each):  # the base's own two things at once
+            merged[each] = getattr(rest, each)
+    merged |= one.functions
     if hasattr(rest, "tolerance"):  # it holds for what is the base's
         merged |= {"tolerance": rest.tolerance, "registered": frozenset(one.functions)}
     return SimpleNamespace(__name__=f"registered for {family}", **merged)

@@ -34,7 +34,7 @@ from minigrad.kernels.layout import in_c_order
 
 FUNCTIONS = ("forward", "grad_input", "grad_weight")
 SAME_LAYOUT = FUNCTIONS
-# What an implementation may have besides: whose arguments it takes, and what it makes of that one's result.
+# What an implementation may have besides, registered ones too: whose arguments it takes, and what becomes of that one's result.
 OPTIONAL = {"forward_relu": ("forward", lambda y: np.maximum(y, 0)), "grad_input_in_c_order": ("grad_input", in_c_order)}
 QUESTIONS = ("reads_c_order",)  # and what it may answer
 Pair = tuple[int, int]
@@ -150,7 +150,7 @@ def grad_input(
     geometry: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
     with quiet():
         if c_order and hasattr(run, "grad_input_in_c_order"):
-            return run.grad_input_in_c_order(dy, w, input_size, **geometry)
+            return in_c_order(run.grad_input_in_c_order(dy, w, input_size, **geometry))  # no copy where it keeps its word
         dx = run.grad_input(dy, w, input_size, **geometry)
         return in_c_order(dx) if c_order else dx
 

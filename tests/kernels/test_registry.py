@@ -356,3 +356,23 @@ def test_check_finds_what_is_wrong_with_two_things_at_once(function: str) -> Non
     run = checked("conv2d", "own", function, wrong, kernels.functions_of("conv2d", "reference"), conv2d)
     with pytest.raises(KernelError, match=f"own of conv2d: {function} at index"):
         run(IMAGES, WINDOWS, None if function == "forward_relu" else (9, 10), **AROUND)
+
+
+def test_what_an_implementation_may_have_besides_is_registered_too() -> None:
+    base: Any = kernels.functions_of("conv2d", DEFAULT)
+    kernels.register("conv2d", "mine", base=DEFAULT, forward=base.forward, reads_c_order=lambda *sizes, **given: True)
+    try:
+        mine = kernels.functions_of("conv2d", "mine")
+        assert mine.reads_c_order() and mine.grad_input_in_c_order is base.grad_input_in_c_order
+        assert not hasattr(mine, "forward_relu")  # the base's is not of this forward
+        with kernels.use(conv2d="mine"):
+            assert conv2d.reads_c_order((1, 1, 2, 2), (1, 1, 1, 1), "cpu", **AROUND)
+            y = conv2d.forward(IMAGES, WINDOWS, None, **AROUND, relu=True)
+        np.testing.assert_allclose(y, np.maximum(base.forward(IMAGES, WINDOWS, None, **AROUND), 0))
+    finally:
+        kernels.unregister("conv2d", "mine")
+    kernels.register("conv2d", "mine", base=DEFAULT, forward=base.forward, forward_relu=base.forward_relu)
+    try:
+        assert kernels.functions_of("conv2d", "mine").forward_relu is base.forward_relu
+    finally:
+        kernels.unregister("conv2d", "mine")
