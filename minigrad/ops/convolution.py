@@ -42,11 +42,14 @@ class ChannelsLast(Function):
 
 def laid_out(x: Tensor, shapes: Shapes, geometry: dict[str, Any]) -> Tensor:
     """An image as the kernels take it in a convolution of these shapes, converted once for all that use it."""
-    array = x.array
-    if is_channels_last(array):
-        return x
-    as_it_is = array.flags.c_contiguous and kernel.reads_c_order(*shapes, device_of(array).type, **geometry)
-    return x if as_it_is else ChannelsLast.apply(x)
+    return x if is_channels_last(x.array) or lies_in_c_order(x.array, shapes, geometry) else ChannelsLast.apply(x)
+
+
+def lies_in_c_order(x: Array, shapes: Shapes, geometry: dict[str, Any]) -> bool:
+    """Whether an image lies so, and the kernels take it so: then its gradient shall lie so too."""
+    if is_channels_last(x) or not x.flags.c_contiguous:
+        return False
+    return kernel.reads_c_order(*shapes, device_of(x).type, **geometry)
 
 
 class Conv2d(Function):
@@ -57,7 +60,8 @@ class Conv2d(Function):
 
     def forward(ctx, x: Array, w: Array, b: Array | None, geometry: dict[str, Any], *, relu: bool = False) -> Array:
         need_x, need_w, _, _ = ctx.edges
-        ctx.geometry, ctx.shapes, ctx.c_order = geometry, (x.shape, w.shape), not is_channels_last(x)
+        ctx.geometry, ctx.shapes = geometry, (x.shape, w.shape)
+        ctx.c_order = lies_in_c_order(x, ctx.shapes, geometry)
         y = kernel.forward(x, w, b, **geometry, relu=relu)
         ctx.save_for_backward(x if need_w else None, w if need_x else None, y if relu else None)
         return y
@@ -109,13 +113,14 @@ class ConvWeight(Function):
         need_x, need_dy, *_ = ctx.edges
         ctx.save_for_backward(x if need_dy else None, dy if need_x else None)
         ctx.geometry, ctx.input_size = geometry, x.shape[2:]
+        ctx.c_order = lies_in_c_order(x, (x.shape, (dy.shape[1], x.shape[1] // geometry["groups"], *kernel_size)), geometry)
         return kernel.grad_weight(x, dy, kernel_size, **geometry)
 
     def backward(ctx, g: Tensor) -> Any:
         x, dy = ctx.saved_tensors
         need_x, need_dy, *_ = ctx.needs_input_grad
         return (
-            ConvInput.apply(dy, g, None, ctx.input_size, ctx.geometry) if need_x else None,
+            ConvInput.apply(dy, g, None, ctx.input_size, ctx.geometry, c_order=ctx.c_order) if need_x else None,
             Conv2d.apply(x, g, None, ctx.geometry) if need_dy else None,
             None,
             None,
