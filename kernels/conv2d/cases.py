@@ -39,6 +39,8 @@ SHAPES = (
     Shape("3x3", (2, 3, 5, 6), (4, 3, 3, 3)),
     Shape("3x3 padded, 17 to 33 channels", (1, 17, 7, 5), (33, 17, 3, 3), padding=SAME),
     Shape("3x3 padded, 32 to 16 channels", (2, 32, 6, 9), (16, 32, 3, 3), padding=SAME),
+    Shape("3x3 padded, 33 to 34 channels, more pixels", (3, 33, 9, 9), (34, 33, 3, 3), padding=SAME),
+    Shape("4x4 padded, stride 2, 16 to 17 channels", (3, 16, 14, 14), (17, 16, 4, 4), (2, 2), SAME),
     Shape("3x3 padded, stride 2", (1, 16, 9, 8), (20, 16, 3, 3), (2, 2), SAME),
     Shape("1x1", (2, 5, 4, 7), (7, 5, 1, 1)),
     Shape("1x1, stride 2 and 3", (2, 3, 5, 4), (2, 3, 1, 1), (2, 3)),
