@@ -1,6 +1,6 @@
 """A kernel beside its reference: run both, compare, and tell the first value that differs.
 
-``checked`` does so in any program (the registry switches it on); the laboratory asks the same questions of its cases.
+``checked`` does so in any program (``choice.py`` switches it on); the laboratory asks the same questions of its cases.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ _counter = _Counter()
 
 
 def conversions() -> int:
-    """How many images this thread has copied into channels-last memory since :func:`reset_conversions`."""
+    """How many images this thread has laid channels-last for a kernel since :func:`reset_conversions`."""
     return _counter.conversions
 
 

@@ -2,9 +2,9 @@
 
 NumPy copies along one order of the axes, and meets a new line of the cache with each number on one of the two sides. Here
 squares of numbers are turned in registers, so that both sides are read and written in whole vectors, and a block of pixels
-stays in the first-level cache until all its channels are there. Inside a block the squares follow one another along the pixels:
-planes of channels often lie a power of two apart, so that a few lines of theirs push one another out of that cache, and each
-line is done with before the next channels come.
+stays in the cache (with up to 32 channels the first-level one) until all its channels are there. Inside a block the squares
+follow one another along the pixels: planes of channels often lie a power of two apart, so that a few lines of theirs push one
+another out of the cache, and each line is done with before the next channels come.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from minigrad.core.device import Array
 from minigrad.kernels.native import Real, helper, kernel, lanes, offset, parts_for, share, turn
 
-BLOCK = 1 << 11  # numbers of a block
+BLOCK = 1 << 11  # numbers of a block, where channels are few
 LEAST = 64  # pixels of a block: whole lines of the cache
 
 

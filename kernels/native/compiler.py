@@ -3,8 +3,8 @@
 Numba would go on to optimise each helper and each kernel, and to make machine code of them for a process that never calls it.
 The module is optimised once, as a whole, by ``programs.py``; so compiling takes about half as long. Of Numba's passes over a
 function those are left out that no kernel needs, such as the marks of where a variable's life ends, of which only memory that
-is counted knows; so are its checks of its own passes, and a call of the same types is resolved once and not each time that it
-stands somewhere. LLVM makes the same code of what is left, or a little less.
+is counted knows; and a call of the same types is resolved once and not each time that it stands somewhere. LLVM makes the same
+code of what is left, or a little less.
 """
 
 from __future__ import annotations
@@ -99,12 +99,6 @@ class Legalization(IRLegalization):
         return True
 
 
-class Passes(PassManager):
-    """Passes in a row, after each of which Numba does not examine the whole function anew."""
-
-    _ENFORCING = False
-
-
 class Pipeline(CompilerBase):
     """Numba's way from Python to intermediate code."""
 
@@ -113,7 +107,7 @@ class Pipeline(CompilerBase):
         left_out = {InlineInlinables, InlineOverloads, NopythonRewrites, AnnotateTypes}
         if not any(isinstance(each, CodeType) for each in self.state.func_id.code.co_consts):
             left_out.add(InlineClosureLikes)
-        chosen = Passes("minigrad")
+        chosen = PassManager("minigrad")
         for each, name in DefaultPassBuilder.define_nopython_pipeline(self.state).passes:
             if each not in left_out:
                 chosen.add_pass(put.get(each, each), name)

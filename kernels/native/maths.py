@@ -145,7 +145,7 @@ def exp(x):
 
 @helper
 def exp_below(x):
-    """e to the power x, which is not above 0: half as much work as ``exp``."""
+    """e to the power x, which is not above 0 (60 at most: beyond, the result is wrong): half as much work as ``exp``."""
     # The power is made 2³² (2⁶⁴) times too large, so that it is a normal number; the last product may underflow.
     lowest, lift, back = (-104.0, 32.0, 2.0**-32) if is_single else (-746.0, 64.0, 2.0**-64)
     x = choose(x < real(lowest), real(lowest), x)

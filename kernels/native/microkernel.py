@@ -17,9 +17,9 @@ B is read in whole vectors: it must be readable, though its values do not matter
 
 Why it is fast: C stays in registers, rows x 2 vectors of them, over the whole sum, so that each step of l costs two loads of
 B, one broadcast of A for each row, and rows x 2 fused multiply-adds, which are then what the processor has to wait for and
-nothing else. (Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008.) What B holds 2 KB further on
-is asked for meanwhile: a panel that lies in memory, or in the third-level cache, comes as fast as it is used. The function is
-made straight in LLVM's terms: the compiler would not keep an array of accumulators in registers.
+nothing else. (Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008.) What B holds some rows further
+on, 2 KB in a packed panel, is asked for meanwhile: a panel that lies in memory, or in the third-level cache, comes as fast as
+it is used. The function is made straight in LLVM's terms: the compiler would not keep an array of accumulators in registers.
 """
 
 from __future__ import annotations

@@ -132,7 +132,10 @@ def _versions() -> tuple[str, ...]:
 
 
 def _no_compiler(error: ImportError) -> KernelError:
-    return KernelError("kernels", "compiler", "Numba", f"none ({error})", "pip install numba, or choose other kernels")
+    if isinstance(error, ModuleNotFoundError):
+        return KernelError("kernels", "compiler", "Numba", f"none ({error})", "pip install numba, or choose other kernels")
+    known = "Numba 0.62 or later, with the parts of it that are used here"
+    return KernelError("kernels", "compiler", known, f"another ({error})", "pip install numba==0.68.1, or choose other kernels")
 
 
 @functools.cache

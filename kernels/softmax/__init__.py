@@ -161,6 +161,9 @@ def cross_entropy_backward(
 ) -> Array:
     """The gradient of :func:`cross_entropy_forward`: dx (R, C), from what it was given and what it found.
 
+    Args:
+        greatest, log_sum: as the forward pass gave them for this ``x``; with others the result may be any.
+
     Raises:
         ShapeError, IndexingError, ArgumentError, DTypeError, DeviceError, KernelError: as :func:`cross_entropy_forward`.
 
