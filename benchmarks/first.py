@@ -9,15 +9,14 @@ are not in it. The cache of compiled kernels is a folder that is empty at first,
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
 import sys
 import tempfile
 import time
 
 import minigrad
 from minigrad.benchmarks import WORKLOADS, load
-from minigrad.errors import ArgumentError, MinigradError
+from minigrad.benchmarks.fresh import told_by
+from minigrad.errors import MinigradError
 
 COLD, WARM = 10.0, 1.0  # seconds: at most
 
@@ -40,13 +39,8 @@ def first_steps(name: str) -> tuple[float, float]:
     found = []
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(2):
-            command = [sys.executable, "-m", "minigrad.benchmarks.first", "--here", name]
-            environment = {**os.environ, "MINIGRAD_CACHE": folder}
-            done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-            if done.returncode:
-                last = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
-                raise ArgumentError("benchmarks.first", "workload", f"{name}, which runs", last[0])
-            found.append(float(done.stdout.split()[-1]))
+            words = told_by("first", ["--here", name], "workload", f"{name}, which runs", {"MINIGRAD_CACHE": folder})
+            found.append(float(words[-1]))
     return found[0], found[1]
 
 

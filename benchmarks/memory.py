@@ -12,11 +12,11 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 from minigrad.benchmarks import WORKLOADS, load, sizes_of
+from minigrad.benchmarks.fresh import told_by
 from minigrad.errors import ArgumentError, MinigradError
 
 STEPS = 5
@@ -67,14 +67,10 @@ def peak(name: str, library: str, sizes: dict[str, int]) -> int:
     Raises:
         ArgumentError: the library is not there, or a step failed.
     """
-    command = [sys.executable, "-m", "minigrad.benchmarks.memory", "--here", library, name]
-    command += [part for size in sizes.items() for part in ("--set", "{}={}".format(*size))]
+    words = ["--here", library, name, *(part for size in sizes.items() for part in ("--set", "{}={}".format(*size)))]
     for _ in range(2):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            last = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
-            raise ArgumentError("benchmarks.memory", "library", f"{library}, running {name}", last[0])
-    return int(done.stdout.split()[-1])
+        found = told_by("memory", words, "library", f"{library}, running {name}")
+    return int(found[-1])
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -10,8 +10,6 @@ file, or when a step takes other kernels; a table that is out of date costs time
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
 import sys
 import textwrap
 from pathlib import Path
@@ -19,6 +17,7 @@ from typing import Any
 
 import minigrad
 from minigrad.benchmarks import load
+from minigrad.benchmarks.fresh import told_by
 from minigrad.errors import ArgumentError, MinigradError
 from minigrad.kernels.native import ahead, programs, usual
 from minigrad.kernels.native.language import Kernel
@@ -68,14 +67,8 @@ def recorded(kind: str) -> list[str]:
     Raises:
         ArgumentError: the step failed there.
     """
-    command = [sys.executable, "-m", "minigrad.benchmarks.usual", "--here", kind]
-    environment = {name: value for name, value in os.environ.items() if name not in ("MINIGRAD_KERNELS", "MINIGRAD_CHECK")}
-    environment["MINIGRAD_THREADS"] = "2"  # one thread asks for no pool
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    if done.returncode:
-        last = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
-        raise ArgumentError("benchmarks.usual", "workload", f"{STEPS[kind]}, running", last[0])
-    return done.stdout.split()
+    environment = {"MINIGRAD_KERNELS": None, "MINIGRAD_CHECK": None, "MINIGRAD_THREADS": "2"}  # one thread asks for no pool
+    return told_by("usual", ["--here", kind], "workload", f"{STEPS[kind]}, running", environment)
 
 
 def kept(kind: str) -> list[str]:

@@ -11,12 +11,13 @@ from minigrad.kernels.cases import Case, drawn
 from minigrad.kernels.recurrence import SHAPES, Shape
 
 
-def arrays(shape: Shape, gates: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """What forward takes besides batch sizes: x, h0, w_ih, w_hh, b_ih and b_hh; and the gradients dy and dh for backward.
+def arrays(shape: Shape, gates: int, states: int = 1) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """What forward takes besides batch sizes: x, first states, w_ih, w_hh, b_ih, b_hh; and the gradients for backward.
 
     Args:
         shape: rows, batch, features F and hidden size H.
         gates: how many blocks of H rows the weights have.
+        states: 1 for h0, and the gradients dy and dh; 2 for h0 and c0, and dy, dh and dc.
 
     Example:
         >>> (x, h0, w_ih, *_), (dy, dh) = arrays(SHAPES[0], 3)
@@ -24,11 +25,12 @@ def arrays(shape: Shape, gates: int) -> tuple[list[np.ndarray], list[np.ndarray]
         (True, True)
     """
     rows, batch, hidden = sum(shape.batch_sizes), shape.batch_sizes[0], shape.hidden
-    x, h0, dy, dh = drawn((rows, shape.features), (batch, hidden), (rows, hidden), (batch, hidden), seed=rows)
+    each = [(batch, hidden)] * states
+    x, *drawn_there = drawn((rows, shape.features), *each, (rows, hidden), *each, seed=rows)
     w_ih, w_hh, b_ih, b_hh = drawn(
         *((gates * hidden, size) for size in (shape.features, hidden)), *[(gates * hidden,)] * 2, seed=hidden, scale=0.5
     )
-    return [x, h0, w_ih, w_hh, b_ih, b_hh], [dy, dh]
+    return [x, *drawn_there[:states], w_ih, w_hh, b_ih, b_hh], drawn_there[states:]
 
 
 def biases(number: int, b_ih: np.ndarray, b_hh: np.ndarray) -> tuple[np.ndarray | None, np.ndarray | None]:
@@ -43,7 +45,7 @@ def biases(number: int, b_ih: np.ndarray, b_hh: np.ndarray) -> tuple[np.ndarray 
     return None, b_hh if number % 4 == 1 else None
 
 
-def rows_of_a_table(gates: int, words: dict[str, Any]) -> Iterator[Case]:
+def rows_of_a_table(gates: int, words: dict[str, Any], states: int = 1) -> Iterator[Case]:
     """Forward with an index into three rows, called with these keywords besides.
 
     Example:
@@ -51,11 +53,11 @@ def rows_of_a_table(gates: int, words: dict[str, Any]) -> Iterator[Case]:
         [[0, 2, 1, 0], [0, 2, 1, 0]]
     """
     for number in (1, 6):
-        (x, h0, w_ih, w_hh, b_ih, b_hh), _ = arrays(SHAPES[number], gates)
+        (x, *others), _ = arrays(SHAPES[number], gates, states)
         sizes = SHAPES[number].batch_sizes
         name = f"rows of a table of 3, {SHAPES[number].told(False)}"
         index = np.arange(sum(sizes)) * 2 % 3
-        yield Case("forward", name, (x[:3], sizes, h0, w_ih, w_hh, b_ih, b_hh), {**words, "index": index})
+        yield Case("forward", name, (x[:3], sizes, *others), {**words, "index": index})
 
 
 def grad_weights(gates: int) -> Iterator[Case]:

@@ -13,6 +13,7 @@ import textwrap
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -455,6 +456,18 @@ def test_an_absent_numba_is_told(cache: Path, monkeypatch: pytest.MonkeyPatch) -
         result(adder(125))
     monkeypatch.undo()
     programs._versions.cache_clear()
+
+
+def test_a_numba_without_what_is_used_of_it_is_told_apart(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Other(ModuleType):
+        def __getattr__(self, name: str) -> Any:
+            raise ImportError(f"cannot import name {name!r} from 'numba.core'")
+
+    monkeypatch.setitem(sys.modules, "minigrad.kernels.native.compiler", Other("minigrad.kernels.native.compiler"))
+    with pytest.raises(
+        KernelError, match=r"expected Numba 0\.62 or later, .*, got another \(cannot import .*pip install numba=="
+    ):
+        result(adder(126))
 
 
 def test_a_numba_that_is_switched_off_is_told() -> None:

@@ -11,9 +11,17 @@ from minigrad.errors import ArgumentError
 from minigrad.kernels.native import usual
 
 
-def test_a_step_asks_for_what_was_recorded() -> None:
+def test_a_step_asks_for_what_was_recorded_whatever_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """A step that takes the same kernels on all processors."""
+    monkeypatch.setenv("MINIGRAD_THREADS", "1")
+    monkeypatch.setenv("MINIGRAD_KERNELS", "lstm=reference")
     assert recorder.recorded("characters") == recorder.kept("characters")
+
+
+def test_a_step_that_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINIGRAD_DEVICE", "nowhere")
+    with pytest.raises(ArgumentError, match=r"workload: expected char-lstm-128, running, got"):
+        recorder.recorded("characters")
 
 
 def test_each_kind_has_a_step() -> None:

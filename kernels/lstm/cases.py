@@ -7,38 +7,22 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.kernels.cases import Case, Identity, Result, derivative, drawn, inner
-from minigrad.kernels.recurrence import SHAPES, Shape, last
+from minigrad.kernels.cases import Case, Identity, Result, derivative, inner
+from minigrad.kernels.recurrence import SHAPES, last
+from minigrad.kernels.recurrent_cases import arrays, biases, grad_weights, rows_of_a_table
 
 GATES = 4
-
-
-def _arrays(shape: Shape) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """What forward takes besides batch sizes, and the gradients that backward takes."""
-    rows, batch, hidden = sum(shape.batch_sizes), shape.batch_sizes[0], shape.hidden
-    x, h0, c0, dy, dh, dc = drawn(
-        (rows, shape.features), (batch, hidden), (batch, hidden), (rows, hidden), (batch, hidden), (batch, hidden), seed=rows
-    )
-    w_ih, w_hh, b_ih, b_hh = drawn(
-        *((GATES * hidden, size) for size in (shape.features, hidden)), *[(GATES * hidden,)] * 2, seed=hidden, scale=0.5
-    )
-    return [x, h0, c0, w_ih, w_hh, b_ih, b_hh], [dy, dh, dc]
 
 
 def cases() -> Iterator[Case]:
     """Each shape in both directions of time; with and without biases, gates to be saved, and some of the gradients."""
     for number, shape in enumerate(SHAPES):
-        (x, h0, c0, w_ih, w_hh, b_ih, b_hh), (dy, dh, dc) = _arrays(shape)
-        sizes, biases = (
-            shape.batch_sizes,
-            (b_ih, b_hh) if number % 2 == 0 else (None, b_hh) if number % 4 == 1 else (None, None),
-        )
+        (x, h0, c0, w_ih, w_hh, b_ih, b_hh), (dy, dh, dc) = arrays(shape, GATES, 2)
+        sizes, given = shape.batch_sizes, biases(number, b_ih, b_hh)
         for reverse in (False, True):
-            name = (
-                f"{shape.name}{', from the end' if reverse else ''}: batch {sizes[0]}, {len(sizes)} steps, H = {shape.hidden}"
-            )
+            name = shape.told(reverse)
             words: dict[str, Any] = {"reverse": reverse, "memo": None}
-            forward = Case("forward", name, (x, sizes, h0, c0, w_ih, w_hh, *biases), {**words, "save": True, "index": None})
+            forward = Case("forward", name, (x, sizes, h0, c0, w_ih, w_hh, *given), {**words, "save": True, "index": None})
             yield forward
             grads = (dy, dh, dc) if number % 2 == 0 else (dy, None, None) if reverse else (None, dh, None)
             yield Case(
@@ -51,33 +35,18 @@ def cases() -> Iterator[Case]:
             yield Case(
                 "forward",
                 f"{shape.name}, gates not kept",
-                (x, sizes, h0, c0, w_ih, w_hh, *biases),
+                (x, sizes, h0, c0, w_ih, w_hh, *given),
                 {**words, "save": False, "index": None},
             )
-    (x, h0, c0, w_ih, w_hh, b_ih, b_hh), _ = _arrays(SHAPES[0])
+    (x, h0, c0, w_ih, w_hh, b_ih, b_hh), _ = arrays(SHAPES[0], GATES, 2)
     yield Case(
         "forward",
         "gates that saturate",
         (x * 40, SHAPES[0].batch_sizes, h0, c0, w_ih, w_hh, b_ih, b_hh),
         {"reverse": False, "save": True, "memo": None, "index": None},
     )
-    for number in (1, 6):
-        (x, h0, c0, w_ih, w_hh, b_ih, b_hh), _ = _arrays(SHAPES[number])
-        sizes = SHAPES[number].batch_sizes
-        index = np.arange(sum(sizes)) * 2 % 3
-        yield Case(
-            "forward",
-            f"rows of a table of 3, {SHAPES[number].told(False)}",
-            (x[:3], sizes, h0, c0, w_ih, w_hh, b_ih, b_hh),
-            {"reverse": True, "save": True, "memo": None, "index": index},
-        )
-    for number, shape in enumerate(SHAPES):
-        rows, hidden = sum(shape.batch_sizes), shape.hidden
-        da, x, h = drawn((rows, GATES * hidden), (rows, shape.features), (rows, hidden), seed=number)
-        wanted = {"input_wanted": number % 4 != 1, "state_wanted": number % 4 != 2}
-        yield Case("grad_weights", f"{shape.name}: {rows} rows, {shape.features} features, H = {hidden}", (da, x, h), wanted)
-    da, x, h = drawn((300, GATES * 9), (300, 33), (300, 9), seed=9)
-    yield Case("grad_weights", "300 rows, 33 features, H = 9", (da, x, h), {"input_wanted": True, "state_wanted": True})
+    yield from rows_of_a_table(GATES, {"reverse": True, "save": True, "memo": None}, 2)
+    yield from grad_weights(GATES)
 
 
 def identities(run: Any, dtype: np.dtype) -> Iterator[Identity]:
@@ -85,7 +54,7 @@ def identities(run: Any, dtype: np.dtype) -> Iterator[Identity]:
     if dtype != np.float64:
         return
     shape = SHAPES[0]
-    (x, h0, c0, w_ih, w_hh, b_ih, b_hh), (dy, dh, dc) = _arrays(shape)
+    (x, h0, c0, w_ih, w_hh, b_ih, b_hh), (dy, dh, dc) = arrays(shape, GATES, 2)
     sizes = shape.batch_sizes
 
     def value(x: np.ndarray = x, h0: np.ndarray = h0, c0: np.ndarray = c0, bias: np.ndarray = b_ih) -> float:
