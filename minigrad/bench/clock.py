@@ -3,6 +3,10 @@
 One sample is one call, or a run of calls where a call is too short for the clock. In each round every contender has its turn,
 the second round in the other order, so that a machine that slows down slows all of them. Before each sample, off the clock, the
 contender makes its inputs fresh; after it, off the clock, it looks at the result. The garbage collector is off.
+
+A turn begins with a call that does not count, unless calls are long: it finds the caches as the contender before left them, and
+the cores still held by its threads, which wait for more work for some milliseconds (OpenMP's do). Who follows itself, as in
+every second round the first contender does, would seem faster than who follows another.
 """
 
 from __future__ import annotations
@@ -20,9 +24,9 @@ from typing import Any, NamedTuple, Protocol
 
 SHORT = 5e-3  # seconds: below, the least time is what is compared; noise only ever adds
 LEAST_SAMPLE = 2e-4  # seconds that a sample should take, so that the clock's own steps do not show
-TURN = 2e-2  # seconds that a turn should take: several samples of a short call, since the first ones warm up
+TURN = 2e-2  # seconds that a turn should take: several samples of a short call
 MOST_SAMPLES = 20  # of one turn
-LONG = 0.1  # seconds: of what takes longer, one call tells enough of its length
+LONG = 0.1  # seconds: what takes longer is not warmed up, and one call tells enough of its length
 SLOW = 1.0  # seconds: what takes longer has fewer turns
 CANARY_LOOPS = 20_000
 
@@ -229,8 +233,8 @@ def interleave(
     return Measured(samples, wall, _others(load, clock.load(), wall), canaries)
 
 
-def _length(contender: Contender, clock: Clock, inner: bool, most: int) -> tuple[int, int]:
-    """How many calls a sample of this contender has, and how many samples a turn."""
+def _length(contender: Contender, clock: Clock, inner: bool, most: int) -> tuple[int, int, int]:
+    """How many calls a sample of this contender has, how many samples a turn, and how many before that do not count."""
     with contender.around():
         times = []
         for call in contender.prepare(3):
@@ -241,14 +245,16 @@ def _length(contender: Contender, clock: Clock, inner: bool, most: int) -> tuple
                 break
     least = max(min(times), 1e-7)
     calls = max(1, min(1000, math.ceil(LEAST_SAMPLE / least))) if inner else 1
-    return calls, max(1, min(most, round(TURN / (least * calls))))
+    return calls, max(1, min(most, round(TURN / (least * calls)))), int(least <= LONG)
 
 
-def _turn(contender: Contender, clock: Clock, calls: int, count: int, before: Call | None, samples: Samples) -> list[float]:
-    """The samples of one turn; where it has several, the first one warms up and does not count."""
+def _turn(
+    contender: Contender, clock: Clock, calls: int, count: int, warm: int, before: Call | None, samples: Samples
+) -> list[float]:
+    """The samples of one turn, without the ``warm`` first ones."""
     turn = []
     with contender.around():
-        for _ in range(count + (count > 1)):
+        for _ in range(warm + count):
             prepared = contender.prepare(calls)
             if before is not None:
                 before()
@@ -268,7 +274,7 @@ def _turn(contender: Contender, clock: Clock, calls: int, count: int, before: Ca
             if fault:
                 samples.wrong.append(fault)
                 break
-    return turn[1:] if len(turn) > 1 else turn
+    return turn[warm:] or turn
 
 
 def _others(first: Load, last: Load, seconds: float) -> float | None:

@@ -94,7 +94,7 @@ def test_below_five_milliseconds_least_times_are_compared() -> None:
 
 def test_a_peer_that_does_not_agree_with_itself_has_no_ratio() -> None:
     calls = itertools.count()
-    ours, theirs = beside(lambda count: 20.0 if next(calls) % 2 else 30.0)
+    ours, theirs = beside(lambda count: 200.0 if next(calls) % 2 else 300.0, ours=200.0)
     assert "fake differs from its own repeat by 50 %" in theirs.refused[0]
     assert ours.refused == [f"no ratio: fake is refused ({theirs.refused[0]})"]
     assert ours.as_json()["against"] == {}
@@ -171,14 +171,14 @@ def test_what_a_step_saves_is_found_by_running_it() -> None:
 
 def test_what_cannot_be_trusted_is_tried_again() -> None:
     clock, log = FakeClock(), []
-    lengths = iter([30.0] * 3 + [30.0, 60.0] * 3 + [30.0] * 100)
+    lengths = iter([300.0] + [300.0, 600.0] * 3 + [300.0] * 100)
     made = session(clock, rounds=6, attempts=3)
     row = made._row("op", "shape", "ours", True, 0.0, 0.0)
     entrant = _Entrant(row, contender("ours", clock, lambda: next(lengths), log))
     made._measure([entrant], slow=1.0, inner=False)
-    assert row.refused == [] and row.seconds == pytest.approx(0.03)
+    assert row.refused == [] and row.seconds == pytest.approx(0.3)
 
-    lengths = itertools.chain([30.0] * 3, itertools.cycle([30.0, 60.0]))
+    lengths = itertools.chain([300.0], itertools.cycle([300.0, 600.0]))
     made.settings = dataclasses.replace(made.settings, attempts=1)
     made._measure([entrant], slow=1.0, inner=False)
     assert len(row.refused) == 1 and "repeat" in row.refused[0]
