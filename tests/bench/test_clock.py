@@ -57,7 +57,7 @@ def test_a_turn_of_calls_that_are_not_short_has_as_many_samples_as_fit() -> None
 
 
 def test_what_a_contender_left_to_the_next_does_not_count() -> None:
-    """A call that follows another contender's takes longer: its threads still wait on a core, and other data lie in the cache."""
+    """A call that follows another contender's takes longer: its threads still hold a core, and the cache has other data."""
     clock, log = FakeClock(), []
 
     def follower(name: str) -> Contender:
