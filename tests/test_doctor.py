@@ -377,7 +377,7 @@ def test_a_folder_for_compiled_kernels_that_others_can_write(tmp_path: Path, mon
 
 
 def test_kernels() -> None:
-    assert named("kernels", "conv2d").value == "winograd4 (used), winograd, cpu, im2col, reference"
+    assert named("kernels", "conv2d").value == "winograd4 (used), winograd, cpu, im2col, vectorised, reference"
 
 
 def test_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,20 +1,18 @@
 """Convolution with one channel a group, by the taps of the kernel: KH·KW multiplications of whole images.
 
 A matrix product with one channel in it would have KH·KW terms: its rows would be made at more cost than they are worth.
-``im2col.py`` calls this when ``groups == C > 1``; there may be several outputs a channel (F = C · multiplier).
+``im2col.py`` and ``vectorised.py`` call this when ``groups == C > 1``; there may be several outputs a channel
+(F = C · multiplier).
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 
 from minigrad.core.device import Array, array_module
 from minigrad.kernels.conv2d import Padding, Pair, output_sizes
-from minigrad.kernels.layout import channels_last, empty_channels_last
-
-IMAGE_BYTES = {"cpu": 1 << 20, "cuda": 256 << 20}
+from minigrad.kernels.conv2d.taps import blocks, nhwc, padded, tap_window
+from minigrad.kernels.layout import empty_channels_last
 
 
 def forward(x: Array, w: Array, bias: Array | None, *, stride: Pair, padding: Padding, dilation: Pair, groups: int) -> Array:
@@ -22,10 +20,10 @@ def forward(x: Array, w: Array, bias: Array | None, *, stride: Pair, padding: Pa
     xp, multiplier = array_module(x), w.shape[0] // groups
     size = output_sizes(x.shape[2:], w.shape[2:], stride, padding, dilation)
     y = empty_channels_last(xp, (x.shape[0], w.shape[0], *size), x.dtype)
-    x, rows = _nhwc(x), _rows(w, groups, size[1])
-    out = _nhwc(y).reshape(x.shape[0], *size, groups, multiplier)
-    for some in _blocks(xp, x):
-        x_padded = _pad(x[some], padding)
+    x, rows = nhwc(x), _rows(w, groups, size[1])
+    out = nhwc(y).reshape(x.shape[0], *size, groups, multiplier)
+    for some in blocks(xp, x):
+        x_padded = padded(x[some], padding)
         for m in range(multiplier):
             total = xp.zeros((x_padded.shape[0], *size, groups), x.dtype)
             product = xp.empty_like(total)
@@ -43,8 +41,8 @@ def grad_input(dy: Array, w: Array, input_size: Pair, *, stride: Pair, padding: 
     (top, bottom), (left, right), (h, width) = *padding, input_size
     dx = empty_channels_last(xp, (n, groups, h, width), dy.dtype)
     rows = _rows(w, groups, size[1])
-    dy = _nhwc(dy).reshape(n, *size, groups, multiplier)
-    for some in _blocks(xp, dy):
+    dy = nhwc(dy).reshape(n, *size, groups, multiplier)
+    for some in blocks(xp, dy):
         count = dy[some].shape[0]
         dx_padded = xp.zeros((count, top + h + bottom, left + width + right, groups), dy.dtype)
         product = xp.empty((count, *size, groups), dy.dtype)
@@ -52,7 +50,7 @@ def grad_input(dy: Array, w: Array, input_size: Pair, *, stride: Pair, padding: 
             for tap in np.ndindex(*w.shape[2:]):
                 window = tap_window(dx_padded, tap, size, stride, dilation)
                 window += xp.multiply(dy[some, ..., m], rows[m][tap], product)
-        _nhwc(dx)[some] = dx_padded[:, top : top + h, left : left + width]
+        nhwc(dx)[some] = dx_padded[:, top : top + h, left : left + width]
     return dx
 
 
@@ -61,11 +59,11 @@ def grad_weight(
 ) -> Array:
     """See the contract."""
     xp, size, multiplier = array_module(x), dy.shape[2:], dy.shape[1] // groups
-    x = _nhwc(x)
-    dy = _nhwc(dy).reshape(x.shape[0], *size, groups, multiplier)
+    x = nhwc(x)
+    dy = nhwc(dy).reshape(x.shape[0], *size, groups, multiplier)
     dw = xp.zeros((groups, multiplier, *kernel_size), x.dtype)
-    for some in _blocks(xp, x):
-        x_padded = _pad(x[some], padding)
+    for some in blocks(xp, x):
+        x_padded = padded(x[some], padding)
         product = xp.empty((x_padded.shape[0], *size, groups), x.dtype)
         for m in range(multiplier):
             for tap in np.ndindex(*kernel_size):
@@ -74,31 +72,7 @@ def grad_weight(
     return dw.reshape(groups * multiplier, 1, *kernel_size)
 
 
-def tap_window(image: Array, tap: Pair, size: Pair, stride: Pair, dilation: Pair) -> Array:
-    """The pixels of a padded (N, H, W, ...) image that one tap of the kernel meets: (N, OH, OW, ...), a view."""
-    top, left = tap[0] * dilation[0], tap[1] * dilation[1]
-    return image[
-        :,
-        top : top + stride[0] * (size[0] - 1) + 1 : stride[0],
-        left : left + stride[1] * (size[1] - 1) + 1 : stride[1],
-    ]
-
-
 def _rows(w: Array, groups: int, width: int) -> Array:
     """Each tap's weights repeated along a row of pixels, (multiplier, KH, KW, OW, C): NumPy then multiplies row by row."""
     taps = w[:, 0].reshape(groups, -1, 1, *w.shape[2:]).transpose(1, 3, 4, 2, 0)  # (multiplier, KH, KW, 1, C)
     return array_module(w).ascontiguousarray(taps.repeat(width, 3))
-
-
-def _pad(x: Array, padding: Padding) -> Array:
-    return array_module(x).pad(x, ((0, 0), *padding, (0, 0))) if any(map(any, padding)) else x
-
-
-def _blocks(xp: Any, x: Array) -> list[slice]:
-    """The batch in parts that stay in the cache over all taps."""
-    block = max(1, IMAGE_BYTES["cpu" if xp is np else "cuda"] // max(1, x[:1].nbytes))
-    return [slice(start, start + block) for start in range(0, x.shape[0], block)]
-
-
-def _nhwc(x: Array) -> Array:
-    return channels_last(x).transpose(0, 2, 3, 1)

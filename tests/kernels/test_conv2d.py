@@ -15,7 +15,7 @@ from minigrad import kernels
 from minigrad.core import device
 from minigrad.errors import ArgumentError, DeviceError, DTypeError, ShapeError
 from minigrad.kernels import conv2d, layout
-from minigrad.kernels.conv2d import im2col
+from minigrad.kernels.conv2d import im2col, taps
 
 IMPLEMENTATIONS = kernels.available("conv2d", "cpu")
 NO_PADDING = ((0, 0), (0, 0))
@@ -225,16 +225,18 @@ def test_not_finite_values_stay_in_their_windows(name: str) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_im2col_in_blocks_of_one_image(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["im2col", "vectorised"])
+def test_in_blocks_of_one_image(case: Case, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     x, w, dy, bias = (np.concatenate([each] * 3) if i in (0, 2) else each for i, each in enumerate(case.arrays()))
     case = Case(case.name, (len(x), *case.x[1:]), case.w, case.stride, case.padding, case.dilation, case.groups)
-    whole = (*three_maps(case, x, w, dy), conv2d.forward(x, w, bias, **case.geometry))
-    for limit in (1, max(1, len(x) // 3) * im2col_bytes(case)):
-        monkeypatch.setitem(im2col.COLUMN_BYTES, "cpu", limit)
-        monkeypatch.setitem(im2col.depthwise.IMAGE_BYTES, "cpu", 1)
-        parts = (*three_maps(case, x, w, dy), conv2d.forward(x, w, bias, **case.geometry))
-        for got, want in zip(parts, whole, strict=True):
-            np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-12)
+    with kernels.use(conv2d=name):
+        whole = (*three_maps(case, x, w, dy), conv2d.forward(x, w, bias, **case.geometry))
+        for limit in (1, max(1, len(x) // 3) * im2col_bytes(case)):
+            monkeypatch.setitem(im2col.COLUMN_BYTES, "cpu", limit)
+            monkeypatch.setitem(taps.IMAGE_BYTES, "cpu", limit)
+            parts = (*three_maps(case, x, w, dy), conv2d.forward(x, w, bias, **case.geometry))
+            for got, want in zip(parts, whole, strict=True):
+                np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-12)
 
 
 def im2col_bytes(case: Case) -> int:
@@ -256,7 +258,7 @@ def test_channels_last_arrays_are_not_converted() -> None:
         assert layout.conversions() == 0, case.name
 
 
-@pytest.mark.parametrize("name", ["winograd4", "cpu", "im2col", "reference"])
+@pytest.mark.parametrize("name", IMPLEMENTATIONS)
 def test_the_gradient_to_the_input_in_c_order(name: str) -> None:
     """Whoever makes it: at once, or copied afterwards."""
     for shape, stride in (((2, 20, 7, 9), 1), ((2, 16, 8, 8), 2), ((1, 3, 5, 5), 1)):

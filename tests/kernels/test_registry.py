@@ -180,7 +180,10 @@ def of_the_cpu_only() -> None:
 REFUSED = [
     (unknown_family, ["family", "one of conv2d, pool2d", "'conv3d'"]),
     (unknown_name, ["conv2d", f"one of {DEFAULT}, {OTHER}", "'fast'"]),
-    (of_the_cpu_only, ["'reference', which does not: it takes arrays on cpu, and these are on cuda", "runs here (im2col)"]),
+    (
+        of_the_cpu_only,
+        ["'reference', which does not: it takes arrays on cpu, and these are on cuda", "runs here (im2col, vectorised)"],
+    ),
     (lambda: kernels.register("conv3d", "mine", forward=abs), ["'conv3d'"]),
     (lambda: kernels.register("conv2d", "mine", backward=abs), ["forward, grad_input, grad_weight", "backward"]),
     (lambda: kernels.register("conv2d", "mine"), ["some of forward, grad_input, grad_weight", "none"]),
