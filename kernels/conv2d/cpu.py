@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minigrad.core.device import Array
-from minigrad.kernels.conv2d import Padding, Pair, depthwise_cpu, loops, output_sizes
+from minigrad.kernels.conv2d import Padding, Pair, depthwise_cpu, loops, output_sizes, weight_loops
 from minigrad.kernels.layout import channels_last, empty_channels_last
 from minigrad.kernels.native import parts_for
 from minigrad.kernels.native.target import target
@@ -105,20 +105,20 @@ def grad_weight(
     if out_w <= SMALL and out_h <= 2 * SMALL:
         images = max(1, min(share, DEEP // (out_h * out_w)))
         work_size = images * out_h * out_w * (held + lanes + padded)
-        weigh = loops.weigh_small
+        weigh = weight_loops.weigh_small
     else:
         span_h, span_w = ((o - 1) * s + (k - 1) * d + 1 for o, s, k, d in zip((out_h, out_w), stride, kernel_size, dilation))
         each = span_h * span_w * (held * groups + lanes) + out_h * out_w * panel  # of an image in the cache
         images = max(1, min(share, 2 * CACHE // (each * x.itemsize)))
         work_size = images * each + 2 * panel
-        weigh = loops.weigh
+        weigh = weight_loops.weigh
     weigh(
         _nhwc(x), _nhwc(dy), sums, _work(parts, work_size, x.dtype), work_size, n, h, w, channels, c, f, groups, kernel_h,
         kernel_w,
         *stride, *dilation, padding[0][0], padding[1][0], out_h, out_w, images, int(by_channel), parts=parts,
     )  # fmt: skip
     dw = np.empty((f * groups, c, kernel_h, kernel_w), x.dtype)
-    loops.gather(
+    weight_loops.gather(
         sums, dw, sums.shape[0], groups, kernel_h, kernel_w, c, f, padded, parts=parts_for(sums.nbytes),
     )  # fmt: skip
     return dw

@@ -14,23 +14,23 @@ _KERNELS = {
         conv2d.winograd4_loops:transform_weight conv2d.winograd4_loops:correlate pool2d.loops:greatest
         product_loops:multiply softmax.loops:cross_entropy softmax.loops:cross_entropy_back
         activation.loops:BACKWARD['relu'] sums.cpu:add_columns pool2d.loops:scatter conv2d.winograd4_loops:weigh
-        conv2d.winograd4_loops:gather conv2d.loops:weigh conv2d.loops:gather update.loops:momentum_step
+        conv2d.winograd4_loops:gather conv2d.weight_loops:weigh conv2d.weight_loops:gather update.loops:momentum_step
     """,
     "images by a residual network": """
         rearranging:transpose native.pool:serve native.pool:divide conv2d.loops:pack tile conv2d.loops:correlate
         norm.passes:moments norm.passes:merge norm.passes:normalize conv2d.winograd4_loops:transform_weight
         conv2d.winograd4_loops:correlate conv2d.loops:correlate_small sums.cpu:add_columns softmax.loops:cross_entropy
         softmax.loops:cross_entropy_back norm.backward:products norm.backward:write_gradient conv2d.winograd4_loops:weigh
-        conv2d.winograd4_loops:gather elementwise.cpu:sums conv2d.loops:weigh_small conv2d.loops:gather conv2d.loops:weigh
-        update.loops:momentum_step
+        conv2d.winograd4_loops:gather elementwise.cpu:sums conv2d.weight_loops:weigh_small conv2d.weight_loops:gather
+        conv2d.weight_loops:weigh update.loops:momentum_step
     """,
     "images that are made": """
         conv2d.loops:pack native.pool:serve native.pool:divide tile conv2d.loops:correlate_small norm.passes:moments
         norm.passes:merge norm.passes:normalize conv2d.winograd4_loops:transform_weight conv2d.winograd4_loops:correlate
         conv2d.loops:correlate activation.loops:FORWARD['tanh'] rearranging:transpose activation.loops:FORWARD['leaky_relu']
-        activation.loops:FORWARD['sigmoid'] conv2d.loops:weigh_small conv2d.loops:gather
+        activation.loops:FORWARD['sigmoid'] conv2d.weight_loops:weigh_small conv2d.weight_loops:gather
         activation.loops:BACKWARD['leaky_relu'] norm.backward:products norm.backward:write_gradient
-        conv2d.winograd4_loops:weigh conv2d.winograd4_loops:gather conv2d.loops:weigh elementwise.cpu:increase
+        conv2d.winograd4_loops:weigh conv2d.winograd4_loops:gather conv2d.weight_loops:weigh elementwise.cpu:increase
         update.loops:adam_step activation.loops:BACKWARD['tanh']
     """,
     "characters": """

@@ -38,7 +38,8 @@ may not overlap each other. Gradients of the steps are never written to. A state
 sequence. Only ``norm`` gives a result.
 
 An implementation is given arguments that this file has checked, every keyword among them, and must keep to the same signatures.
-Parameters and states come as ``Held``: see ``held.py``; whoever calls at each step does well to give them so.
+Parameters and states come as ``Held``: see ``held.py``; whoever calls at each step does well to give them so. ``norm`` and
+the ``clip_`` functions stand in ``gradients.py``, what is checked in ``arguments.py``.
 """
 
 from __future__ import annotations
@@ -48,11 +49,13 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.device import Array, device_of, quiet
-from minigrad.errors import ArgumentError, ShapeError
-from minigrad.kernels.checks import integers, truth
+from minigrad.core.device import quiet
+from minigrad.errors import ArgumentError
+from minigrad.kernels.checks import truth
 from minigrad.kernels.choice import find
-from minigrad.kernels.update.held import Held, check_array, check_writable, hold, plain
+from minigrad.kernels.update.arguments import Arrays, all_there, numbers, ready, step_numbers
+from minigrad.kernels.update.gradients import clip_norm, clip_value, norm
+from minigrad.kernels.update.held import Held, hold
 
 FUNCTIONS = ("sgd", "adam", "rmsprop", "adagrad", "adadelta", "lerp", "norm", "clip_norm", "clip_value")
 WRITES = {
@@ -65,7 +68,6 @@ WRITES = {
     "clip_norm": (0,),
     "clip_value": (0,),
 }
-Arrays = Sequence[Array]
 
 
 def sgd(
@@ -100,8 +102,8 @@ def sgd(
         >>> x
         array([0.5, 0. ])
     """
-    held = _ready("sgd", grads, params=params, momentum_buffers=momentum_buffers)
-    settings = _numbers("sgd", lr=lr, momentum=momentum, dampening=dampening, weight_decay=weight_decay)
+    held = ready("sgd", grads, params=params, momentum_buffers=momentum_buffers)
+    settings = numbers("sgd", lr=lr, momentum=momentum, dampening=dampening, weight_decay=weight_decay)
     truth("sgd", nesterov=nesterov, maximize=maximize)
     if bool(held[1]) is not (settings["momentum"] != 0 and len(held[0]) > 0) or len(first) != len(held[1]):
         expected, got = "one for each parameter if there is momentum, else none", f"{len(held[1])} and {len(first)}"
@@ -143,11 +145,11 @@ def adam(
         >>> x.round(6)
         array([0.9])
     """
-    held = _ready("adam", grads, params=params, exp_avgs=exp_avgs, exp_avg_sqs=exp_avg_sqs, max_exp_avg_sqs=max_exp_avg_sqs)
-    settings = _numbers("adam", lr=lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay)
+    held = ready("adam", grads, params=params, exp_avgs=exp_avgs, exp_avg_sqs=exp_avg_sqs, max_exp_avg_sqs=max_exp_avg_sqs)
+    settings = numbers("adam", lr=lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay)
     truth("adam", decoupled_weight_decay=decoupled_weight_decay, maximize=maximize)
-    steps = _steps("adam", steps, held[0])
-    _all_there("adam", exp_avgs=held[1], exp_avg_sqs=held[2], beside=held[0])
+    steps = step_numbers("adam", steps, held[0])
+    all_there("adam", exp_avgs=held[1], exp_avg_sqs=held[2], beside=held[0])
     with quiet():
         find("update", held[0].device_type).adam(
             held[0], grads, held[1], held[2], held[3], steps,
@@ -185,13 +187,13 @@ def rmsprop(
         >>> x, v
         (array([0.8]), array([1.]))
     """
-    held = _ready(
+    held = ready(
         "rmsprop", grads,
         params=params, square_avgs=square_avgs, grad_avgs=grad_avgs, momentum_buffers=momentum_buffers,
     )  # fmt: skip
-    settings = _numbers("rmsprop", lr=lr, alpha=alpha, eps=eps, weight_decay=weight_decay, momentum=momentum)
+    settings = numbers("rmsprop", lr=lr, alpha=alpha, eps=eps, weight_decay=weight_decay, momentum=momentum)
     truth("rmsprop", maximize=maximize)
-    _all_there("rmsprop", square_avgs=held[1], beside=held[0])
+    all_there("rmsprop", square_avgs=held[1], beside=held[0])
     with quiet():
         run = find("update", held[0].device_type).rmsprop
         run(held[0], grads, held[1], held[2], held[3], **settings, maximize=maximize)
@@ -224,11 +226,11 @@ def adagrad(
         >>> x, v
         (array([0.9]), array([4.]))
     """
-    held = _ready("adagrad", grads, params=params, state_sums=state_sums)
-    settings = _numbers("adagrad", lr=lr, lr_decay=lr_decay, weight_decay=weight_decay, eps=eps)
+    held = ready("adagrad", grads, params=params, state_sums=state_sums)
+    settings = numbers("adagrad", lr=lr, lr_decay=lr_decay, weight_decay=weight_decay, eps=eps)
     truth("adagrad", maximize=maximize)
-    steps = _steps("adagrad", steps, held[0])
-    _all_there("adagrad", state_sums=held[1], beside=held[0])
+    steps = step_numbers("adagrad", steps, held[0])
+    all_there("adagrad", state_sums=held[1], beside=held[0])
     with quiet():
         find("update", held[0].device_type).adagrad(held[0], grads, held[1], steps, **settings, maximize=maximize)
 
@@ -259,10 +261,10 @@ def adadelta(
         >>> x.round(6), v, u.round(6)
         (array([-0.414214]), array([1.]), array([0.5]))
     """
-    held = _ready("adadelta", grads, params=params, square_avgs=square_avgs, acc_deltas=acc_deltas)
-    settings = _numbers("adadelta", lr=lr, rho=rho, eps=eps, weight_decay=weight_decay)
+    held = ready("adadelta", grads, params=params, square_avgs=square_avgs, acc_deltas=acc_deltas)
+    settings = numbers("adadelta", lr=lr, rho=rho, eps=eps, weight_decay=weight_decay)
     truth("adadelta", maximize=maximize)
-    _all_there("adadelta", square_avgs=held[1], acc_deltas=held[2], beside=held[0])
+    all_there("adadelta", square_avgs=held[1], acc_deltas=held[2], beside=held[0])
     with quiet():
         find("update", held[0].device_type).adadelta(held[0], grads, held[1], held[2], **settings, maximize=maximize)
 
@@ -279,72 +281,9 @@ def lerp(averages: Arrays, currents: Arrays, *, weight: float) -> None:
         >>> a
         array([1., 2.])
     """
-    (held,) = _ready("lerp", currents, averages=averages)
+    (held,) = ready("lerp", currents, averages=averages)
     with quiet():
-        find("update", held.device_type).lerp(held, currents, **_numbers("lerp", weight=weight))
-
-
-def norm(grads: Arrays, order: float = 2.0) -> Array:
-    """The norm of all arrays as if they were one vector, a float64 array of no dimensions, where they are; 0 of no elements.
-
-    Raises:
-        ArgumentError: ``order`` is no number.
-        DTypeError, DeviceError, KernelError: as :func:`sgd`.
-
-    Example:
-        >>> norm([np.array([3.0]), np.array([[4.0]])]), norm([np.array([3.0, -4.0])], float("inf"))
-        (array(5.), array(4.))
-    """
-    device_type = _alike("norm", "grads", grads)
-    order = _numbers("norm", order=order)["order"]
-    with quiet():
-        return find("update", device_type).norm(grads, order)
-
-
-def clip_norm(grads: Arrays, total_norm: Array, max_norm: float) -> None:
-    """Scale arrays by ``max_norm`` / (``total_norm`` + 10⁻⁶), if that is below 1. The factor of a NaN is NaN.
-
-    Args:
-        total_norm: a float array of no dimensions, on their device.
-
-    Raises:
-        ShapeError: ``total_norm`` has dimensions.
-        ArgumentError: ``max_norm`` is no number, or memory that may not be written.
-        DTypeError, DeviceError, KernelError: as :func:`sgd`.
-
-    Example:
-        >>> g = np.array([3.0, 4.0])
-        >>> clip_norm([g], norm([g]), 1.0)
-        >>> g.round(4)
-        array([0.6, 0.8])
-    """
-    device_type = _alike("clip_norm", "grads", grads, written=True)
-    if getattr(total_norm, "shape", None) != ():
-        raise ShapeError("clip_norm", "total_norm", "an array of no dimensions", str(getattr(total_norm, "shape", total_norm)))
-    limit = _numbers("clip_norm", max_norm=max_norm)["max_norm"]
-    with quiet():
-        find("update", device_type).clip_norm(grads, total_norm, limit)
-
-
-def clip_value(grads: Arrays, bound: float) -> None:
-    """Bring all elements between −``bound`` and ``bound``; NaN stays.
-
-    Raises:
-        ArgumentError: ``bound`` is no number of 0 or more, or memory that may not be written.
-        DTypeError, DeviceError, KernelError: as :func:`sgd`.
-
-    Example:
-        >>> g = np.array([3.0, -0.5])
-        >>> clip_value([g], 1.0)
-        >>> g
-        array([ 1. , -0.5])
-    """
-    device_type = _alike("clip_value", "grads", grads, written=True)
-    bound = _numbers("clip_value", bound=bound)["bound"]
-    if not bound >= 0:
-        raise ArgumentError("clip_value", "bound", "0 or more", str(bound))
-    with quiet():
-        find("update", device_type).clip_value(grads, bound)
+        find("update", held.device_type).lerp(held, currents, **numbers("lerp", weight=weight))
 
 
 def tolerance(function: str, *args: Any, **settings: Any) -> tuple[Any, ...]:
@@ -357,68 +296,6 @@ def tolerance(function: str, *args: Any, **settings: Any) -> tuple[Any, ...]:
     terms = sum(array.size for array in grads) + 8
     share = 1.0 / min(abs(order), 1.0) if order else 1.0  # an error of the sum is 1/order times that in the norm
     return (terms * share * float(np.finfo(np.float64).eps) * abs(float(reference.norm(grads, order))),)
-
-
-def _ready(where: str, grads: Arrays, **sequences: Arrays) -> Sequence[Held]:
-    """The sequences as what has been checked, and the gradients beside them."""
-    held: Any = tuple(sequences.values())
-    params = held[0]
-    if type(params) is not Held or not all(map(params.goes_with, held)):
-        held = hold(where, **sequences)
-        params = held[0]
-    kinds = set(map(type, grads))
-    if kinds == {params.kind} and [g.shape for g in grads] == params.shapes and [g.dtype for g in grads] == params.dtypes:
-        if params.kind is np.ndarray or all(device_of(g) == device_of(x) for g, x in zip(grads, params)):
-            return held
-    elif not kinds and not params:
-        return held
-    name = "currents" if where == "lerp" else "grads"
-    if len(grads) != len(params):
-        raise ShapeError(where, name, f"{len(params)} arrays, as there are {next(iter(sequences))}", str(len(grads)))
-    for place, (g, x) in enumerate(zip(grads, params, strict=True)):
-        check_array(where, f"{name}[{place}]", g, x)
-        if g.shape != x.shape:
-            raise ShapeError(
-                where, f"{name}[{place}]", "the shape of its parameter", f"{g.shape} of a parameter of shape {x.shape}"
-            )
-    return held
-
-
-def _all_there(where: str, *, beside: Held, **states: Held) -> None:
-    for name, state in states.items():
-        if len(state) != len(beside):
-            raise ShapeError(where, name, f"{len(beside)} arrays, as there are parameters", str(len(state)))
-
-
-def _alike(where: str, name: str, arrays: Arrays, written: bool = False) -> str:
-    """See that all are arrays of one dtype on one device, and may be written if they are to be; the device's type."""
-    if plain(arrays):
-        return "cpu"
-    for place, array in enumerate(arrays):
-        label = f"{name}[{place}]"
-        check_array(where, label, array, arrays[0])
-        if written:
-            check_writable(where, label, array)
-    return device_of(arrays[0]).type if len(arrays) else "cpu"
-
-
-def _numbers(where: str, **settings: Any) -> dict[str, float]:
-    """The settings as Python's floats."""
-    for name, value in settings.items():
-        if type(value) is not float:
-            try:
-                settings[name] = float(value)
-            except (TypeError, ValueError):
-                raise ArgumentError(where, name, "a number", repr(value)) from None
-    return settings
-
-
-def _steps(where: str, steps: Sequence[int], params: Held) -> tuple[int, ...]:
-    expected = f"{len(params)} whole numbers, 1 or more: one for each parameter"
-    found = integers(where, "steps", steps, expected, 1) if len(params) else ()
-    if len(found) != len(params):
-        raise ArgumentError(where, "steps", expected, str(list(steps)))
-    return found
 
 
 __all__ = [
