@@ -10,6 +10,9 @@ reference. What to call it with is the family's own knowledge, and stands in ``k
     def identities(run, dtype) -> Iterator[Identity]:   # where the contract has any: adjoint maps, derivatives
         ...
 
+    def questions() -> Iterator[Case]:                  # where the contract has QUESTIONS: what they are asked with
+        ...
+
     def prepare(function, args, kwargs):                # where the contract packs arrays before it passes them on
         return (hold(*args), kwargs)                    # ... in tuples of its own, say: the same call with the same arrays
 
@@ -29,6 +32,8 @@ The laboratory does the rest by itself, to each case, so a family need not:
   contract promises contiguous arrays); gaps and the memory beside an array hold NaN.
 - NaN and infinity: planted into the floating arrays, all of them or those that ``not_finite`` names. Results must have them
   where the reference has, and nowhere else, but for places where the implementation's own ``tolerance`` (below) is not finite.
+- what an implementation has besides the contract's functions (``OPTIONAL``, below): it is called with all cases of the function
+  whose arguments it takes.
 - poisoned memory, changed arguments, results that alias an argument or an earlier result, the last result returned again,
   the same bits each time, two threads at once.
 
@@ -43,6 +48,11 @@ What a contract (``kernels/<family>/__init__.py``) says beside ``FUNCTIONS``, fo
     compared like a result, behind the results, in this order. Lists of arrays count as one argument.
 ``SAME_LAYOUT``, optional: ``("forward", "grad_input")``
     The functions whose results must lie in memory as the reference's do, such as channels-last.
+``OPTIONAL``, optional: ``{"forward_relu": ("forward", relu)}``
+    Functions that an implementation may have or not: whose arguments each takes, and what is done with that one's result. The
+    reference's result, with that done to it, is what they are held to.
+``QUESTIONS``, optional: ``("reads_c_order",)``
+    Functions that an implementation may have or not, and that answer True or False.
 
 A result may be an array, ``None``, a list or tuple of these (compared one by one), or any other object: something that an
 implementation keeps from one function for another (packed weights, a cache between forward and backward). Such an object is

@@ -87,11 +87,29 @@ def on_cpu(value: Any) -> Any:
     return mapped(value, copy)
 
 
+def plain_of(contract: Any, function: str) -> tuple[str, Callable[[Any], Any] | None]:
+    """The function whose arguments one of the contract's ``OPTIONAL`` takes, and what becomes of its result; else itself.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> contract = SimpleNamespace(OPTIONAL={"forward_relu": ("forward", abs)})
+        >>> plain_of(contract, "forward_relu"), plain_of(contract, "forward")
+        (('forward', <built-in function abs>), ('forward', None))
+    """
+    found: tuple[str, Callable[[Any], Any] | None] = getattr(contract, "OPTIONAL", {}).get(function, (function, None))
+    return found
+
+
+def may_write(contract: Any, function: str) -> tuple[int | str, ...]:
+    """The arguments that a function may write into, by position or keyword, as the contract's ``WRITES`` lists them."""
+    return tuple(getattr(contract, "WRITES", {}).get(plain_of(contract, function)[0], ()))
+
+
 def written(contract: Any, function: str, call: Call) -> list[Any]:
-    """The arguments that a function may write into, as the contract's ``WRITES`` lists them."""
+    """The arguments themselves that a function may write into."""
     args, kwargs = call
     found = []
-    for key in getattr(contract, "WRITES", {}).get(function, ()):
+    for key in may_write(contract, function):
         if isinstance(key, int) and key < len(args):
             found.append(args[key])
         elif key in kwargs:
@@ -100,11 +118,14 @@ def written(contract: Any, function: str, call: Call) -> list[Any]:
 
 
 def changed_argument(contract: Any, function: str, before: Call, after: Call) -> str:
-    """Which argument is not what it was, of those that the function may not write into; or nothing."""
-    allowed = getattr(contract, "WRITES", {}).get(function, ())
+    """Which argument is not what it was, of those that the function may not write into; or nothing.
+
+    A dict is a place where an implementation may keep what it likes.
+    """
+    allowed = may_write(contract, function)
     named = [*enumerate(before[0]), *before[1].items()]
     for (key, was), now in zip(named, [*after[0], *after[1].values()], strict=True):
-        if key in allowed:
+        if key in allowed or isinstance(now, dict):
             continue
         for (place, old), (_, new) in zip(leaves(was), leaves(now), strict=True):
             if isinstance(old, np.ndarray) and not same_bits(old, move(new, CPU)):
@@ -114,7 +135,7 @@ def changed_argument(contract: Any, function: str, before: Call, after: Call) ->
 
 def shared_argument(contract: Any, function: str, results: Any, call: Call) -> str:
     """Which argument a result shares memory with, of those that the function may not write into; or nothing."""
-    allowed = getattr(contract, "WRITES", {}).get(function, ())
+    allowed = may_write(contract, function)
     for key, value in [*enumerate(call[0]), *call[1].items()]:
         for place, argument in leaves(value) if key not in allowed else ():
             if any(share_memory(result, argument) for _, result in leaves(results)):
@@ -140,7 +161,7 @@ def outcome(contract: Any, function: str, returned: Any, call: Call) -> list[Any
 
 def result_name(contract: Any, function: str, number: int, count: int) -> str:
     """What one of a function's outcomes is called in a message."""
-    keys = getattr(contract, "WRITES", {}).get(function, ())
+    keys = may_write(contract, function)
     results = count - len(keys)
     if number >= results:
         return f"argument {keys[number - results]}, as written"
@@ -157,10 +178,11 @@ class Reach(tuple[Any, ...]):
 def bounds(functions: Any, contract: Any, function: str, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, ...]:
     """How far an implementation's results may be from the reference's: by its own word, or by the contract's."""
     own = getattr(functions, "tolerance", None)
+    plain, _ = plain_of(contract, function)
     if own is None or function in getattr(functions, "registered", ()):
-        found: tuple[Any, ...] = contract.tolerance(function, *args, **kwargs)
+        found: tuple[Any, ...] = contract.tolerance(plain, *args, **kwargs)
         return found
-    return Reach(own(function, *args, **kwargs))
+    return Reach(own(plain, *args, **kwargs))
 
 
 def difference(
@@ -262,8 +284,9 @@ def checked(family: str, name: str, function: str, fast: Any, reference: Any, co
     """A function of an implementation that compares each of its results with the reference's.
 
     One of the contract's ``OPTIONAL``, which does at once what one of its functions and another do, is compared with both.
+    Where a dict is given to keep things in, the implementation gets that dict itself, and the reference an empty one.
     """
-    plain, after = getattr(contract, "OPTIONAL", {}).get(function, (function, None))
+    plain, after = plain_of(contract, function)
     run, first = getattr(fast, function), getattr(reference, plain)
     where = f"{name} of {family}"
 
@@ -278,20 +301,21 @@ def checked(family: str, name: str, function: str, fast: Any, reference: Any, co
         return on_cpu(mapped(value, lambda each: each.reference if isinstance(each, Kept) else each))
 
     def run_both(*args: Any, **kwargs: Any) -> Any:
-        given = (own(args), own(kwargs))
-        before, copies = others((args, kwargs)), others((args, kwargs))
+        given = (own(args), {key: each if isinstance(each, dict) else own(each) for key, each in kwargs.items()})
+        plainly = {key: {} if isinstance(each, dict) else each for key, each in kwargs.items()}
+        before, copies = others((args, plainly)), others((args, plainly))
         returned = run(*given[0], **given[1])
-        changed = changed_argument(contract, plain, before, given)
+        changed = changed_argument(contract, function, before, given)
         if changed:
             raise KernelError(where, function, "arguments left as they were", f"a changed {changed}")
-        shared = shared_argument(contract, plain, returned, given)
+        shared = shared_argument(contract, function, returned, given)
         if shared:
             raise KernelError(where, function, "results in memory of their own", f"one in the memory of {shared}")
         wanted = oracle(*copies[0], **copies[1])
         with quiet():
-            allowed = bounds(fast, contract, plain, *before)
-        got = outcome(contract, plain, returned, given)
-        found = difference(contract, plain, got, outcome(contract, plain, wanted, copies), allowed)
+            allowed = bounds(fast, contract, function, *before)
+        got = outcome(contract, function, returned, given)
+        found = difference(contract, function, got, outcome(contract, function, wanted, copies), allowed)
         if found is not None:
             place = (
                 f"{function} {found.place}"

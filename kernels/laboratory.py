@@ -27,6 +27,7 @@ from minigrad.kernels.comparison import (
     mapped,
     on_cpu,
     outcome,
+    plain_of,
     share_memory,
     shared_argument,
 )  # fmt: skip
@@ -34,7 +35,7 @@ from minigrad.kernels.placement import LAYOUTS, PLAIN, Placed
 from minigrad.kernels.poison import LARGE, NAN, poisoned, spread
 from minigrad.kernels.registry import reason_not_available
 from minigrad.kernels.threads_on_trial import Wanted, in_parts, in_two_threads
-from minigrad.kernels.trial import DOUBLE, SINGLE, Guarded, Raised, Trial, has_floats, own_floats, rounded
+from minigrad.kernels.trial import DOUBLE, SINGLE, Guarded, Raised, Trial, guarded, has_floats, own_floats, rounded
 
 CHECKS = {
     "shapes": "as many results as the reference gives, of its shapes and dtypes",
@@ -53,6 +54,7 @@ CHECKS = {
     "threads": "two threads at once each get their own results",
     "parts": "divided among three threads: the reference's results, and the same bits each time",
     "identities": "what the contract's formulas say of its functions together",
+    "answers": "what the contract may ask besides is answered True or False, and each time alike",
 }
 Progress = Callable[[int, int], None]
 
@@ -183,7 +185,7 @@ class _Examination(Trial):
                 self._ask_of_not_finite(case, call)
 
     def _ask_of_layout(self, case: Case, dtype: np.dtype | None, got: list[Any], want: list[Any]) -> None:
-        if case.function not in getattr(self.contract, "SAME_LAYOUT", ()):
+        if plain_of(self.contract, case.function)[0] not in getattr(self.contract, "SAME_LAYOUT", ()):
             return
         found = None
         for (place, g), (_, w) in zip(leaves(got), leaves(want), strict=True):
@@ -303,8 +305,23 @@ class _Examination(Trial):
 
     # ------------------------------------------------------------------ all cases together
 
+    def _ask_questions(self) -> None:
+        """Those of the contract's ``QUESTIONS`` that the implementation answers."""
+        for case in self.module.questions() if hasattr(self.module, "questions") else ():
+            answer = getattr(self.own, case.function, None)
+            if answer is None:
+                continue
+            try:
+                first, again = (guarded(answer)(*case.args, **case.kwargs) for _ in range(2))
+                same = type(first) is bool and again is first
+                found = None if same else Difference("", "True or False, each time alike", f"{first!r} and {again!r}")
+            except Raised as raised:
+                found = Difference("", "True or False", str(raised))
+            self._told("answers", case, None, found)
+
     def ask_together(self) -> None:
-        """The contract's identities, and two threads at once."""
+        """The contract's questions and identities, and two threads at once."""
+        self._ask_questions()
         for dtype in (SINGLE, DOUBLE) if hasattr(self.module, "identities") else ():
             try:
                 for each in self.module.identities(Guarded(self.own), dtype):

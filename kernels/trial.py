@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from minigrad.core.device import quiet
 from minigrad.errors import KernelError
 from minigrad.kernels.cases import Case, Result
-from minigrad.kernels.comparison import Call, bounds, is_array, leaves, mapped, on_cpu, outcome
+from minigrad.kernels.comparison import Call, bounds, is_array, leaves, mapped, may_write, on_cpu, outcome, plain_of
 from minigrad.kernels.own_files import line_of
 from minigrad.kernels.placement import PLAIN, Placed
 from minigrad.kernels.registry import contract_of, functions_of
@@ -58,7 +59,14 @@ class Trial:
         self.contract = contract_of(family)
         self.own, self.reference = functions_of(family, name), functions_of(family, "reference")
         self.module = cases_of(family)
-        self.cases: list[Case] = list(self.module.cases())
+        self.cases: list[Case] = [*self.module.cases()]
+        self.cases += [each for case in self.cases for each in self._besides(case)]
+
+    def _besides(self, case: Case) -> Iterator[Case]:
+        """The same case for each of the contract's ``OPTIONAL`` that the implementation has, and that takes its arguments."""
+        for function in getattr(self.contract, "OPTIONAL", ()):
+            if plain_of(self.contract, function)[0] == case.function and hasattr(self.own, function):
+                yield replace(case, function=function)
 
     def arguments(self, case: Case, dtype: np.dtype | None) -> tuple[Call, Call]:
         """What a case hands to the implementation, and what to the reference."""
@@ -102,7 +110,9 @@ class Trial:
     def reference_outcome(self, case: Case, call: Call) -> list[Any]:
         """What the reference gives; the call stays as it is."""
         copies: Call = on_cpu(call)
-        returned = getattr(self.reference, case.function)(*copies[0], **copies[1])
+        plain, after = plain_of(self.contract, case.function)
+        returned = getattr(self.reference, plain)(*copies[0], **copies[1])
+        returned = returned if after is None else after(returned)
         return outcome(self.contract, case.function, returned, copies)
 
     def run(self, case: Case, call: Call) -> Any:
@@ -115,9 +125,9 @@ class Trial:
 
     def placed(self, case: Case, call: Call, layout: str = PLAIN) -> Placed:
         """The call's arrays in memory of a layout, packed as the contract packs them."""
-        placed = Placed(call, layout, tuple(getattr(self.contract, "WRITES", {}).get(case.function, ())))
+        placed = Placed(call, layout, may_write(self.contract, case.function))
         if hasattr(self.module, "prepare"):
-            placed.call = self.module.prepare(case.function, *placed.call)
+            placed.call = self.module.prepare(plain_of(self.contract, case.function)[0], *placed.call)
         return placed
 
 

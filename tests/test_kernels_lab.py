@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -63,6 +64,22 @@ def test_every_implementation_keeps_its_contract(family: str, name: str) -> None
     assert report.failures == []
     assert report.ok and report.cases > 0
     assert {"shapes", "values", "memory", "arguments", "aliases", "repeats", "threads"} <= report.runs.keys()
+
+
+def test_what_an_implementation_has_besides_is_asked_too() -> None:
+    """Each of the contract's ``OPTIONAL`` and ``QUESTIONS``, of every implementation that has it; some has each of them."""
+    asked = set()
+    for family, name in IMPLEMENTATIONS:
+        contract, functions = kernels.contract_of(family), kernels.functions_of(family, name)
+        there = {each for each in getattr(contract, "OPTIONAL", ()) if hasattr(functions, each)}
+        tried = trial.Trial(family, name)
+        covered = Counter(case.function for case in tried.cases)
+        assert all(covered[each] == covered[contract.OPTIONAL[each][0]] > 0 for each in there)
+        assert set(covered) - set(contract.FUNCTIONS) == there
+        asked |= {(family, each) for each in there}
+        if questions := getattr(contract, "QUESTIONS", ()):
+            assert {case.function for case in tried.module.questions()} == set(questions)
+    assert asked == {(family, each) for family in FAMILIES for each in getattr(kernels.contract_of(family), "OPTIONAL", ())}
 
 
 def test_a_family_without_cases_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

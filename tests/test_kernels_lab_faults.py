@@ -249,7 +249,58 @@ def test_a_planted_fault_is_found_by_its_check(fault: Any, found: set[str], word
 @pytest.mark.usefixtures("few_cases")
 def test_what_is_right_passes() -> None:
     report = report_of("conv2d", forward=right)
-    assert report.ok and set(report.runs) == set(laboratory.CHECKS)
+    assert report.ok and set(report.runs) == set(laboratory.CHECKS) - {"answers"}
+
+
+def relu_at_once(x: Any, w: Any, bias: Any, **geometry: Any) -> Any:
+    return right(x, w, bias, **geometry).clip(0)
+
+
+def no_relu_of_the_last_channel(x: Any, w: Any, bias: Any, **geometry: Any) -> Any:
+    y = relu_at_once(x, w, bias, **geometry)
+    y[:, -1] = right(x, w, bias, **geometry)[:, -1]
+    return y
+
+
+def nan_made_zero(x: Any, w: Any, bias: Any, **geometry: Any) -> Any:
+    return np.fmax(right(x, w, bias, **geometry), 0)
+
+
+def in_c_order(dy: Any, w: Any, input_size: Any, **geometry: Any) -> Any:
+    return np.ascontiguousarray(im2col.grad_input(dy, w, input_size, **geometry))
+
+
+def channels_last(dy: Any, w: Any, input_size: Any, **geometry: Any) -> Any:
+    return im2col.grad_input(dy, w, input_size, **geometry)
+
+
+def of_the_last(dy: Any, w: Any, input_size: Any, **geometry: Any) -> Any:
+    dx = in_c_order(dy, w, input_size, **geometry)
+    return dx if len(dx) < 2 else np.repeat(dx[-1:], len(dx), 0)
+
+
+# What an implementation may have besides, and what is wrong with it.
+BESIDES: list[tuple[str, Callable[..., Any], set[str]]] = [
+    ("forward_relu", relu_at_once, set()),
+    ("forward_relu", no_relu_of_the_last_channel, {"values", "float64"}),
+    ("forward_relu", nan_made_zero, {"not finite"}),
+    ("forward_relu", in_place, {"values", "float64", "arguments"}),
+    ("grad_input_in_c_order", in_c_order, set()),
+    ("grad_input_in_c_order", channels_last, {"layout"}),
+    ("grad_input_in_c_order", of_the_last, {"values", "float64"}),
+    ("reads_c_order", lambda x, w, **geometry: x[1] < 4, set()),
+    ("reads_c_order", lambda x, w, **geometry: None, {"answers"}),
+    ("reads_c_order", lambda x, w, **geometry: next(calls) % 2 == 0, {"answers"}),
+]
+
+
+@pytest.mark.usefixtures("few_cases")
+@pytest.mark.parametrize(("name", "function", "found"), BESIDES)
+def test_what_an_implementation_has_besides_is_held_to_the_reference(name: str, function: Any, found: set[str]) -> None:
+    report = report_of("conv2d", **{name: function})
+    assert {failure.function for failure in report.failures} <= {name}
+    named = {failure.check for failure in report.failures}
+    assert found <= named and bool(named) == bool(found), report.failures
 
 
 @pytest.mark.usefixtures("few_cases")

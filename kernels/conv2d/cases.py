@@ -81,6 +81,12 @@ def cases() -> Iterator[Case]:
         yield Case("grad_weight", f"{words} values", (x * size, dy * size, SHAPES[0].w[2:]), geometry, not_finite=(0,))
 
 
+def questions() -> Iterator[Case]:
+    """Each shape."""
+    for shape in SHAPES:
+        yield Case("reads_c_order", f"{shape.name}: input {shape.x}, weight {shape.w}", (shape.x, shape.w), shape.geometry())
+
+
 def identities(run: Any, dtype: np.dtype) -> Iterator[Identity]:
     """⟨forward(x, w), dy⟩ = ⟨x, grad_input(dy, w)⟩ = ⟨w, grad_weight(x, dy)⟩."""
     for shape in SHAPES:

@@ -230,3 +230,32 @@ def test_rows_of_a_table_are_told_to_save_arithmetic(family: str, name: str) -> 
     functions, words = kernels.functions_of(family, name), {"x": np.zeros((2, 5)), "w_hh": np.zeros((4, 3))}
     assert functions.arithmetic("forward", **words, index=np.zeros(10, np.int64)) == (1 + 3) / (5 + 3)  # 2 of 10 rows
     assert functions.arithmetic("forward", **words, index=None) == functions.arithmetic("backward") == 1.0
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_check_keeps_to_the_memo_that_is_given(family: str) -> None:
+    """What an implementation leaves in it is there at the next step, as without the check; the reference sees none of it."""
+    contract, gates = FAMILIES[family], GATES[family]
+    rng = np.random.default_rng(3)
+    x, *states = (rng.standard_normal((3, 5)) for _ in range(3 if family == "lstm" else 2))
+    weights = [rng.standard_normal((gates * 5, 5)) for _ in range(2)]
+    plain: dict[Any, Any] = {}
+    want = contract.forward(x, (3,), *states, *weights, memo=plain)
+    memo: dict[Any, Any] = {}
+    with kernels.checking():
+        for _ in range(2):
+            got = contract.forward(x, (3,), *states, *weights, memo=memo)
+    assert memo.keys() == plain.keys()
+    first, other = (each[0] if isinstance(each, tuple) else each for each in (got, want))
+    np.testing.assert_array_equal(first, other)
+
+
+@pytest.mark.parametrize("cell", ["LSTMCell", "GRUCell", "RNNCell"])
+def test_a_cell_takes_steps_under_the_check(cell: str) -> None:
+    layer, x = getattr(minigrad.nn, cell)(4, 5), minigrad.ones(2, 4)
+    with kernels.checking():
+        state = None
+        for _ in range(3):
+            state = layer(x, state)
+        (state[0] if isinstance(state, tuple) else state).sum().backward()
+    assert all(bool(weight.grad.isfinite().all()) for weight in layer.parameters())
