@@ -120,6 +120,11 @@ TABLE: dict[str, dict[str, Implementation]] = {
         "vectorised": Implementation("minigrad.kernels.update.vectorised", "any"),
         "reference": Implementation("minigrad.kernels.update.reference"),
     },
+    "row_update": {
+        "cpu": Implementation("minigrad.kernels.row_update.cpu", "cpu", ("numba",)),
+        "vectorised": Implementation("minigrad.kernels.row_update.vectorised", "any"),
+        "reference": Implementation("minigrad.kernels.row_update.reference"),
+    },
 }
 
 lock = threading.Lock()  # guards what is registered and prepared

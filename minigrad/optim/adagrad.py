@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from minigrad.core.device import array_module
 from minigrad.core.tensor import Tensor
 from minigrad.errors import GradError
+from minigrad.kernels import row_update
 from minigrad.kernels import update as kernels
 from minigrad.optim.optimizer import Optimizer, check_number, zeros_like
 
@@ -100,9 +100,7 @@ class Adagrad(Optimizer):
             state["step"] = step = state["step"] + 1
             lr = float(group["lr"]) / (1.0 + (step - 1) * float(group["lr_decay"]))
             rows, values = grad.coalesced_arrays()
-            v = state["sum"].array[rows] + values * values
-            state["sum"].array[rows] = v
-            p.array[rows] -= values * (-lr if group["maximize"] else lr) / (array_module(v).sqrt(v) + eps)
+            row_update.adagrad(p.array, rows, values, state["sum"].array, lr=lr, eps=eps, maximize=bool(group["maximize"]))
 
 
 class Adadelta(Optimizer):

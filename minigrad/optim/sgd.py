@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from minigrad.errors import ArgumentError
+from minigrad.kernels import row_update
 from minigrad.kernels import update as kernels
 from minigrad.optim.optimizer import Optimizer, check_number
 
@@ -89,4 +90,4 @@ class SGD(Optimizer):
             )  # fmt: skip
         for p, grad, _ in self.sparse_ones(group) if by_rows else ():
             rows, values = grad.coalesced_arrays()
-            p.array[rows] += values * (lr if group["maximize"] else -lr)
+            row_update.sgd(p.array, rows, values, lr=lr, maximize=bool(group["maximize"]))

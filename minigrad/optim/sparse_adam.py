@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from minigrad.core.device import array_module
 from minigrad.errors import GradError
+from minigrad.kernels import row_update
 from minigrad.optim.optimizer import Optimizer, check_betas, check_number
 
 
@@ -63,18 +63,8 @@ class SparseAdam(Optimizer):
             self.begin(group, p, state, ("exp_avg", "exp_avg_sq"))
             state["step"] = step = state["step"] + 1
             rows, g = grad.coalesced_arrays()
-            if not len(rows):
-                continue
-            if group["maximize"]:
-                g = -g
-            means, squares = state["exp_avg"].array, state["exp_avg_sq"].array
-            m, v = means[rows], squares[rows]  # copies of these rows
-            m += (g - m) * (1.0 - beta1)
-            v += (g * g - v) * (1.0 - beta2)
-            means[rows], squares[rows] = m, v
             size = lr * (1.0 - beta2**step) ** 0.5 / (1.0 - beta1**step)
-            root = array_module(v).sqrt(v)
-            root += eps
-            m /= root
-            m *= size
-            p.array[rows] -= m
+            row_update.adam(
+                p.array, rows, g, state["exp_avg"].array, state["exp_avg_sq"].array,
+                size=size, beta1=beta1, beta2=beta2, eps=eps, maximize=bool(group["maximize"]),
+            )  # fmt: skip
