@@ -26,6 +26,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from minigrad.bench.peers import absent
 from minigrad.benchmarks import REQUIRED, WORKLOADS, load
 from minigrad.benchmarks.memory import LIBRARIES, peak
 from minigrad.errors import MinigradError
@@ -232,7 +233,10 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(str(error))
     if options.json:
         print(json.dumps(report.found))
-    elif not report.well:
+        return 0 if report.well else 1
+    for name, reason in absent(["torch"]).items():
+        print(f"Not in these tables: {name}: {reason}")
+    if not report.well:
         print("Something that is required was missed, or could not be trusted: see above.")
     return 0 if report.well else 1
 

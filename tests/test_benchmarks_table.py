@@ -128,6 +128,13 @@ def test_json_is_for_a_program(answers: dict[Any, Any], capsys: pytest.CaptureFi
     assert json.loads(capsys.readouterr().out) == {"small-cnn": rows("small-cnn", 1.5)}
 
 
+def test_libraries_that_are_in_no_table_are_told_below(answers: dict[Any, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    answers["small-cnn",] = rows("small-cnn", 1.5)
+    assert __main__.main(["small-cnn"]) == 0
+    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Not in these tables: ")]
+    assert [line.split(": ")[1] for line in told] == ["chainer", "mygrad", "tinygrad"]
+
+
 def test_a_bench_that_ends_early_is_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
     done = subprocess.CompletedProcess([], 2, stdout="")
     monkeypatch.setattr(subprocess, "run", lambda *arguments, **options: done)

@@ -51,7 +51,7 @@ class Op:
 
     Attributes:
         family: ``"conv2d"``.
-        function: one of the contract's ``FUNCTIONS``, which is called with what ``draw`` gives.
+        function: one of the contract's ``FUNCTIONS``, which is called with what ``draw`` gives, and with ``asked``.
         shape: what the user sees and chooses it by: ``"N128 C32 H32 -> 32, 3x3"``.
         flops: arithmetic operations, a multiplication and an addition counting two; 0 where bytes are what matters.
         bytes: the least number of bytes that must be read and written in float32: every argument and result once.
@@ -66,6 +66,8 @@ class Op:
         before: what the implementation itself must make of the arguments first, off the clock: ``before(contract, call)`` gives
             the call to be timed, for functions that take what another one kept.
         brief: whether it belongs to the short table that is shown when nothing is asked for.
+        asked: keywords that the contract takes and no implementation is given: ``{"relu": True}``.
+        joined: the one of the contract's ``OPTIONAL`` that does what is asked in one pass, where an implementation has it.
     """
 
     family: str
@@ -80,11 +82,18 @@ class Op:
     fixed: tuple[int | str, ...] = ()
     before: Callable[[Any, Call], Call] | None = None
     brief: bool = False
+    asked: Mapping[str, Any] = field(default_factory=dict)
+    joined: str = ""
 
     @property
     def name(self) -> str:
         """``family.function``."""
         return f"{self.family}.{self.function}"
+
+    @property
+    def own(self) -> str:
+        """Which of an implementation's functions is timed, where it has them all."""
+        return self.joined or self.function
 
 
 def freshen(target: Call, source: Call, fixed: tuple[int | str, ...], rng: np.random.Generator) -> None:

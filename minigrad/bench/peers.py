@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import importlib
 import importlib.util
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
+from minigrad.bench.row import Row
 from minigrad.errors import ArgumentError
 from minigrad.kernels.comparison import mapped
 
@@ -105,6 +107,42 @@ class OnNumPy:
 
 KNOWN: dict[str, Callable[[Any], Peer]] = {"torch": Torch, "chainer": OnNumPy, "mygrad": OnNumPy, "tinygrad": OnNumPy}
 INSTALL = {"torch": "Install it: pip install 'minigrad-engine[peer]'"}
+
+
+def absent(asked: Collection[str]) -> dict[str, str]:
+    """Why each library that is known is not among those asked for.
+
+    Example:
+        >>> "chainer" in absent(["torch"]), "torch" in absent(["torch"])
+        (True, False)
+    """
+    return {name: _reason(name) for name in KNOWN if name not in asked}
+
+
+def _reason(name: str) -> str:
+    if name == "chainer" and int(np.__version__.split(".")[0]) >= 2:
+        return "its last release, 7.8.1, does not load with NumPy 2"
+    if importlib.util.find_spec(name) is None:
+        return f"this Python does not have it. {INSTALL.get(name, f'Install it: pip install {name}')}"
+    if name == "tinygrad" and shutil.which("clang") is None:
+        return "it compiles with Clang, which is not here"
+    return f"not asked for: --against {name}"
+
+
+def without_a_row(rows: Sequence[Row], asked: Collection[str]) -> dict[str, str]:
+    """What of ours a library that was asked for is not timed beside, as nobody has written it with that library.
+
+    Example:
+        >>> without_a_row([Row("update.norm", "char LSTM", "cpu", True, "float32", 2)], ["torch"])
+        {'torch': 'nobody has written it for update.norm'}
+    """
+    found = {}
+    for name in asked:
+        there = {(row.what, row.shape) for row in rows if row.who == name}
+        alone = dict.fromkeys(row.what for row in rows if row.ours and not row.refused and (row.what, row.shape) not in there)
+        if alone:
+            found[name] = f"nobody has written it for {', '.join(alone)}"
+    return found
 
 
 def load(name: str) -> Peer:

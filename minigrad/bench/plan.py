@@ -95,12 +95,12 @@ def _of_own(every: Mapping[str, Sequence[Op]], own: Mapping[str, Sequence[str]],
         if family not in every:
             raise ArgumentError("bench", "file", f"a kernel of a family that is timed ({', '.join(every)})", f"one of {family}")
         written = {function for name in names for function in implementations(family)[name].functions}
-        timed_here = dict.fromkeys(op.function for op in every[family])
+        timed_here = dict.fromkeys(op.own for op in every[family])
         if not written.intersection(timed_here):
             expected = f"a function of {family} that is timed ({', '.join(timed_here)})"
             raise ArgumentError("bench", "file", expected, f"{', '.join(sorted(written))} alone")
         for function in (each for each in timed_here if each in written):
-            of_function = [op for op in every[family] if op.function == function]
+            of_function = [op for op in every[family] if op.own == function]
             brief = [op for op in of_function if op.brief] or of_function[:1]
             chosen += of_function if shape else brief
     return chosen

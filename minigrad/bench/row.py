@@ -27,7 +27,7 @@ class Row:
         seconds: the figure: the median, or below five milliseconds the least time; NaN where nothing was timed.
         median, least, spread, repeat, samples, interruptions: see :class:`~minigrad.bench.clock.Samples`.
         cold: seconds with nothing in the caches, or ``None``.
-        first: seconds that the first call took beyond the second one: importing and compiling.
+        first: seconds that the first call took beyond a later one: importing and compiling; a step's first memory too.
         flops: arithmetic operations of one call, or 0.
         bytes: bytes that must be moved, or 0.
         share: how much of the time the machine needs at the least for them, at its measured peaks; ``None`` where nothing was

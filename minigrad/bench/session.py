@@ -62,6 +62,7 @@ class Session:
         peaks: what the machine can do.
         peers: libraries beside us.
         progress: called after each contender's turn.
+        failed: libraries whose step raised an exception, with which step and what.
     """
 
     settings: Settings
@@ -70,6 +71,7 @@ class Session:
     peers: Sequence[Peer] = ()
     progress: Callable[[], None] | None = None
     rng: np.random.Generator = field(default_factory=np.random.default_rng)
+    failed: dict[str, str] = field(default_factory=dict)
 
     def op(self, op: Op, names: Sequence[str]) -> list[Row]:
         """Time implementations of an op by their names, and the peers; a row for each, ours first."""
@@ -113,7 +115,7 @@ class Session:
         chosen = {**workload.sizes, **sizes}
         shape = ", ".join(f"{name} {size}" for name, size in chosen.items())
         flops, moved = workload.flops(**chosen), workload.bytes(**chosen) if workload.bytes else 0.0
-        peers = [(peer, makers) for peer in self.peers if (makers := _makers(workload, peer))]
+        peers = [(peer, makers) for peer in self.peers if (makers := self._that_run(workload, peer, chosen))]
         beside = [made for _, makers in peers for made in makers.items()]
         rows, ours, entrants = [], [], []
         for choice in choices:
@@ -121,12 +123,13 @@ class Session:
             row = self._row(workload.name, shape, who, True, flops, moved)
             rows.append(row)
             around = partial(_kernels, choice)
+            steps = Steps(who, workload.make, (minigrad,), chosen, around)
+            first = self._first(steps)  # before any other, which would leave its kernels compiled
             fault = small_losses(workload, chosen, around, beside)
             if fault:
                 row.refused.append(fault)
                 continue
-            steps = Steps(who, workload.make, (minigrad,), chosen, around)
-            ours.append((row, steps))
+            ours.append((row, steps, first))
             with around():
                 arithmetic = savings.of_step(steps.prepare(1)[0], choice)
             entrants.append(_Entrant(row, steps.contender(), arithmetic))
@@ -143,13 +146,37 @@ class Session:
             entrants.append(_Entrant(row, steps.contender()))
 
         def losses() -> None:
-            for row, steps in ours:
+            for row, steps, _ in ours:
                 row.refused += [fault for other in theirs if (fault := different(steps, other, workload.tolerance))]
 
         self._measure(entrants, slow=math.inf, inner=False, afterwards=losses)
+        for row, _, first in ours:
+            row.first = max(0.0, first - row.median)
+        if self.settings.cold and not any(row.refused for row in rows):
+            self._cold(entrants)
         return rows
 
     # ------------------------------------------------------------------ inside
+
+    def _first(self, steps: Steps) -> float:
+        """Seconds of a first step; of the whole process if nothing has run before."""
+        [call] = steps.prepare(1)
+        with steps.contender().around():
+            start = self.clock.now()
+            call()
+            return (self.clock.now() - start) * 1e-9
+
+    def _that_run(self, workload: Workload, peer: Peer, sizes: Mapping[str, int]) -> dict[str, Callable[..., Any]]:
+        """How the workload is made for a peer, where it can be: what fails there is written down, and not timed."""
+        found = {}
+        for name, make in _makers(workload, peer).items():
+            try:
+                make(**{**sizes, **workload.small})()
+            except Exception as error:  # a library of another kind may fail in any way
+                self.failed.setdefault(name, f"{workload.name}: {type(error).__name__}: {' '.join(str(error).split())}")
+            else:
+                found[name] = make
+        return found
 
     def _row(self, what: str, shape: str, who: str, ours: bool, flops: float, moved: float) -> Row:
         return Row(what, shape, who, ours, self.settings.dtype, self.settings.threads, flops=flops, bytes=moved)

@@ -182,7 +182,7 @@ def reference_results(op: Op, contract: Any, call: Call) -> list[Any]:
     with use(**{op.family: "reference"}), checking(False):
         if op.before is not None:
             own = op.before(contract, own)
-        returned = getattr(contract, op.function)(*own.args, **own.kwargs)
+        returned = getattr(contract, op.function)(*own.args, **own.kwargs, **op.asked)
     return outcome(contract, op.function, returned, own)
 
 
@@ -192,10 +192,11 @@ def of_implementation(op: Op, name: str, contract: Any, inputs: Inputs) -> Conte
 
     def ready(call: Call) -> Callable[[], Any]:
         given = call if op.before is None else op.before(contract, call)
+        words = {**given.kwargs, **op.asked}
 
         def run() -> Any:
             try:  # costs nothing where nothing is raised
-                return function(*given.args, **given.kwargs)
+                return function(*given.args, **words)
             except Exception as error:  # a kernel of the user's own may do anything
                 return Raised(error)
 
@@ -222,7 +223,7 @@ def first_calls(op: Op, name: str, contract: Any, dtype: np.dtype, rng: np.rando
         try:
             with use(**{op.family: name}), checking(check):
                 given = call if op.before is None else op.before(contract, call)
-                getattr(contract, op.function)(*given.args, **given.kwargs)
+                getattr(contract, op.function)(*given.args, **given.kwargs, **op.asked)
         except KernelError as error:
             return f"{WRONG}: {error}", math.nan
         except Exception as error:  # as above

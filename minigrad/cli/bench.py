@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 REFUSED = 1  # the exit code where a number is not to be trusted
 SECONDS, SECONDS_EACH = 2.0, 0.3  # of timing: of what was asked for, and of each op of the short table
-NARROW = 118  # columns: a narrower terminal has fewer columns of the table
+NARROW = 128  # columns: a narrower terminal has fewer columns of the table
 HELP = """\
 Time kernels and training steps, and refuse the numbers that cannot be trusted.
 
@@ -27,7 +27,8 @@ WHAT is a kernel family (conv2d), one of its functions (conv2d.grad_weight), a t
 own that registers kernels; they are timed beside the default. Without any: a short table of what there is.
 
 Each op is held to its reference before it is timed, and on fresh inputs while it is. The clock runs in turns: ours, the \
-peer's, ours again. Below 5 ms the least times are compared, else the medians; a peer has the better of one thread and as many \
+peer's, ours again. "cold" is a call with nothing in the caches, "first +" what the first call of all took beyond a later one: \
+imports, compiling. Below 5 ms the least times are compared, else the medians; a peer has the better of one thread and as many \
 as we have.
 
 Exit code: 0 where every number can be trusted, 1 where one is refused (the table says why), 2 for a wrong command line.
@@ -178,6 +179,7 @@ def _print_json(rows: list[Row], session: Session) -> None:
                 "by": peaks.by,
                 "gbytes": {str(size): rate / 1e9 for size, rate in peaks.memory.items()},
             },
+            "absent": _absent(rows, session),
             "refused": sum(bool(row.refused) for row in rows),
             "rows": [row.as_json() for row in rows],
         }
@@ -192,16 +194,29 @@ def _print(rows: list[Row], session: Session) -> None:
 
     console = open_console()
     width = room(console)
-    header, cells = columns(rows, [peer.name for peer in session.peers], width is None or width >= NARROW)
+    wide = width is None or width >= NARROW
+    header, cells = columns(rows, [peer.name for peer in session.peers], wide)
     show(table(header, cells, console), console)
     say("")
+    for name, reason in _absent(rows, session).items():
+        say(f"not timed: {name}: {reason}")
     say(_machine(session.peaks))
     slow = [row for row in rows if (row.first or 0.0) > 0.2 and not row.refused]
-    if slow:
+    if slow and not wide:
         say("first call, with imports and compiling: " + "; ".join(f"{row.what} {row.who} {row.first:.1f} s" for row in slow))
     for row in rows:
         for reason in row.refused:
             complain(f"refused: {row.what}, {row.shape}, {row.who}: {reason}")
+
+
+def _absent(rows: list[Row], session: Session) -> dict[str, str]:
+    """Which libraries are not in the table, or not beside all that is, and why; nothing where none was asked for."""
+    from minigrad.bench.peers import absent, without_a_row
+
+    asked = [peer.name for peer in session.peers]
+    if not asked:
+        return {}
+    return {**without_a_row(rows, [name for name in asked if name not in session.failed]), **session.failed, **absent(asked)}
 
 
 def columns(rows: list[Row], peers: list[str], wide: bool) -> tuple[list[str], list[list[Any]]]:
@@ -230,7 +245,7 @@ def columns(rows: list[Row], peers: list[str], wide: bool) -> tuple[list[str], l
         "GFLOP/s",
         *(["GB/s"] if wide else []),
         "of peak",
-        *(["cold ms"] if wide else []),
+        *(["cold ms", "first +ms"] if wide else []),
     ]
     header += [f"{peer} / ours" for peer in peers]
     cells = []
@@ -243,7 +258,7 @@ def columns(rows: list[Row], peers: list[str], wide: bool) -> tuple[list[str], l
         cell += [1e3 * row.seconds, None if math.isnan(spread) else f"{100 * spread:.0f} %", row.gflops]
         cell += [row.gbytes] if wide else []
         cell += [None if row.share is None else f"{100 * row.share:.0f} %"]
-        cell += [None if row.cold is None else 1e3 * row.cold] if wide else []
+        cell += [None if each is None else 1e3 * each for each in (row.cold, row.first)] if wide else []
         cells.append(cell + [row.against.get(peer) for peer in peers])
     return header, cells
 

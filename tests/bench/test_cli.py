@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from minigrad.bench import clock as clocks
-from minigrad.bench import machine
+from minigrad.bench import machine, peers
 from minigrad.bench import plan as plans
 from minigrad.bench.families import ops, timed
 from minigrad.bench.families.conv2d import Shape, ops_of
+from minigrad.bench.peers import OnNumPy
 from minigrad.bench.plan import plan
 from minigrad.cli import main
 from minigrad.errors import ArgumentError, KernelError
@@ -26,11 +29,16 @@ from tests.bench.test_session import workload
 Bench = Callable[..., SimpleNamespace]
 STEPS = {"line": "tests.bench.test_cli:LINE"}
 LINE = workload()
-SHUFFLED = """
+ANSWER = """
 from minigrad import kernels
-from minigrad.kernels.random import vectorised
 
-kernels.register("random", "shuffled", permutation=vectorised.permutation, base="vectorised")
+kernels.register("conv2d", "answer", reads_c_order=lambda *shapes, **geometry: False, base="im2col")
+"""
+JOINED = """
+from minigrad import kernels
+from minigrad.kernels.conv2d import im2col
+
+kernels.register("conv2d", "joined", base="im2col", forward_relu=lambda *args, **words: im2col.forward(*args, **words).clip(0))
 """
 OWN = """
 from minigrad import kernels
@@ -72,7 +80,21 @@ def test_a_table_of_what_there_is(bench: Bench) -> None:
     done = bench()
     lines = done.out.splitlines()
     assert done.code == 0 and done.err == ""
-    assert lines[0].split() == ["op", "shape", "kernel", "ms", "±", "GFLOP/s", "GB/s", "of", "peak", "cold", "ms"]
+    assert lines[0].split() == [
+        "op",
+        "shape",
+        "kernel",
+        "ms",
+        "±",
+        "GFLOP/s",
+        "GB/s",
+        "of",
+        "peak",
+        "cold",
+        "ms",
+        "first",
+        "+ms",
+    ]
     assert [line.split()[0] for line in lines[1:4]] == ["conv2d.forward", "conv2d.grad_input", "conv2d.grad_weight"]
     assert lines[1].split()[7:10] == ["im2col", "1.000", "0"]
     assert "best matrix product 1,000,000 GFLOP/s (a dream)" in done.out
@@ -102,11 +124,33 @@ def test_a_kernel_that_is_wrong_is_marked_and_the_exit_code_is_1(bench: Bench, t
         unload_file(path)
     assert done.code == 1
     mine, default = done.out.splitlines()[1:3]
-    assert mine.split()[7:] == ["mine:", "refused", *"––––––"] and default.split()[7:9] == ["im2col", "1.000"]
+    assert mine.split()[7:] == ["mine:", "refused", *"–––––––"] and default.split()[7:9] == ["im2col", "1.000"]
     assert done.err.startswith(
         "error: refused: conv2d.forward, N4 C3 H8 -> 6, 3x3, mine: wrong result: mine of conv2d: forward"
     )
     assert "im2col" in (tmp_path / "roof.svg").read_text() and "mine" not in (tmp_path / "roof.svg").read_text()
+
+
+def test_libraries_that_are_not_in_the_table_are_told_with_the_reason(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Mine(OnNumPy):
+        alike = False
+
+        def __init__(self) -> None:
+            self.module, self.name = SimpleNamespace(), "mygrad"
+
+        def threads(self, count: int) -> Any:
+            return nullcontext()
+
+    monkeypatch.setattr(peers, "load", lambda name: Mine())
+    monkeypatch.setattr("importlib.util.find_spec", lambda name, *rest: None)
+    told = [line for line in bench("conv2d.forward", "--against", "mygrad").out.splitlines() if line.startswith("not timed: ")]
+    assert [line.split(": ")[1] for line in told] == ["mygrad", "torch", "chainer", "tinygrad"]
+    assert told[0].endswith("nobody has written it for conv2d.forward") and "does not load with NumPy 2" in told[2]
+    assert told[3].endswith("this Python does not have it. Install it: pip install tinygrad")
+    assert json.loads(bench("conv2d.forward", "--against", "mygrad", "--json").out)["absent"].keys() == {
+        "mygrad", "torch", "chainer", "tinygrad",
+    }  # fmt: skip
+    assert json.loads(bench("conv2d.forward", "--json").out)["absent"] == {}
 
 
 def test_a_step(bench: Bench) -> None:
@@ -184,13 +228,23 @@ def test_every_family_is_timed() -> None:
 
 
 def test_a_file_of_functions_that_are_not_timed(tmp_path: Path) -> None:
-    path = tmp_path / "shuffled.py"
-    path.write_text(SHUFFLED)
+    path = tmp_path / "answer.py"
+    path.write_text(ANSWER)
     try:
-        with pytest.raises(ArgumentError, match=r"a function of random that is timed \(words, .*\), got permutation alone"):
+        with pytest.raises(ArgumentError, match=r"a function of conv2d that is timed \(forward, .*\), got reads_c_order alone"):
             plan([str(path)], {})
     finally:
         unload_file(path)
+
+
+def test_a_file_of_what_an_implementation_may_have_besides(tmp_path: Path) -> None:
+    path = tmp_path / "joined.py"
+    path.write_text(JOINED)
+    try:
+        [(op, names)] = plan([str(path)], {}).ops
+    finally:
+        unload_file(path)
+    assert (op.joined, op.asked, names) == ("forward_relu", {"relu": True}, ["joined", default_of("conv2d")])
 
 
 def test_a_file_of_another_family_and_an_implementation_that_cannot_run(

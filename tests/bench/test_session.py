@@ -17,7 +17,7 @@ from minigrad import kernels
 from minigrad.bench.clock import Contender
 from minigrad.bench.families.conv2d import Shape, ops_of
 from minigrad.bench.op import Call
-from minigrad.bench.peers import Torch, load
+from minigrad.bench.peers import Torch, absent, load
 from minigrad.bench.savings import of_call, of_step
 from minigrad.bench.session import _Entrant
 from minigrad.bench.workload import INPUT_SETS, Step, Workload
@@ -250,6 +250,37 @@ def test_a_step_is_timed_and_its_sizes_are_told() -> None:
     assert row.gflops == pytest.approx(96 * 5 / 1e-3 / 1e9)
 
 
+def test_a_steps_first_call_and_its_calls_with_cold_caches_are_told() -> None:
+    """Compiling, which the first step of all does, is apart from what each step takes."""
+    clock, called = FakeClock(tick=MS), itertools.count()
+
+    def compiling(m: Any, *, size: int) -> Step:
+        step = honest(m, size=size)
+
+        def slow_at_first() -> float:
+            clock.time += 500 * MS * (next(called) == 0)
+            return step()
+
+        return slow_at_first
+
+    [row] = session(clock, cold=True).workload(workload(compiling), {})
+    assert row.first == pytest.approx(0.5) and row.seconds == row.cold == pytest.approx(1e-3)
+    assert row.as_json()["first"] == row.first and row.as_json()["cold"] == row.cold
+    [row] = session(FakeClock(tick=MS)).workload(workload(), {})
+    assert row.first == pytest.approx(0.0) and row.cold is None
+
+
+def test_a_peer_that_fails_is_left_out_and_told() -> None:
+    def fails(*, size: int) -> Step:
+        raise FileNotFoundError("no\nclang")
+
+    made, peer = session(FakeClock(tick=MS)), FakePeer(FakeClock(), lambda count: 1.0)
+    peer.alike = False
+    made.peers = [peer]
+    [row] = made.workload(workload(others={"fake": fails}), {})
+    assert row.refused == [] and made.failed == {"fake": "line: FileNotFoundError: no clang"}
+
+
 def test_a_step_beside_a_peer() -> None:
     made = session(FakeClock(tick=MS))
     made.peers = [FakePeer(FakeClock(), lambda count: 1.0)]
@@ -331,6 +362,18 @@ def test_a_peer_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
         load("torch")
     with pytest.raises(ArgumentError, match="Install it: pip install mygrad"):
         load("mygrad")
+
+
+def test_every_library_that_is_not_asked_for_has_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    assert absent(["mygrad"]) == {
+        "torch": "not asked for: --against torch",
+        "chainer": "its last release, 7.8.1, does not load with NumPy 2",
+        "tinygrad": "it compiles with Clang, which is not here",
+    }
+    monkeypatch.setattr(np, "__version__", "1.26.4")
+    assert absent(["mygrad", "torch", "tinygrad"]) == {"chainer": "not asked for: --against chainer"}
 
 
 def test_a_peer_that_does_not_load(monkeypatch: pytest.MonkeyPatch) -> None:

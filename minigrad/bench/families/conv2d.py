@@ -65,28 +65,34 @@ SHAPES = (
     Shape(64, 64, 32, 64, groups=64),
     Shape(64, 64, 16, 64, groups=4),
 )
+JOINED = (SHAPES[2], SHAPES[7])  # where what is done at once with a map is timed too
 
 
 def ops() -> Iterator[Op]:
-    """The three maps at each shape."""
+    """The three maps at each shape, and at some what is done at once with them."""
     for shape in SHAPES:
         yield from ops_of(shape)
 
 
 def ops_of(shape: Shape) -> Iterator[Op]:
-    """The three maps."""
+    """The three maps, and what is done at once with two of them: ReLU after the convolution, a gradient in C order."""
     n, c, h, f = shape[:4]
     oh, ow = shape.size
     flops = 2.0 * n * oh * ow * f * (c // shape.groups) * shape.kernel**2
     moved = 4.0 * (n * c * h * h + n * f * oh * ow + f * (c // shape.groups) * shape.kernel**2)
-    for function, draw, spot, peer in (
-        ("forward", _forward, _forward_spot, _torch_forward),
-        ("grad_input", _grad_input, _grad_input_spot, _torch_grad_input),
-        ("grad_weight", _grad_weight, _grad_weight_spot, _torch_grad_weight),
+    for function, words, draw, spot, peer in (
+        ("forward", "", _forward, _forward_spot, _torch_forward),
+        ("grad_input", "", _grad_input, _grad_input_spot, _torch_grad_input),
+        ("grad_weight", "", _grad_weight, _grad_weight_spot, _torch_grad_weight),
+        ("forward", "relu", _forward, _forward_spot, _torch_forward_relu),
+        ("grad_input", "c_order", _grad_input, _grad_input_spot, _torch_grad_input),
     ):
+        if words and shape not in JOINED:
+            continue
         yield Op(
-            "conv2d", function, shape.name, flops, moved, draw(shape), draw(shape.small), spot, {"torch": peer},
-            brief=shape.brief,
+            "conv2d", function, ", ".join(filter(None, (shape.name, words))), flops, moved, draw(shape), draw(shape.small),
+            spot, {"torch": peer}, brief=shape.brief and not words, asked={words: True} if words else {},
+            joined={"relu": "forward_relu", "c_order": "grad_input_in_c_order"}.get(words, ""),
         )  # fmt: skip
 
 
@@ -171,6 +177,11 @@ def _torch_forward(torch: Any, call: Call) -> Callable[[], Any]:
     x, w = (tensor(torch, array) for array in call.args[:2])
     stride, padding, dilation, groups = _numbers(call)
     return lambda: torch.nn.functional.conv2d(x, w, None, stride, padding, dilation, groups)
+
+
+def _torch_forward_relu(torch: Any, call: Call) -> Callable[[], Any]:
+    convolve = _torch_forward(torch, call)
+    return lambda: convolve().relu_()
 
 
 def _torch_backward(torch: Any, call: Call, dy: Any, x: Any, w: Any, wanted: int) -> Callable[[], Any]:

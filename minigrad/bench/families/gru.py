@@ -1,4 +1,4 @@
-"""The GRU over whole sequences, to be timed."""
+"""The GRU over whole sequences and single steps, to be timed."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from minigrad.bench.families import recurrence
 from minigrad.bench.families.recurrence import Network
 from minigrad.bench.op import Op
 
-NETWORK = Network("gru", 3, 1, {"reverse": False}, (0, 1), True, "gru")
+NETWORK = Network("gru", 3, 1, {"reverse": False}, (0, 1), True, "gru", blocks=4)
 
 
 def ops() -> Iterator[Op]:
-    """Forward and backward."""
+    """Forward, backward, and the weights' gradients."""
     return recurrence.ops(NETWORK)

@@ -1,4 +1,4 @@
-"""The LSTM over whole sequences, to be timed."""
+"""The LSTM over whole sequences and single steps, to be timed."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from minigrad.bench.families import recurrence
 from minigrad.bench.families.recurrence import Network
 from minigrad.bench.op import Op
 
-NETWORK = Network("lstm", 4, 2, {"reverse": False}, (1, 2), True, "lstm", brief=True)
+NETWORK = Network("lstm", 4, 2, {"reverse": False}, (1, 2), True, "lstm", brief=True, blocks=4)
 
 
 def ops() -> Iterator[Op]:
-    """Forward and backward."""
+    """Forward, backward, and the weights' gradients."""
     return recurrence.ops(NETWORK)

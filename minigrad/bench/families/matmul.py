@@ -23,10 +23,15 @@ SHAPES: tuple[tuple[str, tuple[int, ...], tuple[int, ...], str, bool], ...] = (
     ("64 of 16 x 256 x 16", (64, 16, 256), (64, 16, 256), "b", False),
     ("64 of 16 x 16 x 256", (64, 16, 16), (64, 16, 256), "", False),
 )
+# Words; A's and B's sizes as they lie in memory, B transposed.
+INTO = (
+    ("2500 x 128 x 512, gates", (2500, 128), (512, 128)),
+    ("2500 x 512 x 2048, gates", (2500, 512), (2048, 512)),
+)
 
 
 def ops() -> Iterator[Op]:
-    """Each shape."""
+    """Each shape; into memory that is given, what a recurrent layer begins with."""
     for words, a, b, transposed, joined in SHAPES:
         items = math.prod(a[:-2])
         (k, m) = a[-2:] if transposed == "a" else a[:-3:-1]
@@ -37,6 +42,12 @@ def ops() -> Iterator[Op]:
             "matmul", "product", words, 2.0 * items * m * n * k, size, _drawn(a, b, transposed, joined),
             _drawn(*small, transposed, joined), _spot(), {"torch": _torch(joined)},
             brief=words == SHAPES[0][0],
+        )  # fmt: skip
+    for words, a, b in INTO:
+        m, k, n = a[0], a[1], b[0]
+        yield Op(
+            "matmul", "product_into", words, 2.0 * m * n * k, 4.0 * (m * k + n * k + m * n), _drawn_into(a, b),
+            _drawn_into((7, 5), (6, 5)), _spot_into, {"torch": _torch_into},
         )  # fmt: skip
 
 
@@ -60,6 +71,26 @@ def _spot() -> Spot:
         return Call(part, call.kwargs), [results[0][..., rows, columns]]
 
     return spot
+
+
+def _drawn_into(a: tuple[int, int], b: tuple[int, int]) -> Draw:
+    def draw(rng: np.random.Generator, dtype: np.dtype) -> Call:
+        x, y, out = (normal(rng, size, dtype) for size in (a, b, (a[0], b[0])))
+        return Call((x, y.T, out, None), {"relu": False})
+
+    return draw
+
+
+def _spot_into(call: Call, results: Results, rng: np.random.Generator) -> tuple[Call, Results]:
+    a, b, out, bias = call.args
+    i, j = int(rng.integers(len(a))), int(rng.integers(b.shape[1]))
+    rows, columns = slice(i, i + 3), slice(j, j + 4)
+    return Call((a[rows], b[:, columns], out[rows, columns], bias), call.kwargs), [None, results[1][rows, columns]]
+
+
+def _torch_into(torch: Any, call: Call) -> Callable[[], Any]:
+    a, b, out = (torch.from_numpy(each) for each in call.args[:3])
+    return lambda: (None, torch.matmul(a, b, out=out))
 
 
 def _torch(joined: bool) -> Callable[[Any, Call], Callable[[], Any]]:

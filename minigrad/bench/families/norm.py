@@ -11,12 +11,13 @@ from minigrad.bench.op import Call, Draw, Op, Results, images, normal, rows_of, 
 from minigrad.kernels import contract_of
 
 IMAGES = ((128, 16, 32), (128, 64, 16))  # N, C, H
+GROUPS = ((32, 64, 32, 8),)  # N, C, H, and groups of channels
 ROWS = ((1024, 256), (1024, 1024))  # R, K
 EPS = 1e-5
 
 
 def ops() -> Iterator[Op]:
-    """Batch norm's functions over images, layer norm's over rows."""
+    """Batch norm's functions over images, the same over groups of each image's channels, layer norm's over rows."""
     for n, c, h in IMAGES:
         values, small = 4.0 * n * c * h * h, (3, c, 5)
         for function, moved, make, spot, fixed in (
@@ -28,6 +29,17 @@ def ops() -> Iterator[Op]:
             brief = (n, c, h) == IMAGES[0] and function in ("normalize", "gradients")
             shape = f"N{n} C{c} H{h}" + (", relu" if function == "normalize" else "")
             yield Op("norm", function, shape, 0.0, moved, make(n, c, h), make(*small), spot, fixed=fixed, brief=brief)
+    for n, c, h, groups in GROUPS:
+        values = 4.0 * n * c * h * h
+        for function, moved, of_groups in (
+            ("statistics", values, _group_statistics),
+            ("normalize", 2 * values, _group_normalize),
+            ("gradients", 3 * values, _group_gradients),
+        ):
+            yield Op(
+                "norm", function, f"N{n} C{c} H{h}, {groups} groups", 0.0, moved, of_groups(n, c, h, groups),
+                of_groups(3, c, 5, groups), _one_group, fixed=(1, 2, 3) if function == "gradients" else (),
+            )  # fmt: skip
     for rows, size in ROWS:
         values = 4.0 * rows * size
         yield Op(
@@ -77,6 +89,49 @@ def _residual_gradients(n: int, c: int, h: int) -> Draw:
         return Call((dy, y, x, mean, var, w), {"eps": EPS})
 
     return draw
+
+
+def _group_statistics(n: int, c: int, h: int, groups: int) -> Draw:
+    return lambda rng, dtype: Call((images(rng, (n, c, h, h), dtype), groups), {"own": True})
+
+
+def _of_groups(rng: np.random.Generator, x: np.ndarray, groups: int) -> tuple[np.ndarray, ...]:
+    """The statistics of each image's groups, a scale and a shift."""
+    mean, var = contract_of("norm").statistics(x, groups, own=True)
+    return mean, var, normal(rng, x.shape[1:2], x.dtype), normal(rng, x.shape[1:2], x.dtype)
+
+
+def _group_normalize(n: int, c: int, h: int, groups: int) -> Draw:
+    def draw(rng: np.random.Generator, dtype: np.dtype) -> Call:
+        x = images(rng, (n, c, h, h), dtype)
+        return Call((x, *_of_groups(rng, x, groups), None), {"eps": EPS, "relu": False})
+
+    return draw
+
+
+def _group_gradients(n: int, c: int, h: int, groups: int) -> Draw:
+    def draw(rng: np.random.Generator, dtype: np.dtype) -> Call:
+        dy, x = (images(rng, (n, c, h, h), dtype) for _ in range(2))
+        return Call((dy, x, *_of_groups(rng, x, groups)), {"eps": EPS, "relu": False})
+
+    return draw
+
+
+def _one_group(call: Call, results: Results, rng: np.random.Generator) -> tuple[Call, Results]:
+    """One group over the whole batch: of images, of statistics (N, G), and of what there is one number of for each channel."""
+    x, groups = call.args[0], next((each for each in call.args if isinstance(each, int)), 0)
+    groups = groups or next(each.shape[1] for each in call.args if each.ndim == 2)
+    size, group = x.shape[1] // groups, int(rng.integers(groups))
+    channels = slice(group * size, (group + 1) * size)
+
+    def cut(each: Any) -> Any:
+        if each is None:
+            return None
+        if isinstance(each, int):
+            return 1
+        return each[channels] if each.ndim == 1 else each[:, group : group + 1] if each.ndim == 2 else each[:, channels]
+
+    return Call(tuple(map(cut, call.args)), call.kwargs), [cut(each) for each in results]
 
 
 def _one_channel(call: Call, results: Results, rng: np.random.Generator) -> tuple[Call, Results]:

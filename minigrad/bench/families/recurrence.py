@@ -1,4 +1,4 @@
-"""What the recurrent families have in common: a batch of equal lengths, one layer, one direction."""
+"""What the recurrent families have in common: a batch of equal lengths, one layer, one direction; also of a single step."""
 
 from __future__ import annotations
 
@@ -23,7 +23,13 @@ class Shape(NamedTuple):
     brief: bool = False
 
 
-SHAPES = (Shape(50, 50, 128, 128, True), Shape(50, 50, 512, 512), Shape(16, 64, 256, 256))
+SHAPES = (
+    Shape(50, 50, 128, 128, True),
+    Shape(50, 50, 512, 512),
+    Shape(16, 64, 256, 256),
+    Shape(1, 64, 512, 256),  # a step of a decoder that is fed its attention
+    Shape(1, 1, 128, 128),  # a letter more of a text
+)
 
 
 class Network(NamedTuple):
@@ -37,6 +43,7 @@ class Network(NamedTuple):
         save: whether the forward has gates to save.
         torch: PyTorch's function of the whole sequence, which gives the outputs first.
         brief: whether it belongs to the short table.
+        blocks: columns of ``da`` for each unit: one more than gates where a gate's two sums have gradients of their own.
     """
 
     family: str
@@ -47,26 +54,35 @@ class Network(NamedTuple):
     save: bool
     torch: str
     brief: bool = False
+    blocks: int = 1
 
 
 def ops(network: Network) -> Iterator[Op]:
-    """Forward and backward at each shape. The weights' gradients are products of their own, and not counted."""
+    """Forward, backward and the weights' gradients at each shape.
+
+    A single step is given what earlier ones left of the weights in ``memo``, as a cell is that goes through a sequence.
+    """
     for shape in SHAPES:
         t, b, d, h, brief = shape
         name = f"T{t} B{b} D{d} H{h}"
         flops = 2.0 * t * b * network.gates * h * (d + h)
         weights = network.gates * h * (d + h)
         moved = 4.0 * (t * b * (d + (network.gates + 2) * h) + weights)
-        small = Shape(3, min(b, 17), d, h)
+        small, before = Shape(min(t, 3), min(b, 17), d, h), _after_another if t == 1 else None
         yield Op(
             network.family, "forward", name, flops, moved, _forward(network, shape), _forward(network, small),
-            _steps(network, shape), {"torch": _torch_of(network)}, brief=brief and network.brief,
+            _steps(network), {"torch": _torch_of(network)}, brief=brief and network.brief,
+            before=None if before is None else before("forward"),
         )  # fmt: skip
         # What forward found, and what it was given, belong together: only the gradient that arrives is moved round.
         yield Op(
             network.family, "backward", name, flops, moved, _backward(network, shape), _backward(network, small),
-            _sequence(network, shape), fixed=tuple(range(1, network.states + 5 + len(network.kept))),
-            brief=brief and network.brief,
+            _sequence(network), fixed=tuple(range(1, network.states + 5 + len(network.kept))),
+            brief=brief and network.brief, before=None if before is None else before("backward"),
+        )  # fmt: skip
+        yield Op(
+            network.family, "grad_weights", name, flops, 4.0 * (t * b * (d + (network.blocks + 1) * h) + weights),
+            _grad_weights(network, shape), _grad_weights(network, small), _unit(network), {"torch": _torch_products(network)},
         )  # fmt: skip
 
 
@@ -103,21 +119,42 @@ def _backward(network: Network, shape: Shape) -> Draw:
     return draw
 
 
-def _steps(network: Network, shape: Shape) -> Spot:
+def _grad_weights(network: Network, shape: Shape) -> Draw:
+    def draw(rng: np.random.Generator, dtype: np.dtype) -> Call:
+        rows = shape.t * shape.b
+        da, x, h = (normal(rng, (rows, size), dtype) for size in (network.blocks * shape.h, shape.d, shape.h))
+        return Call((da, x, h), {"input_wanted": True, "state_wanted": True})
+
+    return draw
+
+
+def _after_another(function: str) -> Callable[[Any, Call], Call]:
+    """The same call once before, so that the ``memo`` has what is derived from the weights."""
+
+    def before(contract: Any, call: Call) -> Call:
+        words = {**call.kwargs, "memo": {}}
+        getattr(contract, function)(*call.args, **words)
+        return Call(call.args, words)
+
+    return before
+
+
+def _steps(network: Network) -> Spot:
     """A few steps of one of the sequences, from the states that the result itself has before them.
 
     If each step is right, given those before it, all are.
     """
 
     def spot(call: Call, results: Results, rng: np.random.Generator) -> tuple[Call, Results]:
-        x, _, *rest = call.args
+        x, sizes, *rest = call.args
+        t, b = len(sizes), sizes[0]
         states, weights = rest[: network.states], rest[network.states :]
-        sequence, found = int(rng.integers(shape.b)), results[: network.states]
-        first = 0 if any(each is None for each in found) else int(rng.integers(shape.t))
-        count = min(STEPS, shape.t - first)
-        rows = slice(first * shape.b + sequence, (first + count) * shape.b, shape.b)
+        sequence, found = int(rng.integers(b)), results[: network.states]
+        first = 0 if any(each is None for each in found) else int(rng.integers(t))
+        count = min(STEPS, t - first)
+        rows = slice(first * b + sequence, (first + count) * b, b)
         if first:
-            states, sequence = found, rows.start - shape.b
+            states, sequence = found, rows.start - b
         states = [each[sequence : sequence + 1] for each in states]
         part = Call((x[rows], (1,) * count, *states, *weights), call.kwargs)
         return part, [None if each is None else each[rows] for each in results]
@@ -125,17 +162,46 @@ def _steps(network: Network, shape: Shape) -> Spot:
     return spot
 
 
-def _sequence(network: Network, shape: Shape) -> Spot:
+def _sequence(network: Network) -> Spot:
     """The way back through one of the sequences: of what belongs to rows, every B-th."""
     kept = range(network.states + 5, network.states + 5 + len(network.kept))
 
     def spot(call: Call, results: Results, rng: np.random.Generator) -> tuple[Call, Results]:
-        one = slice(int(rng.integers(shape.b)), None, shape.b)
+        sizes = call.args[network.states + 1]
+        one = slice(int(rng.integers(sizes[0])), None, sizes[0])
         args = [each[one] if place in (0, network.states + 2, *kept) else each for place, each in enumerate(call.args)]
-        args[network.states + 1] = (1,) * shape.t
+        args[network.states + 1] = (1,) * len(sizes)
         return Call(tuple(args), call.kwargs), [each[one] for each in results]
 
     return spot
+
+
+def _unit(network: Network) -> Spot:
+    """The weights of one unit, from some inputs and from itself."""
+
+    def spot(call: Call, results: Results, rng: np.random.Generator) -> tuple[Call, Results]:
+        da, x, h = call.args
+        unit, first = int(rng.integers(h.shape[1])), int(rng.integers(x.shape[1]))
+        one, some = slice(unit, None, h.shape[1]), slice(first, first + 4)
+        dw_ih, dw_hh, db = results
+        part = (np.ascontiguousarray(da[:, one]), x[:, some], h[:, unit : unit + 1])
+        return Call(part, call.kwargs), [dw_ih[one, some], dw_hh[one, unit : unit + 1], db[one]]
+
+    return spot
+
+
+def _torch_products(network: Network) -> Callable[[Any, Call], Callable[[], Any]]:
+    """The products that the way back through PyTorch's layer ends with."""
+
+    def peer(torch: Any, call: Call) -> Callable[[], Any]:
+        da, x, h = (tensor(torch, each) for each in call.args)
+        last = da.shape[1] // network.blocks
+        of_input, of_state = da[:, : network.gates * last], da
+        if network.blocks > network.gates:
+            of_state = torch.cat((da[:, : (network.gates - 1) * last], da[:, network.gates * last :]), 1)
+        return lambda: (of_input.T @ x, of_state.T @ h, da.sum(0))
+
+    return peer
 
 
 def _torch_of(network: Network) -> Callable[[Any, Call], Callable[[], Any]]:

@@ -1,4 +1,4 @@
-"""The plain recurrent network over whole sequences, to be timed."""
+"""The plain recurrent network over whole sequences and single steps, to be timed."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ NETWORK = Network("rnn", 1, 1, {"nonlinearity": "tanh", "reverse": False}, (0,),
 
 
 def ops() -> Iterator[Op]:
-    """Forward and backward."""
+    """Forward, backward, and the weights' gradients."""
     return recurrence.ops(NETWORK)

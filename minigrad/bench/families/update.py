@@ -1,4 +1,4 @@
-"""Optimisers' steps to be timed, and the norm of gradients: over the parameters of networks."""
+"""Optimisers' steps to be timed, averages of weights, and the bounds of gradients: over the parameters of networks."""
 
 from __future__ import annotations
 
@@ -20,22 +20,37 @@ LARGEST = 4e6  # bytes of which the reference takes the norm in a second
 WORDS: dict[str, dict[str, Any]] = {
     "sgd": {"lr": 0.1, "momentum": 0.9, "dampening": 0.0, "weight_decay": 1e-4, "nesterov": False, "maximize": False},
     "adam": {
-        "lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0, "decoupled_weight_decay": False,
+        "lr": 1e-3,
+        "beta1": 0.9,
+        "beta2": 0.999,
+        "eps": 1e-8,
+        "weight_decay": 0.0,
+        "decoupled_weight_decay": False,
         "maximize": False,
     },
-}  # fmt: skip
+    "rmsprop": {"lr": 1e-2, "alpha": 0.95, "eps": 1e-4, "weight_decay": 0.0, "momentum": 0.9, "maximize": False},
+    "adagrad": {"lr": 1e-2, "lr_decay": 0.0, "weight_decay": 0.0, "eps": 1e-10, "maximize": False},
+    "adadelta": {"lr": 1.0, "rho": 0.9, "eps": 1e-6, "weight_decay": 0.0, "maximize": False},
+}
+LERP, BOUND = 0.01, 0.5  # fmt: skip
 
 
 def ops() -> Iterator[Op]:
-    """SGD with momentum, Adam, and the norm and its bound, for the parameters of each network."""
+    """Each optimiser as it is mostly used, averages, the norm and both bounds, for the parameters of each network."""
     for network, shapes in NETWORKS.items():
         bytes_each = 4.0 * sum(int(np.prod(shape)) for shape in shapes)
         name = f"{network}, {len(shapes)} arrays"
         for function, passes, make, before, spot, peers in (
             ("sgd", 5, _sgd, _held((0, 2)), _part, {"torch": _torch_sgd}),  # reads x, g and b; writes x and b
             ("adam", 7, _adam, _held((0, 2, 3)), _part, {"torch": _torch_adam}),
+            # centered and with momentum, as Graves has it for handwriting; reads x, g and three states, writes x and these
+            ("rmsprop", 9, _rmsprop, _held((0, 2, 3, 4)), _part, {"torch": _torch_rmsprop}),
+            ("adagrad", 5, _adagrad, _held((0, 2)), _part, {"torch": _torch_adagrad}),
+            ("adadelta", 7, _adadelta, _held((0, 2, 3)), _part, {"torch": _torch_adadelta}),
+            ("lerp", 3, _lerp, _held((0,)), _part, {"torch": _torch_lerp}),
             ("norm", 1, _norm, None, _whole, {}),
             ("clip_norm", 2, _clip_norm, None, _part, {}),
+            ("clip_value", 2, _clip_value, None, _part, {"torch": _torch_clip_value}),
         ):
             if spot is _whole and bytes_each > LARGEST:
                 continue
@@ -63,6 +78,41 @@ def _adam(shapes: Shapes) -> Draw:
         return Call((params, grads, means, [abs(each) for each in squares], [], [7] * len(shapes)), WORDS["adam"])
 
     return draw
+
+
+def _with_squares(
+    shapes: Shapes, rng: np.random.Generator, dtype: np.dtype, squares: int, others: int = 0
+) -> tuple[list[np.ndarray], ...]:
+    """Parameters, gradients, states that are never negative, and others."""
+    params, grads = (_several(rng, shapes, dtype) for _ in range(2))
+    never_negative = ([abs(each) for each in _several(rng, shapes, dtype)] for _ in range(squares))
+    return params, grads, *never_negative, *(_several(rng, shapes, dtype) for _ in range(others))
+
+
+def _rmsprop(shapes: Shapes) -> Draw:
+    def draw(rng: np.random.Generator, dtype: np.dtype) -> Call:
+        params, grads, squares, momentum = _with_squares(shapes, rng, dtype, 1, 1)
+        # Means are what squares' roots exceed, wherever the numbers are moved to.
+        means = [0.01 * each / (1 + abs(each)) for each in _several(rng, shapes, dtype)]
+        return Call((params, grads, [1 + each for each in squares], means, momentum), WORDS["rmsprop"])
+
+    return draw
+
+
+def _adagrad(shapes: Shapes) -> Draw:
+    return lambda rng, dtype: Call((*_with_squares(shapes, rng, dtype, 1), [7] * len(shapes)), WORDS["adagrad"])
+
+
+def _adadelta(shapes: Shapes) -> Draw:
+    return lambda rng, dtype: Call(_with_squares(shapes, rng, dtype, 2), WORDS["adadelta"])
+
+
+def _lerp(shapes: Shapes) -> Draw:
+    return lambda rng, dtype: Call(tuple(_several(rng, shapes, dtype) for _ in range(2)), {"weight": LERP})
+
+
+def _clip_value(shapes: Shapes) -> Draw:
+    return lambda rng, dtype: Call((_several(rng, shapes, dtype), BOUND))
 
 
 def _norm(shapes: Shapes) -> Draw:
@@ -127,6 +177,56 @@ def _torch_adam(torch: Any, call: Call) -> Callable[[], Any]:
         count = torch.tensor(float(step - 1))
         optimizer.state[parameter] = {"step": count, "exp_avg": mean, "exp_avg_sq": square}
     return _stepped(optimizer, [params, means, squares, []])
+
+
+def _torch_rmsprop(torch: Any, call: Call) -> Callable[[], Any]:
+    params, grads, squares, means, momentum = (_tensors(torch, each) for each in call.args)
+    words = {name: value for name, value in call.kwargs.items() if name != "maximize"}
+    optimizer = torch.optim.RMSprop(_with_grads(params, grads), centered=True, **words)
+    for parameter, *found in zip(params, squares, means, momentum, strict=True):
+        names = ("square_avg", "grad_avg", "momentum_buffer")
+        optimizer.state[parameter] = {"step": torch.tensor(6.0), **dict(zip(names, found, strict=True))}
+    return _stepped(optimizer, [params, squares, means, momentum])
+
+
+def _torch_adagrad(torch: Any, call: Call) -> Callable[[], Any]:
+    params, grads, sums = (_tensors(torch, each) for each in call.args[:3])
+    words, step = call.kwargs, call.args[3][0]
+    settings = {"lr": words["lr"], "lr_decay": words["lr_decay"], "eps": words["eps"]}
+    optimizer = torch.optim.Adagrad(_with_grads(params, grads), fused=True, **settings)
+    for parameter, total in zip(params, sums, strict=True):
+        optimizer.state[parameter] = {"step": torch.tensor(float(step - 1)), "sum": total}
+    return _stepped(optimizer, [params, sums])
+
+
+def _torch_adadelta(torch: Any, call: Call) -> Callable[[], Any]:
+    params, grads, squares, deltas = (_tensors(torch, each) for each in call.args)
+    words = {name: call.kwargs[name] for name in ("lr", "rho", "eps")}
+    optimizer = torch.optim.Adadelta(_with_grads(params, grads), **words)
+    for parameter, square, delta in zip(params, squares, deltas, strict=True):
+        optimizer.state[parameter] = {"step": torch.tensor(6.0), "square_avg": square, "acc_delta": delta}
+    return _stepped(optimizer, [params, squares, deltas])
+
+
+def _torch_lerp(torch: Any, call: Call) -> Callable[[], Any]:
+    averages, currents = (_tensors(torch, each) for each in call.args)
+
+    def move() -> Any:
+        torch._foreach_lerp_(averages, currents, LERP)
+        return None, averages
+
+    return move
+
+
+def _torch_clip_value(torch: Any, call: Call) -> Callable[[], Any]:
+    grads = _tensors(torch, call.args[0])
+
+    def clip() -> Any:
+        torch._foreach_clamp_min_(grads, -BOUND)
+        torch._foreach_clamp_max_(grads, BOUND)
+        return None, grads
+
+    return clip
 
 
 def _with_grads(params: list[Any], grads: list[Any]) -> list[Any]:
