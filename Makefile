@@ -18,7 +18,8 @@ STALE := stale
 endif
 
 # What is asked of every implementation of a kernel, not of the default alone.
-OF_OPS := $(addprefix tests/test_,$(addsuffix .py,tables recurrent recurrent_steps convolution normalization dropout loss optim))
+OF_OPS := $(addprefix tests/test_,$(addsuffix .py,tables recurrent recurrent_steps convolution normalization dropout loss optim \
+	elementwise_layout embedding sums named_rows sparse joined_relu image_layout repeated_products))
 
 .PHONY: help demo test rungs peer lint bench clean stale
 .NOTPARALLEL:
