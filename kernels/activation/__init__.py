@@ -127,6 +127,8 @@ def gate(x: Array, mask: Array, factor: float = 1.0) -> Array:
         array([2., 0., 6.])
     """
     device_type = check_arrays("gate", (("input", x),))
+    if isinstance(mask, np.generic):
+        raise DTypeError("gate", "mask", "an array of truth values (bool)", f"a {type(mask).__name__}", "Use np.asarray(mask)")
     if getattr(mask, "dtype", None) != _TRUTH:
         raise DTypeError("gate", "mask", "truth values (bool)", str(getattr(mask, "dtype", type(mask).__name__)))
     if mask.shape != x.shape:

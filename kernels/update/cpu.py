@@ -134,7 +134,9 @@ def adam(
     if len(factors) == 1:
         table.numbers[0], table.numbers[1] = next(iter(factors.values()))
     else:
-        table.numbers.T[:] = [factors[step] for step in table.some(steps)]
+        of_each = table.some(steps)  # none, where all arrays lie apart
+        table.numbers[0] = [factors[step][0] for step in of_each]
+        table.numbers[1] = [factors[step][1] for step in of_each]
     decay, shrink = (0.0, 1.0 - lr * weight_decay) if decoupled_weight_decay else (weight_decay, 1.0)
     function = loops.amsgrad_step if len(max_exp_avg_sqs) else loops.adam_step
     table.run(function, table.numbers, table.count, beta1, beta2, decay, shrink, maximize)

@@ -158,6 +158,7 @@ REFUSALS: list[tuple[type[MinigradError], Any, str]] = [
         "input: expected float32, as grad_output has, got float64",
     ),
     (DTypeError, lambda: activation.gate(X, X), r"gate: mask: expected truth values \(bool\), got float64"),
+    (DTypeError, lambda: activation.gate(X[:1, :1].reshape(()), X[0, 0] > 0), r"mask: expected an array of truth .*got a bool"),
     (DTypeError, lambda: activation.gate(X, [True]), r"gate: mask: expected truth values \(bool\), got list"),
     (ShapeError, lambda: activation.gate(X, X[0] > 0), r"gate: mask: expected shape \(2, 3\), as input has"),
 ]

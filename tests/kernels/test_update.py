@@ -152,6 +152,18 @@ def test_drawn_shapes(shapes: list[tuple[int, ...]], of_params: str, of_grads: s
         assert abs(norm - results[-1][2]) <= update.tolerance("norm", args[1], 2.0)[0]
 
 
+@each_implementation
+@pytest.mark.parametrize("count", [0, 2])
+def test_adam_where_no_array_lies_without_gaps(name: str, count: int) -> None:
+    """Steps that differ, and no array for the compiled loops: all have gaps, or there is none."""
+    way = next(way for way in WAYS if way.function == "adam")
+    rng = np.random.default_rng(2)
+    args: list[Any] = [[np.abs(rng.standard_normal((3, 8)))[:, ::2] for _ in range(count)] for _ in range(4)]
+    args += [(), range(1, count + 1)]
+    want = expected(way, args)
+    assert_bits(run(name, way, args), want)
+
+
 # ---------------------------------------------------------------------- the norm
 
 
