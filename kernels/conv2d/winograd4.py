@@ -16,10 +16,23 @@ cache (``bands.py``). To copy them before goes through memory three times more, 
 of the arithmetic.
 
 The points of the polynomials are 0, ±⅝, ±1½ and infinity, and ±⅜, ±1¼ and infinity for two taps: with the usual 0, ±1, ±2 the
-error is nearly twice as large. In the mean over random data it is 3 times the direct sum's at most
-(tests/kernels/test_conv2d_compiled.py measures it), well within the contract's tolerance, as ``winograd.py``'s is. As there a
-rounding error does not stay with its window: one pixel that is far larger than its neighbours, or infinite or NaN, shows in
-all outputs of the tiles that read it. ``tolerance`` says how far. ``kernels.use(conv2d="cpu")`` or
+error is nearly twice as large. Typically, in the mean over random data, it is 3 times the direct sum's at most
+(tests/kernels/test_conv2d_compiled.py measures it), well within the contract's tolerance, as ``winograd.py``'s is.
+
+At worst all signs agree: a tile's rounding errors then grow by the largest entry of |Aᵀ| (|G| 1 |Gᵀ| ⊙ |Bᵀ| 1 |B|) |A|, 1 being
+all ones, where the direct sum has r² products of r x r taps: by a factor of 63 for three taps and of 38 for two; in the
+gradient to the weight, |Gᵀ| (|Bᵀ| 1 |B| ⊙ |A| 1 |Aᵀ|) |G| beside 4², of 50 and of 22. Of L channels (times phases), or of L
+tiles in the gradient to the weight, and with no more than 40 roundings besides the L of their sum, no error is larger than::
+
+    factor · (L + 40) · eps/2 · r²L · max|g| · max|d|          4² for r² in the gradient to the weight, max|dY| for max|g|
+
+The direct sum's worst case is r²L for factor · (L + 40), so that this one is 63/9 = 7 or 38/4 = 10 times as large for many
+channels, and 3 or 1.4 times for many tiles. (Barabasz et al., arXiv:1803.10986, bound the factor by norms of the matrices:
+‖Aᵀ‖²‖G‖²‖Bᵀ‖² / r², with the largest sums of rows, would be 405 and 130.) Signs that are aligned for it reach 0.3 to 0.4 of
+the factor, as not all of |Bᵀ d B| can be large at once; tests/kernels/test_winograd_error.py tries them.
+
+As in ``winograd.py`` a rounding error does not stay with its window: one pixel that is far larger than its neighbours, or
+infinite or NaN, shows in all outputs of the tiles that read it. ``tolerance`` says how far. ``kernels.use(conv2d="cpu")`` or
 ``MINIGRAD_KERNELS=conv2d=cpu`` does without.
 """
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from minigrad.kernels import conv2d, native
 from minigrad.kernels.conv2d import cpu, depthwise_cpu, im2col, output_sizes, reference, transforms, winograd, winograd4
-from minigrad.kernels.layout import channels_last, conversions, reset_conversions
+from minigrad.kernels.layout import channels_last, conversions, is_channels_last, reset_conversions
 from minigrad.kernels.native.budget import divided
 
 IMPLEMENTATIONS = {"cpu": cpu, "winograd": winograd, "winograd4": winograd4}
@@ -180,6 +180,40 @@ SHAPES: dict[str, tuple[tuple[int, int, int, int, int, tuple[int, int]], dict[st
 def test_each_road(shape: str, name: str, threads: int) -> None:
     sizes, geometry = SHAPES[shape]
     holds(IMPLEMENTATIONS[name], arrays(*sizes, np.float32, **geometry), im2col, **geometry)
+
+
+# Of both kinds of tile and of none: taps of large tiles for each map, or None where the plain tile is taken.
+MIXED: dict[str, tuple[tuple[int, int, int, int, int, tuple[int, int]], dict[str, Any], bool]] = {
+    "large tiles": ((3, 34, 11, 13, 47, (3, 3)), same(1), True),
+    "large tiles, threads share channels": ((3, 192, 10, 10, 40, (3, 3)), same(1), True),
+    "large tiles of phases": ((5, 34, 12, 14, 47, (4, 4)), same(1, stride=2), True),
+    "plain tiles": ((3, 34, 11, 13, 47, (5, 3)), same(1), False),
+    "plain tiles, few channels": ((2, 3, 17, 18, 7, (3, 3)), same(1), False),
+    "plain tiles, stride, groups": ((3, 18, 11, 13, 33, (3, 3)), same(1, stride=2, groups=3), False),
+}
+
+
+@pytest.mark.usefixtures("bounds_by_columns")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("in_c_order", ["x", "dy"])
+@pytest.mark.parametrize("shape", MIXED)
+def test_x_and_dy_in_two_memory_orders(shape: str, in_c_order: str, dtype: Any, threads: int) -> None:
+    """One in C order, the other channels-last: the contract's bounds, and the bits of two that lie alike."""
+    (n, c, h, w, f, kernel), geometry, by_tiles = MIXED[shape]
+    given_arrays = arrays(n, c, h, w, f, kernel, dtype, **geometry)
+    x, dy = given_arrays["grad_weight"][:2]
+    assert winograd4.reads_c_order(x.shape, (f, c // geometry["groups"], *kernel), **geometry) == by_tiles
+    mixed = {"x": x, "dy": dy, in_c_order: np.ascontiguousarray({"x": x, "dy": dy}[in_c_order])}
+    assert is_channels_last(mixed["x"]) != is_channels_last(mixed["dy"])
+    turned = {
+        "forward": (mixed["x"], *given_arrays["forward"][1:]),
+        "grad_input": (mixed["dy"], *given_arrays["grad_input"][1:]),
+        "grad_weight": (mixed["x"], mixed["dy"], kernel),
+    }
+    holds(winograd4, turned, im2col, **geometry)
+    for function, args in turned.items():
+        alike = getattr(winograd4, function)(*given_arrays[function], **geometry)
+        np.testing.assert_array_equal(getattr(winograd4, function)(*args, **geometry), alike)
 
 
 @pytest.mark.usefixtures("bounds_by_columns")
