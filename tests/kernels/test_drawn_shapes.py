@@ -24,7 +24,8 @@ FAMILIES = ("elementwise", "sums", "activation", "update")
 RUNGS = [(family, name) for family in FAMILIES for name in kernels.available(family, "cpu") if name != "reference"]
 
 shapes = st.lists(st.integers(0, 9), max_size=4).map(tuple).filter(lambda shape: math.prod(shape) <= 150)  # references are slow
-long_shapes = st.lists(st.sampled_from([0, 1, 2, 3, 17, 33, 40]), min_size=1, max_size=3).map(tuple)
+sides = st.sampled_from([0, 1, 2, 3, 17, 33, 40])
+long_shapes = st.integers(1, 3).flatmap(lambda rank: st.tuples(*[sides] * rank))
 dtypes = st.sampled_from([np.float32, np.float64])
 
 
@@ -89,27 +90,25 @@ def try_activation(data: st.DataObject) -> None:
 
 
 def try_update(data: st.DataObject) -> None:
-    """An optimiser's step of several arrays, then the bounds of their gradients."""
+    """A step of several arrays by every optimiser in each of its ways, then the bounds of their gradients."""
     several, dtype = data.draw(st.lists(shapes, max_size=3)), data.draw(dtypes)
-    function, _, present, other = data.draw(st.sampled_from(WAYS))
     of_params, of_grads, of_states = (data.draw(memories()) for _ in range(3))
     params, grads = ([lay(numbers(shape, dtype, seed)) for shape in several] for seed, lay in enumerate((of_params, of_grads)))
-    states = [
-        [
-            of_states(np.abs(each, out=each) if place in SQUARES.get(function, ()) else each)
-            for each in (numbers(s, dtype, 5) for s in several)
-        ]
-        if place in present
-        else []
-        for place in range(PLACES[function])
-    ]
-    last: tuple[Any, ...] = ()
-    if function == "sgd":
-        last = ([place % 2 == 0 for place in range(len(several))] if present else (),)
-    elif function in ("adam", "adagrad"):
-        last = (range(1, len(several) + 1),)
-    settings = {**NUMBERS[function], **dict.fromkeys(SWITCHES.get(function, ("maximize",)), False), **other}
-    getattr(update, function)(params, grads, *states, *last, **settings)
+
+    def state(squares: bool, seed: int) -> list[np.ndarray]:
+        drawn = [numbers(shape, dtype, seed) for shape in several]
+        return [of_states(np.abs(each, out=each) if squares else each) for each in drawn]
+
+    for function, _, present, other in WAYS:
+        of_squares = SQUARES.get(function, ())
+        states = [state(place in of_squares, place) if place in present else [] for place in range(PLACES[function])]
+        last: tuple[Any, ...] = ()
+        if function == "sgd":
+            last = ([place % 2 == 0 for place in range(len(several))] if present else (),)
+        elif function in ("adam", "adagrad"):
+            last = (range(1, len(several) + 1),)
+        settings = {**NUMBERS[function], **dict.fromkeys(SWITCHES.get(function, ("maximize",)), False), **other}
+        getattr(update, function)(params, grads, *states, *last, **settings)
     update.lerp(params, grads, weight=0.25)
     total = update.norm(grads, data.draw(st.sampled_from([2.0, 1.0, 0.5, float("inf"), 0.0])))
     update.clip_norm(grads, np.asarray(total), 0.5)
@@ -129,7 +128,9 @@ def test_beside_the_reference(family: str, name: str) -> None:
     """Work is divided into parts and blocks that are small, so that small arrays meet the ends of all of them."""
 
     @hypothesis.given(data=st.data(), parts=st.integers(1, 3))
-    @hypothesis.settings(max_examples=25 if family == "activation" else 60, deadline=None, derandomize=True, database=None)
+    @hypothesis.settings(
+        max_examples=100 if family in ("elementwise", "sums") else 25, deadline=None, derandomize=True, database=None
+    )
     def tried(data: st.DataObject, parts: int) -> None:
         with kernels.use(**{family: name}), kernels.checking(), divided(parts):  # each call is compared with the reference's
             TRIALS[family](data)
