@@ -154,11 +154,13 @@ def differentiate(
 
 @kernel
 def add_up(sums: Doubles, dw: Real, db: Real, size: int, count: int, part: int, parts: int) -> None:
-    """The parts' sums, in order."""
+    """The parts' sums, in order: each part's follow upon one another in memory, so that whole vectors are added."""
+    for each in range(1, count):
+        more = offset(sums, each * 2 * size)
+        for i in range(2 * size):
+            sums[i] += more[i]
+    by_b = offset(sums, size)
     for i in range(size):
-        by_w, by_b = 0.0, 0.0
-        for each in range(count):
-            by_w += sums[each * 2 * size + i]
-            by_b += sums[(each * 2 + 1) * size + i]
-        dw[i] = real(by_w)
-        db[i] = real(by_b)
+        dw[i] = real(sums[i])
+    for i in range(size):
+        db[i] = real(by_b[i])
