@@ -7,6 +7,7 @@
 | ``microkernel.py`` | the micro-kernel under convolution, recurrence and product |
 | ``launch.py``, ``pool.py`` | addresses, the thread budget, and the threads that share a kernel's parts |
 | ``programs.py``, ``intrinsics.py``, ``target.py`` | compiling for this processor, and keeping what was compiled |
+| ``patience.py`` | Ctrl-C, heard when that is done |
 | ``companions.py``, ``companion.py``, ``usual.py``, ``claims.py`` | processes that compile ahead what a training needs |
 """
 

@@ -29,6 +29,7 @@ from minigrad.kernels.native import microkernel as micro
 from minigrad.kernels.native.identity import Identity
 from minigrad.kernels.native.language import NUMBERS, Kernel
 from minigrad.kernels.native.launch import making
+from minigrad.kernels.native.patience import finished_first
 from minigrad.kernels.native.store import Store, read, store, write
 from minigrad.kernels.native.target import Target, target
 
@@ -171,10 +172,11 @@ def _made(there: Store, file: str, make: Callable[[], bytes], ours: bool) -> byt
 
     with companions.shared(there, file, ours) as code:
         if code is None:
-            code = make()
-            # Sources that changed since this process began are not what has been compiled.
-            if there.folder and not there.trouble and _read_sources() == _sources():
-                write(there.folder, f"{file}.o", code)
+            with finished_first():
+                code = make()
+                # Sources that changed since this process began are not what has been compiled.
+                if there.folder and not there.trouble and _read_sources() == _sources():
+                    write(there.folder, f"{file}.o", code)
     return code
 
 
@@ -205,7 +207,8 @@ def load_compiler() -> None:
         KernelError: Numba or llvmlite is absent.
     """
     try:
-        from minigrad.kernels.native import compiler  # noqa: F401
+        with finished_first():
+            from minigrad.kernels.native import compiler  # noqa: F401
     except ImportError as error:
         raise _no_compiler(error) from error
 
@@ -288,7 +291,8 @@ def compile_seconds(kernel: Kernel, dtype: str | None) -> float:
 
 @functools.cache
 def _ready() -> Any:
-    import llvmlite.binding as llvm
+    with finished_first():
+        import llvmlite.binding as llvm
 
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()

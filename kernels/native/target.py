@@ -10,6 +10,8 @@ import functools
 import os
 from typing import NamedTuple
 
+from minigrad.kernels.native.patience import finished_first
+
 
 class Target(NamedTuple):
     """A processor as the compiler sees it. The tile of ``microkernel.py`` is ``rows`` x (``vectors`` registers of ``bits``)."""
@@ -48,7 +50,8 @@ def tiled(triple: str, cpu: str, features: str, has: dict[str, bool]) -> Target:
 @functools.cache
 def target() -> Target:
     """The processor of this machine, or the one that the environment names."""
-    import llvmlite.binding as llvm
+    with finished_first():
+        import llvmlite.binding as llvm
 
     triple = llvm.get_process_triple()
     cpu = os.environ.get("NUMBA_CPU_NAME") or llvm.get_host_cpu_name()
