@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.metadata
 import io
 import itertools
 import math
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -275,6 +277,50 @@ def test_a_folder_in_a_file_s_place_is_not_read(cache: Path, monkeypatch: pytest
     file.unlink()
     file.mkdir()
     assert again(add, monkeypatch) == (109, True)
+
+
+def test_a_file_under_another_s_name_is_not_loaded(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is whole, but what it has is not what would be called."""
+    adders = [adder(number) for number in (next(NUMBERS), next(NUMBERS))]
+    numbers = [result(add) for add in adders]
+    one, other = cache.iterdir()
+    whole = one.read_bytes(), other.read_bytes()
+    one.write_bytes(whole[1])
+    other.write_bytes(whole[0])
+    assert [again(add, monkeypatch) for add in adders] == [(number, True) for number in numbers]
+    assert [again(add, monkeypatch) for add in adders] == [(number, False) for number in numbers]
+
+
+@pytest.mark.parametrize("put", [os.mkfifo, lambda path: os.symlink("/dev/zero", path), lambda path: os.symlink(path, path)])
+def test_what_is_no_file_is_neither_waited_for_nor_read(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, put: Callable[[Path], None]
+) -> None:
+    number = next(NUMBERS)
+    add = adder(number)
+    assert result(add) == number
+    (file,) = cache.iterdir()
+    file.unlink()
+    put(file)
+    assert again(add, monkeypatch) == (number, True)
+    assert again(add, monkeypatch) == (number, False)  # the file has taken its place
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES, errno.EDQUOT, errno.EIO])
+def test_what_the_system_does_not_let_be_written_is_compiled(cache: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    def refuse(*args: Any, **kwargs: Any) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(store.tempfile, "mkstemp", refuse)
+    mine = next(NUMBERS)
+    assert result(adder(mine)) == mine
+    assert list(cache.iterdir()) == []
+
+
+def test_a_folder_that_goes_while_a_process_runs_is_only_missed(cache: Path) -> None:
+    numbers = [next(NUMBERS) for _ in range(2)]
+    assert result(adder(numbers[0])) == numbers[0]
+    shutil.rmtree(cache)
+    assert result(adder(numbers[1])) == numbers[1]
 
 
 def test_a_full_disk_only_means_that_the_next_process_compiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,8 +2,9 @@
 
 Machine code is run, so nothing is read from a folder in which another user could have put it: the folder must belong to this
 user or to the system, be writable by no one else, and stand in folders of which the same is true. Each file carries a digest
-of its contents: what is damaged or cut short is not there, and is made anew. Files are written whole or not at all, by any
-number of processes at once. What was not used for a season is thrown away when something new is kept.
+of its name and contents: what is damaged, cut short or another kernel's is not there, and is made anew. Files are written
+whole or not at all, by any number of processes at once. What was not used for a season is thrown away when something new is
+kept.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from typing import NamedTuple
 
 from minigrad.core.machine import cache_folder
 
-MAGIC = b"minigrad kernel 2\n"
-_DIGEST = hashlib.sha256().digest_size
+MAGIC = b"minigrad kernel 3\n"
+_HEAD = len(MAGIC) + hashlib.sha256().digest_size
 SEASON = 90 * 24 * 3600  # seconds
 SYSTEM = 0  # the user who may write everywhere
 
@@ -86,14 +87,15 @@ def read(folder: Path, name: str) -> bytes | None:
     """What was kept under a name, or ``None`` where it is missing, damaged, or not this user's or the system's."""
     path = folder / name
     try:
-        with open(path, "rb") as file:
-            owner = os.fstat(file.fileno()).st_uid
+        with open(path, "rb", opener=_at_once) as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                return None
+            if hasattr(os, "getuid") and found.st_uid not in (SYSTEM, os.getuid()):
+                return None
             content = file.read()
-        if hasattr(os, "getuid") and owner not in (SYSTEM, os.getuid()):
-            return None
-        begin = len(MAGIC) + _DIGEST
-        code = content[begin:]
-        if content[:begin] != MAGIC + hashlib.sha256(code).digest():
+        code = content[_HEAD:]
+        if content[:_HEAD] != _head(name, code):
             return None
     except OSError:
         return None
@@ -103,13 +105,23 @@ def read(folder: Path, name: str) -> bytes | None:
     return code
 
 
+def _at_once(path: str, flags: int) -> int:
+    """Open a file, and do not wait for someone to write where it is a pipe."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _head(name: str, code: bytes) -> bytes:
+    """What stands before the code: by it a file is known to be whole, and to be the one that its name says."""
+    return MAGIC + hashlib.sha256(name.encode() + b"\0" + code).digest()
+
+
 def write(folder: Path, name: str, code: bytes) -> bool:
     """Keep something under a name, and tell whether that was possible. If not, the next process compiles again."""
     with contextlib.suppress(OSError):
         handle, made = tempfile.mkstemp(dir=folder, prefix=".making-")
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(MAGIC + hashlib.sha256(code).digest() + code)
+                file.write(_head(name, code) + code)
             os.replace(made, folder / name)
         except BaseException:
             with contextlib.suppress(OSError):
