@@ -18,7 +18,7 @@ def warmup(
 ) -> None:
     """Compile all kernels for this processor, so that no first step has to wait for it.
 
-    They are kept in the cache folder; what is there already is not compiled again. Exit code 1 where nothing can be kept.
+    They are kept in the cache folder; what is there already is not compiled again. Exit code 1 where they cannot be kept.
 
     Example: minigrad warmup --all
     """
@@ -40,6 +40,7 @@ def warmup(
             compiled.append((job, seconds))
             progress.advance(len(compiled), len(compiled), {"last": job.title})
     taken = time.perf_counter() - begin
+    lost = [job for job, _ in compiled if not job.is_kept()]
     if json:
         rows = [{"kernel": job.title, "dtype": job.dtype, "seconds": round(seconds, 3)} for job, seconds in compiled]
         told = {
@@ -48,8 +49,15 @@ def warmup(
             "kernels": len(listed),
             "seconds": round(taken, 3),
             "compiled": rows,
+            "not_kept": [job.title for job in lost],
         }
         say_json(told)
+    if lost:
+        complain(
+            f"{len(lost)} of {len(compiled)} compiled kernels could not be kept in {there.folder}. Is there room on its disk?"
+        )
+        raise typer.Exit(NOT_KEPT)
+    if json:
         return
     state = f"{len(compiled)} compiled in {duration(taken)}" if compiled else "all were there"
     say(f"{len(listed)} kernels for {' and '.join(dtypes)}: {state}. They are kept in {there.folder}.")
