@@ -46,7 +46,7 @@ CALLED = {"memset", "memcpy", "memmove", *(f"minigrad_tile_{dtype}" for dtype in
 ONE_BY_ONE = {
     "native.pool.serve": "words that threads share",
     "native.pool.divide": "words that threads share",
-    "conv2d.loops.gather": "it writes as a weight lies: neighbours in the sums are far apart there",
+    "conv2d.weight_loops.gather": "it writes as a weight lies: neighbours in the sums are far apart there",
     "pool2d.loops.gather": "each number's place is read from memory",
     "pool2d.loops.scatter": "each number's place is read from memory, and two may be the same",
     "norm.passes.merge": "one group's sums after another's, each made of the last",
