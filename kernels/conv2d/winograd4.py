@@ -44,7 +44,8 @@ import numpy as np
 
 from minigrad.core.device import Array
 from minigrad.kernels import conv2d
-from minigrad.kernels.conv2d import Padding, Pair, cpu, output_sizes, winograd, winograd4_loops
+from minigrad.kernels.conv2d import Padding, Pair, cpu, output_sizes, winograd
+from minigrad.kernels.conv2d.winograd4_loops import CORRELATE, GATHER, TRANSFORM_WEIGHT, WEIGH
 from minigrad.kernels.layout import channels_last, empty_channels_last, in_c_order, is_channels_last
 from minigrad.kernels.native import parts_for
 from minigrad.kernels.native.target import target
@@ -209,15 +210,15 @@ def grad_weight(
     work_size = taps.places * (pitch_v + pitch_g + max(held, padded_f)) + 4 * lanes + bands
     pitch_s = _pitch(taps.phases * c * padded_f, x.itemsize)
     sums = np.empty((1 if by_channel else parts, taps.places * pitch_s), x.dtype)
-    winograd4_loops.weigh(
-        image.pixels, gradient.pixels, sums, np.empty(parts * work_size, x.dtype), work_size, n, h, w, c, f, padded_f, *taps,
-        padding[0][0], padding[1][0], out_h, out_w, chunk, pitch_v, pitch_g, pitch_s, image.plane, gradient.plane,
+    WEIGH[taps.taps](
+        image.pixels, gradient.pixels, sums, np.empty(parts * work_size, x.dtype), work_size, n, h, w, c, f, padded_f,
+        taps.stride, padding[0][0], padding[1][0], out_h, out_w, chunk, pitch_v, pitch_g, pitch_s, image.plane, gradient.plane,
         int(by_channel), parts=parts,
     )  # fmt: skip
     dw = np.empty((f, c, *kernel_size), x.dtype)
     parts = parts_for(sums.shape[0] * taps.places * taps.phases * c * padded_f * x.itemsize)
     work = np.empty(parts * (taps.places + taps.phases * taps.taps**2) * target().vectors * lanes, x.dtype)
-    winograd4_loops.gather(sums, dw, work, sums.shape[0], c, f, padded_f, *taps, pitch_s, parts=parts)
+    GATHER[taps.taps](sums, dw, work, sums.shape[0], c, f, padded_f, taps.stride, pitch_s, parts=parts)
     return dw
 
 
@@ -289,9 +290,9 @@ def _correlate(
     pitch_v, pitch_m = _pitch(chunk * terms, item), _pitch(chunk * padded_f, item)
     bands = _band(source, taps) + (SIDE * out_w * features if out.plane else 0)
     work_size = taps.places * (pitch_v + pitch_m + max(padded_c, padded_f)) + 4 * lanes + bands
-    winograd4_loops.correlate(
-        x, packed, filled, y, np.empty(parts * work_size, x.dtype), work_size, n, h, w, c, padded_c, features, padded_f, *taps,
-        *before, out_h, out_w, *pitches, chunk, packed.size // taps.places, pitch_v, pitch_m, source.plane,
+    CORRELATE[taps.taps](
+        x, packed, filled, y, np.empty(parts * work_size, x.dtype), work_size, n, h, w, c, padded_c, features, padded_f,
+        taps.stride, *before, out_h, out_w, *pitches, chunk, packed.size // taps.places, pitch_v, pitch_m, source.plane,
         out.plane, least, parts=parts,
     )  # fmt: skip
 
@@ -304,8 +305,8 @@ def _transformed(w: Array, features: int, channels: int, origin: int, strides: t
     pitch = _pitch(taps.phases * padded_c * padded_f, w.itemsize)
     packed = np.empty(taps.places * pitch, w.dtype)
     parts = parts_for(taps.places * taps.phases * padded_c * padded_f * w.itemsize)
-    winograd4_loops.transform_weight(
-        w, packed, np.empty(parts * 9 * panel, w.dtype), origin, *strides, features, channels, padded_c, *taps, pitch,
+    TRANSFORM_WEIGHT[taps.taps](
+        w, packed, np.empty(parts * 9 * panel, w.dtype), origin, *strides, features, channels, padded_c, taps.stride, pitch,
         parts=parts,
     )  # fmt: skip
     return packed

@@ -11,27 +11,27 @@ from minigrad.kernels.native.ahead import Job
 _KERNELS = {
     "images": """
         rearranging:transpose native.pool:serve native.pool:divide conv2d.loops:pack tile conv2d.loops:correlate
-        conv2d.winograd4_loops:transform_weight conv2d.winograd4_loops:correlate pool2d.loops:greatest
+        conv2d.winograd4_loops:TRANSFORM_WEIGHT[3] conv2d.winograd4_loops:CORRELATE[3] pool2d.loops:greatest
         product_loops:multiply softmax.loops:cross_entropy softmax.loops:cross_entropy_back
-        activation.loops:BACKWARD['relu'] sums.cpu:add_columns pool2d.loops:scatter conv2d.winograd4_loops:weigh
-        conv2d.winograd4_loops:gather conv2d.weight_loops:weigh conv2d.weight_loops:gather update.loops:momentum_step
+        activation.loops:BACKWARD['relu'] sums.cpu:add_columns pool2d.loops:scatter conv2d.winograd4_loops:WEIGH[3]
+        conv2d.winograd4_loops:GATHER[3] conv2d.weight_loops:weigh conv2d.weight_loops:gather update.loops:momentum_step
     """,
     "images by a residual network": """
         rearranging:transpose native.pool:serve native.pool:divide conv2d.loops:pack tile conv2d.loops:correlate
-        norm.passes:moments norm.passes:merge norm.passes:normalize conv2d.winograd4_loops:transform_weight
-        conv2d.winograd4_loops:correlate conv2d.loops:correlate_small sums.cpu:add_columns softmax.loops:cross_entropy
-        softmax.loops:cross_entropy_back norm.backward:products norm.backward:write_gradient conv2d.winograd4_loops:weigh
-        conv2d.winograd4_loops:gather elementwise.cpu:sums conv2d.weight_loops:weigh_small conv2d.weight_loops:gather
+        norm.passes:moments norm.passes:merge norm.passes:normalize conv2d.winograd4_loops:TRANSFORM_WEIGHT[3]
+        conv2d.winograd4_loops:CORRELATE[3] conv2d.loops:correlate_small sums.cpu:add_columns softmax.loops:cross_entropy
+        softmax.loops:cross_entropy_back norm.backward:products norm.backward:write_gradient conv2d.winograd4_loops:WEIGH[3]
+        conv2d.winograd4_loops:GATHER[3] elementwise.cpu:sums conv2d.weight_loops:weigh_small conv2d.weight_loops:gather
         conv2d.weight_loops:weigh update.loops:momentum_step
     """,
     "images that are made": """
         conv2d.loops:pack native.pool:serve native.pool:divide tile conv2d.loops:correlate_small norm.passes:moments
-        norm.passes:merge norm.passes:normalize conv2d.winograd4_loops:transform_weight conv2d.winograd4_loops:correlate
-        conv2d.loops:correlate activation.loops:FORWARD['tanh'] rearranging:transpose activation.loops:FORWARD['leaky_relu']
-        activation.loops:FORWARD['sigmoid'] conv2d.weight_loops:weigh_small conv2d.weight_loops:gather
-        activation.loops:BACKWARD['leaky_relu'] norm.backward:products norm.backward:write_gradient
-        conv2d.winograd4_loops:weigh conv2d.winograd4_loops:gather conv2d.weight_loops:weigh elementwise.cpu:increase
-        update.loops:adam_step activation.loops:BACKWARD['tanh']
+        norm.passes:merge norm.passes:normalize conv2d.winograd4_loops:TRANSFORM_WEIGHT[2]
+        conv2d.winograd4_loops:CORRELATE[2] conv2d.loops:correlate activation.loops:FORWARD['tanh'] rearranging:transpose
+        activation.loops:FORWARD['leaky_relu'] activation.loops:FORWARD['sigmoid'] conv2d.weight_loops:weigh_small
+        conv2d.weight_loops:gather activation.loops:BACKWARD['leaky_relu'] norm.backward:products
+        norm.backward:write_gradient conv2d.winograd4_loops:WEIGH[2] conv2d.winograd4_loops:GATHER[2]
+        conv2d.weight_loops:weigh elementwise.cpu:increase update.loops:adam_step activation.loops:BACKWARD['tanh']
     """,
     "characters": """
         embedding.cpu:copy native.pool:serve native.pool:divide tile product_loops:multiply packing:pack lstm.loops:forward
