@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import threading
@@ -75,6 +76,7 @@ def accompany(word: str, folder: str) -> None:
     files = {job: programs.file_of(job.kernel(), job.dtype) for jobs in USUAL.values() for job in jobs}
     usual = [[(job, files[job]) for job in jobs] for jobs in USUAL.values()]
     programs.load_compiler()
+    gc.disable()  # this process ends before its garbage matters
     told.wait()
     while time.monotonic() - told.last < QUIET and _make_one(told, usual, there.folder, word):
         pass

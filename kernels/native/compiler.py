@@ -13,12 +13,14 @@ import contextlib
 import functools
 import gc
 import importlib
+import sys
+import weakref
 from collections.abc import Iterator
 from types import CellType, CodeType, FunctionType
 from typing import Any
 
 import numba
-from numba.core import config, lowering, types
+from numba.core import base, config, lowering, types
 from numba.core.cgutils import alloca_once
 from numba.core.codegen import CPUCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
@@ -55,6 +57,11 @@ class Library(CPUCodeLibrary):
 class Lower(lowering.Lower):
     """Numba's translation of a function, for values of which none is counted, and without anything for a debugger."""
 
+    def setup_function(self, fndesc: Any) -> None:
+        super().setup_function(fndesc)
+        if getattr(self.func_ir.func_id.func, "apart", False):
+            self.function.attributes.add("noinline")
+
     def incref(self, kind: Any, value: Any) -> None:
         pass
 
@@ -82,8 +89,6 @@ class Lowering(NativeLowering):
         entry: Any = [].append  # a builtin like no other: Numba keeps the functions it knows under what would call them
         state.targetctx.insert_user_function(entry, state.cr.fndesc, [state.library])
         state["cr"] = state.cr._replace(cfunc=entry)
-        if getattr(state.func_id.func, "apart", False):
-            state.library.get_function(state.cr.fndesc.llvm_func_name).add_function_attribute("noinline")
         state.library.finalize()
         return True
 
@@ -115,20 +120,43 @@ class Pipeline(CompilerBase):
         return [chosen]
 
 
+def _load_definitions() -> None:
+    """Load what Numba would load with its first function, but not SciPy's linear algebra, which takes longer than all the rest.
+
+    Numba loads that only to see whether it is there, and looks again where a function multiplies matrices.
+    """
+    name = "numba.np.arraymath"
+    if name in sys.modules:
+        return
+    algebra: Any = importlib.import_module("numba.np.linalg")
+    looks = algebra.ensure_blas
+    algebra.ensure_blas = lambda: None
+    try:
+        arrays: Any = importlib.import_module(name)
+    finally:
+        algebra.ensure_blas = looks
+    arrays.ensure_blas = looks
+
+
+_load_definitions()
+
 _SCALARS = (types.Number, types.Boolean, types.CPointer, types.Literal)
 _resolved: dict[Any, Any] = {}  # an operation, and the types that it is asked for -> its signature
+_located: weakref.WeakKeyDictionary[Any, bool] = weakref.WeakKeyDictionary()  # Numba's function -> whether it takes a place
 
 
 @contextlib.contextmanager
 def _brief() -> Iterator[None]:
     """Numba does without work that comes to the same each time, or to nothing that is asked for.
 
-    What it finds out about an operation on numbers is kept: its search through all definitions takes a millisecond. And which
-    variables live at the begin of each block, which it computes four times for a function, only generators need.
+    What it finds out about an operation on numbers is kept: its search through all definitions takes a millisecond. So is what
+    parameters its own functions have, which it reads each time that it calls one. And which variables live at the begin of each
+    block, which it computes four times for a function, only generators need.
     """
     functions: Any = BaseFunction
     processors: Any = PostProcessor
-    search, process = functions.get_call_type, processors.run
+    contexts: Any = base
+    search, process, signed = functions.get_call_type, processors.run, contexts._has_loc
 
     def found(function: Any, context: Any, args: Any, kws: Any) -> Any:
         if kws or not all(isinstance(each, _SCALARS) for each in args):
@@ -146,11 +174,17 @@ def _brief() -> Iterator[None]:
         self.func_ir.variable_lifetime = VariableLifetime(self.func_ir.blocks)
         self.func_ir.generator_info = None
 
-    functions.get_call_type, processors.run = found, processed
+    def located(function: Any) -> bool:
+        known = _located.get(function)
+        if known is None:
+            known = _located[function] = signed(function)
+        return known
+
+    functions.get_call_type, processors.run, contexts._has_loc = found, processed, located
     try:
         yield
     finally:
-        functions.get_call_type, processors.run = search, process
+        functions.get_call_type, processors.run, contexts._has_loc = search, process, signed
 
 
 def lowered(kernel: Kernel, dtype: str | None, target: Target) -> tuple[Any, str]:
