@@ -326,6 +326,6 @@ def loops_of(taps: int) -> tuple[Kernel, ...]:
     return transform_weight, correlate, weigh, gather
 
 
-_BY_TAPS = [(taps, *loops_of(taps)) for taps in TRANSFORMS]
-TRANSFORM_WEIGHT, CORRELATE, WEIGH, GATHER = ({taps: kernels[place] for taps, *kernels in _BY_TAPS} for place in range(4))
+_BY_TAPS = {taps: loops_of(taps) for taps in TRANSFORMS}
+TRANSFORM_WEIGHT, CORRELATE, WEIGH, GATHER = ({taps: each[place] for taps, each in _BY_TAPS.items()} for place in range(4))
 """Taps -> the kernel."""
