@@ -28,7 +28,7 @@ help:
 	@echo "make demo    train each system small on real data, and show it on one page"
 	@echo "make test    all tests but those that need PyTorch or a GPU   (ARGS='-k name' chooses)"
 	@echo "make rungs   the tests of ops with each kernel that is not the default"
-	@echo "make targets the machine code of every kernel for NEON, AVX2 and AVX-512, read (minutes)"
+	@echo "make targets kernels for NEON, AVX2 and AVX-512: machine code read, tiles run here (minutes)"
 	@echo "make peer    the tests that compare with PyTorch"
 	@echo "make lint    style and types"
 	@echo "make bench   how fast training steps are beside PyTorch's   (ARGS=small-cnn chooses)"
