@@ -20,9 +20,10 @@ def test_a_piece_is_what_the_reference_gives_for_it(op: Op, dtype: type) -> None
     for _ in range(4):
         call = op.small(rng, np.dtype(dtype))
         results = [getattr(contract, op.function)(*call.args)]
-        assert results[0].shape == (FEW,)
+        assert results[0].shape[0] == FEW
         part, got = op.spot(call, results, rng)
-        assert 0 < got[0].size < FEW
+        whole = op.function == "permutation"  # each place depends on all
+        assert 0 < got[0].size < results[0].size or (whole and got[0].size == FEW)
         np.testing.assert_array_equal(got[0], reference_results(op, contract, part)[0])
 
 

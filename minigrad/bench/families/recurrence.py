@@ -68,7 +68,7 @@ def ops(network: Network) -> Iterator[Op]:
         flops = 2.0 * t * b * network.gates * h * (d + h)
         weights = network.gates * h * (d + h)
         moved = 4.0 * (t * b * (d + (network.gates + 2) * h) + weights)
-        small, before = Shape(min(t, 3), min(b, 17), d, h), _after_another if t == 1 else None
+        small, before = Shape(min(t, 3), min(b, 17), min(d, 136), min(h, 128)), _after_another if t == 1 else None
         yield Op(
             network.family, "forward", name, flops, moved, _forward(network, shape), _forward(network, small),
             _steps(network), {"torch": _torch_of(network)}, brief=brief and network.brief,
