@@ -143,6 +143,22 @@ def shared_argument(contract: Any, function: str, results: Any, call: Call) -> s
     return ""
 
 
+def fault_of_memory(contract: Any, function: str, results: Any, call: Call) -> str:
+    """What is wrong with the memory that results lie in, or nothing: it is an argument's, or cannot be written into.
+
+    What is done in place later (``relu_``, ``+=``) writes into results.
+    """
+    shared = shared_argument(contract, function, results, call)
+    if shared:
+        return f"one in the memory of {shared}"
+    arrays = [each for _, each in leaves(results) if type(each) is np.ndarray]
+    if not all(each.flags.writeable for each in arrays):
+        return "a read-only one"
+    if any(each.size and stride == 0 and size > 1 for each in arrays for size, stride in zip(each.shape, each.strides)):
+        return "a broadcast one, whose elements share their places"
+    return ""
+
+
 def share_memory(a: Any, b: Any) -> bool:
     """Whether two NumPy arrays have an element in common; ``False`` for all else, and where that is too hard to tell."""
     if not (type(a) is np.ndarray and type(b) is np.ndarray and np.may_share_memory(a, b)):
@@ -308,9 +324,9 @@ def checked(family: str, name: str, function: str, fast: Any, reference: Any, co
         changed = changed_argument(contract, function, before, given)
         if changed:
             raise KernelError(where, function, "arguments left as they were", f"a changed {changed}")
-        shared = shared_argument(contract, function, returned, given)
-        if shared:
-            raise KernelError(where, function, "results in memory of their own", f"one in the memory of {shared}")
+        fault = fault_of_memory(contract, function, returned, given)
+        if fault:
+            raise KernelError(where, function, "results in memory of their own", fault)
         wanted = oracle(*copies[0], **copies[1])
         with quiet():
             allowed = bounds(fast, contract, function, *before)

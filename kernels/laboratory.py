@@ -21,6 +21,7 @@ from minigrad.kernels.comparison import (
     Difference,
     changed_argument,
     difference,
+    fault_of_memory,
     first_unlike,
     is_array,
     leaves,
@@ -29,7 +30,6 @@ from minigrad.kernels.comparison import (
     outcome,
     plain_of,
     share_memory,
-    shared_argument,
 )  # fmt: skip
 from minigrad.kernels.placement import LAYOUTS, PLAIN, Placed
 from minigrad.kernels.poison import LARGE, NAN, poisoned, spread
@@ -47,7 +47,7 @@ CHECKS = {
     "layout": "results lie in memory as the contract says",
     "memory": "every value of a result is written: none depends on what its memory held before",
     "arguments": "arguments, and the memory beside them, stay as they were",
-    "aliases": "results lie in memory of their own, not in an argument's or an earlier result's",
+    "aliases": "results lie in writable memory of their own, not in an argument's or an earlier result's",
     "fresh": "other numbers in the same arrays give other results: nothing is remembered",
     "repeats": "the same bits each time",
     "not finite": "NaN and infinity where the reference has them; elsewhere only where the kernel's own bound is not finite",
@@ -219,7 +219,7 @@ class _Examination(Trial):
 
     def _ask_again(self, case: Case, dtype: np.dtype | None, call: Call, returned: Any, got: list[Any], placed: Placed) -> None:
         """Twice more: the same bits, and no result in an argument or in a result of before."""
-        shared = shared_argument(self.contract, case.function, returned, placed.call)
+        fault = fault_of_memory(self.contract, case.function, returned, placed.call)
         before = on_cpu(got)
         found = None
         try:
@@ -227,14 +227,14 @@ class _Examination(Trial):
                 again = self.placed(case, call)
                 second = self.run(case, again.call)
                 if any(share_memory(a, b) for _, a in leaves(returned) for _, b in leaves(second)):
-                    shared = shared or "an earlier result"
+                    fault = fault or "one in the memory of an earlier result"
                 now = outcome(self.contract, case.function, second, again.call)
                 place = found is None and first_unlike(self.contract, case.function, before, now)
                 if place:
                     found = Difference(place[0], f"{place[1]}, as the first time", place[2])
         except Raised as raised:
             found = Difference("", "results, as the first time", str(raised))
-        self._told("aliases", case, dtype, _unlike("results in memory of their own", shared, "one in the memory of "))
+        self._told("aliases", case, dtype, _unlike("results in memory of their own", fault))
         self._told("repeats", case, dtype, found)
 
     def _ask_of_strides(self, case: Case, dtype: np.dtype | None, call: Call, want: list[Any], allowed: Any) -> None:
@@ -375,5 +375,5 @@ def _strides(array: np.ndarray) -> list[int]:
     return [] if array.size == 0 else [s for s, size in zip(array.strides, array.shape, strict=True) if size > 1]
 
 
-def _unlike(expected: str, name: str, words: str) -> Difference | None:
+def _unlike(expected: str, name: str, words: str = "") -> Difference | None:
     return Difference("", expected, words + name) if name else None

@@ -176,6 +176,15 @@ def leaves_the_program(x: Any, w: Any, bias: Any, **geometry: Any) -> Any:
     sys.exit("gone")
 
 
+def read_only(*args: Any, **geometry: Any) -> Any:
+    return np.asarray(memoryview(right(*args, **geometry)).toreadonly())
+
+
+def broadcast(*args: Any, **geometry: Any) -> Any:
+    y = right(*args, **geometry)
+    return np.lib.stride_tricks.as_strided(y, y.shape, (0, *y.strides[1:]))
+
+
 def returns_its_argument(x: Any, kernel_size: Any, **settings: Any) -> Any:
     return (
         x if kernel_size == (1, 1) and not settings["divisor_override"] else vectorised.avg_forward(x, kernel_size, **settings)
@@ -188,6 +197,7 @@ def doubled(dy: Any, w: Any, input_size: Any, **geometry: Any) -> Any:
 
 # The fault, the checks that find it (all others pass), and words of the first that is told.
 FAULTS: list[tuple[Callable[..., Any], set[str], list[str]]] = [
+    (read_only, {"aliases"}, ["memory of their own", "got a read-only one"]),
     (wrong_at_one_place, {"values", "float64"}, ["at index (1, 3, 2, 3)", "off by", "1 of 96 values differ"]),
     (single_precision, {"float64"}, ["as the reference gives", "off by"]),
     (rounded, {"values"}, ["as the reference gives"]),
@@ -304,6 +314,16 @@ def test_what_an_implementation_has_besides_is_held_to_the_reference(name: str, 
 
 
 @pytest.mark.usefixtures("few_cases")
+@pytest.mark.parametrize("forward", [read_only, broadcast])
+def test_checking_finds_results_that_cannot_be_written_into(forward: Any) -> None:
+    kernels.register("conv2d", "planted", forward=forward)
+    try:
+        with kernels.use(conv2d="planted"), kernels.checking(), pytest.raises(KernelError, match="of their own, got a "):
+            conv2d.forward(np.ones((2, 2, 3, 3)), np.ones((2, 2, 3, 3)))
+    finally:
+        kernels.unregister("conv2d", "planted")
+
+
 def test_an_argument_that_is_handed_back_is_found() -> None:
     report = report_of("pool2d", avg_forward=returns_its_argument)
     assert {"aliases"} <= {failure.check for failure in report.failures} <= {"aliases", "fresh"}
