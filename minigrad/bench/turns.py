@@ -172,7 +172,7 @@ class Turns:
 class Raised:
     """What a call gave that raised an exception."""
 
-    def __init__(self, error: Exception) -> None:
+    def __init__(self, error: Exception | SystemExit) -> None:
         self.words = f"it raised {type(error).__name__}: {error}"
 
 
@@ -197,7 +197,7 @@ def of_implementation(op: Op, name: str, contract: Any, inputs: Inputs) -> Conte
         def run() -> Any:
             try:  # costs nothing where nothing is raised
                 return function(*given.args, **words)
-            except Exception as error:  # a kernel of the user's own may do anything
+            except (Exception, SystemExit) as error:  # a kernel of the user's own may do anything
                 return Raised(error)
 
         return run
@@ -226,7 +226,7 @@ def first_calls(op: Op, name: str, contract: Any, dtype: np.dtype, rng: np.rando
                 getattr(contract, op.function)(*given.args, **given.kwargs, **op.asked)
         except KernelError as error:
             return f"{WRONG}: {error}", math.nan
-        except Exception as error:  # as above
+        except (Exception, SystemExit) as error:  # as above
             return Raised(error).words, math.nan
         seconds.append(time.perf_counter() - start)
     return "", max(0.0, seconds[0] - seconds[1])

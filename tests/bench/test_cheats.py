@@ -171,6 +171,16 @@ def test_a_kernel_that_fails_is_told_of(images: int) -> None:
     assert row_of(fails).refused == ["it raised ZeroDivisionError: of course"]
 
 
+@pytest.mark.parametrize("images", [2, 4], ids=["when checked", "when timed"])
+def test_a_kernel_that_ends_the_program_is_told_of(images: int) -> None:
+    def leaves(x: np.ndarray, w: np.ndarray, bias: Any, **geometry: Any) -> np.ndarray:
+        if len(x) == images:
+            raise SystemExit(0)
+        return honest(x, w, bias, **geometry)
+
+    assert row_of(leaves).refused == ["it raised SystemExit: 0"]
+
+
 def test_arguments_are_never_the_same_twice() -> None:
     op = small_op()
     source = op.draw(np.random.default_rng(0), np.dtype(np.float32))
