@@ -108,7 +108,8 @@ _CHECK_HELP = """\
 Hold kernels against their contract and the slow reference.
 
 Forward and all gradients in float32 and float64, odd sizes and none, any strides, memory that held NaN before, arguments that \
-must stay as they are, NaN and infinity, the same bits each time, two threads at once, and the identities of the formulas.
+must stay as they are, NaN and infinity, the same bits each time, two threads at once, the identities of the formulas, and \
+pieces of large results.
 
 FILE.py registers kernels of your own by minigrad.kernels.register at its top level. Without names all that it registers is \
 checked, without a file all that is there.
@@ -128,6 +129,7 @@ def check(
     json: Json = False,
 ) -> None:
     """The command of that name; ``_CHECK_HELP`` is what it says of itself."""
+    from minigrad.bench import large
     from minigrad.cli.reading import reading
     from minigrad.kernels import laboratory
 
@@ -139,11 +141,18 @@ def check(
         for family, name in chosen:
             with reading("cases") as progress:
                 report = laboratory.check(family, name, functools.partial(progress, f"{name} of {family}"))
+            if not report.reason:
+                calls, failures = large.check(family, name)
+                report = dataclasses.replace(
+                    report, runs={**report.runs, "large": calls}, failures=[*report.failures, *failures]
+                )
             reports.append(report)
             if not json:
                 _show_report(report)
     if json:
-        say_json([{**dataclasses.asdict(report), "ok": report.ok, "checks": laboratory.CHECKS} for report in reports])
+        say_json(
+            [{**dataclasses.asdict(report), "ok": report.ok, "checks": laboratory.CHECKS | large.ABOUT} for report in reports]
+        )
     failed = [report for report in reports if report.failures]
     if not json and len(reports) > 1:
         names = ", ".join(f"{report.name} of {report.family}" for report in failed)
@@ -182,6 +191,7 @@ def _chosen(words: list[str]) -> Iterator[list[tuple[str, str]]]:
 
 def _show_report(report: Report) -> None:
     """The checks of one implementation, and the first case that fails of each."""
+    from minigrad.bench.large import ABOUT
     from minigrad.cli.terminal import show, table
     from minigrad.data.words import counted
     from minigrad.kernels.laboratory import CHECKS
@@ -191,7 +201,7 @@ def _show_report(report: Report) -> None:
         return
     _heading(f"{report.name} of {report.family}: {counted(report.cases, 'case')}")
     rows = []
-    for name, about in CHECKS.items():
+    for name, about in (CHECKS | ABOUT).items():
         functions = [failure.function for failure in report.failures if failure.check == name]
         calls = report.runs.get(name, 0)
         state = f"FAILED: {', '.join(functions)}" if functions else "ok" if calls else "nothing to ask"

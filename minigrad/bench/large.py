@@ -1,0 +1,82 @@
+"""Sizes at which kernels divide their work: what the laboratory's cases, which the slow reference does whole, do not reach.
+
+An implementation is called once at a size that ``minigrad bench`` times, and a piece of each result is held to the reference.
+"""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from minigrad.bench.families import ops, timed
+from minigrad.bench.op import Op
+from minigrad.bench.turns import Inputs, of_implementation
+from minigrad.kernels import contract_of, functions_of, implementations, use
+from minigrad.kernels.laboratory import Failure
+
+ABOUT = {"large": "pieces of results at sizes that minigrad bench times"}
+ENOUGH = (
+    1 << 22
+)  # bytes that an op goes through, from which it is large: more than a core's cache, and work for several threads
+PATIENCE = 5.0  # seconds; what would take longer is not asked,
+QUICK = 5e-3  # where a small call takes longer than this: of shorter ones much is overhead, and tells nothing
+
+
+def check(family: str, name: str) -> tuple[int, list[Failure]]:
+    """Call each function once at a large size, in float32.
+
+    Args:
+        family: such as ``"conv2d"``.
+        name: one of its implementations that runs here; the reference itself is not asked.
+
+    Returns:
+        how many calls there were, and those whose results are wrong.
+
+    Example:
+        >>> check("sums", "vectorised")
+        (1, [])
+    """
+    calls, rng = 0, np.random.default_rng(0)
+    failures: list[Failure] = []
+    if name == "reference" or family not in timed():
+        return calls, failures
+    for op in large_ops(family, name):
+        if seconds(op, name, rng) > PATIENCE:
+            continue
+        contender = of_implementation(op, name, contract_of(family), Inputs(op, np.dtype(np.float32), rng))
+        with contender.around():
+            [call] = contender.prepare(1)
+            words = contender.check([call()])
+        calls += 1
+        if words:
+            failures.append(Failure("large", op.own, op.shape, words.removesuffix(".")))
+    return calls, failures
+
+
+def large_ops(family: str, name: str) -> list[Op]:
+    """For each function that an implementation has itself the smallest large op, one of the short table if there is one."""
+    own, there = implementations(family)[name].functions, functions_of(family, name)
+    found: dict[str, Op] = {}
+    for op in sorted(ops(family), key=lambda op: (op.bytes >= ENOUGH, op.brief, -op.bytes)):  # the last one is the best
+        if hasattr(there, op.own) and (not own or op.own in own):
+            found[op.own] = op
+    return list(found.values())
+
+
+def seconds(op: Op, name: str, rng: np.random.Generator) -> float:
+    """How long a large call might take, by small ones and by the numbers that both go through."""
+    contract, small = contract_of(op.family), op.small(rng, np.dtype(np.float32))
+    with use(**{op.family: name}):
+        given = small if op.before is None else op.before(contract, small)
+        spent = []
+        for _ in range(2):  # the first one may compile
+            start = time.perf_counter()
+            try:
+                getattr(contract, op.function)(*given.args, **given.kwargs, **op.asked)
+            except Exception:  # it fails at the large size too, and is told of it there
+                return 0.0
+            spent.append(time.perf_counter() - start)
+    if min(spent) < QUICK:
+        return 0.0
+    return min(spent) * op.draw(rng, np.dtype(np.float32)).nbytes() / max(1, small.nbytes())
