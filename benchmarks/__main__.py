@@ -130,9 +130,14 @@ class Report:
         if rows and not self._as_json:
             print(markdown(header, rows), end="\n\n", flush=True)
 
+    def add(self, rows: list[list[str]], row: list[str]) -> None:
+        """A row more; standard error has it at once, so that a run of minutes shows what it has, also if it is broken off."""
+        rows.append(row)
+        print("  ".join(filter(None, row)), file=sys.stderr, flush=True)
+
     def steps(self, names: Sequence[str]) -> None:
         """The workloads at their own sizes."""
-        rows = []
+        rows: list[list[str]] = []
         for name in names:
             found = bench(name)
             self.found[name] = found
@@ -141,12 +146,12 @@ class Report:
                 ratio, well = verdict(ours, required)
                 self.well &= well
                 wanted = ["" if figure is None else f"{figure:g}" for figure in (required, goal)]
-                rows.append([name, wanted[0], ratio, wanted[1], *cells(ours, theirs)])
+                self.add(rows, [name, wanted[0], ratio, wanted[1], *cells(ours, theirs)])
         self.table(["workload", "required", "measured", "goal", "spread", "ms", "PyTorch's ms", "of peak"], rows)
 
     def batches(self, names: Sequence[str], batches: Sequence[int]) -> None:
         """Those workloads that are not one op, at other batches."""
-        rows = []
+        rows: list[list[str]] = []
         for name in (name for name in names if name in REQUIRED and not name.startswith("conv-")):
             for batch in (batch for batch in batches if batch != load(name).sizes["batch"]):
                 found = bench(name, "--set", f"batch={batch}")
@@ -154,12 +159,12 @@ class Report:
                 for ours, theirs in pairs(found):
                     ratio, well = verdict(ours, AT_ANY_BATCH)
                     self.well &= well
-                    rows.append([name, str(batch), f"{AT_ANY_BATCH:g}", ratio, *cells(ours, theirs)])
+                    self.add(rows, [name, str(batch), f"{AT_ANY_BATCH:g}", ratio, *cells(ours, theirs)])
         self.table(["workload", "batch", "required", "measured", "spread", "ms", "PyTorch's ms", "of peak"], rows)
 
     def shapes(self) -> None:
         """Each convolution of each shape, and the LSTM."""
-        rows = []
+        rows: list[list[str]] = []
         convolutions = [("conv2d", f"{shape}, 3x3", "--impl", "cpu") for shape in LEAST_SHAPES]
         for family, shape, *rung in (*convolutions, ("lstm", LSTM)):
             found = bench(family, "--shape", shape, *rung)
@@ -168,12 +173,12 @@ class Report:
                 ratio = "" if theirs is None and not ours["refused"] else verdict(ours, None)[0]
                 goal = f"{100 * SHARES[ours['what']]:.0f} %" if ours["what"] in SHARES else ""
                 spread, ms, peer, share = cells(ours, theirs)
-                rows.append([ours["shape"], ours["what"], share, goal, ratio, spread, ms, peer])
+                self.add(rows, [ours["shape"], ours["what"], share, goal, ratio, spread, ms, peer])
         self.table(["shape", "kernel", "of peak", "goal", "ratio", "spread", "ms", "PyTorch's ms"], rows)
 
     def threads(self) -> None:
         """What a second thread gains."""
-        rows = []
+        rows: list[list[str]] = []
         for family, shape in DIVIDED:
             one, two = (bench(family, "--shape", shape, "--threads", count, against=()) for count in ("1", "2"))
             self.found[f"{family} {shape}, threads"] = [*one, *two]
@@ -184,12 +189,12 @@ class Report:
                 self.well &= not missed
                 told = f"refused: {refused[0]}" if refused else f"{gain:.2f}{', missed' * missed}"
                 times = ["", ""] if refused else [f"{1e3 * row['seconds']:.3g}" for row in (alone, both)]
-                rows.append([both["shape"], both["what"], f"{TWO_THREADS:g}", told, *times])
+                self.add(rows, [both["shape"], both["what"], f"{TWO_THREADS:g}", told, *times])
         self.table(["shape", "kernel", "required", "one thread / two", "ms with one", "with two"], rows)
 
     def memory(self, names: Sequence[str]) -> None:
         """What a step adds to a process's memory."""
-        rows = []
+        rows: list[list[str]] = []
         for name in names:
             sizes = dict(load(name).sizes)
             ours, theirs = (peak(name, library, sizes) for library in LIBRARIES)
@@ -197,7 +202,7 @@ class Report:
             missed = ours > theirs
             self.well &= not missed
             share = f"{ours / max(theirs, 1):.2f}{', missed' * missed}"
-            rows.append([name, f"{ours / 1e6:.0f} MB", f"{theirs / 1e6:.0f} MB", share, "1"])
+            self.add(rows, [name, f"{ours / 1e6:.0f} MB", f"{theirs / 1e6:.0f} MB", share, "1"])
         self.table(["memory of", "minigrad", "PyTorch", "minigrad / PyTorch", "at most"], rows)
 
 

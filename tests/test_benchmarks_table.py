@@ -39,6 +39,11 @@ def table(capsys: pytest.CaptureFixture[str]) -> list[list[str]]:
 def test_what_is_reached_is_shown(answers: dict[Any, Any], capsys: pytest.CaptureFixture[str]) -> None:
     answers["small-cnn",] = rows("small-cnn", 1.512)
     assert __main__.main(["small-cnn"]) == 0
+    said = capsys.readouterr()
+    assert (
+        said.err == "small-cnn  1.4  1.51  2  3 % / 1 %  100  151 (channels-last, 2 threads)  50 %\n"
+    )  # as soon as it is there
+    print(said.out)
     header, row = table(capsys)
     assert header == ["workload", "required", "measured", "goal", "spread", "ms", "PyTorch's ms", "of peak"]
     assert row == ["small-cnn", "1.4", "1.51", "2", "3 % / 1 %", "100", "151 (channels-last, 2 threads)", "50 %"]
