@@ -66,6 +66,21 @@ def check_rank(where: str, name: str, array: Array, axes: str) -> None:
         raise ShapeError(where, name, f"{rank} dimensions ({axes})", f"shape {array.shape}", remedy)
 
 
+def numbers(where: str, **settings: Any) -> dict[str, float]:
+    """The settings as Python's floats, by their names.
+
+    Raises:
+        ArgumentError: something that is no number.
+    """
+    for name, value in settings.items():
+        if type(value) is not float:
+            try:
+                settings[name] = float(value)
+            except (TypeError, ValueError):
+                raise ArgumentError(where, name, "a number", repr(value)) from None
+    return settings
+
+
 def integers(where: str, name: str, values: Iterable[Any], expected: str, least: int) -> tuple[int, ...]:
     """The values as Python ints, each at least ``least``.
 

@@ -30,7 +30,7 @@ import numpy as np
 
 from minigrad.core.device import Array, array_module, quiet
 from minigrad.errors import ArgumentError, ShapeError
-from minigrad.kernels.checks import check_arrays, check_row_numbers, truth
+from minigrad.kernels.checks import check_arrays, check_row_numbers, numbers, truth
 from minigrad.kernels.choice import find
 
 FUNCTIONS = ("sgd", "adagrad", "adam")
@@ -60,10 +60,10 @@ def sgd(x: Array, rows: Array, grads: Array, *, lr: float, maximize: bool = Fals
         [[1.0, 1.0], [0.5, 0.0], [1.0, 1.0]]
     """
     device_type = _check("sgd", x, rows, grads)
-    (rate,) = _numbers("sgd", lr=lr)
+    settings = numbers("sgd", lr=lr)
     truth("sgd", maximize=maximize)
     with quiet():
-        find("row_update", device_type).sgd(x, rows, grads, lr=rate, maximize=maximize)
+        find("row_update", device_type).sgd(x, rows, grads, **settings, maximize=maximize)
 
 
 def adagrad(x: Array, rows: Array, grads: Array, sums: Array, *, lr: float, eps: float, maximize: bool = False) -> None:
@@ -83,10 +83,10 @@ def adagrad(x: Array, rows: Array, grads: Array, sums: Array, *, lr: float, eps:
         (array([1. , 0.9]), array([0., 4.]))
     """
     device_type = _check("adagrad", x, rows, grads, sums=sums)
-    rate, added = _numbers("adagrad", lr=lr, eps=eps)
+    settings = numbers("adagrad", lr=lr, eps=eps)
     truth("adagrad", maximize=maximize)
     with quiet():
-        find("row_update", device_type).adagrad(x, rows, grads, sums, lr=rate, eps=added, maximize=maximize)
+        find("row_update", device_type).adagrad(x, rows, grads, sums, **settings, maximize=maximize)
 
 
 def adam(
@@ -110,12 +110,10 @@ def adam(
         (array([0.9, 1. ]), array([1., 0.]), array([1., 0.]))
     """
     device_type = _check("adam", x, rows, grads, means=means, squares=squares)
-    step, first, second, added = _numbers("adam", size=size, beta1=beta1, beta2=beta2, eps=eps)
+    settings = numbers("adam", size=size, beta1=beta1, beta2=beta2, eps=eps)
     truth("adam", maximize=maximize)
     with quiet():
-        find("row_update", device_type).adam(
-            x, rows, grads, means, squares, size=step, beta1=first, beta2=second, eps=added, maximize=maximize
-        )
+        find("row_update", device_type).adam(x, rows, grads, means, squares, **settings, maximize=maximize)
 
 
 def tolerance(function: str, *args: Any, **settings: Any) -> tuple[Any, ...]:
@@ -142,11 +140,3 @@ def _check(where: str, x: Array, rows: Array, grads: Array, **states: Array) -> 
         if isinstance(array, np.ndarray) and not array.flags.writeable:
             raise ArgumentError(where, name, "memory that may be written", "a read-only array", "Copy it")
     return device_type
-
-
-def _numbers(where: str, **settings: Any) -> tuple[float, ...]:
-    """The settings as Python's floats."""
-    for name, value in settings.items():
-        if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
-            raise ArgumentError(where, name, "a number", repr(value))
-    return tuple(float(value) for value in settings.values())

@@ -51,9 +51,9 @@ import numpy as np
 
 from minigrad.core.device import quiet
 from minigrad.errors import ArgumentError
-from minigrad.kernels.checks import truth
+from minigrad.kernels.checks import numbers, truth
 from minigrad.kernels.choice import find
-from minigrad.kernels.update.arguments import Arrays, all_there, numbers, ready, step_numbers
+from minigrad.kernels.update.arguments import Arrays, all_there, ready, step_numbers
 from minigrad.kernels.update.gradients import clip_norm, clip_value, norm
 from minigrad.kernels.update.held import Held, hold
 

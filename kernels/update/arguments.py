@@ -62,17 +62,6 @@ def alike(where: str, name: str, arrays: Arrays, written: bool = False) -> str:
     return device_of(arrays[0]).type if len(arrays) else "cpu"
 
 
-def numbers(where: str, **settings: Any) -> dict[str, float]:
-    """The settings as Python's floats."""
-    for name, value in settings.items():
-        if type(value) is not float:
-            try:
-                settings[name] = float(value)
-            except (TypeError, ValueError):
-                raise ArgumentError(where, name, "a number", repr(value)) from None
-    return settings
-
-
 def step_numbers(where: str, steps: Sequence[int], params: Held) -> tuple[int, ...]:
     """The numbers of the steps as Python's integers, one for each parameter."""
     expected = f"{len(params)} whole numbers, 1 or more: one for each parameter"

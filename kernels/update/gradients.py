@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from minigrad.core.device import Array, quiet
 from minigrad.errors import ArgumentError, ShapeError
+from minigrad.kernels.checks import numbers
 from minigrad.kernels.choice import find
-from minigrad.kernels.update.arguments import Arrays, alike, numbers
+from minigrad.kernels.update.arguments import Arrays, alike
 
 
 def norm(grads: Arrays, order: float = 2.0) -> Array:

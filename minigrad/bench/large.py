@@ -15,12 +15,12 @@ from minigrad.bench.turns import Inputs, of_implementation
 from minigrad.kernels import contract_of, functions_of, implementations, use
 from minigrad.kernels.laboratory import Failure
 
-ABOUT = {"large": "pieces of results at sizes that minigrad bench times"}
-ENOUGH = (
-    1 << 22
-)  # bytes that an op goes through, from which it is large: more than a core's cache, and work for several threads
-PATIENCE = 5.0  # seconds; what would take longer is not asked,
-QUICK = 5e-3  # where a small call takes longer than this: of shorter ones much is overhead, and tells nothing
+PATIENCE = 5.0  # seconds; what would take longer is not asked
+ABOUT = {
+    "large": f"pieces of results at sizes that minigrad bench times, of what takes no more than {PATIENCE:g} seconds there"
+}
+ENOUGH = 1 << 22  # bytes that a large op goes through: more than a core's cache holds, and work for several threads
+QUICK = 5e-3  # seconds; a small call that takes less is mostly overhead, and tells nothing of a large one
 
 
 def check(family: str, name: str) -> tuple[int, list[Failure]]:
@@ -67,16 +67,16 @@ def large_ops(family: str, name: str) -> list[Op]:
 def seconds(op: Op, name: str, rng: np.random.Generator) -> float:
     """How long a large call might take, by small ones and by the numbers that both go through."""
     contract, small = contract_of(op.family), op.small(rng, np.dtype(np.float32))
+    spent = []
     with use(**{op.family: name}):
-        given = small if op.before is None else op.before(contract, small)
-        spent = []
-        for _ in range(2):  # the first one may compile
-            start = time.perf_counter()
-            try:
+        try:
+            given = small if op.before is None else op.before(contract, small)
+            for _ in range(2):  # the first one may compile
+                start = time.perf_counter()
                 getattr(contract, op.function)(*given.args, **given.kwargs, **op.asked)
-            except Exception:  # it fails at the large size too, and is told of it there
-                return 0.0
-            spent.append(time.perf_counter() - start)
+                spent.append(time.perf_counter() - start)
+        except (Exception, SystemExit):  # it fails at the large size too, and is told of it there
+            return 0.0
     if min(spent) < QUICK:
         return 0.0
     return min(spent) * op.draw(rng, np.dtype(np.float32)).nbytes() / max(1, small.nbytes())

@@ -29,6 +29,10 @@ def raises(y: np.ndarray) -> np.ndarray:
     raise ValueError("too much for me")
 
 
+def leaves(y: np.ndarray) -> np.ndarray:
+    raise SystemExit(0)
+
+
 @contextmanager
 def wrong_where_large(fault: Callable[[np.ndarray], np.ndarray]) -> Iterator[str]:
     def forward(x: np.ndarray, kind: str, *numbers: float) -> Any:
@@ -44,14 +48,22 @@ def wrong_where_large(fault: Callable[[np.ndarray], np.ndarray]) -> Iterator[str
 
 @pytest.mark.parametrize(
     ("fault", "words"),
-    [(zeros, "wrong result"), (not_written, "there is NaN in it"), (raises, "it raised ValueError: too much for me")],
-)
+    [(zeros, "wrong result"), (not_written, "there is NaN in it"), (raises, "it raised ValueError: too much for me"),
+     (leaves, "it raised SystemExit: 0")],
+)  # fmt: skip
 def test_what_is_wrong_where_arrays_are_large(fault: Callable[[np.ndarray], np.ndarray], words: str) -> None:
     with wrong_where_large(fault) as name:
         assert laboratory.check("activation", name).ok  # whose cases are small
         calls, [failure] = large.check("activation", name)
     assert calls == 1 and (failure.check, failure.function) == ("large", "forward")
     assert words in failure.words
+
+
+def test_a_kernel_that_always_ends_the_program_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(globals(), "FEW", 0)
+    with wrong_where_large(leaves) as name:
+        _, [failure] = large.check("activation", name)
+    assert failure.words == "it raised SystemExit: 0"
 
 
 def test_what_is_right_passes() -> None:

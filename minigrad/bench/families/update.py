@@ -20,19 +20,14 @@ LARGEST = 4e6  # bytes of which the reference takes the norm in a second
 WORDS: dict[str, dict[str, Any]] = {
     "sgd": {"lr": 0.1, "momentum": 0.9, "dampening": 0.0, "weight_decay": 1e-4, "nesterov": False, "maximize": False},
     "adam": {
-        "lr": 1e-3,
-        "beta1": 0.9,
-        "beta2": 0.999,
-        "eps": 1e-8,
-        "weight_decay": 0.0,
-        "decoupled_weight_decay": False,
+        "lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0, "decoupled_weight_decay": False,
         "maximize": False,
     },
     "rmsprop": {"lr": 1e-2, "alpha": 0.95, "eps": 1e-4, "weight_decay": 0.0, "momentum": 0.9, "maximize": False},
     "adagrad": {"lr": 1e-2, "lr_decay": 0.0, "weight_decay": 0.0, "eps": 1e-10, "maximize": False},
     "adadelta": {"lr": 1.0, "rho": 0.9, "eps": 1e-6, "weight_decay": 0.0, "maximize": False},
-}
-LERP, BOUND = 0.01, 0.5  # fmt: skip
+}  # fmt: skip
+LERP, BOUND = 0.01, 0.5
 
 
 def ops() -> Iterator[Op]:
