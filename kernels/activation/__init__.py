@@ -9,8 +9,8 @@ kind       numbers                y                                             
 ========== ====================== ============================================== ==========================================
 relu                              max(x, 0)                                      1 where y ≠ 0, else 0
 leaky_relu slope                  x where x > 0, else slope·x                    1 where x > 0, else slope
-elu        alpha, scale, rate     scale·x where x > 0, else                      scale where x > 0, else
-                                  scale·alpha·(exp(rate·x) − 1)                  scale·alpha·rate·exp(rate·x)
+elu        alpha, scale, rate     scale·x where x > 0, else                      scale·alpha·rate·exp(rate·x) where x ≤ 0,
+                                  scale·alpha·(exp(rate·x) − 1)                  else scale
 softplus   beta, threshold        x where beta·x > threshold, else               1 where beta·x > threshold, else
                                   log(1 + exp(beta·x)) / beta                    σ(beta·x)
 sigmoid                           σ(x) = 1 / (1 + exp(−x))                       y·(1 − y)
@@ -22,8 +22,8 @@ gelu_tanh                         x·(1 + t) / 2, t = tanh(u),                  
 ========== ====================== ============================================== ==========================================
 
 ``backward`` is given dy and what the last column is written in: y for relu, sigmoid and tanh, x for the others (``SAVES``).
-Where the derivative of relu is 0, dx is 0 also for a dy that is infinite or nan; a nan of y lets dy pass. Other products follow
-IEEE 754.
+Where the derivative of relu is 0, dx is 0 also for a dy that is infinite or nan. A nan of y lets dy pass in relu, and one of x
+scale·dy in elu, as neither is 0 or below. Other products follow IEEE 754.
 
 Arrays are float32 or float64 of one dtype and shape, on one device, with any strides, and are never written to; the mask holds
 truth values. A result's axes lie in memory in the order of x's, or of what was saved.

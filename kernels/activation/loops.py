@@ -61,7 +61,7 @@ def elu(x, alpha, scale, rate):
 
 @helper
 def elu_back(dy, x, alpha, scale, rate):
-    return choose(x > real(0.0), dy * scale, dy * (scale * alpha * rate) * exp(x * rate))
+    return choose(x <= real(0.0), dy * (scale * alpha * rate) * exp(x * rate), dy * scale)
 
 
 @helper

@@ -76,7 +76,7 @@ def elu(x: Number, alpha: float, scale: float, rate: float) -> Number:
 
 def elu_slope(x: Number, alpha: float, scale: float, rate: float) -> Number | float:
     """The derivative of elu."""
-    return scale if x > 0 else scale * alpha * rate * np.exp(rate * x)
+    return scale * alpha * rate * np.exp(rate * x) if x <= 0 else scale
 
 
 VALUES: dict[str, Callable[..., Number]] = {

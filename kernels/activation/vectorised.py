@@ -89,14 +89,14 @@ def _elu(xp: Any, x: Array, y: Array, alpha: float, scale: float, rate: float) -
 
 
 def _elu_back(xp: Any, dy: Array, x: Array, dx: Array, alpha: float, scale: float, rate: float) -> Array:
-    above = x > 0
-    bend = xp.minimum(x, 0, out=xp.empty_like(dx))  # finite above 0 too, where it is gated away
+    below = x <= 0
+    bend = xp.fmin(x, 0, out=xp.empty_like(dx))  # finite above 0 and at nan too, where it is gated away
     bend *= rate
     xp.exp(bend, out=bend)
-    _open(xp, dy, ~above, dx)
+    _open(xp, dy, below, dx)
     dx *= scale * alpha * rate
     dx *= bend
-    _open(xp, dy, above, bend)
+    _open(xp, dy, ~below, bend)
     bend *= scale
     dx += bend
     return dx

@@ -1,7 +1,8 @@
 """Activation functions made of straight pieces: the rectifiers and their kin. The bent ones are in ``smooth.py``.
 
-At a kink the derivative is the one that PyTorch takes. What is saved for the way back is the input or the output, which stand
-in memory already; the rest is computed again.
+At a kink the derivative is the one that PyTorch takes, at NaN that of its formula for one number: dy passes unless a comparison
+held it back. (Its CPU kernels give another one where they take a vector of numbers at a time.) What is saved for the way back
+is the input or the output, which stand in memory already; the rest is computed again.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError, ShapeError
 from minigrad.ops.activating import activated, brought_back, gated
-from minigrad.ops.choice import Clamp
 from minigrad.ops.draws import uniform_array
 from minigrad.ops.inplace import alter
 from minigrad.ops.operands import cast, check_dtype
@@ -136,7 +136,7 @@ class Threshold(Function):
 
 
 class HardTanh(Function):
-    """y = min(max(x, low), high);  dx = dy where low < x < high."""
+    """y = min(max(x, low), high);  dx = dy, but 0 where x <= low or x >= high."""
 
     def forward(ctx, x: Array, low: float, high: float) -> Array:
         ctx.low, ctx.high = low, high
@@ -145,7 +145,7 @@ class HardTanh(Function):
 
     def backward(ctx, dy: Tensor) -> Any:
         x = ctx.saved_tensors[0].array
-        return Gate.apply(dy, (x > ctx.low) & (x < ctx.high)), None, None
+        return Gate.apply(dy, ~((x <= ctx.low) | (x >= ctx.high))), None, None
 
 
 class HardSigmoid(Function):
@@ -163,7 +163,7 @@ class HardSigmoid(Function):
 
 
 class HardSwish(Function):
-    """y = x min(max(x + 3, 0), 6) / 6;  dx = dy (x / 3 + 1/2) where -3 < x < 3, dy above, 0 below."""
+    """y = x min(max(x + 3, 0), 6) / 6;  dx = dy (x / 3 + 1/2) where -3 < x < 3, 0 below, else dy."""
 
     def forward(ctx, x: Array) -> Array:
         ctx.save_for_backward(x)
@@ -175,8 +175,8 @@ class HardSwish(Function):
     def backward(ctx, dy: Tensor) -> Any:
         (x,) = ctx.saved_tensors
         between = (x.array > -3) & (x.array < 3)
-        slope = Clamp.apply(x, -3, 3) / 3 + 0.5  # finite outside too, where it is gated away
-        return Gate.apply(dy, between) * slope + Gate.apply(dy, x.array >= 3)
+        slope = Gate.apply(x, between) / 3 + 0.5  # finite outside too, where it is gated away
+        return Gate.apply(dy, between) * slope + Gate.apply(dy, ~(x.array < 3))
 
 
 class HardShrink(Function):
@@ -192,7 +192,7 @@ class HardShrink(Function):
 
 
 class SoftShrink(Function):
-    """y = x - min(max(x, -lambd), lambd);  dx = dy where |x| > lambd."""
+    """y = x - min(max(x, -lambd), lambd);  dx = dy, but 0 where -lambd <= x <= lambd."""
 
     def forward(ctx, x: Array, lambd: float) -> Array:
         ctx.lambd = lambd
@@ -201,7 +201,7 @@ class SoftShrink(Function):
 
     def backward(ctx, dy: Tensor) -> Any:
         x = ctx.saved_tensors[0].array
-        return Gate.apply(dy, (x > ctx.lambd) | (x < -ctx.lambd)), None
+        return Gate.apply(dy, ~((x >= -ctx.lambd) & (x <= ctx.lambd))), None
 
 
 # ---------------------------------------------------------------------- what the user calls

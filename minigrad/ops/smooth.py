@@ -12,7 +12,6 @@ from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, ShapeError
 from minigrad.ops.activating import activated, brought_back
 from minigrad.ops.activation import Gate, activate, in_place
-from minigrad.ops.choice import Clamp
 from minigrad.ops.dims import one_dim
 from minigrad.ops.elementwise import Exp, sigmoid
 from minigrad.ops.trigonometry import tanh
@@ -22,7 +21,10 @@ SELU_SCALE = 1.0507009873554804934193349852946
 
 
 class Elu(Function):
-    """y = scale x where x > 0, else scale alpha (e^(rate x) - 1);  dx = scale dy there, else scale alpha rate e^(rate x) dy."""
+    """y = scale x where x > 0, else scale alpha (e^(rate x) - 1).
+
+    dx = scale alpha rate e^(rate x) dy where x <= 0, else scale dy.
+    """
 
     def forward(ctx, x: Array, alpha: float, scale: float, rate: float) -> Array:
         ctx.alpha, ctx.scale, ctx.rate = alpha, scale, rate
@@ -33,10 +35,10 @@ class Elu(Function):
         (x,) = ctx.saved_tensors
         if not tape.mode.grad:
             return Tensor._wrap(brought_back(dy.array, x.array, "elu", ctx.alpha, ctx.scale, ctx.rate)), None, None, None
-        above = x.array > 0
-        bend = Exp.apply(Clamp.apply(x, None, 0) * ctx.rate)  # finite above 0 too, where it is gated away
-        below = Gate.apply(dy, ~above, ctx.scale * ctx.alpha * ctx.rate) * bend
-        return Gate.apply(dy, above, ctx.scale) + below, None, None, None
+        below = x.array <= 0
+        bend = Exp.apply(Gate.apply(x, below) * ctx.rate)  # 1 elsewhere, where it is gated away
+        dx = Gate.apply(dy, below, ctx.scale * ctx.alpha * ctx.rate) * bend
+        return Gate.apply(dy, ~below, ctx.scale) + dx, None, None, None
 
 
 def _log1p_exp(x: Array) -> Array:
