@@ -14,7 +14,7 @@ import numpy as np
 from minigrad.core.device import Array
 from minigrad.kernels.native import Real, helper, kernel, offset, panel, parts_for, real, share, threads, tile, tile_rows
 from minigrad.kernels.native.target import target
-from minigrad.kernels.packing import pack, width_of
+from minigrad.kernels.packing import pack, pack_lines, width_of
 from minigrad.kernels.recurrence import Memo, walk
 
 INFINITY = float("inf")
@@ -213,9 +213,7 @@ def pack_band(b, columns, height, to):
     for first in range(0, columns, panel):
         wide = min(panel, columns - first)
         width = width_of(wide)
-        for k in range(height):
-            for j in range(wide):
-                to[at + k * width + j] = b[k * columns + first + j]
+        pack_lines(offset(b, first), 1, columns, wide, width, height, offset(to, at))
         at += height * width
     return at
 
