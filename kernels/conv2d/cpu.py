@@ -29,7 +29,8 @@ from minigrad.kernels.native.target import target
 CACHE = 1 << 18  # bytes of an image's band, or of a few images, that are worked on at a time: a part of the second-level cache
 SMALL = 8  # output columns up to which a tile is one pixel of several images
 DEEP = 256  # pixels of small outputs that are summed up at a time
-OWN_CHANNELS = 64  # from so many channels on, threads share the channels of dw, not the images
+OWN_CHANNELS = 64  # from so many channels on, threads share the channels of dw, not the images, where its sums are large:
+OWN_SUMS = 1 << 18  # bytes of a thread's sums; small ones cost less than all of dy, which each would pack for its channels
 
 
 def forward(x: Array, w: Array, bias: Array | None, *, stride: Pair, padding: Padding, dilation: Pair, groups: int) -> Array:
@@ -98,8 +99,9 @@ def grad_weight(
     panel = here.vectors * lanes
     padded = _padded(f, lanes, panel)
     parts = parts_for(n * out_h * out_w * channels * f * kernel_h * kernel_w // groups // 8)
-    by_channel = c >= OWN_CHANNELS
-    sums = np.empty((1 if by_channel else parts, groups * kernel_h * kernel_w * c * padded), x.dtype)
+    sum_size = groups * kernel_h * kernel_w * c * padded
+    by_channel = c >= OWN_CHANNELS and (sum_size * x.itemsize > OWN_SUMS or n < parts)
+    sums = np.empty((1 if by_channel else parts, sum_size), x.dtype)
     held = -(-c // parts) if by_channel else c
     share = -(-n // (1 if by_channel else parts))  # images that a part sees
     if out_w <= SMALL and out_h <= 2 * SMALL:

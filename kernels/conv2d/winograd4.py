@@ -59,7 +59,7 @@ FEWEST_PIXELS = (
     128  # terms of the gradient to a weight, below which the transforms' rounding is no longer small beside the sum's
 )
 SIDE = 4  # of a tile's outputs
-OWN_CHANNELS = 192  # from so many channels on, threads share the channels of dw, not the tiles
+OWN_CHANNELS = 64  # from so many for each thread on, threads share the channels of dw, not the tiles: one sum in the caches
 PAGE = 4096  # bytes after which addresses compete for the same line of the first-level cache
 
 
@@ -200,7 +200,7 @@ def grad_weight(
     padded_f = _whole(f, lanes)
     tiles = n * _tiles(out_h) * _tiles(out_w)
     parts = parts_for(n * out_h * out_w * c * f)
-    by_channel = c >= OWN_CHANNELS and c % (parts * lanes) == 0
+    by_channel = c >= OWN_CHANNELS * parts and c % (parts * lanes) == 0
     held = c // parts if by_channel else _whole(c, lanes)
     share = tiles if by_channel else -(-tiles // parts)
     chunk = max(1, min(DEPTH, share))

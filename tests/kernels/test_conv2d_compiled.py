@@ -135,7 +135,7 @@ def test_large_tiles_of_images_in_c_order(
         patch.setattr(winograd4, "WIDE_CACHE", 1 << 14)
         patch.setattr(winograd4, "DEPTH", 5)
         patch.setattr(winograd4, "FEWEST_PIXELS", 1)
-        patch.setattr(winograd4, "OWN_CHANNELS", 24)  # and threads that share channels
+        patch.setattr(winograd4, "OWN_CHANNELS", 8)  # and threads that share channels
         for function, args in arrays(n, c, h, w, f, (2 + stride,) * 2, dtype, **geometry).items():
             want = getattr(winograd4, function)(*args, **geometry)
             planes = tuple(np.ascontiguousarray(a) if isinstance(a, np.ndarray) else a for a in args)
@@ -163,6 +163,9 @@ SHAPES: dict[str, tuple[tuple[int, int, int, int, int, tuple[int, int]], dict[st
     "one output pixel": ((20, 40, 4, 4, 10, (4, 4)), same(0)),
     "1x1": ((3, 40, 10, 12, 50, (1, 1)), same(0)),
     "1x1, stride 2": ((3, 40, 10, 13, 50, (1, 1)), same(0, stride=2)),
+    "1x1, threads share images": ((5, 70, 12, 12, 66, (1, 1)), same(0)),
+    "1x1, fewer images than threads": ((1, 70, 12, 12, 66, (1, 1)), same(0)),
+    "large sums, threads share channels": ((3, 70, 12, 12, 66, (5, 5)), same(2)),
     "groups": ((5, 64, 10, 10, 96, (3, 3)), same(1, groups=4)),
     "groups, small outputs": ((9, 64, 6, 6, 96, (3, 3)), same(1, stride=2, groups=2)),
     "stride larger than the kernel": ((5, 8, 16, 16, 8, (2, 2)), same(0, stride=3)),
