@@ -11,6 +11,7 @@ import pytest
 
 from minigrad.bench.row import Row
 from minigrad.benchmarks import REQUIRED, WORKLOADS, __main__, load
+from minigrad.benchmarks.threads import Gain
 
 
 def rows(name: str, ratio: float, refused: list[str] | None = None) -> list[dict[str, Any]]:
@@ -104,18 +105,22 @@ def test_the_rung_that_is_asked_for_its_share_multiplies_every_term() -> None:
             assert share is None or share(op.function, *call.args, **call.kwargs) == 1.0
 
 
-@pytest.mark.parametrize(("seconds", "shown", "code"), [((0.2, 0.1), "2.00", 0), ((0.16, 0.1), "1.60, missed", 1)])
+@pytest.mark.parametrize(
+    ("times", "counted", "shown", "code"),
+    [
+        (2.0, 7, "2.00", 0),
+        (1.6, 7, "1.60, missed", 1),
+        (0.0, 2, "refused: the control gained 1.30, and 1.85 in 2 of 9 rounds", 1),
+    ],
+)
 def test_two_threads_gain_what_is_required(
-    seconds: tuple[float, float], shown: str, code: int, answers: dict[Any, Any], capsys: pytest.CaptureFixture[str]
+    times: float, counted: int, shown: str, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for family, shape in __main__.DIVIDED:
-        for count, taken in zip("12", seconds, strict=True):
-            answers[family, "--shape", shape, "--threads", count] = [{**rows(family, 1.0)[0], "seconds": taken}]
+    monkeypatch.setattr(__main__, "gains", lambda what, shape: [Gain(what, shape, 0.2, 0.1, times, 1.3, counted, 9)])
     assert __main__.main(["--parts", "threads"]) == code
-    assert [row[2:4] for row in table(capsys)[1:]] == [["1.7", shown]] * len(__main__.DIVIDED)
-    answers["rnn", "--shape", __main__.LSTM, "--threads", "2"] = rows("rnn", 1.0, ["busy machine: 0.8"])[:1]
-    assert __main__.main(["--parts", "threads"]) == 1
-    assert table(capsys)[-1][3] == "refused: busy machine: 0.8"
+    times_shown = ["", ""] if counted < 3 else ["200", "100"]
+    want = ["1.7", shown, *times_shown, "1.30", f"{counted} of 9"]
+    assert [row[2:] for row in table(capsys)[1:]] == [want] * len(__main__.DIVIDED)
 
 
 @pytest.mark.parametrize(("ours", "shown", "code"), [(90 << 20, "0.90", 0), (110 << 20, "1.10, missed", 1)])
