@@ -230,14 +230,20 @@ def columns_times(high, strip, b, height, columns, c):
         at += height * width
 
 
-def weight_gradients(da: Array, x: Array, h: Array, columns: slice) -> tuple[Array, Array, Array]:
-    """Σ daᵀ x, Σ daᵀ h and Σ da over all rows, of some columns of da; x or h may have no columns."""
+def weight_gradients(da: Array, x: Array, h: Array) -> tuple[Array, Array, Array]:
+    """Σ daᵀ x, Σ daᵀ h and Σ da over all rows; x or h may have no columns."""
+    count = da.shape[1]
+    found = np.zeros((count, x.shape[1]), da.dtype), np.zeros((count, h.shape[1]), da.dtype), np.zeros(count, da.dtype)
+    add_weight_gradients(da, x, h, *found)
+    return found
+
+
+def add_weight_gradients(da: Array, x: Array, h: Array, dw_x: Array, dw_h: Array, db: Array) -> None:
+    """The same, added to what gapless ``dw_x``, ``dw_h`` and ``db`` have."""
     x, h = np.ascontiguousarray(x), np.ascontiguousarray(h)
     if da.strides[1] != da.itemsize:
         da = np.ascontiguousarray(da)
-    here, rows = da[:, columns], len(da)
-    count, features, hidden = here.shape[1], x.shape[1], h.shape[1]
-    found = np.zeros((count, features), da.dtype), np.zeros((count, hidden), da.dtype), np.zeros(count, da.dtype)
+    (rows, count), features, hidden = da.shape, x.shape[1], h.shape[1]
     parts = parts_for(rows * count * (features + hidden) // 4)
     tiled = target().rows
     strips = -(-count // tiled)
@@ -245,7 +251,6 @@ def weight_gradients(da: Array, x: Array, h: Array, columns: slice) -> tuple[Arr
     each = -(-strips // parts) * tiled
     room_size = each * (BAND + 1) + BAND * (features + hidden + 2 * wide)
     weigh(
-        here, da.strides[0] // da.itemsize, count, x, features, found[0], h, hidden, found[1], found[2], rows,
+        da, da.strides[0] // da.itemsize, count, x, features, dw_x, h, hidden, dw_h, db, rows,
         np.empty(parts * room_size, da.dtype), room_size, parts=parts,
     )  # fmt: skip
-    return found

@@ -16,7 +16,7 @@ from minigrad.kernels.gru import loops
 from minigrad.kernels.products import product, product_into
 from minigrad.kernels.recurrence import Memo
 from minigrad.kernels.recurrence import arithmetic as arithmetic
-from minigrad.kernels.recurrent_loops import given, inside, packed, pitch_of, plan_of, shares, weight_gradients
+from minigrad.kernels.recurrent_loops import add_weight_gradients, given, inside, packed, pitch_of, plan_of, shares
 
 
 def forward(
@@ -94,11 +94,9 @@ def grad_weights(
     hidden = h.shape[1]
     no_x, no_h = x[:, :0], h[:, :0]
     x, h = x if input_wanted else no_x, h if state_wanted else no_h
-    parts = (
-        weight_gradients(da, x, h, slice(0, 2 * hidden)),
-        weight_gradients(da, x, no_h, slice(2 * hidden, 3 * hidden)),
-        weight_gradients(da, no_x, h, slice(3 * hidden, None)),
-    )
-    dw_ih = np.concatenate((parts[0][0], parts[1][0])) if input_wanted else None
-    dw_hh = np.concatenate((parts[0][1], parts[2][1])) if state_wanted else None
-    return dw_ih, dw_hh, np.concatenate([part[2] for part in parts])
+    dw_ih, dw_hh, db = (np.zeros(size, da.dtype) for size in ((3 * hidden, x.shape[1]), (3 * hidden, h.shape[1]), 4 * hidden))
+    two, three = 2 * hidden, 3 * hidden
+    add_weight_gradients(da[:, :two], x, h, dw_ih[:two], dw_hh[:two], db[:two])
+    add_weight_gradients(da[:, two:three], x, no_h, dw_ih[two:], dw_hh[two:], db[two:three])
+    add_weight_gradients(da[:, three:], no_x, h, dw_ih[two:], dw_hh[two:], db[three:])
+    return dw_ih if input_wanted else None, dw_hh if state_wanted else None, db

@@ -96,5 +96,5 @@ def grad_weights(
     da: Array, x: Array, h: Array, *, input_wanted: bool, state_wanted: bool
 ) -> tuple[Array | None, Array | None, Array]:
     """See the contract."""
-    found = weight_gradients(da, x if input_wanted else x[:, :0], h if state_wanted else h[:, :0], slice(None))
+    found = weight_gradients(da, x if input_wanted else x[:, :0], h if state_wanted else h[:, :0])
     return found[0] if input_wanted else None, found[1] if state_wanted else None, found[2]
