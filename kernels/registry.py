@@ -28,7 +28,8 @@ class Implementation:
 
     Attributes:
         module: where its functions are, or ``""`` for one that a user registered.
-        device: ``"cpu"``, ``"cuda"``, or ``"any"`` for code written against the arrays' module.
+        device: ``"cpu"``, ``"cuda"``, or ``"any"`` for code written against the arrays' module. What runs on ``"cuda"`` runs on
+            ``"emulated"`` too.
         needs: packages that must be importable.
         functions: what a user registered.
         base: the implementation that gives the functions which the user did not.
@@ -42,7 +43,7 @@ class Implementation:
 
     def runs_on(self, device_type: str) -> bool:
         """Whether arrays of this kind of device can be given to it."""
-        return self.device in ("any", device_type)
+        return self.device in ("any", device_type) or (self.device == "cuda" and device_type == "emulated")
 
 
 # Families and their implementations, the default first. Every family has a reference.
@@ -250,7 +251,7 @@ def runnable(family: str, name: str, device_type: str | None = None) -> Implemen
     if device_type is not None and not one.runs_on(device_type):
         reason = f"it takes arrays on {one.device}, and these are on {device_type}"
     else:
-        reason = _reason(one)
+        reason = _reason(one, device_type)
     if reason:
         expected = f"one that runs here ({', '.join(available(family, device_type)) or 'there is none'})"
         raise KernelError("kernels", family, expected, f"{name!r}, which does not: {reason}")
@@ -324,7 +325,7 @@ def available(family: str, device_type: str | None = None) -> list[str]:
     return [
         name
         for name, one in implementations(family).items()
-        if (device_type is None or one.runs_on(device_type)) and not _reason(one)
+        if (device_type is None or one.runs_on(device_type)) and not _reason(one, device_type)
     ]
 
 
@@ -358,11 +359,11 @@ def _named(family: str, name: str) -> Implementation:
     return one
 
 
-def _reason(one: Implementation) -> str:
+def _reason(one: Implementation, device_type: str | None = None) -> str:
     missing = [name for name in one.needs if importlib.util.find_spec(name) is None]
     if missing:
         return f"it needs {', '.join(missing)}, which this Python does not have"
-    if one.device == "cuda":
+    if one.device == "cuda" and device_type != "emulated":
         try:
             module_for(device("cuda"))
         except DeviceError as error:

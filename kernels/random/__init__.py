@@ -29,7 +29,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.device import Array, array_module, quiet
+from minigrad.core.device import Array, array_module, quiet, type_of
 from minigrad.errors import ArgumentError, DTypeError, ShapeError
 from minigrad.kernels.checks import check_arrays
 from minigrad.kernels.choice import find
@@ -181,7 +181,7 @@ def tolerance(function: str, *args: Any) -> tuple[Any]:
 
 
 def _device(xp: Any) -> str:
-    return "cpu" if xp is np else "cuda"
+    return type_of(xp)
 
 
 def _check_place(key: Any, block: Any) -> tuple[Key, int]:

@@ -1,18 +1,20 @@
 """Devices and array modules: the one place that knows which array belongs where, and the only one that imports CuPy.
 
-Nothing is probed at import. The array decides where an op runs: ``array_module(x)`` is NumPy for a NumPy array
-and CuPy for a CuPy array, and every op and kernel is written against that module.
+Nothing is probed at import. The array decides where an op runs: ``array_module(x)`` is NumPy for a NumPy array and CuPy for
+a CuPy array, and every op and kernel is written against that module. Arrays of the device type ``"emulated"`` are those of
+:mod:`minigrad.emulator.cupy`, which stands in for CuPy where there is no GPU.
 """
 
 from __future__ import annotations
 
 import contextlib
 import contextvars
+import functools
 import importlib
 import os
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -23,6 +25,8 @@ from minigrad.errors import ArgumentError, DeviceError
 Array = Any  # numpy.ndarray or cupy.ndarray: what lies under a Tensor
 
 _MODULES: dict[type, ModuleType] = {np.ndarray: np}
+_EMULATED: list[Any] = []  # the stand-in for CuPy, once it is loaded
+TYPES = ("cpu", "cuda", "emulated")
 
 
 def array_module(array: Array) -> Any:
@@ -37,6 +41,8 @@ def module_of(kind: type) -> Any:
 
 def special_functions(array: Array) -> Any:
     """The module of special functions (erf and its like) for this array: SciPy's, or CuPy's of the same names; loaded here."""
+    if _MODULES[type(array)] in _EMULATED:
+        return importlib.import_module("minigrad.emulator.cupyx").scipy.special
     return importlib.import_module("scipy.special" if type(array) is np.ndarray else "cupyx.scipy.special")
 
 
@@ -70,11 +76,14 @@ def _error_state() -> tuple[contextvars.ContextVar, Any]:
 ERRORS, IGNORED = _error_state()
 
 
+_NAME = re.compile(rf"({'|'.join(TYPES)})(?::(\d+))?")
+
+
 class device:  # noqa: N801 - PyTorch's name
     """Where a tensor lives: ``device("cpu")``, ``device("cuda")``, ``device("cuda:1")``, ``device("cuda", 1)``.
 
     Args:
-        type: ``"cpu"`` or ``"cuda"``, with ``:index`` if wanted, or another device.
+        type: ``"cpu"``, ``"cuda"`` or ``"emulated"``, with ``:index`` if wanted, or another device.
         index: which GPU, counted from 0.
 
     Raises:
@@ -95,10 +104,10 @@ class device:  # noqa: N801 - PyTorch's name
         if isinstance(type, device):
             index = type.index if index is None else index
             type = type.type
-        match = re.fullmatch(r"(cpu|cuda)(?::(\d+))?", type) if isinstance(type, str) else None
+        match = _NAME.fullmatch(type) if isinstance(type, str) else None
         if match is None or (match[2] is not None and index is not None) or (index is not None and index < 0):
             got = repr(type) if index is None else f"{type!r}, index {index}"
-            raise ArgumentError("device", "type", "'cpu', 'cuda' or 'cuda:INDEX'", got)
+            raise ArgumentError("device", "type", "'cpu', 'cuda', 'cuda:INDEX' or 'emulated'", got)
         self.type = match[1]
         self.index = int(match[2]) if match[2] is not None else index
         if self.type == "cpu" and self.index not in (None, 0):
@@ -130,16 +139,54 @@ CPU = device("cpu")
 
 def device_of(array: Array) -> device:
     """The device on which an array lies."""
-    return CPU if type(array) is np.ndarray else device("cuda", array.device.id)
+    if type(array) is np.ndarray:
+        return CPU
+    return _numbered(type_of(_MODULES.get(type(array))), array.device.id)
+
+
+@functools.cache
+def _numbered(kind: str, index: int) -> device:
+    return device(kind, index)
+
+
+def type_of(module: Any) -> str:
+    """The type of device whose arrays a module computes with: ``"cpu"`` for NumPy."""
+    return "cpu" if module is np else "emulated" if module in _EMULATED else "cuda"
+
+
+def names_device(text: Any) -> bool:
+    """Whether this is a device or the name of one, not a dtype."""
+    return isinstance(text, device) or (isinstance(text, str) and text.partition(":")[0] in TYPES)
 
 
 def module_for(where: device) -> Any:
     """The array module of a device.
 
+    Of several GPUs this thread works on that one from then on, until it meets an array of another: :func:`follow`.
+
     Raises:
-        DeviceError: ``cuda`` is asked for where it cannot run; the message says what is missing and how to get it.
+        DeviceError: it is asked for where it cannot run; the message says what is missing and how to get it.
     """
-    return np if where.type == "cpu" else _cupy(where)
+    if where.type == "cpu":
+        return np
+    module = _cupy(where) if where.type == "cuda" else _emulated(where)
+    if where.index and not SEVERAL:
+        SEVERAL.append(where)
+    if SEVERAL:
+        module.cuda.Device(where.index or 0).use()
+    return module
+
+
+SEVERAL: list[device] = []  # the first GPU other than that of index 0 that was asked for; without one, all are on one
+
+
+def follow(arrays: Iterable[Any]) -> None:
+    """Let this thread work on the GPU of the first array that lies on one; asked only where there are ``SEVERAL``."""
+    for array in arrays:
+        module = _MODULES.get(type(array))
+        if module is not None and module is not np:
+            module.cuda.Device(array.device.id).use()
+            return
 
 
 def move(array: Array, where: device) -> Array:
@@ -148,9 +195,24 @@ def move(array: Array, where: device) -> Array:
         return array
     if where.type == "cpu":
         return array.get()
-    cupy = _cupy(where)
-    with cupy.cuda.Device(where.index or 0):
-        return cupy.asarray(array)
+    if type(array) is not np.ndarray:
+        array = array.get()
+    module = module_for(where)
+    with module.cuda.Device(where.index or 0):
+        return module.asarray(array)
+
+
+def _emulated(where: device) -> Any:
+    """The stand-in for CuPy, loaded at its first use."""
+    module = importlib.import_module("minigrad.emulator.cupy")
+    count = module.cuda.runtime.getDeviceCount()
+    if (where.index or 0) >= count:
+        expected = f"an index below {count}, the number of emulated devices"
+        raise DeviceError("device", "emulated", expected, str(where), "Choose another index")
+    if module not in _EMULATED:
+        _EMULATED.append(module)
+        _MODULES[module.ndarray] = module
+    return module
 
 
 def _cupy(where: device) -> Any:

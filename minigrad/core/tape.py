@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy import asarray, ndarray
 
-from minigrad.core.device import ERRORS, IGNORED, Array, device_of
+from minigrad.core.device import ERRORS, IGNORED, SEVERAL, Array, device_of, follow
 from minigrad.errors import DeviceError, DTypeError, GradError, IndexingError, MinigradError, OutOfMemoryError, ShapeError
 
 Tensor: Any = None  # core.tensor hands its class in, so that this file need not know it,
@@ -137,6 +137,8 @@ class Function:
                 arrays.append(arg.array if isinstance(arg, Tensor) else arg)
             count = len(args)
             node.edges = _NO_EDGES[count] if count < 16 else (None,) * count
+        if SEVERAL:
+            follow(arrays)
         token = None if ERRORS.get() is IGNORED else ERRORS.set(IGNORED)  # inf and nan come silently, as inside quiet()
         try:
             result = cls.forward(*arrays, **kwargs) if kwargs else cls.forward(*arrays)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.device import ERRORS, IGNORED, quiet
+from minigrad.core.device import ERRORS, IGNORED, SEVERAL, follow, quiet
 from minigrad.core.large import add_to
 from minigrad.core.sums import total
 from minigrad.core.tape import Edge, Function, mode
@@ -207,6 +207,8 @@ def _visit(walk: _Walk, wanted: set[int] | None, retain_graph: bool) -> None:
         if node._outputs > 1 and node._materialize and None in grads:
             pairs = zip(grads, node._meta, strict=True)
             grads = [Tensor._zeros(*meta) if grad is None and meta is not None else grad for grad, meta in pairs]
+        if SEVERAL:
+            follow([grad.array for grad in grads if grad is not None])
         for observer in observers:
             observer.before_backward(node, tuple(grads))
         try:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 from minigrad.core.device import device as _device
-from minigrad.core.device import device_of, move
+from minigrad.core.device import device_of, move, names_device
 from minigrad.core.dtypes import DType, as_dtype, float16, float32, float64
 from minigrad.core.hints import check_constructor
 from minigrad.core.tensor import Tensor
@@ -352,7 +352,7 @@ class Module(Hookable, Stateful):
         for item in target:
             if isinstance(item, Tensor):
                 dtype, device = item.dtype, item.device
-            elif isinstance(item, _device) or (isinstance(item, str) and item.startswith(("cpu", "cuda"))):
+            elif names_device(item):
                 device = item
             elif item is not None:
                 dtype = item

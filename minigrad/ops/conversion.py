@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.core import dtypes
-from minigrad.core.device import Array, device_of, move
+from minigrad.core.device import Array, device_of, move, names_device
 from minigrad.core.device import device as _device
 from minigrad.core.hints import checked
 from minigrad.core.tape import Function
@@ -61,12 +61,14 @@ def to(
     for item in target:
         if isinstance(item, Tensor):
             dtype, device = item.array.dtype, item.device
-        elif isinstance(item, _device) or (isinstance(item, str) and item.startswith(("cpu", "cuda"))):
+        elif names_device(item):
             device = item
         elif item is not None:
             dtype = item
             if isinstance(item, str) and not hasattr(np, item):
-                expected = "a device ('cpu', 'cuda', 'cuda:INDEX'), a dtype (minigrad.float64, 'float64', ...) or a Tensor"
+                expected = (
+                    "a device ('cpu', 'cuda', 'cuda:INDEX', 'emulated'), a dtype (minigrad.float64, 'float64', ...) or a Tensor"
+                )
                 raise ArgumentError("to", "target", expected, repr(item))
     if device is not None and _device(device) != device_of(input.array):
         input = Move.apply(input, _device(device))

@@ -1,0 +1,192 @@
+"""Memory of the emulated devices: a pool that keeps what is freed and can have a limit, and counters of what costs time there.
+
+A block is NumPy's memory, aligned to 512 bytes and filled with 0xFF (NaN, -1), as nothing is known of fresh device memory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+GRAIN = 512  # CuPy rounds sizes up to this, and aligns to it
+CAPACITY = 16 * 2**30  # bytes of memory that an emulated device says it has
+
+
+class OutOfMemoryError(MemoryError):
+    """As ``cupy.cuda.memory.OutOfMemoryError``.
+
+    Args:
+        size: bytes that were asked for.
+        total: bytes that the pool held.
+        limit: bytes that it may hold; 0 for the whole device.
+    """
+
+    def __init__(self, size: int, total: int, limit: int = 0) -> None:
+        self.size, self.total, self.limit = size, total, limit
+        bound = f", limit set to: {limit:,} bytes" if limit else ""
+        super().__init__(f"Out of memory allocating {size:,} bytes (allocated so far: {total:,} bytes{bound}).")
+
+
+@dataclass
+class Counters:
+    """How often something happened that a program for a GPU should know of.
+
+    Attributes:
+        to_device: copies from the host to a device.
+        to_host: copies from a device to the host, of which each waits for the device.
+        synchronisations: waits of the host for a device, those for copies included.
+        launches: kernels of our own, launched by ``RawKernel``.
+        calls: functions of CuPy that compute.
+    """
+
+    to_device: int = 0
+    to_host: int = 0
+    synchronisations: int = 0
+    launches: int = 0
+    calls: int = 0
+
+
+counters = Counters()
+
+
+@contextlib.contextmanager
+def counted() -> Iterator[Counters]:
+    """What is counted inside a ``with`` block; the numbers stand when it has ended.
+
+    Example:
+        >>> from minigrad.emulator import cupy
+        >>> with counted() as seen:
+        ...     x = float(cupy.ones(3).sum())
+        >>> seen.to_host, seen.to_device
+        (1, 0)
+    """
+    before, seen = replace(counters), Counters()
+    try:
+        yield seen
+    finally:
+        for field in fields(Counters):
+            setattr(seen, field.name, getattr(counters, field.name) - getattr(before, field.name))
+
+
+def waited(copied: bool = True) -> None:
+    """Count a wait for the device, for a copy to the host if ``copied``."""
+    counters.synchronisations += 1
+    counters.to_host += copied
+
+
+class Block:
+    """Memory of one device, given back when nothing refers to it any more."""
+
+    __slots__ = ("__weakref__", "bytes", "device", "size")
+
+    def __init__(self, size: int, device: int) -> None:
+        self.size, self.device = 0, device
+        rounded = -(-size // GRAIN) * GRAIN
+        default_pool.take(rounded, device)
+        self.size = rounded
+        raw = np.empty(self.size + GRAIN, np.uint8)
+        start = -raw.ctypes.data % GRAIN
+        self.bytes = raw[start : start + size]
+
+    def __del__(self) -> None:
+        default_pool.give_back(self.size, self.device)
+
+
+class MemoryPool:
+    """As ``cupy.cuda.MemoryPool``: what is freed stays with the pool until ``free_all_blocks``.
+
+    Example:
+        >>> pool = MemoryPool()
+        >>> pool.set_limit(size=2048)
+        >>> pool.get_limit()
+        2048
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()  # a block may be given back by the garbage collector inside of take
+        self._used: dict[int, int] = {}
+        self._kept: dict[int, int] = {}
+        self._limits: dict[int, int] = {}
+        self._usual = _limit_by_environment()
+
+    def take(self, size: int, device: int) -> None:
+        """Count ``size`` bytes as used.
+
+        Raises:
+            OutOfMemoryError: there are not as many.
+        """
+        with self._lock:
+            used, kept = self._used.get(device, 0), self._kept.get(device, 0)
+            limit = self._limits.get(device, self._usual)
+            if used + size > (limit or CAPACITY):
+                raise OutOfMemoryError(size, used + kept, limit)
+            self._used[device] = used + size
+            kept = max(0, kept - size)
+            self._kept[device] = max(0, min(kept, (limit or CAPACITY) - used - size))
+
+    def give_back(self, size: int, device: int) -> None:
+        """Count ``size`` bytes as free, and keep them."""
+        with self._lock:
+            self._used[device] -= size
+            self._kept[device] = self._kept.get(device, 0) + size
+
+    def used_bytes(self) -> int:
+        """Bytes of the arrays on the current device."""
+        return self._used.get(current_device(), 0)
+
+    def free_bytes(self) -> int:
+        """Bytes that the pool keeps and no array has."""
+        return self._kept.get(current_device(), 0)
+
+    def total_bytes(self) -> int:
+        """Both."""
+        return self.used_bytes() + self.free_bytes()
+
+    def free_all_blocks(self, stream: object = None) -> None:
+        """Give what no array has back to the device."""
+        with self._lock:
+            self._kept[current_device()] = 0
+
+    def n_free_blocks(self) -> int:
+        """Whether something is kept; the pieces are not told apart here."""
+        return int(self.free_bytes() > 0)
+
+    def set_limit(self, size: int | None = None, fraction: float | None = None) -> None:
+        """Let the pool hold no more on the current device than ``size`` bytes, or that part of its memory; 0 for no limit."""
+        if (size is None) == (fraction is None):
+            raise ValueError("size and fraction cannot be specified at one time, and one of them must be")
+        self._limits[current_device()] = int(CAPACITY * fraction) if fraction is not None else int(size or 0)
+
+    def get_limit(self) -> int:
+        """The limit on the current device; 0 for none."""
+        return self._limits.get(current_device(), self._usual)
+
+
+def _limit_by_environment() -> int:
+    text = os.environ.get("CUPY_GPU_MEMORY_LIMIT", "0")
+    return int(CAPACITY * float(text[:-1]) / 100) if text.endswith("%") else int(text)
+
+
+class _Current(threading.local):
+    device = 0
+
+
+_current = _Current()
+
+
+def current_device() -> int:
+    """The index of the device on which this thread works."""
+    return _current.device
+
+
+def set_current_device(index: int) -> None:
+    """Work on another device from now on, in this thread."""
+    _current.device = index
+
+
+default_pool = MemoryPool()
