@@ -204,7 +204,7 @@ def test_tiny_images(minigrad: Commands, tmp_path: Path) -> None:
         (["--set", "width=1000000"], "parameters: expected what fits into the"),
         (["--set", "hidden=1000000", "--set", "width=4096"], "GB at least. Try smaller ones of width, hidden, image_size"),
         (["--device", "cuda"], "device: cuda: expected a GPU for 'cuda'"),
-        (["--device", "tpu"], "device: type: expected 'cpu', 'cuda' or 'cuda:INDEX', got 'tpu'."),
+        (["--device", "tpu"], "device: type: expected 'cpu', 'cuda', 'cuda:INDEX' or 'emulated', got 'tpu'."),
         (["--out", "data"], "data: expected a new folder, or an empty one, got one that holds circle, cross, square."),
         (["--out", "file"], "file: expected a new folder, or an empty one, got Not a directory. Choose another with --out."),
         (["--out", "file/run"], "file/run: expected a folder that can be written to, got Not a directory."),

@@ -364,7 +364,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("call", "error", "words"), REFUSED)
 def test_refused(call: Any, error: type[Exception], words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(device._MODULES, Far, np)
+    monkeypatch.setitem(device._MODULES, Far, SimpleNamespace())
     with pytest.raises(error) as caught:
         call()
     assert str(caught.value).startswith("conv2d: ")
