@@ -61,12 +61,7 @@ class Gain(NamedTuple):
 
 
 def gains(family: str, shape: str) -> Iterator[Gain]:
-    """The ops of a family whose shape has these words, by the kernels that are in use.
-
-    Example:
-        >>> next(gains("conv2d", "1x1"))  # doctest: +SKIP
-        Gain(what='conv2d.forward', shape='N128 C64 H16 -> 128, 1x1', one=0.0172, two=0.0089, times=1.93, control=1.96, ...)
-    """
+    """The ops of a family whose shape has these words, by the kernels that are in use."""
     for op in ops(family):
         if shape in op.shape and not op.asked:
             yield measured(op.name, op.shape, runner(op), _control())

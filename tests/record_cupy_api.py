@@ -1,7 +1,7 @@
 """Record the names and signatures of the installed CuPy: ``python tests/record_cupy_api.py [FILE]``.
 
 Run it in an environment with CuPy (no GPU and no driver are needed) and nothing else of this project. The stand-in of
-``minigrad.emulator.cupy`` refuses what is not in the files so recorded, and CI compares them with the CuPy that it installs.
+``minigrad.emulator.cupy`` refuses what is not in the files so recorded.
 
 A function is recorded as its parameters, a ufunc also with its types, anything else as what it is.
 """

@@ -259,7 +259,12 @@ def _in_a_thread(call: Callable[[], Any]) -> Any:
         ("MINIGRAD_KERNELS", "conv2d", KernelError, "kernels: MINIGRAD_KERNELS: expected FAMILY=NAME"),
         ("MINIGRAD_KERNELS", "nothing=reference", KernelError, "kernels: family: expected one of conv2d"),
         ("MINIGRAD_KERNELS", "conv2d=nothing", KernelError, "kernels: conv2d: expected one of"),
-        ("MINIGRAD_DEVICE", "gpu", ArgumentError, "MINIGRAD_DEVICE: type: expected 'cpu', 'cuda', 'cuda:INDEX' or 'emulated',"),
+        (
+            "MINIGRAD_DEVICE",
+            "gpu",
+            ArgumentError,
+            "MINIGRAD_DEVICE: type: expected 'cpu', 'cuda', 'cuda:INDEX' or 'emulated', got 'gpu'.",
+        ),
         ("MINIGRAD_DEVICE", "cpu:1", ArgumentError, "MINIGRAD_DEVICE: index: expected none for 'cpu'"),
     ],
 )

@@ -44,6 +44,7 @@ def weigh(
     c0, c1 = share(inner, part, parts) if by_channel else (0, inner)
     out = sums if by_channel else offset(sums, part * size)
     held = (c1 - c0) * groups  # channels of a pixel that this part has
+    # A whole row of the window lies gapless where all channels are copied; one of one column has nothing to gain.
     merged = not by_channel and groups == 1 and dilation_w == 1 and columns > 1
     pitch = held if merged else held + lanes
     scratch_x = offset(work, part * work_size)

@@ -73,7 +73,7 @@ def words(key: Key, block: int, n: int, xp: Any = np) -> Array:
     """
     key, block = _check_place(key, block)
     (n,) = _check_shape((n,))
-    return find("random", _device(xp)).words(key, block, n, xp)
+    return find("random", type_of(xp)).words(key, block, n, xp)
 
 
 def words_at(key: Key, blocks: Array, n: int) -> Array:
@@ -101,7 +101,7 @@ def words_at(key: Key, blocks: Array, n: int) -> Array:
     if blocks.ndim != 1:
         raise ShapeError("random", "blocks", "one dimension", f"shape {tuple(blocks.shape)}")
     xp = array_module(blocks)
-    return find("random", _device(xp)).words_at(key, blocks, n, xp)
+    return find("random", type_of(xp)).words_at(key, blocks, n, xp)
 
 
 def uniform(key: Key, block: int, shape: tuple[int, ...], dtype: Any = np.float32, xp: Any = np) -> Array:
@@ -118,7 +118,7 @@ def uniform(key: Key, block: int, shape: tuple[int, ...], dtype: Any = np.float3
     """
     key, block = _check_place(key, block)
     shape, dtype = _check_shape(shape), _check_dtype(dtype)
-    return find("random", _device(xp)).uniform(key, block, prod(shape), dtype, xp).reshape(shape)
+    return find("random", type_of(xp)).uniform(key, block, prod(shape), dtype, xp).reshape(shape)
 
 
 def normal(key: Key, block: int, shape: tuple[int, ...], dtype: Any = np.float32, xp: Any = np) -> Array:
@@ -134,7 +134,7 @@ def normal(key: Key, block: int, shape: tuple[int, ...], dtype: Any = np.float32
     key, block = _check_place(key, block)
     shape, dtype = _check_shape(shape), _check_dtype(dtype)
     with quiet():
-        return find("random", _device(xp)).normal(key, block, prod(shape), dtype, xp).reshape(shape)
+        return find("random", type_of(xp)).normal(key, block, prod(shape), dtype, xp).reshape(shape)
 
 
 def integers(key: Key, block: int, shape: tuple[int, ...], low: int, high: int, xp: Any = np) -> Array:
@@ -156,7 +156,7 @@ def integers(key: Key, block: int, shape: tuple[int, ...], low: int, high: int, 
         raise ArgumentError("random", "low, high", "whole numbers", f"{low!r}, {high!r}") from None
     if not (0 < high - low <= 1 << 63 and low >= -(1 << 63) and high <= 1 << 63):
         raise ArgumentError("random", "low, high", "low < high, both of int64 and at most 2**63 apart", f"{low}, {high}")
-    return find("random", _device(xp)).integers(key, block, prod(shape), low, high, xp).reshape(shape)
+    return find("random", type_of(xp)).integers(key, block, prod(shape), low, high, xp).reshape(shape)
 
 
 def permutation(key: Key, block: int, n: int, xp: Any = np) -> Array:
@@ -172,16 +172,12 @@ def permutation(key: Key, block: int, n: int, xp: Any = np) -> Array:
     """
     key, block = _check_place(key, block)
     (n,) = _check_shape((n,))
-    return find("random", _device(xp)).permutation(key, block, n, xp)
+    return find("random", type_of(xp)).permutation(key, block, n, xp)
 
 
 def tolerance(function: str, *args: Any) -> tuple[Any]:
     """How far an implementation may be from the reference: not at all."""
     return (0.0,)
-
-
-def _device(xp: Any) -> str:
-    return type_of(xp)
 
 
 def _check_place(key: Any, block: Any) -> tuple[Key, int]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from minigrad.core import tape
-from minigrad.core.device import array_module
+from minigrad.core.device import SEVERAL, array_module, follow
 from minigrad.core.tensor import Tensor
 from minigrad.core.walk import accumulate, run_backward, run_post_hooks
 from minigrad.errors import ArgumentError, DTypeError, GradError, ShapeError
@@ -45,6 +45,8 @@ def _roots(where: str, tensors: Any, grads: Any, names: tuple[str, str]) -> list
                     "none",
                     "Reduce the tensor with .sum() or .mean(), or pass the gradient",
                 )
+            if SEVERAL:
+                follow([output.array])
             start = Tensor._wrap(array_module(output.array).ones(output.array.shape, output.array.dtype))
         elif not isinstance(start, Tensor):
             raise DTypeError(where, names[1], "a Tensor or None", type(start).__name__)
@@ -59,6 +61,8 @@ def _roots(where: str, tensors: Any, grads: Any, names: tuple[str, str]) -> list
 
 
 def _zeros_like(tensor: Tensor) -> Tensor:
+    if SEVERAL:
+        follow([tensor.array])
     return Tensor._zeros(type(tensor.array), tensor.array.shape, tensor.array.dtype)
 
 

@@ -204,11 +204,11 @@ def _visit(walk: _Walk, wanted: set[int] | None, retain_graph: bool) -> None:
             if not any(edges):
                 continue
             mode.wanted = node, tuple([edge is not None for edge in edges])
+        if SEVERAL:
+            follow([grad.array for grad in grads if grad is not None])
         if node._outputs > 1 and node._materialize and None in grads:
             pairs = zip(grads, node._meta, strict=True)
             grads = [Tensor._zeros(*meta) if grad is None and meta is not None else grad for grad, meta in pairs]
-        if SEVERAL:
-            follow([grad.array for grad in grads if grad is not None])
         for observer in observers:
             observer.before_backward(node, tuple(grads))
         try:

@@ -1,1 +1,1 @@
-"""CUDA C++ and CuPy programs, run on the CPU: see ``program`` and ``cupy``. Knows nothing of tensors and kernel families."""
+"""Programs for CuPy, run on the CPU: see ``cupy``. Knows nothing of tensors and kernel families."""

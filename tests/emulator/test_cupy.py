@@ -37,6 +37,7 @@ REFUSED: list[tuple[str, Callable[[Any], Any], type[Exception], str]] = [
     ("sum(where=) as a method", lambda x: x.sum(where=x > 0), TypeError, "where"),
     ("take(mode=)", lambda x: cp.take(x, cp.asarray([0]), mode="clip"), TypeError, "mode"),
     ("clip(min=)", lambda x: cp.clip(x, min=0, max=1), TypeError, "max, min"),
+    ("clip of five", lambda x: cp.clip(x, 0, 1, None, None), TypeError, "takes 4 positional arguments in CuPy, and 5 came"),
     ("argsort(stable=)", lambda x: cp.argsort(x, stable=True), TypeError, "stable"),
     ("ufunc(where=)", lambda x: cp.exp(x, where=x > 0), TypeError, "where"),
     ("no insert", lambda x: cp.insert, AttributeError, "no attribute 'insert' in CuPy 13 and 14"),
@@ -193,6 +194,47 @@ def test_memory_has_a_limit() -> None:
     finally:
         pool.set_limit(size=0)
     cp.empty(1 << 20, "f4")
+
+
+@pytest.mark.parametrize(("text", "limit"), [("1024", 1024), ("50%", memory.CAPACITY // 2), (None, 0)])
+def test_a_limit_by_environment(text: str | None, limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUPY_GPU_MEMORY_LIMIT", raising=False)
+    if text is not None:
+        monkeypatch.setenv("CUPY_GPU_MEMORY_LIMIT", text)
+    assert memory.MemoryPool().get_limit() == limit
+
+
+def test_a_limit_is_a_size_or_a_part() -> None:
+    pool = memory.MemoryPool()
+    pool.set_limit(fraction=0.25)
+    assert pool.get_limit() == memory.CAPACITY // 4
+    for both in ({}, {"size": 1, "fraction": 0.5}):
+        with pytest.raises(ValueError, match="expected size or fraction, one of them, got"):
+            pool.set_limit(**both)
+
+
+def test_a_device_beyond_the_last_is_none() -> None:
+    for use in (cp.cuda.Device(2).use, lambda: cp.cuda.runtime.setDevice(2), lambda: cp.cuda.runtime.getDeviceProperties(2)):
+        with pytest.raises(cp.cuda.runtime.CUDARuntimeError, match="cudaErrorInvalidDevice"):
+            use()
+
+
+def test_time_between_events() -> None:
+    start, end = cp.cuda.Event(), cp.cuda.Event()
+    with pytest.raises(cp.cuda.runtime.CUDARuntimeError, match="never recorded"):
+        cp.cuda.get_elapsed_time(start, end)
+    with cp.cuda.Stream() as stream:
+        assert cp.cuda.get_current_stream() is stream
+        start.record(), stream.record(end)
+    assert cp.cuda.get_current_stream() is cp.cuda.Stream.null
+    assert 0 <= cp.cuda.get_elapsed_time(start, end) < 1000
+
+
+def test_what_the_stand_in_lacks_is_told(x: Any) -> None:
+    with pytest.raises(NotImplementedError, match=r"cupy\.RawModule: the stand-in for CuPy does not have it"):
+        cp.RawModule(code="")
+    with pytest.raises(NotImplementedError, match="makes no array around a pointer"):
+        cp.ndarray((2,), memptr=x.data)
 
 
 def test_devices_do_not_mix() -> None:

@@ -1,9 +1,10 @@
 """A strict stand-in for CuPy on the CPU: the device type ``"emulated"`` computes with it.
 
 It has the names that CuPy 13 and 14 both have, with the parameters that both take, and refuses what they refuse: NumPy
-arrays among its own, implicit conversion, keywords that NumPy has and CuPy has not. Copies between host and device, waits
-and launches are counted, ``empty`` holds NaN, and results lie in C order. What runs here runs with CuPy on a
-GPU, as far as this is known without one: not simulated are time, streams that overlap, and the order of sums.
+arrays among its own, implicit conversion, keywords that NumPy has and CuPy has not. Copies between host and device and waits
+are counted, ``empty`` holds NaN, and results lie in C order. What runs here runs with CuPy on a GPU, as far as
+this is known without one: not simulated are time, streams that overlap, and the order of sums. CUDA C++ (``RawKernel``,
+``RawModule``) is not run.
 
     from minigrad.emulator import cupy as cp
     x = cp.arange(3.0)

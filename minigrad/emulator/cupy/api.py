@@ -6,8 +6,8 @@ what one of them lacks is refused, with the version that lacks it.
 
 from __future__ import annotations
 
+import ast
 import functools
-import inspect
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,19 +93,16 @@ def _name(place: str, name: str) -> Name:
     return Name(newest["is"], frozenset.intersection(*known) if known else None, min(counts) if counts else None)
 
 
-def _parameters(text: str) -> list[inspect.Parameter]:
-    namespace: dict[str, Any] = {}
-    exec(f"def f({text}): ...", namespace)
-    return list(inspect.signature(namespace["f"]).parameters.values())
+def _parameters(text: str) -> ast.arguments:
+    written: Any = ast.parse(f"lambda {text}: ...", mode="eval").body
+    return written.args
 
 
-def _keywords(parameters: list[inspect.Parameter]) -> frozenset[str] | None:
-    if any(each.kind is each.VAR_KEYWORD for each in parameters):
+def _keywords(parameters: ast.arguments) -> frozenset[str] | None:
+    if parameters.kwarg:
         return None
-    return frozenset(each.name for each in parameters if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY))
+    return frozenset(each.arg for each in (*parameters.args, *parameters.kwonlyargs))
 
 
-def _places(parameters: list[inspect.Parameter]) -> int | None:
-    if any(each.kind is each.VAR_POSITIONAL for each in parameters):
-        return None
-    return sum(each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD) for each in parameters)
+def _places(parameters: ast.arguments) -> int | None:
+    return None if parameters.vararg else len(parameters.posonlyargs) + len(parameters.args)

@@ -18,7 +18,6 @@ WAITS = frozenset(
         "argwhere",
         "bincount",
         "compress",
-        "diff1d",
         "extract",
         "flatnonzero",
         "histogram",

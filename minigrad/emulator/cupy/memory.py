@@ -40,14 +40,12 @@ class Counters:
         to_device: copies from the host to a device.
         to_host: copies from a device to the host, of which each waits for the device.
         synchronisations: waits of the host for a device, those for copies included.
-        launches: kernels of our own, launched by ``RawKernel``.
         calls: functions of CuPy that compute.
     """
 
     to_device: int = 0
     to_host: int = 0
     synchronisations: int = 0
-    launches: int = 0
     calls: int = 0
 
 
@@ -159,7 +157,7 @@ class MemoryPool:
     def set_limit(self, size: int | None = None, fraction: float | None = None) -> None:
         """Let the pool hold no more on the current device than ``size`` bytes, or that part of its memory; 0 for no limit."""
         if (size is None) == (fraction is None):
-            raise ValueError("size and fraction cannot be specified at one time, and one of them must be")
+            raise ValueError(f"expected size or fraction, one of them, got {size} and {fraction}")
         self._limits[current_device()] = int(CAPACITY * fraction) if fraction is not None else int(size or 0)
 
     def get_limit(self) -> int:
