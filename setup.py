@@ -17,7 +17,7 @@ FOLDERS = {
     "minigrad.models": "models",
     "minigrad.benchmarks": "benchmarks",
 }
-DATA = ("py.typed", "*.cu", "*.cuh", "*.hpp", "*.cpp", "*.safetensors", "*.json", "*.html")
+DATA = ("py.typed", "*.cu", "*.h", "*.cuh", "*.hpp", "*.cpp", "*.safetensors", "*.json", "*.html")
 
 
 def packages() -> list[str]:

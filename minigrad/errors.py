@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 
 class MinigradError(RuntimeError):
     """The root of all errors of minigrad.
@@ -67,6 +70,27 @@ class AnomalyError(MinigradError):
 
 class KernelError(MinigradError):
     """A kernel that does not exist, does not run here, or breaks its contract."""
+
+
+class CudaFault(MinigradError):
+    """What is wrong with a CUDA kernel that ran in the emulator: a race, an access out of bounds, a deadlock.
+
+    Args:
+        where: the launch.
+        findings: records of ``minigrad.emulator.Finding``, at least one; they stay readable as ``findings``.
+
+    The first finding gives the five parts; the text tells them all.
+    """
+
+    def __init__(self, where: str, findings: Sequence[Any]) -> None:
+        first = findings[0]
+        super().__init__(where, str(first.place), "a kernel without faults", f"{first.kind}: {first.explanation}", first.remedy)
+        self.findings = list(findings)
+        self.args = (where, self.findings)  # so that the error pickles
+
+    def __str__(self) -> str:
+        count = len(self.findings)
+        return "\n".join([f"{self.where}: {count} {'fault' if count == 1 else 'faults'}", *map(str, self.findings)])
 
 
 class StateError(MinigradError, KeyError):

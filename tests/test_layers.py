@@ -28,9 +28,9 @@ FOLDERS = {
 # Units from the bottom to the top. A unit is a file of core/ or a folder or file of minigrad/; it imports its own layer and
 # those below. `minigrad`, `autograd`, `cuda`, `linalg` and `utils` are the public face: names of what stands below them.
 LAYERS = (
-    ("errors",),
+    ("errors", "core.machine"),
     ("emulator",),
-    ("core.device", "core.machine", "core.random"),
+    ("core.device", "core.random"),
     ("kernels",),
     (
         *("core", "core.dtypes", "core.hints", "core.large", "core.modes", "core.printing", "core.sums", "core.tape"),
