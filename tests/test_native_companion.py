@@ -46,7 +46,7 @@ def test_every_name_of_the_table_is_a_kernel() -> None:
 def test_the_sequence_that_has_most_of_what_was_told_is_chosen() -> None:
     a, b, c, d = (ahead.Job("m", name, "float32") for name in "abcd")
     usual = [[(a, "1"), (b, "2"), (c, "3")], [(a, "1"), (d, "4")]]
-    assert [file for _, file in companion.following(["1"], usual)] == ["3", "2", "4"]
+    assert [file for _, file in companion.following(["1"], usual)] == ["3", "4", "2"]
     assert [file for _, file in companion.following(["1", "4"], usual)] == []
     assert [file for _, file in companion.following(["1", "2"], usual)] == ["3"]
     assert companion.following(["other"], usual) == companion.following([], usual) == []

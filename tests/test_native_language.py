@@ -328,3 +328,69 @@ def test_the_environment_names_another_processor(monkeypatch: pytest.MonkeyPatch
         with monkeypatch.context() as patched:
             patched.setenv(name, value)
             assert target.__wrapped__().kind == kind
+
+
+@kernel
+def ranges(x: Ints, start: int, stop: int, step: int, part: int, parts: int) -> None:
+    """Which numbers each range gives: how many, their sum, and the last."""
+    for place in range(6 * 3):
+        x[place] = 0
+    for i in range(stop):
+        x[0], x[1], x[2] = x[0] + 1, x[1] + i, i
+    for i in range(start, stop):
+        x[3], x[4], x[5] = x[3] + 1, x[4] + i, i
+    for i in range(start, stop, 3):
+        x[6], x[7], x[8] = x[6] + 1, x[7] + i, i
+    for i in range(start, stop, -2):
+        x[9], x[10], x[11] = x[9] + 1, x[10] + i, i
+    for i in range(start, stop, step):
+        x[12], x[13], x[14] = x[12] + 1, x[13] + i, i
+    chosen = range(start) if step > 0 else range(stop, start)
+    for i in chosen:
+        x[15], x[16], x[17] = x[15] + 1, x[16] + i, i
+
+
+@pytest.mark.parametrize("start", [-7, 0, 3, 11])
+@pytest.mark.parametrize("stop", [-8, -1, 0, 2, 3, 4, 5, 6, 12])
+@pytest.mark.parametrize("step", [-3, -1, 1, 2, 50])
+def test_ranges_are_python_s(start: int, stop: int, step: int) -> None:
+    x = np.empty(18, np.int64)
+    ranges(x, start, stop, step)
+    chosen = range(start) if step > 0 else range(stop, start)
+    for place, numbers in enumerate(
+        [range(stop), range(start, stop), range(start, stop, 3), range(start, stop, -2), range(start, stop, step), chosen]
+    ):
+        count, total, last = x[3 * place : 3 * place + 3]
+        assert (count, total, last) == (len(numbers), sum(numbers), numbers[-1] if numbers else 0), numbers
+
+
+@kernel
+def renamed(x: Ints, y: Doubles, count: int, part: int, parts: int) -> None:
+    """Variables that change their meaning, in branches and in loops within loops."""
+    found = 0
+    for i in range(count):
+        found = found * 2 + i
+        for k in range(i):
+            if k % 2 == 0:
+                found = found - k
+            else:
+                other = found + k
+                found = other
+        x[i] = found
+    found = 0.5 * found
+    place = x
+    place = offset(place, 1)
+    y[0], y[1] = found, place[0]
+
+
+def test_variables_that_are_assigned_again() -> None:
+    x, y = np.zeros(6, np.int64), np.zeros(2)
+    renamed(x, y, 6)
+    found, wanted = 0, []
+    for i in range(6):
+        found = found * 2 + i
+        for k in range(i):
+            found += k if k % 2 else -k
+        wanted.append(found)
+    assert x.tolist() == wanted
+    assert y.tolist() == [found / 2, wanted[1]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import os
 import sys
 import threading
@@ -49,17 +50,31 @@ class Told:
 
 
 def following(told: list[str], usual: list[list[tuple[Job, str]]]) -> list[tuple[Job, str]]:
-    """What is worth making, best first: kernels of the sequences in which most of what was told is found, from their ends.
+    """What is worth making, best first: kernels of the sequences that what was told suits best, from their ends.
+
+    Sequences suit in which most of it is found, and of these those that begin as it does. Where several suit alike, what more
+    of them have is worth more.
 
     Example:
-        >>> a, b, c = (Job("m", name, "float32") for name in "abc")
-        >>> [file for _, file in following(["1"], [[(a, "1"), (b, "2"), (c, "3")], [(b, "2")]])]
+        >>> a, b, c, d = (Job("m", name, "float32") for name in "abcd")
+        >>> [file for _, file in following(["1"], [[(a, "1"), (b, "2"), (c, "3")], [(d, "4"), (a, "1")]])]
         ['3', '2']
     """
-    counts = [len({file for _, file in sequence}.intersection(told)) for sequence in usual]
-    most = max(counts, default=0)
-    best = [sequence for sequence, count in zip(usual, counts) if most and count == most]
-    return [(job, file) for sequence in best for job, file in reversed(sequence) if file not in told]
+    suits = [(len({file for _, file in sequence}.intersection(told)), _alike(told, sequence)) for sequence in usual]
+    most = max(suits, default=(0, 0))
+    best = [sequence for sequence, suit in zip(usual, suits) if most[0] and suit == most]
+    places: dict[tuple[Job, str], list[int]] = {}
+    for sequence in best:
+        for place, each in enumerate(reversed(sequence)):
+            places.setdefault(each, []).append(place)
+    ordered = sorted(places, key=lambda each: (-len(places[each]), min(places[each])))
+    return [each for each in ordered if each[1] not in told]
+
+
+def _alike(told: list[str], sequence: list[tuple[Job, str]]) -> int:
+    """How many were told as the sequence begins."""
+    pairs = zip(told, (file for _, file in sequence))
+    return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def accompany(word: str, folder: str) -> None:

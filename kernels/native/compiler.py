@@ -9,36 +9,33 @@ code of what is left, or a little less.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import gc
 import importlib
 import sys
-import weakref
-from collections.abc import Iterator
 from types import CellType, CodeType, FunctionType
 from typing import Any
 
 import numba
-from numba.core import base, config, lowering, types
-from numba.core.cgutils import alloca_once
+from numba.core import config, ir, lowering, types
+from numba.core.cgutils import alloca_once, create_struct_proxy
 from numba.core.codegen import CPUCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.compiler_machinery import PassManager, register_pass
 from numba.core.errors import NumbaError
 from numba.core.ir_utils import enforce_no_phis
-from numba.core.postproc import PostProcessor, VariableLifetime
-from numba.core.transforms import canonicalize_cfg
 from numba.core.typed_passes import AnnotateTypes, InlineOverloads, IRLegalization, NativeLowering, NopythonRewrites
-from numba.core.types.functions import BaseFunction
 from numba.core.untyped_passes import InlineClosureLikes, InlineInlinables
 
 from minigrad.errors import KernelError
 from minigrad.kernels.native import intrinsics
+from minigrad.kernels.native.brief import brief
 from minigrad.kernels.native.identity import Identity, bindings
 from minigrad.kernels.native.language import Helper, Kernel, Word
 from minigrad.kernels.native.target import Target
+
+_NAMED = (ir.Const, ir.Global, ir.FreeVar)
 
 
 class Library(CPUCodeLibrary):
@@ -67,6 +64,42 @@ class Lower(lowering.Lower):
 
     def decref(self, kind: Any, value: Any) -> None:
         pass
+
+    def lower_expr(self, kind: Any, expression: Any) -> Any:
+        """A range whose step is a known positive number is counted without a branch, and without an error for a step of 0."""
+        step = self._step_of(expression.value) if expression.op == "getiter" else None
+        if step is None:
+            return super().lower_expr(kind, expression)
+        builder, number = self.builder, self.context.get_constant
+        given = create_struct_proxy(types.range_state64_type)(self.context, builder, self.loadvar(expression.value.name))
+        made = create_struct_proxy(types.range_iter64_type)(self.context, builder)
+        count = builder.sub(given.stop, given.start, flags=["nsw"])  # of an empty range none or less: both end it
+        if step > 1:
+            above = builder.add(count, number(types.int64, step - 1), flags=["nsw"])
+            count = builder.sdiv(above, number(types.int64, step))
+        made.iter, made.count = alloca_once(builder, count.type), alloca_once(builder, count.type)
+        builder.store(given.start, made.iter)
+        builder.store(count, made.count)
+        made.stop, made.step = given.stop, given.step
+        return made._getvalue()
+
+    def _step_of(self, variable: Any) -> int | None:
+        """The step of ``range(...)`` of whole numbers, if it is written there, and positive."""
+        call = self._written(variable)
+        if self.typeof(variable.name) != types.range_state64_type or not isinstance(call, ir.Expr) or call.op != "call":
+            return None
+        called, step = self._written(call.func), self._written(call.args[2]) if len(call.args) == 3 else None
+        if not isinstance(called, _NAMED) or called.value is not range:
+            return None
+        found = 1 if len(call.args) < 3 else step.value if isinstance(step, _NAMED) else None
+        return found if isinstance(found, int) and found > 0 else None
+
+    def _written(self, variable: Any) -> Any:
+        """What a variable is made by; ``None`` where it is chosen from several."""
+        try:
+            return self.func_ir.get_definition(variable)
+        except KeyError:
+            return None
 
     def alloca_lltype(self, name: str, lltype: Any, datamodel: Any = None) -> Any:
         return alloca_once(self.builder, lltype, name=name)
@@ -140,52 +173,6 @@ def _load_definitions() -> None:
 
 _load_definitions()
 
-_SCALARS = (types.Number, types.Boolean, types.CPointer, types.Literal)
-_resolved: dict[Any, Any] = {}  # an operation, and the types that it is asked for -> its signature
-_located: weakref.WeakKeyDictionary[Any, bool] = weakref.WeakKeyDictionary()  # Numba's function -> whether it takes a place
-
-
-@contextlib.contextmanager
-def _brief() -> Iterator[None]:
-    """Numba does without work that comes to the same each time, or to nothing that is asked for.
-
-    What it finds out about an operation on numbers is kept: its search through all definitions takes a millisecond. So is what
-    parameters its own functions have, which it reads each time that it calls one. And which variables live at the begin of each
-    block, which it computes four times for a function, only generators need.
-    """
-    functions: Any = BaseFunction
-    processors: Any = PostProcessor
-    contexts: Any = base
-    search, process, signed = functions.get_call_type, processors.run, contexts._has_loc
-
-    def found(function: Any, context: Any, args: Any, kws: Any) -> Any:
-        if kws or not all(isinstance(each, _SCALARS) for each in args):
-            return search(function, context, args, kws)
-        key = function, tuple(args)
-        if key not in _resolved:
-            _resolved[key] = search(function, context, args, kws)
-        return _resolved[key]
-
-    def processed(self: Any, emit_dels: bool = False, **others: Any) -> None:
-        if emit_dels or self.func_ir.is_generator:
-            process(self, emit_dels, **others)
-            return
-        self.func_ir.blocks = canonicalize_cfg(self.func_ir.blocks)
-        self.func_ir.variable_lifetime = VariableLifetime(self.func_ir.blocks)
-        self.func_ir.generator_info = None
-
-    def located(function: Any) -> bool:
-        known = _located.get(function)
-        if known is None:
-            known = _located[function] = signed(function)
-        return known
-
-    functions.get_call_type, processors.run, contexts._has_loc = found, processed, located
-    try:
-        yield
-    finally:
-        functions.get_call_type, processors.run, contexts._has_loc = search, process, signed
-
 
 def lowered(kernel: Kernel, dtype: str | None, target: Target) -> tuple[Any, str]:
     """A kernel's LLVM module, and the name that its function has there.
@@ -200,15 +187,23 @@ def lowered(kernel: Kernel, dtype: str | None, target: Target) -> tuple[Any, str
     gc.disable()  # nothing that Numba makes here is garbage soon, and it makes a great many objects
     try:
         made = _jit(_specialised(kernel.function, dtype, target, _flags(kernel)), _flags(kernel))
-        with global_compiler_lock, _brief():  # another thread may compile functions of its own by Numba
+        with global_compiler_lock, brief():  # another thread may compile functions of its own by Numba
             made.compile(intrinsics.signature(kernel.kinds, dtype))
     except NumbaError as error:
         raise KernelError(kernel.__name__, "function", "one that Numba compiles", str(error).strip()) from error
     finally:
         if collecting:
+            _pass_over()
             gc.enable()
     (overload,) = made.overloads.values()
     return overload.library._final_module, overload.fndesc.llvm_func_name
+
+
+def _pass_over() -> None:
+    """Let what was made meanwhile count as old: the next look for garbage would read all of it, for 30 milliseconds."""
+    if gc.get_freeze_count() == 0:  # else the program has objects of its own there
+        gc.freeze()
+        gc.unfreeze()
 
 
 def _flags(kernel: Kernel) -> frozenset[str]:
