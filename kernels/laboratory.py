@@ -57,6 +57,7 @@ CHECKS = {
     "answers": "what the contract may ask besides is answered True or False, and each time alike",
 }
 Progress = Callable[[int, int], None]
+Doing = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -101,13 +102,14 @@ class Report:
         return not self.reason and not self.failures
 
 
-def check(family: str, name: str, progress: Progress = lambda done, total: None) -> Report:
+def check(family: str, name: str, progress: Progress = lambda done, total: None, doing: Doing = lambda words: None) -> Report:
     """Hold an implementation against its contract.
 
     Args:
         family: such as ``"conv2d"``.
         name: one of its implementations, also a registered one.
         progress: is told how many cases are done, and how many there are.
+        doing: is told what is asked next, before it is.
 
     Raises:
         KernelError: an unknown family or name, or a family without cases.
@@ -119,7 +121,8 @@ def check(family: str, name: str, progress: Progress = lambda done, total: None)
     reason = reason_not_available(family, name)
     if reason:
         return Report(family, name, reason, 0, {}, [])
-    examination = _Examination(family, name)
+    doing(f"the cases of {family}, for {name}")
+    examination = _Examination(family, name, doing)
     with quiet():
         for number, case in enumerate(examination.cases):
             progress(number, len(examination.cases))
@@ -133,11 +136,18 @@ def check(family: str, name: str, progress: Progress = lambda done, total: None)
 class _Examination(Trial):
     """A trial with what was found so far."""
 
-    def __init__(self, family: str, name: str) -> None:
+    def __init__(self, family: str, name: str, doing: Doing) -> None:
         super().__init__(family, name)
+        self.name, self.doing, self.asked = name, doing, "values"
         self.runs: Counter[str] = Counter()
         self.failures: dict[tuple[str, str], Failure] = {}
         self.calls: dict[str, list[Wanted]] = {}  # function -> what threads call it with
+
+    def run(self, case: Case, call: Call) -> Any:
+        """What the implementation returns; beforehand it is told what is asked."""
+        kind = next((f", {each.dtype}" for _, each in leaves(call) if is_array(each) and each.dtype.kind == "f"), "")
+        self.doing(f"{self.asked}: {case.function} of {self.name}: {case.name}{kind}")
+        return super().run(case, call)
 
     # ------------------------------------------------------------------ one case
 
@@ -149,7 +159,7 @@ class _Examination(Trial):
             self._ask_in(case, dtype if has_floats(case) else None)
 
     def _ask_in(self, case: Case, dtype: np.dtype | None) -> None:
-        name = "float64" if dtype is DOUBLE else "values"
+        self.asked = name = "float64" if dtype is DOUBLE else "values"
         try:
             call, beside = self.arguments(case, dtype)
         except Raised as raised:
@@ -196,7 +206,7 @@ class _Examination(Trial):
     def _ask_of_memory(self, case: Case, dtype: np.dtype | None, call: Call, got: list[Any]) -> None:
         """Runs in memory that held one thing and another; to and fro, so that what changes by itself is not taken for it."""
         sizes = [each.nbytes for _, each in leaves(got) if is_array(each)]
-        found = None
+        self.asked, found = "memory", None
         try:
             first, second = (self._poisoned(case, call, sizes, byte) for byte in (NAN, LARGE))
             place = first_unlike(self.contract, case.function, first, second)
@@ -221,7 +231,7 @@ class _Examination(Trial):
         """Twice more: the same bits, and no result in an argument or in a result of before."""
         fault = fault_of_memory(self.contract, case.function, returned, placed.call)
         before = on_cpu(got)
-        found = None
+        self.asked, found = "repeats", None
         try:
             for _ in range(2):
                 again = self.placed(case, call)
@@ -238,6 +248,7 @@ class _Examination(Trial):
         self._told("repeats", case, dtype, found)
 
     def _ask_of_strides(self, case: Case, dtype: np.dtype | None, call: Call, want: list[Any], allowed: Any) -> None:
+        self.asked = "strides"
         for layout in LAYOUTS if any(is_array(each) for _, each in leaves(call)) else ():
             if layout == PLAIN:
                 continue
@@ -253,6 +264,7 @@ class _Examination(Trial):
 
     def _ask_of_remembering(self, case: Case, dtype: np.dtype | None, call: Call) -> None:
         """Other numbers in the same arrays: new results come, and the old ones stay."""
+        self.asked = "fresh"
         placed = self.placed(case, call)
         given = [*own_floats(case.args, placed.call[0]), *own_floats(dict(case.kwargs), placed.call[1])]
         if not given:
@@ -282,6 +294,7 @@ class _Examination(Trial):
 
     def _ask_of_not_finite(self, case: Case, call: Call) -> None:
         """NaN and both infinities in one array at a time, at places that the case's name draws."""
+        self.asked = "not finite"
         for key, value in [*enumerate(call[0]), *call[1].items()]:
             if case.not_finite is not None and key not in case.not_finite:
                 continue
@@ -311,6 +324,7 @@ class _Examination(Trial):
             answer = getattr(self.own, case.function, None)
             if answer is None:
                 continue
+            self.doing(f"answers: {case.function} of {self.name}: {case.name}")
             try:
                 first, again = (guarded(answer)(*case.args, **case.kwargs) for _ in range(2))
                 same = type(first) is bool and again is first
@@ -323,6 +337,7 @@ class _Examination(Trial):
         """The contract's questions and identities, and two threads at once."""
         self._ask_questions()
         for dtype in (SINGLE, DOUBLE) if hasattr(self.module, "identities") else ():
+            self.doing(f"identities of {self.name}, {dtype}")
             try:
                 for each in self.module.identities(Guarded(self.own), dtype):
                     off = abs(each.left - each.right)
@@ -333,8 +348,10 @@ class _Examination(Trial):
             except Exception as error:  # results of another kind than the formulas take, or none
                 words = str(error) if isinstance(error, Raised) else f"{type(error).__name__}: {error}"
                 self._note("identities", self.contract.FUNCTIONS[0], str(dtype), Difference("", "results that fit", words))
+        self.asked = "parts"
         for case, found in in_parts(self, [each for calls in self.calls.values() for each in calls]):
             self._told("parts", case, None, found)
+        self.asked = "threads"
         for function, calls in self.calls.items():
             name, unlike = in_two_threads(self, calls) or ("", None)
             self._note("threads", function, name, unlike)

@@ -13,7 +13,7 @@ from minigrad.bench.families import ops, timed
 from minigrad.bench.op import Op
 from minigrad.bench.turns import Inputs, of_implementation
 from minigrad.kernels import contract_of, functions_of, implementations, use
-from minigrad.kernels.laboratory import Failure
+from minigrad.kernels.laboratory import Doing, Failure, Progress
 
 PATIENCE = 5.0  # seconds; what would take longer is not asked
 ABOUT = {
@@ -23,12 +23,16 @@ ENOUGH = 1 << 22  # bytes that a large op goes through: more than a core's cache
 QUICK = 5e-3  # seconds; a small call that takes less is mostly overhead, and tells nothing of a large one
 
 
-def check(family: str, name: str) -> tuple[int, list[Failure]]:
+def check(
+    family: str, name: str, progress: Progress = lambda done, total: None, doing: Doing = lambda words: None
+) -> tuple[int, list[Failure]]:
     """Call each function once at a large size, in float32.
 
     Args:
         family: such as ``"conv2d"``.
         name: one of its implementations that runs here; the reference itself is not asked.
+        progress: is told how many functions are done, and how many there are.
+        doing: is told what is asked next, before it is.
 
     Returns:
         how many calls there were, and those whose results are wrong.
@@ -41,7 +45,10 @@ def check(family: str, name: str) -> tuple[int, list[Failure]]:
     failures: list[Failure] = []
     if name == "reference" or family not in timed():
         return calls, failures
-    for op in large_ops(family, name):
+    found = large_ops(family, name)
+    for number, op in enumerate(found):
+        progress(number, len(found))
+        doing(f"large: {op.own} of {name}: {op.shape} ({number + 1} of {len(found)})")
         if seconds(op, name, rng) > PATIENCE:
             continue
         contender = of_implementation(op, name, contract_of(family), Inputs(op, np.dtype(np.float32), rng))

@@ -62,6 +62,7 @@ class Session:
         peaks: what the machine can do.
         peers: libraries beside us.
         progress: called after each contender's turn.
+        doing: is told what runs next, off the clock.
         failed: libraries whose step raised an exception, with which step and what.
     """
 
@@ -70,6 +71,7 @@ class Session:
     peaks: Peaks
     peers: Sequence[Peer] = ()
     progress: Callable[[], None] | None = None
+    doing: Callable[[str], None] = lambda words: None
     rng: np.random.Generator = field(default_factory=np.random.default_rng)
     failed: dict[str, str] = field(default_factory=dict)
 
@@ -84,6 +86,7 @@ class Session:
         for name in names:
             row = self._row(op.name, op.shape, name, True, op.flops, op.bytes * dtype.itemsize / 4)
             rows.append(row)
+            self.doing(f"first calls: {op.name} of {name}: {op.shape}")
             fault, first = first_calls(op, name, contract, dtype, self.rng)
             if fault:
                 row.refused.append(fault)
@@ -124,6 +127,7 @@ class Session:
             rows.append(row)
             around = partial(_kernels, choice)
             steps = Steps(who, workload.make, (minigrad,), chosen, around)
+            self.doing(f"first steps: {workload.name} of {who}: {shape}")
             first = self._first(steps)  # before any other, which would leave its kernels compiled
             fault = small_losses(workload, chosen, around, beside)
             if fault:
@@ -220,6 +224,8 @@ class Session:
         """Time the entrants until they can be trusted, or have had their attempts, and fill in their rows."""
         if not entrants:
             return
+        row = entrants[0].row
+        self.doing(f"timing: {row.what} of {', '.join(entrant.row.who for entrant in entrants)}: {row.shape}")
         for _ in range(self.settings.attempts):
             products = [self.peaks.share_now(self.clock)]
             measured = interleave(

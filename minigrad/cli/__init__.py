@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     with warnings.catch_warnings():
         warnings.showwarning = _warn
-        return _told(lambda: _run(sys.argv[1:] if arguments is None else list(arguments)))
+        return _told(lambda: _run(sys.argv[1:] if arguments is None else list(arguments), own=arguments is None))
 
 
 def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
@@ -43,7 +43,8 @@ def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
     complain(str(message), "warning")
 
 
-def _run(arguments: list[str]) -> int:
+def _run(arguments: list[str], *, own: bool) -> int:
+    """Run a command, which finds the words in its context's ``obj`` where they are the process's own."""
     from typer import Exit, TyperException
     from typer.main import get_command
 
@@ -54,7 +55,7 @@ def _run(arguments: list[str]) -> int:
     command, code, context = get_command(app), 0, None
     try:
         # What ``command.main`` does, which would keep an interrupt and a gone reader to itself.
-        with command.make_context("minigrad", arguments) as context:
+        with command.make_context("minigrad", list(arguments), obj=arguments if own else None) as context:
             command.invoke(context)
     except Exit as wish:
         code = wish.exit_code

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 REFUSED = 1  # the exit code where a number is not to be trusted
 SECONDS, SECONDS_EACH = 2.0, 0.3  # of timing: of what was asked for, and of each op of the short table
+PATIENCE = 60.0  # seconds until it is told what takes so long: nobody is to look at the clock's process often
 NARROW = 128  # columns: a narrower terminal has fewer columns of the table
 HELP = """\
 Time kernels and training steps, and refuse the numbers that cannot be trusted.
@@ -38,6 +39,7 @@ Example: minigrad bench conv2d --shape "C32 H32" --against torch --picture roofl
 
 
 def bench(
+    context: typer.Context,
     what: Annotated[list[str] | None, typer.Argument(help="Families, functions, steps or files.", show_default=False)] = None,
     impl: Annotated[
         list[str] | None, typer.Option("--impl", help="Implementations: NAME, FAMILY=NAME or all.", show_default=False)
@@ -68,6 +70,10 @@ def bench(
     json: Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")] = False,
 ) -> None:
     """The command; ``HELP`` is what it says of itself."""
+    from minigrad.cli import apart
+
+    if not history:
+        apart.passed_on(context, what, patience=PATIENCE)
     from minigrad.bench import roofline
     from minigrad.bench.history import history_path
     from minigrad.bench.plan import plan
@@ -117,6 +123,7 @@ def _measure(
     from minigrad.bench import machine, peers
     from minigrad.bench.clock import WallClock
     from minigrad.bench.session import Session, Settings
+    from minigrad.cli import apart
     from minigrad.cli.reading import reading
     from minigrad.kernels import native
 
@@ -133,8 +140,9 @@ def _measure(
         total = len(found.ops) + len(found.steps)
         report("timing", 0, total)
         products = {peer.name: peer.product for peer in beside if peer.alike}
+        apart.doing("what this machine can do")
         peaks = machine.recorded(count, dtype, clock, anew=anew, products=products)
-        session = Session(Settings(count, dtype, seconds), clock, peaks, beside)
+        session = Session(Settings(count, dtype, seconds), clock, peaks, beside, doing=apart.doing)
         for op, names in found.ops:
             rows += session.op(op, names)
             report("timing", len(rows), max(total, len(rows)))

@@ -24,6 +24,8 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 FAILED = 1  # the exit code of a check that found faults
+PATIENCE = 5.0  # seconds until a check says what takes so long
+LIMIT = 600.0  # seconds that a kernel may take for one call, which is a small one
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 
@@ -114,6 +116,9 @@ pieces of large results.
 FILE.py registers kernels of your own by minigrad.kernels.register at its top level. Without names all that it registers is \
 checked, without a file all that is there.
 
+The file runs in a process of its own: a kernel that crashes, ends the program or never returns is told like any fault, with \
+what it was asked.
+
 Exit code: 0 where nothing failed, 1 where something did, 2 where it could not be checked.
 
 Example: minigrad kernels check mine.py
@@ -122,6 +127,7 @@ Example: minigrad kernels check mine.py
 
 @app.command(help=_CHECK_HELP)
 def check(
+    context: typer.Context,
     what: Annotated[
         list[str] | None,
         typer.Argument(metavar="[FILE.py] [FAMILY[=NAME]]...", help="A file of your own, and names.", show_default=False),
@@ -129,6 +135,9 @@ def check(
     json: Json = False,
 ) -> None:
     """The command of that name; ``_CHECK_HELP`` is what it says of itself."""
+    from minigrad.cli import apart
+
+    apart.passed_on(context, what, patience=PATIENCE, limit=LIMIT)
     from minigrad.bench import large
     from minigrad.cli.reading import reading
     from minigrad.kernels import laboratory
@@ -140,9 +149,12 @@ def check(
         chosen = stack.enter_context(_chosen(what or []))
         for family, name in chosen:
             with reading("cases") as progress:
-                report = laboratory.check(family, name, functools.partial(progress, f"{name} of {family}"))
+                told = functools.partial(progress, f"{name} of {family}")
+                report = laboratory.check(family, name, told, apart.doing)
             if not report.reason:
-                calls, failures = large.check(family, name)
+                with reading("large ones") as progress:
+                    told = functools.partial(progress, f"{name} of {family}, large")
+                    calls, failures = large.check(family, name, told, apart.doing)
                 report = dataclasses.replace(
                     report, runs={**report.runs, "large": calls}, failures=[*report.failures, *failures]
                 )
