@@ -45,12 +45,14 @@ def grad_weight(
     """See the contract."""
     (n, c, h, width), f = x.shape, dy.shape[1]
     parts = parts_for(x.nbytes + dy.nbytes)
-    sums = np.empty((parts, *kernel_size, f), x.dtype)
+    size = kernel_size[0] * kernel_size[1] * f
+    sums = np.empty((parts, size + depthwise_loops.APART), x.dtype)
     depthwise_loops.grad_weight(
         _nhwc(x), _nhwc(dy), sums, np.empty_like(sums), n, h, width, c, f // c, *kernel_size, *stride, *dilation, padding[0][0],
         padding[1][0], *dy.shape[2:], parts=parts,
     )  # fmt: skip
-    return np.ascontiguousarray(sums.sum(0).transpose(2, 0, 1)).reshape(f, 1, *kernel_size)
+    taps = sums[:, :size].sum(0).reshape(*kernel_size, f)
+    return np.ascontiguousarray(taps.transpose(2, 0, 1)).reshape(f, 1, *kernel_size)
 
 
 def _taps(w: Array) -> Array:

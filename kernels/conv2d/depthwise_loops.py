@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from minigrad.kernels.native import Real, helper, kernel, real, share
 
+APART = 64  # numbers between the sums of two parts: a cache line that both write would go to and fro between the cores
+
 
 @helper
 def first_tap(start, dilation):
@@ -96,11 +98,13 @@ def grad_weight(
     columns: int, stride_h: int, stride_w: int, dilation_h: int, dilation_w: int, top: int, left: int, out_h: int, out_w: int,
     part: int, parts: int,
 ) -> None:  # fmt: skip
-    """sums[part, tap, f] = Σ x[pixel, f // multiplier] · dy[f] over the part's images; each row of outputs is summed by itself
-    first."""
+    """sums[part, tap, f] = Σ x[pixel, f // multiplier] · dy[f] over the part's images, and ``APART`` numbers behind each part.
+
+    Each row of outputs is summed by itself first.
+    """
     features = channels * multiplier
     size = rows * columns * features
-    total, here = part * size, part * size
+    total, here = part * (size + APART), part * (size + APART)
     for i in range(size):
         sums[total + i] = real(0.0)
     start, stop = share(n * out_h, part, parts)
