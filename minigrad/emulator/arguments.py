@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -36,6 +37,10 @@ class Parameter(NamedTuple):
     constant: bool
     size: int
     alignment: int
+
+    def written_by(self, argument: Any) -> bool:
+        """Whether a kernel may write to this argument."""
+        return self.pointer and not self.constant and argument is not None
 
     def __str__(self) -> str:
         kind = "void" if self.dtype is None else self.dtype.name
@@ -83,14 +88,16 @@ def pack(where: str, parameters: Sequence[Parameter], arguments: Sequence[Any], 
         if parameter.pointer:
             value = ctypes.c_void_p(_address(where, parameter, argument))
             if argument is not None:
-                packed.buffers.append(_buffer(argument, at, parameter.constant, at in unset))
+                packed.buffers.append(_buffer(argument, at, parameter.constant, at in unset, parameter.size))
             pointers[at] = ctypes.addressof(value)
             packed.kept.extend([value, argument])
         else:
             number = _number(where, parameter, argument)
             pointers[at] = number.ctypes.data
             packed.kept.append(number)
-    packed.buffers.extend(_buffer(array, len(parameters) + at, False, False) for at, array in enumerate(reachable))
+    packed.buffers.extend(
+        _buffer(array, len(parameters) + at, False, False, array.itemsize) for at, array in enumerate(reachable)
+    )
     packed.kept.append(reachable)
     return packed
 
@@ -104,8 +111,9 @@ def _position(where: str, parameters: Sequence[Parameter], asked: str | int) -> 
     return at
 
 
-def _buffer(array: np.ndarray, argument: int, constant: bool, uninitialised: bool) -> CBuffer:
-    return CBuffer(array.ctypes.data, array.nbytes, argument, constant, uninitialised)
+def _buffer(array: np.ndarray, argument: int, constant: bool, uninitialised: bool, number: int) -> CBuffer:
+    piece = next(size for size in (4, 2, 1) if number % size == 0)
+    return CBuffer(array.ctypes.data, array.nbytes, argument, constant, uninitialised, piece)
 
 
 def _address(where: str, parameter: Parameter, argument: Any) -> int | None:
@@ -166,6 +174,17 @@ def three(where: str, argument: str, given: Any, most: Sequence[int]) -> tuple[i
             remedy = "Launch nothing where there is nothing to do" if size == 0 else ""
             raise ShapeError(where, f"{argument}.{axis}", f"from 1 to {limit}", f"{size} ({argument} {given!r})", remedy)
     return x, y, z
+
+
+def check_countable(where: str, grid: Sequence[int], block: Sequence[int]) -> None:
+    """Each thread of a launch that is checked has a number of 32 bits.
+
+    Raises:
+        ShapeError: there are more.
+    """
+    threads = math.prod((*grid, *block))
+    if threads >= 2**32 - 1:
+        raise ShapeError(where, "grid", "fewer than 4 billion threads in checked mode", f"{threads}", "Check a smaller case")
 
 
 def sizes(

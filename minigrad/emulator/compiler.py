@@ -21,7 +21,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from minigrad.core.machine import cache_folder
@@ -62,6 +62,7 @@ FLAGS = {
         *("--param", "tsan-instrument-func-entry-exit=0", "--param", "tsan-distinguish-volatile=1", "-DEMULATOR_OBSERVED=1"),
     ),
 }
+LINKED = {"fast": (), "observed": ("-nodefaultlibs", "-lm", "-lc", "-lgcc")}  # else the sanitizer's library would be, too
 SEASON = 90 * 24 * 3600  # seconds after which what nobody used is thrown away
 _MAGIC = b"minigrad emulator 1\n"
 _lock = threading.RLock()  # held while something is compiled: one compilation of each at a time in a process
@@ -152,15 +153,15 @@ def program_library(text: str, mode: str, where: str) -> Path:
     """
     flags = (*PROGRAM, *FLAGS[mode])
     runtime = runtime_library()
-    name = f"program-{digest('program', text, flags)}.so"
+    name = f"program-{digest('program', text, flags, LINKED[mode])}.so"
     command = [*flags, "-shared", "-I", str(_headers(flags)), "-I", str(RUNTIME)]
-    return _kept(name, text, command, where, [str(runtime)])
+    return _kept(name, text, command, where, [str(runtime), *LINKED[mode]])
 
 
 def _headers(flags: Sequence[str]) -> Path:
     """A folder with the emulator's headers in the form in which g++ reads them quickest."""
     place = folder() / f"headers-{digest('headers', flags)}"
-    with _lock:
+    with _alone(place.name):
         if not (place / "cuda.hpp.gch").exists():
             making = Path(tempfile.mkdtemp(dir=folder(), prefix=".making-"))
             _run(
@@ -173,6 +174,18 @@ def _headers(flags: Sequence[str]) -> Path:
     with contextlib.suppress(OSError):
         os.utime(place)
     return place
+
+
+@contextlib.contextmanager
+def _alone(name: str) -> Iterator[None]:
+    """Hold back other threads and processes that want to compile the same: they then find it done."""
+    import fcntl  # which Windows has not: there, this module loads and says what it needs
+
+    with _lock, contextlib.ExitStack() as held:
+        with contextlib.suppress(OSError):  # a file system without locks
+            file = held.enter_context(open(folder() / f".lock-{hashlib.sha256(name.encode()).hexdigest()[0]}", "a"))
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 class CompileError(Exception):
@@ -188,7 +201,7 @@ def _run(arguments: Sequence[str], what: str, cwd: Path | None = None) -> None:
 
 def _kept(name: str, text: str, command: Sequence[str], what: str, libraries: Sequence[str] = ()) -> Path:
     path = folder() / name
-    with _lock:
+    with _alone(name):
         if not _whole(path):
             making = Path(tempfile.mkdtemp(dir=folder(), prefix=".making-"))
             try:

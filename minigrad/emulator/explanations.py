@@ -8,7 +8,7 @@ from minigrad.emulator.library import CFinding
 
 ACCESSES = ("", "reads", "writes", "changes by an atomic operation", "fills by an asynchronous copy")
 THREADS_WAIT = {2: "__syncthreads", 3: "its warp", 4: "grid_sync"}  # State of runtime/block.hpp
-GLOBAL, SHARED, DYNAMIC = 1, 2, 3
+GLOBAL, SHARED, DYNAMIC, VARIABLE = 1, 2, 3, 4
 
 
 WORDS = {
@@ -37,8 +37,8 @@ WORDS = {
         "Let every thread reach the barrier: put the work, not the barrier, under the condition",
     ),
     "exited lanes": (
-        "the mask {mask} asks for lanes {lanes}, which have returned or do not exist",
-        "Name only lanes that take part, or let all lanes stay until here: an absent lane's value is undefined",
+        "the shuffle takes values from lanes {lanes}, which have returned, do not exist or are not in the mask {mask}",
+        "Let all lanes stay until here, or take values only from lanes that take part: others give anything",
     ),
     "lane not in mask": (
         "lane {lanes} calls with the mask {mask}, in which it is not",
@@ -75,7 +75,10 @@ WORDS = {
         "a whole number is divided by zero",
         "Check the divisor: on a GPU the result would be undefined",
     ),
-    "no memory": ("there is no memory for the stacks of so many threads", "Launch fewer threads at once"),
+    "no memory": (
+        "there is no memory for the stacks of so many threads, or for what is known of so large arrays",
+        "Launch fewer threads",
+    ),
     "grid barrier": (
         "grid_sync() in a launch that is not cooperative: blocks run one after another",
         "Launch with cooperative=True",
@@ -118,8 +121,10 @@ def where(one: CFinding, parameters: Sequence[str]) -> str:
         name = parameters[one.argument] if known else f"array {one.argument - len(parameters)} of reachable"
     elif one.space in (SHARED, DYNAMIC):
         name = f"the shared array {text(one.name)}" if one.space == SHARED else "dynamic shared memory"
+    elif one.space == VARIABLE:
+        return "a variable of the program"
     else:
-        return "an address that belongs to no array"
+        return "a null pointer" if 0 <= one.offset < 4096 else "an address that belongs to no array"
     if 0 <= one.offset < one.size:
         return f"{name}, byte {one.offset} of {one.size}"
     beyond = one.offset - one.size

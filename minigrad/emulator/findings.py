@@ -17,8 +17,6 @@ KINDS = (
     *("exited at barrier", "deadlock", "exited lanes", "lane not in mask", "partial warp", "pending copy", "bad copy"),
     *("shared memory", "assertion", "trap", "crash", "stack overflow", "division by zero", "no memory", "grid barrier"),
 )
-ACCESSES = ("", "read", "write", "atomic", "asynchronous copy")
-SPACES = ("", "global memory", "shared memory", "dynamic shared memory", "memory that belongs to no argument")
 
 Index = tuple[int, int, int]
 

@@ -36,6 +36,7 @@ class CBuffer(ctypes.Structure):
         ("argument", ctypes.c_int32),
         ("constant", ctypes.c_int32),
         ("uninitialised", ctypes.c_int32),
+        ("piece", ctypes.c_int32),
     )
 
 

@@ -1,7 +1,9 @@
 """CUDA C++ programs on the CPU: compiled by g++, every CUDA thread a fiber of its own.
 
 The text is what NVRTC compiles for a GPU. ``mode="fast"`` computes, and ends with a :class:`CudaFault` where no GPU could go
-on: at divergent barriers and deadlocks, addresses that are nowhere, failed assertions.
+on: at divergent barriers and deadlocks, addresses that are nowhere, failed assertions. ``mode="checked"`` looks at every access
+of every thread, which takes two to forty times as long, and finds what a GPU keeps to itself: races, reads of what nobody
+wrote, accesses outside an array, misaligned vectors, writes through ``const``.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 import ctypes
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,9 +21,10 @@ from minigrad.emulator import arguments as checks
 from minigrad.emulator import compiler, library, source
 from minigrad.emulator.arguments import Parameter
 from minigrad.emulator.findings import Finding, Sources, told
+from minigrad.emulator.guarded import Guarded
 from minigrad.errors import ArgumentError, CudaFault, KernelError
 
-MODES = ("fast",)
+MODES = ("fast", "checked")
 WORTH_A_WORKER = 2048  # CUDA threads
 
 
@@ -35,7 +38,7 @@ class Report(NamedTuple):
     findings: list[Finding]
 
 
-class Program(Mapping[str, "Kernel"]):
+class Program:
     """CUDA C++, compiled for this processor; ``program[name]`` is a kernel.
 
     Args:
@@ -43,7 +46,7 @@ class Program(Mapping[str, "Kernel"]):
         name: the file's name, for messages.
         options: as for NVRTC: ``-DNAME=VALUE`` and ``-DNAME``; what else NVRTC takes has no meaning here.
         expressions: instantiations of templates, like ``"forward<float, 64>"``; kernels that are ``extern "C"`` need none.
-        mode: ``"fast"`` computes.
+        mode: ``"fast"`` computes, ``"checked"`` looks for faults.
 
     Raises:
         KernelError: the text does not compile, has no kernel, or there is no g++.
@@ -80,11 +83,11 @@ class Program(Mapping[str, "Kernel"]):
             raise KernelError("Program", name, 'a kernel that is extern "C", or expressions', "neither",
                               "Write extern \"C\" before __global__, or pass expressions=('name<float>',)")  # fmt: skip
         text = _translated(source_text, name, options, names, mode)
+        library.runtime()
         try:
             path = compiler.program_library(text, "fast" if mode == "fast" else "observed", name)
         except compiler.CompileError as error:
             raise _refused(str(error), Sources(name, source_text, Path()), name) from None
-        library.runtime()
         self._library = ctypes.CDLL(str(path))
         self._sources = Sources(name, source_text, path)
         self._parallel = re.search(r"\batomic[A-Z]", source_text) is None
@@ -104,6 +107,9 @@ class Program(Mapping[str, "Kernel"]):
             known = ", ".join(map(repr, self._kernels))
             raise KernelError("Program", self.name, f"one of its kernels ({known})", repr(name),
                               "Name a template's instantiation in expressions") from None  # fmt: skip
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._kernels
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._kernels)
@@ -180,12 +186,38 @@ class Kernel:
         Raises:
             ArgumentError, DTypeError, ShapeError: arguments or sizes that do not fit.
             CudaFault: what is wrong with the kernel.
+
+        Example:
+            >>> program = Program('''
+            ... extern "C" __global__ void shift(float* x, int n) {
+            ...     int i = threadIdx.x;
+            ...     if (i < n) x[i] = x[i + 1];
+            ... }''', mode="checked")
+            >>> x = np.zeros(4, np.float32)
+            >>> for finding in program["shift"].launch(1, 4, (x, np.int32(4)), raise_findings=False).findings:
+            ...     print(finding)
+            race: one thread writes x, byte 4 of 16, another reads it, and nothing orders the two
+              kernel.cu:4: if (i < n) x[i] = x[i + 1];
+                block (0, 0, 0), thread (1, 0, 0)
+              kernel.cu:4: if (i < n) x[i] = x[i + 1];
+                block (0, 0, 0), thread (0, 0, 0)
+              found 2 times
+              Put a __syncwarp() between: lanes of a warp do not run in step, and a shuffle orders no memory.
+            out of bounds: the thread reads 4 bytes at x, byte 16 of 16: 0 bytes past its end
+              kernel.cu:4: if (i < n) x[i] = x[i + 1];
+                block (0, 0, 0), thread (3, 0, 0)
+              Guard the access with the size, or launch fewer threads; check how the index is computed.
         """
         where = f"launch of {self.name}"
-        (grid, block), packed = (
-            checks.sizes(where, grid, block, shared, cooperative),
-            checks.pack(where, self.parameters, arguments, uninitialised, reachable),
-        )
+        grid, block = checks.sizes(where, grid, block, shared, cooperative)
+        packed = checks.pack(where, self.parameters, arguments, uninitialised, reachable)
+        guarded = None
+        if self.program.mode == "checked":
+            checks.check_countable(where, grid, block)
+            arrays = [one for one in arguments if isinstance(one, np.ndarray)]
+            guarded = Guarded(arrays, reachable)
+            moved = [guarded.moved(one) if isinstance(one, np.ndarray) else one for one in arguments]
+            packed = checks.pack(where, self.parameters, moved, uninitialised, reachable)
         buffers = (library.CBuffer * max(1, len(packed.buffers)))(*packed.buffers)
         request = library.CRequest(
             entry=ctypes.addressof(self._entry),
@@ -201,6 +233,8 @@ class Kernel:
             workers=self._workers(grid, block, cooperative),
         )
         handle = library.run(request)
+        if guarded is not None:
+            guarded.bring_back([one for one, parameter in zip(moved, self.parameters) if parameter.written_by(one)])
         try:
             findings = self._findings(handle)
         finally:

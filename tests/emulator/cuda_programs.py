@@ -133,9 +133,15 @@ def planted(mode: str = "fast") -> Program:
     return Program((FOLDER / "planted.cu").read_text(), name="planted.cu", mode=mode)
 
 
-def told_lines(kernel: str) -> list[int | None]:
+@functools.cache
+def unsound() -> Program:
+    """The kernels with faults that only the checked mode finds."""
+    return Program((FOLDER / "unsound.cu").read_text(), name="unsound.cu", mode="checked")
+
+
+def told_lines(kernel: str, file: str = "planted.cu") -> list[int | None]:
     """The numbers of the lines in a planted kernel that say "here" and "there"."""
-    lines = (FOLDER / "planted.cu").read_text().splitlines()
+    lines = (FOLDER / file).read_text().splitlines()
     first = next(at for at, line in enumerate(lines) if f"void {kernel}(" in line)
     end = next(at for at in range(first, len(lines)) if lines[at].startswith("}") or lines[at].endswith("; }"))
     found = [[at + 1 for at in range(first, end) if lines[at].endswith(word)] for word in ("// here", "// there")]

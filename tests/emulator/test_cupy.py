@@ -231,10 +231,10 @@ def test_time_between_events() -> None:
 
 
 def test_what_the_stand_in_lacks_is_told(x: Any) -> None:
-    with pytest.raises(NotImplementedError, match=r"cupy\.RawModule: the stand-in for CuPy does not have it"):
-        cp.RawModule(code="")
-    with pytest.raises(NotImplementedError, match="makes no array around a pointer"):
-        cp.ndarray((2,), memptr=x.data)
+    with pytest.raises(NotImplementedError, match=r"cupy\.ElementwiseKernel: the stand-in for CuPy does not have it"):
+        cp.ElementwiseKernel("T x", "T y", "y = x", "f")
+    with pytest.raises(NotImplementedError, match="makes no array of given strides"):
+        cp.ndarray((2,), memptr=x.data, strides=(8,))
 
 
 def test_devices_do_not_mix() -> None:

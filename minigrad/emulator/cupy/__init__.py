@@ -4,7 +4,7 @@ It has the names that CuPy 13 and 14 both have, with the parameters that both ta
 arrays among its own, implicit conversion, keywords that NumPy has and CuPy has not. Copies between host and device and waits
 are counted, ``empty`` holds NaN, and results lie in C order. What runs here runs with CuPy on a GPU, as far as
 this is known without one: not simulated are time, streams that overlap, and the order of sums. CUDA C++ (``RawKernel``,
-``RawModule``) is not run.
+``RawModule``) is run by the emulator, and looked at inside ``with launches("checked")``.
 
     from minigrad.emulator import cupy as cp
     x = cp.arange(3.0)
@@ -39,6 +39,7 @@ from minigrad.emulator.cupy.creation import (
     zeros_like,
 )
 from minigrad.emulator.cupy.memory import counted, counters, default_pool
+from minigrad.emulator.cupy.raw import RawKernel, RawModule, launches
 from minigrad.emulator.cupy.spaces import Space, from_main, methods
 from minigrad.emulator.cupy.strided import as_strided, sliding_window_view
 
@@ -96,6 +97,8 @@ for _name, _method in methods().items():
         setattr(ndarray, _name, _method)
 
 __all__ = [
+    "RawKernel",
+    "RawModule",
     "arange",
     "array",
     "asanyarray",
@@ -108,6 +111,7 @@ __all__ = [
     "empty_like",
     "full",
     "full_like",
+    "launches",
     "ndarray",
     "ones",
     "ones_like",

@@ -7,12 +7,13 @@ parameters.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from minigrad.emulator.cupy import memory
-from minigrad.emulator.cupy.memory import Block, counters, current_device, waited
+from minigrad.emulator.cupy.memory import Block, DeviceMemory, counters, current_device, waited
 
 KINDS = "biufc"
 
@@ -23,7 +24,8 @@ class ndarray:  # noqa: N801 - CuPy's name
     Args:
         shape: its sizes.
         dtype: numbers or truth values.
-        memptr, strides: not supported here.
+        memptr: where it lies, as ``RawModule.get_global`` tells it; memory of its own by default.
+        strides: not supported here.
         order: ``"C"`` or ``"F"``.
 
     Attributes:
@@ -34,15 +36,25 @@ class ndarray:  # noqa: N801 - CuPy's name
     __array_priority__ = 100
     __hash__ = None  # type: ignore[assignment]
     _numpy: np.ndarray
-    _block: Block
+    _block: Block | DeviceMemory
     base: ndarray | None
 
     def __init__(self, shape: Any, dtype: Any = float, memptr: Any = None, strides: Any = None, order: str = "C") -> None:
-        if memptr is not None or strides is not None:
-            raise NotImplementedError("the stand-in for CuPy makes no array around a pointer")
+        if strides is not None:
+            raise NotImplementedError("the stand-in for CuPy makes no array of given strides")
         sizes = (int(shape),) if not isinstance(shape, (tuple, list)) else tuple(map(int, shape))
-        self._numpy, self._block = allocate(sizes, np.dtype(dtype), order)
+        kind = np.dtype(dtype)
         self.base = None
+        if memptr is None:
+            self._numpy, self._block = allocate(sizes, kind, order)
+            return
+        start, count = memptr.ptr - memptr.mem.bytes.ctypes.data, math.prod(sizes) * kind.itemsize
+        if start + count > memptr.mem.bytes.nbytes:
+            raise ValueError(f"expected at most {memptr.mem.bytes.nbytes - start} bytes, got {sizes} of {kind}")
+        self._block = memptr.mem
+        self._numpy = (
+            memptr.mem.bytes[start : start + count].view(supported(kind)).reshape(sizes, order="F" if order == "F" else "C")
+        )
 
     # ------------------------------------------------------------------ what it is
 
@@ -294,7 +306,7 @@ class Flags:
 class Pointer:
     """An address on a device, as ``cupy.cuda.MemoryPointer``."""
 
-    def __init__(self, address: int, block: Block) -> None:
+    def __init__(self, address: int, block: Block | DeviceMemory) -> None:
         self.ptr, self.mem, self.device_id = address, block, block.device
 
 

@@ -18,7 +18,7 @@ from minigrad.emulator.cupy.memory import MemoryPool, waited
 
 DEVICES = 2
 
-PROPERTIES = {
+PROPERTIES: dict[str, Any] = {
     "name": b"emulated on the CPU",
     "totalGlobalMem": memory.CAPACITY,
     "sharedMemPerBlock": 48 * 1024,
@@ -54,6 +54,22 @@ ATTRIBUTES = {
 
 class CUDARuntimeError(RuntimeError):
     """As ``cupy.cuda.runtime.CUDARuntimeError``."""
+
+
+class CUDADriverError(RuntimeError):
+    """As ``cupy.cuda.driver.CUDADriverError``."""
+
+
+class CompileException(Exception):
+    """As ``cupy.cuda.compiler.CompileException``: CUDA C++ that does not compile."""
+
+    def __init__(self, msg: str, source: str, name: str, options: tuple[str, ...], backend: str = "nvrtc") -> None:
+        super().__init__(msg)
+        self.source, self.name, self.options, self.backend = source, name, options, backend
+
+    def get_message(self) -> str:
+        """What the compiler says."""
+        return str(self)
 
 
 class Device:
@@ -263,6 +279,9 @@ runtime = SimpleNamespace(
     setDevice=_set_device,
 )
 
+driver = SimpleNamespace(CUDADriverError=CUDADriverError)
+compiler = SimpleNamespace(CompileException=CompileException)
+
 __all__ = [
     "Device",
     "Event",
@@ -270,6 +289,8 @@ __all__ = [
     "PinnedMemoryPool",
     "Stream",
     "alloc_pinned_memory",
+    "compiler",
+    "driver",
     "get_current_stream",
     "get_elapsed_time",
     "is_available",

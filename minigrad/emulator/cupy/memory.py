@@ -41,12 +41,14 @@ class Counters:
         to_host: copies from a device to the host, of which each waits for the device.
         synchronisations: waits of the host for a device, those for copies included.
         calls: functions of CuPy that compute.
+        launches: kernels of CUDA C++ that were run.
     """
 
     to_device: int = 0
     to_host: int = 0
     synchronisations: int = 0
     calls: int = 0
+    launches: int = 0
 
 
 counters = Counters()
@@ -93,6 +95,14 @@ class Block:
 
     def __del__(self) -> None:
         default_pool.give_back(self.size, self.device)
+
+
+@dataclass(frozen=True)
+class DeviceMemory:
+    """Memory of a device that belongs to no pool, as a program's variables do."""
+
+    bytes: np.ndarray
+    device: int
 
 
 class MemoryPool:

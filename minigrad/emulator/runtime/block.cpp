@@ -49,7 +49,7 @@ void Block::begin(uint64_t which) {
     arrange();
     for (uint16_t i : order) {
         threads[i].state = State::fresh;
-        threads[i].atomics = 0;
+        threads[i].asked = 0;
         threads[i].predicate = 0;
         threads[i].copy_group = 0;
         threads[i].copies.clear();

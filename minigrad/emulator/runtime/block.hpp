@@ -34,7 +34,7 @@ struct Thread {
     void* payload;    // what it brings and takes
     Place place;      // where it waits
     int predicate;    // that it brings to a counting barrier
-    unsigned atomics; // since others ran: a thread that waits for another by looking again and again must let it run
+    unsigned asked;   // atomics since others ran: a thread that waits for another by asking again and again must let it run
     int copy_group;   // the number of the group of copies that it is filling
     std::vector<Copy> copies;
     unsigned lane() const { return number & 31; }

@@ -152,6 +152,13 @@ void resolve(What what, uint8_t detail, void* const* payloads, unsigned present)
     worker->give_up();
 }
 
+// Lanes from which a lane of a shuffle takes a value, and that are not there.
+unsigned absent_sources(void* const* payloads, unsigned present) {
+    unsigned sources = 0;
+    Lanes<Exchanged>{payloads, present}.each([&](int, Exchanged& mine) { sources |= 1u << (mine.source & 31); });
+    return sources & ~present;
+}
+
 // Whether all lanes of `needed` wait for what `asker` waits for; then they have it. All but `running` are made ready.
 bool finish_meeting(Block& block, unsigned warp, const Thread& asker, unsigned needed, const Thread* running) {
     Thread* first = &block.threads[warp * 32];
@@ -163,8 +170,9 @@ bool finish_meeting(Block& block, unsigned warp, const Thread& asker, unsigned n
         payloads[thread.lane()] = thread.payload;
     }
     const bool exact = asker.what == What::multiply || asker.what == What::load_matrices;
-    const unsigned missing = asker.mask & ~needed;
-    if (missing && (exact || (asker.what != What::synchronise && block.launch.request.mode == Mode::checked))) {
+    unsigned missing = exact ? asker.mask & ~needed : 0;
+    if (asker.what == What::exchange && block.launch.request.mode == Mode::checked) missing = absent_sources(payloads, needed);
+    if (missing) {
         Finding finding{};
         finding.kind = exact ? Kind::partial_warp : Kind::exited_lanes;
         finding.here = side_of(asker, asker.place);

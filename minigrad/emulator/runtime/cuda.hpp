@@ -89,7 +89,7 @@ struct Kernel {
     static constexpr Parameter parameters[sizeof...(Arguments) + 1] = {describe<Arguments>()..., {}};
 
     template <size_t... I>
-    static void unpack(void (*function)(Arguments...), void* const* arguments, std::index_sequence<I...>) {
+    EMULATOR_UNCHECKED static void unpack(void (*function)(Arguments...), void* const* arguments, std::index_sequence<I...>) {
         function(*static_cast<std::remove_cv_t<Arguments>*>(arguments[I])...);
     }
     EMULATOR_UNCHECKED static void call(void (*function)(), void* const* arguments) {

@@ -15,7 +15,9 @@ namespace emulator {
 namespace {
 
 struct Running {
-    explicit Running(const Request& request) : launch(request) {}
+    explicit Running(const Request& request) : launch(request) {
+        if (request.mode == Mode::checked) launch.observer = make_checker(launch);
+    }
     Launch launch;
     Catching catching;
     int workers = 0;  // that have not ended their share

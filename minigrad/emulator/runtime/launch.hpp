@@ -18,6 +18,7 @@ struct Buffer {  // an array that the kernel may reach
     int32_t argument;       // its place among the arguments; from the number of arguments on: arrays reached through memory
     int32_t constant;       // the kernel promises not to write it
     int32_t uninitialised;  // what it holds means nothing until the kernel has written it
+    int32_t piece;          // bytes that are watched together: 1, 2 or 4, no more than a number in it has
 };
 
 struct Request {

@@ -15,6 +15,10 @@ public:
     virtual void block_ends(Block&) {}
     // Before the access is made. False: it must not be made, and the launch has been failed.
     virtual bool access(Thread&, char* address, int size, Access access, bool is_volatile, Site site) = 0;
+    // The same for an access to a number or vector of 2 to 16 bytes, whose address must be a multiple of its size.
+    virtual bool vector_access(Thread& thread, char* address, int size, Access what, Site site) {
+        return access(thread, address, size, what, false, site);
+    }
     virtual void copy_begins(Thread&, const Copy&, Site) {}
     virtual void copy_ends(Thread&, const Copy&, Site) {}
     virtual void fence(Thread&) {}
@@ -25,5 +29,7 @@ public:
     virtual void grid_met() {}
     virtual void thread_ends(Thread&) {}
 };
+
+std::unique_ptr<Observer> make_checker(Launch& launch);
 
 }  // namespace emulator

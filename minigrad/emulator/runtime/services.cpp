@@ -11,8 +11,6 @@ namespace emulator {
 
 namespace {
 
-constexpr unsigned PATIENCE = 64;  // atomics that a thread may do in a row before others run
-
 void fail_service(Kind kind, Place place, const char* name = nullptr, int bytes = 0) {
     Finding finding{};
     finding.kind = kind;
@@ -69,7 +67,7 @@ void wait_for_copies(int groups_left, Place place) {
 void about_to_be_atomic(const void* address, int size, bool writes, Place place) {
     InRuntime guard;
     Thread& thread = *worker->current;
-    if (++thread.atomics > PATIENCE) worker->let_others_run(thread);
+    worker->asks_again(thread);
     if (Observer* observer = worker->launch->observer.get()) {
         char* where = static_cast<char*>(const_cast<void*>(address));
         observer->access(thread, where, size, writes ? Access::atomic : Access::read, !writes, place);

@@ -31,12 +31,13 @@ struct dim3 {
     constexpr operator uint3() const { return {x, y, z}; }
 };
 
-// Where the running thread is. The runtime writes them at each change of threads; to a thread they never change.
+// Where the running thread is. The runtime writes them at each change of threads; to a thread they never change. Without a
+// constructor, so that g++ takes them for constants that need no check.
 #define EMULATOR_EACH_THREAD extern __thread const __attribute__((tls_model("initial-exec"), visibility("default")))
 #ifndef EMULATOR_RUNTIME
 EMULATOR_EACH_THREAD uint3 threadIdx;
 EMULATOR_EACH_THREAD uint3 blockIdx;
-EMULATOR_EACH_THREAD dim3 blockDim;
-EMULATOR_EACH_THREAD dim3 gridDim;
+EMULATOR_EACH_THREAD uint3 blockDim;
+EMULATOR_EACH_THREAD uint3 gridDim;
 static constexpr int warpSize = 32;
 #endif

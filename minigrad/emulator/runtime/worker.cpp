@@ -92,7 +92,7 @@ void Worker::suspend(Thread& thread) {
 }
 
 void Worker::let_others_run(Thread& thread) {
-    thread.atomics = 0;
+    thread.asked = 0;
     thread.block->make_ready(thread);
     turn = (turn + 1) % blocks.size();
     suspend(thread);

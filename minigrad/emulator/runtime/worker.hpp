@@ -16,6 +16,10 @@ public:
     void suspend(Thread& thread);
     [[noreturn]] void give_up();  // back to `run`, and no thread of the launch runs again
     void let_others_run(Thread& thread);
+    // An atomic operation or a volatile read, by which it may be waiting for another thread: now and then others run.
+    void asks_again(Thread& thread) {
+        if (++thread.asked > PATIENCE) let_others_run(thread);
+    }
     static void main_of_fiber();
 
     Launch* launch = nullptr;
@@ -27,6 +31,7 @@ public:
     pthread_t system_thread;
 
 private:
+    static constexpr unsigned PATIENCE = 64;
     friend void synchronise_grid(Place);
     void add_block();
     void run_one_by_one();

@@ -1,0 +1,169 @@
+"""``RawKernel`` and ``RawModule`` of the stand-in for CuPy: what they run, and what they refuse."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from minigrad.emulator import cupy as cp
+from minigrad.emulator.cupy import api
+from minigrad.errors import ArgumentError, CudaFault, DTypeError, ShapeError
+
+CODE = """
+__constant__ float factor[2];
+extern "C" __global__ void scale(const float* x, float* y, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) y[i] = factor[1] * x[i];
+}
+extern "C" __global__ void numbers(long long* whole, double* real, bool* truth, long long a, double b, bool c) {
+    *whole = a, *real = b, *truth = c;
+}
+extern "C" __global__ void backwards(const float* x, float* y) {
+    extern __shared__ float s[];
+    s[threadIdx.x] = x[threadIdx.x];
+    __syncthreads();
+    y[threadIdx.x] = s[blockDim.x - 1 - threadIdx.x];
+}
+extern "C" __global__ void racing(int* x) { x[0] += 1; }
+template <typename T, int N> __global__ void fill(T* x, unsigned* arrived) {
+    x[blockIdx.x] = N;
+    grid_sync(arrived);
+    if (blockIdx.x == 0) x[0] = x[1] + 1;
+}
+"""
+FILL = "fill<double, 3>"
+
+
+@pytest.fixture(scope="module")
+def module() -> Any:
+    made = cp.RawModule(code=CODE, options=("-DUNUSED=1",), name_expressions=[FILL])
+    cp.ndarray((2,), "float32", made.get_global("factor"))[...] = 3
+    return made
+
+
+def test_a_kernel_of_a_module(module: Any) -> None:
+    x, y = cp.arange(100, dtype="float32"), cp.empty(100, "float32")
+    with cp.counted() as seen:
+        module.get_function("scale")((4,), (32,), (x, y, np.int32(100)))
+    assert (seen.launches, seen.synchronisations, seen.to_host) == (1, 0, 0)
+    np.testing.assert_array_equal(y.get(), 3 * x.get())
+
+
+def test_plain_numbers_pass_as_cupy_passes_them(module: Any) -> None:
+    whole, real, truth = cp.zeros(1, "int64"), cp.zeros(1), cp.zeros(1, "bool")
+    module.get_function("numbers")((1,), (1,), (whole, real, truth, 2**40, 0.1, True))
+    assert (whole.item(), real.item(), truth.item()) == (2**40, 0.1, True)
+
+
+def test_a_cooperative_launch_of_a_template() -> None:
+    together = cp.RawModule(code=CODE, options=("-DUNUSED=1",), name_expressions=(FILL,), enable_cooperative_groups=True)
+    x = cp.zeros(8)
+    fill = together.get_function(FILL)
+    fill((8,), (1,), (x, cp.zeros(1, "uint32")))
+    assert x.tolist() == [4, *[3] * 7]
+    with pytest.raises(cp.cuda.driver.CUDADriverError, match=r"COOPERATIVE_LAUNCH_TOO_LARGE.*: 9, and 8 of this size"):
+        fill((9,), (1024,), (cp.zeros(9), cp.zeros(1, "uint32")))
+
+
+def test_shared_memory_is_asked_for(module: Any) -> None:
+    backwards, x, y = module.get_function("backwards"), cp.arange(8, dtype="float32"), cp.empty(8, "float32")
+    backwards((1,), (8,), (x, y), shared_mem=32)
+    assert y.tolist() == list(range(7, -1, -1))
+    with pytest.raises(cp.cuda.driver.CUDADriverError, match="max_dynamic_shared_size_bytes, which is 49152"):
+        backwards((1,), (8,), (x, y), shared_mem=50000)
+    backwards.max_dynamic_shared_size_bytes = 50000
+    backwards((1,), (8,), (x, y), shared_mem=50000)
+    with pytest.raises(cp.cuda.driver.CUDADriverError, match="200000 bytes, of 166912"):
+        backwards.max_dynamic_shared_size_bytes = 200000
+
+
+def test_launches_can_be_checked(module: Any) -> None:
+    racing, x = module.get_function("racing"), cp.zeros(1, "int32")
+    racing((1,), (4,), (x,))
+    with cp.launches("checked", order=1):
+        with pytest.raises(CudaFault, match="race"):
+            racing((1,), (4,), (x,))
+        racing((1,), (1,), (x,))
+    racing((1,), (4,), (x,))
+
+
+X = np.zeros(8, np.float32)
+N = np.int32(8)
+Call = Callable[[Any, Any, Any], Any]
+REFUSED: dict[str, tuple[Call, type[Exception], str]] = {
+    "a number for the grid": (lambda f, x, y: f(1, (8,), (x, y, N)), TypeError, "'grid' has incorrect type"),
+    "a list for the block": (lambda f, x, y: f((1,), [8], (x, y, N)), TypeError, "'block'"),
+    "a NumPy array": (lambda f, x, y: f((1,), (8,), (X, y, N)), TypeError, "Unsupported type <class 'numpy.ndarray'>"),
+    "a text": (lambda f, x, y: f((1,), (8,), (x, y, "8")), TypeError, "Unsupported type <class 'str'>"),
+    "a plain number for an int": (lambda f, x, y: f((1,), (8,), (x, y, 8)), DTypeError, r"Pass np.int32\(value\)"),
+    "an array of doubles": (lambda f, x, y: f((1,), (8,), (x, y.astype(float), N)), DTypeError, "float64"),
+    "one argument too few": (lambda f, x, y: f((1,), (8,), (x, y)), ArgumentError, "3: const float32"),
+    "a view with strides": (lambda f, x, y: f((1,), (4,), (x[::2], y, N)), ArgumentError, "ascontiguousarray"),
+    "columns before rows": (lambda f, x, y: f((1,), (4,), (x.reshape(2, 4).T, y, N)), ArgumentError, "C-contiguous"),
+    "an empty grid": (lambda f, x, y: f((0,), (8,), (x, y, N)), ShapeError, "Launch nothing"),
+    "four sizes": (lambda f, x, y: f((1, 1, 1, 1), (8,), (x, y, N)), ShapeError, "one to three"),
+    "a large block": (lambda f, x, y: f((1,), (2048,), (x, y, N)), ShapeError, "1024"),
+    "another keyword": (lambda f, x, y: f((1,), (8,), (x, y, N), stream=None), TypeError, "stream"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("call", "error", "words"), REFUSED.values(), ids=REFUSED)
+def test_refused(module: Any, call: Call, error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words):
+        call(module.get_function("scale"), cp.zeros(8, "float32"), cp.zeros(8, "float32"))
+
+
+def test_an_array_of_another_device_is_refused(module: Any) -> None:
+    with cp.cuda.Device(1):
+        far = cp.zeros(8, "float32")
+    with pytest.raises(ValueError, match="current device"):
+        module.get_function("scale")((1,), (8,), (far, far, N))
+
+
+NEVER_MADE: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
+    "neither code nor path": (lambda: cp.RawModule(), TypeError, "Exactly one of"),
+    "code by its place": (lambda: cp.RawModule(CODE), TypeError, "positional"),
+    "a list of options": (lambda: cp.RawModule(code=CODE, options=["-DA"]), TypeError, "expected tuple, got list"),
+    "bytes": (lambda: cp.RawModule(code=b"text"), TypeError, "expected str, got bytes"),
+    "expressions without code": (lambda: cp.RawModule(path="x", name_expressions=["f"]), ValueError, "need CUDA C"),
+    "expressions for nvcc": (lambda: cp.RawModule(code="", backend="nvcc", name_expressions=["f"]), ValueError, "only nvrtc"),
+    "compiled code": (lambda: cp.RawModule(path="x.cubin"), NotImplementedError, "CUDA C"),
+    "a name that is none": (lambda: cp.RawKernel(CODE, 3), TypeError, "'name'"),
+    "an unknown kernel": (lambda: cp.RawKernel(CODE, "f", ("-DUNUSED=1",))((1,), (1,), ()), RuntimeError, "NOT_FOUND"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("make", "error", "words"), NEVER_MADE.values(), ids=NEVER_MADE)
+def test_refused_at_once(make: Callable[[], Any], error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words):
+        make()
+
+
+def test_unknown_names(module: Any) -> None:
+    with pytest.raises(cp.cuda.driver.CUDADriverError, match=r"'fall'; the module has scale, .*fill<double, 3>"):
+        module.get_function("fall")
+    with pytest.raises(cp.cuda.driver.CUDADriverError, match="'factors'"):
+        module.get_global("factors")
+    with pytest.raises(ValueError, match="at most 8 bytes"):
+        cp.ndarray((3,), "float32", module.get_global("factor"))
+
+
+def test_what_does_not_compile() -> None:
+    broken = cp.RawKernel('extern "C" __global__ void f(int* x) {\n  *x = y;\n}', "f")
+    with pytest.raises(cp.cuda.compiler.CompileException, match=r"kernel.cu:2: error: 'y' was not declared"):
+        broken((1,), (1,), (cp.zeros(1, "int32"),))
+
+
+@pytest.mark.parametrize("name", ["RawKernel", "RawModule"])
+def test_nothing_that_cupy_has_not(name: str) -> None:
+    ours = getattr(cp, name)
+    made = ours("", "f") if name == "RawKernel" else ours(code="")
+    assert {one for one in dir(made) if not one.startswith("_")} <= set(api.names(f"cupy.{name}"))
+    parameters = list(inspect.signature(ours).parameters)
+    for version in api.VERSIONS:
+        written = api.recorded(version)["cupy"][name]["parameters"]
+        assert parameters == [part.split("=")[0].strip() for part in written.split(",") if part.strip() != "*"]
