@@ -50,9 +50,10 @@ class Linear(Function):
         if ctx.gather is not None and ticket[0] and ctx.gather.gathers:
             return dx, None, None, ctx.gather.leave(as_rows(dy.array), as_rows(x.array))
         if need_w:
-            dw = LinearWeight.apply(x, dy)
+            dw = Tensor._wrap(_weight_gradient(dy.array, x.array)) if mode.direct else LinearWeight.apply(x, dy)
         if need_b:
-            db = Sum.apply(dy, tuple(range(dy.array.ndim - 1)), False)
+            axes = tuple(range(dy.array.ndim - 1))
+            db = Tensor._wrap(total(dy.array, axes)) if mode.direct else Sum.apply(dy, axes, False)
         return (dx, dw, db, None) if ticket else (dx, dw, db)
 
 
@@ -76,7 +77,7 @@ class LinearWeight(Function):
     def forward(ctx, x: Array, dy: Array) -> Array:
         need_x, need_dy = ctx.edges
         ctx.save_for_backward(x if need_dy else None, dy if need_x else None)
-        return product(as_rows(dy).T, as_rows(x))
+        return _weight_gradient(dy, x)
 
     def backward(ctx, g: Tensor) -> Any:
         x, dy = ctx.saved_tensors
@@ -87,6 +88,10 @@ class LinearWeight(Function):
 def _input_gradient(dy: Array, w: Array) -> Array:
     dx = product(as_rows(dy), w)
     return dx if dy.ndim == 2 else dx.reshape(*dy.shape[:-1], w.shape[1])
+
+
+def _weight_gradient(dy: Array, x: Array) -> Array:
+    return product(as_rows(dy).T, as_rows(x))
 
 
 def _products(need: Sequence[bool], dy: Array, x: Array) -> tuple[Array | None, Array | None]:
