@@ -333,7 +333,7 @@ def test_the_environment_names_another_processor(monkeypatch: pytest.MonkeyPatch
 @kernel
 def ranges(x: Ints, start: int, stop: int, step: int, part: int, parts: int) -> None:
     """Which numbers each range gives: how many, their sum, and the last."""
-    for place in range(6 * 3):
+    for place in range(7 * 3):
         x[place] = 0
     for i in range(stop):
         x[0], x[1], x[2] = x[0] + 1, x[1] + i, i
@@ -348,18 +348,19 @@ def ranges(x: Ints, start: int, stop: int, step: int, part: int, parts: int) -> 
     chosen = range(start) if step > 0 else range(stop, start)
     for i in chosen:
         x[15], x[16], x[17] = x[15] + 1, x[16] + i, i
+    for i in range(start, stop, 9223372036854775807):
+        x[18], x[19], x[20] = x[18] + 1, x[19] + i, i
 
 
 @pytest.mark.parametrize("start", [-7, 0, 3, 11])
 @pytest.mark.parametrize("stop", [-8, -1, 0, 2, 3, 4, 5, 6, 12])
 @pytest.mark.parametrize("step", [-3, -1, 1, 2, 50])
 def test_ranges_are_python_s(start: int, stop: int, step: int) -> None:
-    x = np.empty(18, np.int64)
+    x = np.empty(21, np.int64)
     ranges(x, start, stop, step)
     chosen = range(start) if step > 0 else range(stop, start)
-    for place, numbers in enumerate(
-        [range(stop), range(start, stop), range(start, stop, 3), range(start, stop, -2), range(start, stop, step), chosen]
-    ):
+    written = range(start, stop, 3), range(start, stop, -2), range(start, stop, step), chosen, range(start, stop, 2**63 - 1)
+    for place, numbers in enumerate([range(stop), range(start, stop), *written]):
         count, total, last = x[3 * place : 3 * place + 3]
         assert (count, total, last) == (len(numbers), sum(numbers), numbers[-1] if numbers else 0), numbers
 

@@ -36,6 +36,7 @@ from minigrad.kernels.native.language import Helper, Kernel, Word
 from minigrad.kernels.native.target import Target
 
 _NAMED = (ir.Const, ir.Global, ir.FreeVar)
+LONGEST_STEP = 1 << 31  # which can be added to a count without an overflow
 
 
 class Library(CPUCodeLibrary):
@@ -92,7 +93,7 @@ class Lower(lowering.Lower):
         if not isinstance(called, _NAMED) or called.value is not range:
             return None
         found = 1 if len(call.args) < 3 else step.value if isinstance(step, _NAMED) else None
-        return found if isinstance(found, int) and found > 0 else None
+        return found if isinstance(found, int) and 0 < found < LONGEST_STEP else None
 
     def _written(self, variable: Any) -> Any:
         """What a variable is made by; ``None`` where it is chosen from several."""
