@@ -6,7 +6,7 @@ its reference. See :mod:`minigrad.kernels.choice` and :mod:`minigrad.kernels.reg
 
 from __future__ import annotations
 
-from minigrad.kernels.choice import checking, find, selected, use, wished
+from minigrad.kernels.choice import checking, chosen, find, selected, use, wished
 from minigrad.kernels.own_files import load_file, unload_file
 from minigrad.kernels.registry import (
     Implementation,
@@ -25,6 +25,7 @@ __all__ = [
     "Implementation",
     "available",
     "checking",
+    "chosen",
     "contract_of",
     "default_of",
     "families",

@@ -155,6 +155,17 @@ def selected(family: str, device_type: str = "cpu") -> str:
     return _names().get(family) or default_of(family, device_type)
 
 
+def chosen() -> dict[str, str]:
+    """The implementations that were chosen in this thread, by family; of the others the fastest runs.
+
+    Example:
+        >>> with use(random="reference"):
+        ...     chosen()["random"]
+        'reference'
+    """
+    return dict(_names())
+
+
 def _names() -> dict[str, str]:
     if _choice.names is None:
         wish = os.environ.get(ENVIRONMENT_CHECK, "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -347,6 +348,7 @@ def test_first_sentences() -> None:
 def test_training_with_a_kernel_of_ones_own(minigrad: Commands, tmp_path: Path) -> None:
     words = ["train", "classify", "--data", shapes(tmp_path / "shapes", 6, mixed=False, side=8), *setting_words(SMALL)]
     code, out, _ = minigrad(*words, "--out", "run", "--kernels", "mine.py")
+    assert re.search(r"^kernels: conv2d=taps;", out, re.MULTILINE), out
     assert code == 0 and "Finished" in out
     assert minigrad("eval", "run", "--kernels", "mine.py,pool2d=reference").code == 0
     assert "none.py: expected a Python file" in minigrad.refused(*words, "--out", "other", "--kernels", "none.py")

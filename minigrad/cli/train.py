@@ -158,7 +158,12 @@ def _on(device: str | None) -> Iterator[None]:
 
 def _fit(task: Any, run: Any) -> None:
     """Train, and say how it ended and what can be done now."""
+    from minigrad.kernels import chosen
+
     path = shlex.quote(str(run.path))
+    if chosen():
+        names = ", ".join(f"{family}={name}" for family, name in sorted(chosen().items()))
+        say(f"kernels: {names}; MINIGRAD_CHECK=1 stops at the first call that differs from the reference")
     outcome = follow(task, run, f"minigrad resume {path}")
     best = f"best {task.goal[0]} {outcome.best:.4f} at step {outcome.best_step}"
     say(f"{outcome.status.capitalize()} after {outcome.step} steps; {best}.")
