@@ -96,6 +96,8 @@ def drawn(rows: Sequence[Row], peaks: Peaks) -> tuple[Sheet, str]:
         sheet.text(LEGEND + 20, level, str(number + 1), size=11, colour=colour, align="right", bold=True)
         sheet.text(LEGEND + 28, level, shortened(name, 11, room), size=11)
         sheet.text(LEGEND + LEGEND_WIDTH - 5, level, figure, size=11, colour=colour, align="right")
+    if not rows:
+        sheet.text(LEGEND + 20, top + LINE, "no op has a number that is trusted", size=11, colour="soft")
     parts = [f"{name}: {row.who} {value:.0f} GFLOP/s" for name, row, value in zip(names, rows, ys, strict=True)]
     return sheet, f"roofline; best product {best:.0f} GFLOP/s; " + ("; ".join(parts) or "no points")
 
@@ -112,7 +114,10 @@ def _roofs(
     chosen = {size: roofs[size] for size in (min(roofs, default=0), max(roofs, default=0)) if size in roofs}
     corner = best / max(chosen.values(), default=best)
     sheet.line([x(max(corner, x_limits[0])), x(x_limits[1])], [y(best)] * 2, "ink", 1.4)
-    sheet.text(x(max(corner, x_limits[0])), y(best) - 22, f"best product, {best:,.0f} GFLOP/s ({by})", size=11, colour="soft")
+    rules = [y(value) for value in _powers(y_limits)]
+    levels = [y(best) - above for above in (22, 7, 36)]  # of which one has no rule through its letters
+    level = next(each for each in levels if all(abs(each - 4 - rule) > 7 for rule in rules) or each == levels[-1])
+    sheet.text(x(max(corner, x_limits[0])), level, f"best product, {best:,.0f} GFLOP/s ({by})", size=11, colour="soft")
     for size, rate in chosen.items():
         start = max(x_limits[0], y_limits[0] / rate)
         end = min(best / rate, x_limits[1])

@@ -21,6 +21,7 @@ ABOVE = 1.10  # how far above the measured peak of arithmetic a figure may be: t
 ABOVE_MEMORY = 1.30  # the same for bytes: how fast memory is depends on how it is walked through
 FEWEST = 3  # rounds
 SAVED = "If it saves arithmetic, let it say so: forward.arithmetic = 16 / 36"
+ANEW = "If the machine was busy when its peaks were measured: --anew"
 WRONG = "wrong result"  # how a fault begins that no other attempt mends
 
 
@@ -101,10 +102,10 @@ def impossible(seconds: float, flops: float, moved: float | None, limits: Limits
     """
     if flops / seconds > ABOVE * limits.flops:
         words = f"{flops / seconds / 1e9:,.0f} GFLOP/s, and its best is {limits.flops / 1e9:,.0f}"
-        yield f"faster than this machine can be: {words}. {SAVED}"
+        yield f"faster than this machine can be: {words}. {SAVED}. {ANEW}"
     if moved and moved / seconds > ABOVE_MEMORY * limits.bytes:
         words = f"{moved / seconds / 1e9:,.0f} GB/s, and its best for so much data is {limits.bytes / 1e9:,.0f}"
-        yield f"faster than this machine can be: {words}"
+        yield f"faster than this machine can be: {words}. {ANEW}"
 
 
 def _percent(share: float) -> str:

@@ -129,6 +129,7 @@ def test_the_roofline_shows_each_trusted_row(tmp_path: Path) -> None:
 def test_a_roofline_of_nothing_or_of_odd_machines(memory: dict[int, float], tmp_path: Path) -> None:
     for rows in ([], [row()] * 30):
         roofline.save(tmp_path / "roof.svg", rows, Peaks(1, "float32", 32, 1.0, 1e11, "NumPy", memory))
+        assert ("no op has a number that is trusted" in (tmp_path / "roof.svg").read_text(encoding="utf-8")) == (not rows)
 
 
 def test_a_picture_of_another_kind_is_refused(tmp_path: Path) -> None:
