@@ -9,7 +9,7 @@ from __future__ import annotations
 import zlib
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,19 @@ from minigrad.kernels.placement import LAYOUTS, PLAIN, Placed
 from minigrad.kernels.poison import LARGE, NAN, poisoned, spread
 from minigrad.kernels.registry import reason_not_available
 from minigrad.kernels.threads_on_trial import Wanted, in_parts, in_two_threads
-from minigrad.kernels.trial import DOUBLE, SINGLE, Guarded, Raised, Trial, guarded, has_floats, own_floats, rounded
+from minigrad.kernels.trial import (
+    DOUBLE,
+    SINGLE,
+    Guarded,
+    Lacking,
+    Raised,
+    Trial,
+    Unmade,
+    guarded,
+    has_floats,
+    own_floats,
+    rounded,
+)  # fmt: skip
 
 CHECKS = {
     "shapes": "as many results as the reference gives, of its shapes and dtypes",
@@ -56,6 +68,7 @@ CHECKS = {
     "identities": "what the contract's formulas say of its functions together",
     "answers": "what the contract may ask besides is answered True or False, and each time alike",
 }
+RIGHT_ONLY = ("fresh", "precision", "not finite", "threads", "parts")  # what is asked of right results alone
 Progress = Callable[[int, int], None]
 Doing = Callable[[str], None]
 
@@ -87,6 +100,8 @@ class Report:
         cases: how many cases the family has.
         runs: how often each check was asked.
         failures: the first of each function and check.
+        broken: the functions that raised in each of their cases, or gave a result with which nothing more can be asked.
+        unasked: of each check the functions of which it could ask nothing, and the function whose failure is to blame for each.
     """
 
     family: str
@@ -95,6 +110,8 @@ class Report:
     cases: int
     runs: dict[str, int]
     failures: list[Failure]
+    broken: list[str] = field(default_factory=list)
+    unasked: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -130,7 +147,8 @@ def check(family: str, name: str, progress: Progress = lambda done, total: None,
         examination.ask_together()
     progress(len(examination.cases), len(examination.cases))
     failures = sorted(examination.failures.values(), key=lambda each: list(CHECKS).index(each.check))
-    return Report(family, name, "", len(examination.cases), dict(examination.runs), failures)
+    about = dict(examination.runs), failures, sorted(examination.broken()), examination.unasked()
+    return Report(family, name, "", len(examination.cases), *about)
 
 
 class _Examination(Trial):
@@ -142,6 +160,10 @@ class _Examination(Trial):
         self.runs: Counter[str] = Counter()
         self.failures: dict[tuple[str, str], Failure] = {}
         self.calls: dict[str, list[Wanted]] = {}  # function -> what threads call it with
+        self.asked_of: set[tuple[str, str]] = set()  # check and function
+        self.kept_from: dict[tuple[str, str], str] = {}  # check and function -> the function that failed before
+        self.formed: set[str] = set()  # the functions that gave a result of the right shape at least once
+        self.formless: set[str] = set()  # those that did not, at least once
 
     def run(self, case: Case, call: Call) -> Any:
         """What the implementation returns; beforehand it is told what is asked."""
@@ -162,8 +184,12 @@ class _Examination(Trial):
         self.asked = name = "float64" if dtype is DOUBLE else "values"
         try:
             call, beside = self.arguments(case, dtype)
-        except Raised as raised:
-            self._fail("values", case, dtype, str(raised))
+        except Unmade as unmade:
+            maker = unmade.case.function
+            self._note_formless(maker, unmade.found)
+            if not any(function == maker for _, function in self.failures):
+                self._told(name if unmade.found.of_value else "shapes", unmade.case, dtype, unmade.found)
+            self._keep_from(case, maker, name, "shapes", *self._further(case))
             return
         want, allowed = self.wanted(case, beside)
         placed, got = self.placed(case, call), None
@@ -175,11 +201,15 @@ class _Examination(Trial):
         except Raised as raised:
             found = Difference("", "results", str(raised), True)
         form = found if found is not None and not found.of_value else None
-        self._told("shapes", case, dtype, form)
+        if got is not None:
+            self._told("shapes", case, dtype, form)
         if form is None:
             self._told("empty" if _is_empty(call) else name, case, dtype, found)
         if got is None or form is not None:
+            self._note_formless(case.function, found)
+            self._keep_from(case, case.function, name, "shapes", *self._further(case))
             return
+        self.formed.add(case.function)
         self._told("arguments", case, dtype, _unlike("arguments left as they were", placed.changed(), "a changed "))
         self._ask_of_layout(case, dtype, given, want)
         self._ask_of_memory(case, dtype, call, got)
@@ -193,13 +223,50 @@ class _Examination(Trial):
             if dtype is SINGLE:
                 self._ask_of_precision(case, call, got, allowed)
                 self._ask_of_not_finite(case, call)
+        else:
+            self._keep_from(case, case.function, *RIGHT_ONLY)
+
+    def _further(self, case: Case) -> tuple[str, ...]:
+        """What is asked about a case once its result is there."""
+        same = plain_of(self.contract, case.function)[0] in getattr(self.contract, "SAME_LAYOUT", ())
+        return (
+            *(("layout",) if same else ()),
+            *(("strides",) if case.any_strides else ()),
+            *("memory", "arguments", "aliases", "repeats"),
+            *RIGHT_ONLY,
+        )
+
+    def _keep_from(self, case: Case, culprit: str, *checks: str) -> None:
+        """Note that checks cannot be asked of a case, by the failure of a function."""
+        if not has_floats(case):
+            checks = tuple(each for each in checks if each not in ("fresh", "precision", "not finite"))
+        for each in checks:
+            self.kept_from.setdefault((each, case.function), culprit)
+
+    def _note_formless(self, function: str, found: Difference | None) -> None:
+        """Note a result with which nothing can be done: one that is not there, or has another form than the reference's."""
+        if found is not None and not found.of_value:
+            self.formless.add(function)
+        self.kept_from.setdefault(("", function), function)
+
+    def broken(self) -> set[str]:
+        """The functions that never gave a result, or once one of another form."""
+        return {function for check, function in self.kept_from if not check and function not in self.formed} | self.formless
+
+    def unasked(self) -> dict[str, dict[str, str]]:
+        """Of each check the functions of which nothing was asked, and the function whose failure is to blame."""
+        found: dict[str, dict[str, str]] = {}
+        for (check, function), culprit in self.kept_from.items():
+            if check and (check, function) not in self.asked_of:
+                found.setdefault(check, {})[function] = culprit
+        return found
 
     def _ask_of_layout(self, case: Case, dtype: np.dtype | None, got: list[Any], want: list[Any]) -> None:
         if plain_of(self.contract, case.function)[0] not in getattr(self.contract, "SAME_LAYOUT", ()):
             return
         found = None
-        for (place, g), (_, w) in zip(leaves(got), leaves(want), strict=True):
-            if is_array(g) and _strides(g) != _strides(w):
+        for (place, g), (_, w) in zip(leaves(got), leaves(want), strict=False):
+            if is_array(g) and is_array(w) and _strides(g) != _strides(w):
                 found = Difference(f"result{place}", f"strides {w.strides}, as the reference gives", str(g.strides))
         self._told("layout", case, dtype, found)
 
@@ -307,9 +374,9 @@ class _Examination(Trial):
                 for bad, at in zip(values, rng.permutation(array.size)[:3], strict=False):
                     spoilt.flat[at] = bad
                 there = _replaced(call, array, spoilt)
-                beside = self.beside(case, there, SINGLE)
                 placed = self.placed(case, there)
                 try:
+                    beside = self.beside(case, there, SINGLE)
                     got = outcome(self.contract, case.function, self.run(case, placed.call), placed.call)
                     found = difference(self.contract, case.function, got, *self.wanted(case, beside))
                 except Raised as raised:
@@ -338,16 +405,20 @@ class _Examination(Trial):
         self._ask_questions()
         for dtype in (SINGLE, DOUBLE) if hasattr(self.module, "identities") else ():
             self.doing(f"identities of {self.name}, {dtype}")
+            own = Guarded(self.own, self.broken())
             try:
-                for each in self.module.identities(Guarded(self.own), dtype):
+                for each in self.module.identities(own, dtype):
                     off = abs(each.left - each.right)
                     found = None if off <= each.allowed else Difference(
                         "", f"{each.left:.9g} within {each.allowed:.3g}", f"{each.right:.9g}, off by {off:.3g}"
                     )  # fmt: skip
                     self._note("identities", each.function, f"{each.name}, {dtype}", found)
+            except Lacking:
+                self.kept_from.setdefault(("identities", own.last), own.last)
             except Exception as error:  # results of another kind than the formulas take, or none
                 words = str(error) if isinstance(error, Raised) else f"{type(error).__name__}: {error}"
-                self._note("identities", self.contract.FUNCTIONS[0], str(dtype), Difference("", "results that fit", words))
+                blamed = own.last or self.contract.FUNCTIONS[0]
+                self._note("identities", blamed, str(dtype), Difference("", "results that fit", words))
         self.asked = "parts"
         for case, found in in_parts(self, [each for calls in self.calls.values() for each in calls]):
             self._told("parts", case, None, found)
@@ -364,13 +435,11 @@ class _Examination(Trial):
 
     def _note(self, check: str, function: str, about: str, found: Difference | None) -> None:
         self.runs[check] += 1
+        self.asked_of.add((check, function))
         if found is not None:
             place = f"{found.place}: " if found.place else ""
             words = f"{place}expected {found.expected}, got {found.got}"
             self.failures.setdefault((check, function), Failure(check, function, about, words))
-
-    def _fail(self, check: str, case: Case, dtype: np.dtype | None, words: str) -> None:
-        self._told(check, case, dtype, Difference("", "results", words))
 
 
 def _replaced(call: Call, array: np.ndarray, other: np.ndarray) -> Call:

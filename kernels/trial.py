@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,19 @@ import numpy as np
 from minigrad.core.device import quiet
 from minigrad.errors import KernelError
 from minigrad.kernels.cases import Case, Result
-from minigrad.kernels.comparison import Call, bounds, is_array, leaves, mapped, may_write, on_cpu, outcome, plain_of
+from minigrad.kernels.comparison import (
+    Call,
+    Difference,
+    bounds,
+    difference_of_form,
+    is_array,
+    leaves,
+    mapped,
+    may_write,
+    on_cpu,
+    outcome,
+    plain_of,
+)  # fmt: skip
 from minigrad.kernels.own_files import line_of
 from minigrad.kernels.placement import PLAIN, Placed
 from minigrad.kernels.registry import contract_of, functions_of
@@ -45,6 +57,23 @@ class Raised(Exception):
     """The implementation raised an exception; the text is what is told of it."""
 
 
+class Lacking(Exception):
+    """What is asked needs a function of an implementation that failed before; the text is its name."""
+
+
+class Unmade(Raised):
+    """A case cannot be made: the function that makes one of its arguments raised, or gave another thing than the reference.
+
+    Args:
+        case: that function's case.
+        found: what it gave.
+    """
+
+    def __init__(self, case: Case, found: Difference) -> None:
+        super().__init__(f"{case.function} failed")
+        self.case, self.found = case, found
+
+
 class Trial:
     """An implementation, its reference, its contract and its cases.
 
@@ -61,6 +90,7 @@ class Trial:
         self.module = cases_of(family)
         self.cases: list[Case] = [*self.module.cases()]
         self.cases += [each for case in self.cases for each in self._besides(case)]
+        self._forms: dict[tuple[Case, np.dtype | None], list[Any]] = {}  # what the reference gives for arguments of other cases
 
     def _besides(self, case: Case) -> Iterator[Case]:
         """The same case for each of the contract's ``OPTIONAL`` that the implementation has, and that takes its arguments."""
@@ -69,14 +99,26 @@ class Trial:
                 yield replace(case, function=function)
 
     def arguments(self, case: Case, dtype: np.dtype | None) -> tuple[Call, Call]:
-        """What a case hands to the implementation, and what to the reference."""
+        """What a case hands to the implementation, and what to the reference.
+
+        Raises:
+            Unmade: an argument that the implementation itself makes is not there, or is nothing to go on with.
+        """
 
         def made(each: Any) -> Any:
             if not isinstance(each, Result):
                 return as_dtype(each, dtype)
-            call, _ = self.arguments(each.case, dtype)
-            copies = on_cpu(call)
-            results = outcome(self.contract, each.case.function, self.run(each.case, copies), copies)
+            call, beside = self.arguments(each.case, dtype)
+            copies, function = on_cpu(call), each.case.function
+            try:
+                results = outcome(self.contract, function, self.run(each.case, copies), copies)
+            except Raised as raised:
+                raise Unmade(each.case, Difference("", "results", str(raised), True)) from raised
+            if (each.case, dtype) not in self._forms:
+                self._forms[each.case, dtype] = self.reference_outcome(each.case, beside)
+            found = difference_of_form(self.contract, function, results, self._forms[each.case, dtype])
+            if found is not None:
+                raise Unmade(each.case, found)
             return numbered(results, each.number)
 
         call: Call = (mapped(case.args, made), mapped(dict(case.kwargs), made))
@@ -132,12 +174,20 @@ class Trial:
 
 
 class Guarded:
-    """An implementation whose functions raise nothing but :class:`Raised`."""
+    """An implementation whose functions raise nothing but :class:`Raised`, and which has not all of them.
 
-    def __init__(self, functions: Any) -> None:
-        self._functions = functions
+    Args:
+        functions: the implementation.
+        broken: those that it is without; ``last`` is set to their name, as to that of any other.
+    """
+
+    def __init__(self, functions: Any, broken: Collection[str] = ()) -> None:
+        self._functions, self._broken, self.last = functions, broken, ""
 
     def __getattr__(self, name: str) -> Any:
+        self.last = name
+        if name in self._broken:
+            raise Lacking(name)
         return guarded(getattr(self._functions, name))
 
 

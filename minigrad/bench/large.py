@@ -6,6 +6,7 @@ An implementation is called once at a size that ``minigrad bench`` times, and a 
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 
 import numpy as np
 
@@ -24,7 +25,11 @@ QUICK = 5e-3  # seconds; a small call that takes less is mostly overhead, and te
 
 
 def check(
-    family: str, name: str, progress: Progress = lambda done, total: None, doing: Doing = lambda words: None
+    family: str,
+    name: str,
+    progress: Progress = lambda done, total: None,
+    doing: Doing = lambda words: None,
+    broken: Collection[str] = (),
 ) -> tuple[int, list[Failure]]:
     """Call each function once at a large size, in float32.
 
@@ -33,6 +38,7 @@ def check(
         name: one of its implementations that runs here; the reference itself is not asked.
         progress: is told how many functions are done, and how many there are.
         doing: is told what is asked next, before it is.
+        broken: functions known to fail; neither they are asked, nor what is called with their results.
 
     Returns:
         how many calls there were, and those whose results are wrong.
@@ -49,11 +55,16 @@ def check(
     for number, op in enumerate(found):
         progress(number, len(found))
         doing(f"large: {op.own} of {name}: {op.shape} ({number + 1} of {len(found)})")
-        if seconds(op, name, rng) > PATIENCE:
+        if op.own in broken or seconds(op, name, rng) > PATIENCE:
             continue
         contender = of_implementation(op, name, contract_of(family), Inputs(op, np.dtype(np.float32), rng))
         with contender.around():
-            [call] = contender.prepare(1)
+            try:
+                [call] = contender.prepare(1)
+            except (Exception, SystemExit):
+                if not broken:
+                    raise
+                continue
             words = contender.check([call()])
         calls += 1
         if words:

@@ -154,9 +154,12 @@ def check(
             if not report.reason:
                 with reading("large ones") as progress:
                     told = functools.partial(progress, f"{name} of {family}, large")
-                    calls, failures = large.check(family, name, told, apart.doing)
+                    calls, failures = large.check(family, name, told, apart.doing, report.broken)
                 report = dataclasses.replace(
-                    report, runs={**report.runs, "large": calls}, failures=[*report.failures, *failures]
+                    report,
+                    runs={**report.runs, "large": calls},
+                    failures=[*report.failures, *failures],
+                    unasked=report.unasked | ({"large": {each: each for each in report.broken}} if report.broken else {}),
                 )
             reports.append(report)
             if not json:
@@ -214,14 +217,24 @@ def _show_report(report: Report) -> None:
     _heading(f"{report.name} of {report.family}: {counted(report.cases, 'case')}")
     rows = []
     for name, about in (CHECKS | ABOUT).items():
-        functions = [failure.function for failure in report.failures if failure.check == name]
-        calls = report.runs.get(name, 0)
-        state = f"FAILED: {', '.join(functions)}" if functions else "ok" if calls else "nothing to ask"
-        rows.append((f"  {name}", calls, state, about))
+        rows.append((f"  {name}", report.runs.get(name, 0), outcome_in_words(report, name), about))
     show(table(["  check", "calls", "result", "what is asked"], rows))
     for failure in report.failures:
         complain(f"{failure.check}: {failure.function} of {report.name}: {failure.case}\n{failure.words}.")
     say("")
+
+
+def outcome_in_words(report: Report, check: str) -> str:
+    """What came of one check, in words."""
+    failed = [failure.function for failure in report.failures if failure.check == check]
+    if failed:
+        return f"FAILED: {', '.join(failed)}"
+    unasked, calls = report.unasked.get(check, {}), report.runs.get(check, 0)
+    if not unasked:
+        return "ok" if calls else "nothing to ask"
+    if calls:
+        return f"ok but for {', '.join(unasked)}: not asked"
+    return f"not asked: {', '.join(dict.fromkeys(unasked.values()))} failed"
 
 
 def _as_json(found: Family) -> dict[str, Any]:
