@@ -116,6 +116,18 @@ def test_a_good_file_says_what_it_says_in_this_process(
     assert set(err.split()) == {"mine", "speaks"}
 
 
+def test_a_fault_of_the_command_itself_is_not_laid_on_the_file(capfd: pytest.CaptureFixture[str]) -> None:
+    """The file stands in for a fault of minigrad's own: it makes a function of the laboratory raise."""
+    Path("mine.py").write_text(
+        KERNEL.format(fault="pass", when="False")
+        + "from minigrad.kernels import laboratory\nlaboratory.check = lambda *_: {}['of no kernel']\n"
+    )
+    code = apart.run("kernels", CHECK, ["mine.py"], 60.0, 60.0)
+    _, err = capfd.readouterr()
+    assert code == apart.INTERNAL and "Traceback" in err and "KeyError: 'of no kernel'" in err
+    assert "error: an internal error of minigrad" in err and "the end of the program" not in err
+
+
 STAND_IN = """import json, os, sys
 told = json.loads(sys.argv.pop())
 with open(told["record"], "a") as record:

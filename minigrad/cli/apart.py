@@ -19,6 +19,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -28,6 +29,7 @@ import typer
 from minigrad.errors import KernelError
 
 ENDED, NOT_LOADED = 1, 2  # the exit codes where a kernel ended the process, and where the file did before any of it ran
+INTERNAL = 70  # where the command itself failed: the code of sysexits.h for a fault in the program
 LONGEST = 2000  # letters of what is told
 TAIL = 1 << 16  # bytes of the record that are looked at: they hold its last line, and what came after a crash
 PROGRAM = (
@@ -96,7 +98,7 @@ def run(command: str, arguments: Sequence[str], files: Sequence[str], patience: 
         patience, limit: as for :func:`passed_on`.
 
     Returns:
-        its exit code: the command's own, 130 by Ctrl-C, or ``ENDED`` or ``NOT_LOADED``.
+        its exit code: the command's own, 130 by Ctrl-C, or ``ENDED``, ``NOT_LOADED`` or ``INTERNAL``.
     """
     from minigrad.cli import INTERRUPTED
 
@@ -150,7 +152,15 @@ def child(arguments: list[str], files: list[str], record: str, parent: int) -> i
         faulthandler.register(signal.SIGINT, _here.record, all_threads=False)  # it is the other that ends this one
         _end_with(parent)
     _write("file", ", ".join(files))
-    code = main(arguments)
+    try:
+        code = main(arguments)
+    except Exception as error:  # what a kernel raises is told by the command
+        from minigrad.cli.output import complain
+
+        traceback.print_exc()
+        words = f"{type(error).__name__}: {error}"
+        complain(f"an internal error of minigrad, not one that {', '.join(files)} is known to have made: {words}")
+        code = INTERNAL
     _write(f"code {code}", "the end of the command")
     return code
 
