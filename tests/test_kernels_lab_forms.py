@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,7 +13,7 @@ from minigrad import kernels
 from minigrad.bench import large
 from minigrad.cli.kernels import outcome_in_words
 from minigrad.kernels import laboratory
-from minigrad.kernels.registry import functions_of
+from minigrad.kernels.registry import contract_of, functions_of
 from minigrad.kernels.trial import cases_of
 
 Change = Callable[[Any], Any]
@@ -106,3 +107,14 @@ def test_a_case_that_is_not_there_is_no_fault_of_another_function(planted: Any, 
     report = planted("lstm", "forward", WRONG["text"])
     assert [(each.check, each.function) for each in report.failures] == [("shapes", "forward")]
     assert outcome_in_words(report, "strides") == "not asked: forward failed"
+
+
+@pytest.mark.parametrize(
+    "family", sorted({*kernels.families()} - {"random"})
+)  # whose contract makes other arguments of its own
+def test_a_contract_names_the_arguments_that_no_implementation_is_given(family: str) -> None:
+    contract, reference = contract_of(family), functions_of(family, "reference")
+    for function in contract.FUNCTIONS:
+        own = set(inspect.signature(getattr(contract, function)).parameters)
+        for each in own - set(inspect.signature(getattr(reference, function)).parameters):
+            assert f"but for ``{each}``" in contract.__doc__ or f"and ``{each}``" in contract.__doc__, (function, each)

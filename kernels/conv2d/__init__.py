@@ -17,7 +17,9 @@ arguments as PyTorch does: ``input``, ``weight``, ``bias``,
 ``grad_output``. Whether a NaN or infinity that meets the padding, as 0 · NaN,
 shows in the result is left open: an implementation may multiply by the padding's zeros, or leave them out.
 
-An implementation is given arguments that this file has checked, every keyword among them, and must keep to the same signatures.
+An implementation is given arguments that this file has checked, every one of the signatures but for ``relu`` and ``c_order``,
+which this file sees to itself: ``forward(x, w, bias, *, stride, padding, dilation, groups)``, and with the same four keywords
+``grad_input(dy, w, input_size, ...)`` and ``grad_weight(x, dy, kernel_size, ...)``.
 """
 
 from __future__ import annotations
