@@ -29,6 +29,11 @@ def test_python_block(block: readme.Block, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_what_the_checked_kernel_prints(tmp_path: Path) -> None:
+    at = next(at for at, block in enumerate(BLOCKS) if "minigrad.emulator" in block.code)
+    assert BLOCKS[at + 1].language == "text" and readme.run(BLOCKS[at], tmp_path).stdout == BLOCKS[at + 1].code
+
+
 def test_every_block_has_a_known_language() -> None:
     assert {block.language for block in BLOCKS} <= {"python", "sh", "text"}
 

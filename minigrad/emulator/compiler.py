@@ -63,6 +63,7 @@ FLAGS = {
     ),
 }
 LINKED = {"fast": (), "observed": ("-nodefaultlibs", "-lm", "-lc", "-lgcc")}  # else the sanitizer's library would be, too
+OLDEST = 11  # g++ that tells volatile accesses apart
 SEASON = 90 * 24 * 3600  # seconds after which what nobody used is thrown away
 _MAGIC = b"minigrad emulator 1\n"
 _lock = threading.RLock()  # held while something is compiled: one compilation of each at a time in a process
@@ -102,7 +103,7 @@ def compiler() -> str:
     """The path of g++.
 
     Raises:
-        KernelError: it is missing, or the system is not Linux.
+        KernelError: it is missing or older than ``OLDEST``, or the system is not Linux.
     """
     if sys.platform != "linux":
         raise KernelError("emulator", "system", "Linux", platform.system() or sys.platform,
@@ -111,18 +112,27 @@ def compiler() -> str:
     if found is None:
         raise KernelError("emulator", "g++", "the GNU C++ compiler on the PATH", "none",
                           "Install it: apt install g++ (Debian, Ubuntu), dnf install gcc-c++ (Fedora)")  # fmt: skip
+    version = _version(found)
+    if not version.partition(".")[0].isdigit() or int(version.partition(".")[0]) < OLDEST:
+        raise KernelError("emulator", "g++", f"version {OLDEST} or newer", version or "one that does not tell its version",
+                          "Install a newer one, and put it first on the PATH")  # fmt: skip
     return found
+
+
+@functools.cache
+def _version(path: str) -> str:
+    done = subprocess.run([path, "-dumpfullversion"], capture_output=True, text=True, check=False)
+    return done.stdout.strip()
 
 
 @functools.cache
 def _identity(path: str) -> str:
     """What the result of a compilation depends on besides text and flags."""
-    done = subprocess.run([path, "-dumpfullversion", "-dumpmachine"], capture_output=True, text=True, check=False)
     with contextlib.suppress(OSError):
         described = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
         features = re.findall(r"^(?:flags|Features|model name)\s*:.*$", described, re.MULTILINE)
-        return "\n".join([done.stdout, platform.machine(), *features[:2]])
-    return done.stdout + platform.machine()
+        return "\n".join([_version(path), platform.machine(), *features[:2]])
+    return _version(path) + platform.machine()
 
 
 @functools.cache

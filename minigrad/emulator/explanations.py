@@ -140,7 +140,10 @@ def race(one: CFinding, memory: str) -> tuple[str, str]:
         return explanation, "Blocks run in any order: give each its own place, use atomics, or split the kernel in two"
     both_of_one_warp = one.mask != 0
     if both_of_one_warp:
-        return explanation, "Put a __syncwarp() between: lanes of a warp do not run in step, and a shuffle orders no memory"
+        return (
+            explanation,
+            "Put a __syncthreads() between, or a __syncwarp() where only one warp comes: its lanes do not run in step",
+        )
     return explanation, "Put a __syncthreads() between, or use atomics"
 
 

@@ -26,6 +26,14 @@ from minigrad.errors import ArgumentError, CudaFault, KernelError
 
 MODES = ("fast", "checked")
 WORTH_A_WORKER = 2048  # CUDA threads
+REMEDIES = (  # for words of g++'s
+    (
+        "No such file or directory",
+        "Include nothing but <cooperative_groups.h>: CUDA's types and functions are there without a header",
+    ),
+    ("'__shared__' was not declared", "Write __shared__ declarations out, where no macro hides them"),
+    ("Assembler messages", "Put inline PTX behind #ifndef MINIGRAD_EMULATOR, and beside it what it does in C++"),
+)
 
 
 class Report(NamedTuple):
@@ -202,7 +210,7 @@ class Kernel:
               kernel.cu:4: if (i < n) x[i] = x[i + 1];
                 block (0, 0, 0), thread (0, 0, 0)
               found 2 times
-              Put a __syncwarp() between: lanes of a warp do not run in step, and a shuffle orders no memory.
+              Put a __syncthreads() between, or a __syncwarp() where only one warp comes: its lanes do not run in step.
             out of bounds: the thread reads 4 bytes at x, byte 16 of 16: 0 bytes past its end
               kernel.cu:4: if (i < n) x[i] = x[i + 1];
                 block (0, 0, 0), thread (3, 0, 0)
@@ -303,8 +311,9 @@ def _refused(said: str, sources: Sources, name: str) -> KernelError:
             lines.append(f"{place}: {told[3]}" + (f"\n    {place.text}" if place.text else ""))
         elif "required from" in told[3] and "with" in told[3]:
             lines.append(f"  {told[3].strip()}")
+    remedy = next((remedy for words, remedy in REMEDIES if words in said), "Mend the line")
     got = "\n".join(lines) if any("error" in line for line in lines) else said
-    return KernelError("Program", first or name, "CUDA C++ that compiles", f"\n{got}\n", "Mend the line")
+    return KernelError("Program", first or name, "CUDA C++ that compiles", f"\n{got}\n", remedy)
 
 
 class _Information(ctypes.Structure):

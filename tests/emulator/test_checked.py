@@ -40,6 +40,8 @@ FAULTS: dict[str, tuple[str, tuple[Any, ...], str, str, dict[str, Any]]] = {
     "counts": (RACE, (i(1),), "another writes it", "__sync", {"block": 64}),
     "two_blocks": (RACE, (i(4),), "writes x, byte", "Blocks run in any order", {"grid": 4, "block": 2}),
     "half_atomic": (RACE, (i(1),), "changes by an atomic operation x, byte 0 of 4, another writes it", "__syncwarp", {}),
+    "atomic_then_plain": (RACE, (i(1),), "atomic operation", "__syncwarp", {}),
+    "reader_not_waited_for": (RACE, (i(1), i(1), i(2)), "writes x, byte 0 of 4, another reads", "", {"block": 64}),
     "no_fence": (RACE, (i(1), i(1), i(1)), "reads data", "__syncthreads", {"block": 64}),
     "only_this_block": (RACE, (f(64), f(64)), "writes x", "Blocks run in any order", {"grid": 2}),
     "bytes": (RACE, (np.zeros(16, np.uint8),), "writes x, byte 0 of 16", "__syncwarp", {}),
@@ -117,6 +119,20 @@ def test_the_same_without_the_fault() -> None:
             if (threadIdx.x == 0) *sum = all;
         }
     }
+    template <bool by_warps> __device__ void last_one_sums(float* x, unsigned* came, float* sum) {
+        x[blockIdx.x * 64 + threadIdx.x] = 1;
+        by_warps ? __syncwarp() : __syncthreads();
+        if (threadIdx.x % (by_warps ? 32 : 64) == 0) {
+            __threadfence();
+            if (atomicAdd(came, 1u) == gridDim.x * (by_warps ? 2 : 1) - 1) {
+                float all = 0;
+                for (int i = 0; i < 64 * gridDim.x; i++) all += x[i];
+                *sum = all;
+            }
+        }
+    }
+    extern "C" __global__ void fenced_for_block(float* x, unsigned* came, float* sum) { last_one_sums<false>(x, came, sum); }
+    extern "C" __global__ void fenced_for_warp(float* x, unsigned* came, float* sum) { last_one_sums<true>(x, came, sum); }
     __device__ int kept[32];
     extern "C" __global__ void keeps(int* x) {
         static const int table[4] = {1, 2, 3, 4};
@@ -124,9 +140,9 @@ def test_the_same_without_the_fault() -> None:
         __syncwarp();
         x[threadIdx.x] = kept[31 - threadIdx.x];
     }
-    extern "C" __global__ void in_place(float* x, const float* y, int n) {
+    extern "C" __global__ void in_place(const float* x, float* y, const float* z, int n) {
         const int i = blockIdx.x * blockDim.x + threadIdx.x;
-        if (i < n) x[i] = 2 * y[i];
+        if (i < n) y[i] = x[i] + z[i];
     }
     """
     program = Program(text, mode="checked")
@@ -135,10 +151,13 @@ def test_the_same_without_the_fault() -> None:
         program["overwrite"].launch(1, 64, (f(64), I32(3)), order=order)
         program["fenced"].launch(1, 64, (np.zeros(1, I32), np.zeros(1, I32), y), order=order)
         program["bytes"].launch(1, 32, (np.zeros(32, np.uint8),), order=order)
-        program["handed_on"].launch(5, 64, (f(320), np.zeros(1, U32), total), order=order, uninitialised=["x", "sum"])
+        for name in ("handed_on", "fenced_for_block", "fenced_for_warp"):
+            program[name].launch(5, 64, (f(320), np.zeros(1, U32), total), order=order, uninitialised=["x", "sum"])
+            assert total[0] == 320
+            total[0] = 0
         program["keeps"].launch(1, 32, (np.zeros(32, I32),), order=order)
-    assert y[0] == 5 and total[0] == 320
-    program["in_place"].launch(2, 32, (x, x, I32(40)))  # one array twice: it is const only by one of its names
+    assert y[0] == 5
+    program["in_place"].launch(2, 32, (x, x, x, I32(40)))  # one array by three names: it is const by two of them
     np.testing.assert_array_equal(x, 2 * np.arange(40))
 
 

@@ -127,6 +127,19 @@ def test_a_text_that_does_not_compile() -> None:
     assert "with int N = 3" in said
 
 
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        ("#include <cuda_fp16.h>\nKERNEL {}", "Include nothing but <cooperative_groups.h>"),
+        ("#define TILE __shared__ float s[8]\nKERNEL { TILE; }", "where no macro hides them"),
+        ('KERNEL { asm volatile("bar.sync 0;"); }', "behind #ifndef MINIGRAD_EMULATOR"),
+    ],
+)
+def test_what_the_emulator_has_not(text: str, remedy: str) -> None:
+    with pytest.raises(KernelError, match=remedy):
+        Program(text.replace("KERNEL", 'extern "C" __global__ void f()'))
+
+
 def test_definitions_come_from_the_options() -> None:
     program = Program('extern "C" __global__ void f(int* x) { *x = A + B; }', options=("-DA=4", "-DB", "--use_fast_math"))
     x = np.zeros(1, I32)
@@ -211,6 +224,15 @@ def test_two_threads_of_python_launch_at_once() -> None:
 def test_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(KernelError, match=r"g\+\+: expected the GNU C\+\+ compiler on the PATH, got none.*apt install g\+\+"):
+        compiler.compiler()
+
+
+def test_an_old_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = tmp_path / "g++"
+    old.write_text("#!/bin/sh\necho 9.4.0\n")
+    old.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(KernelError, match=r"g\+\+: expected version 11 or newer, got 9.4.0. Install a newer one"):
         compiler.compiler()
 
 

@@ -37,6 +37,22 @@ extern "C" __global__ void half_atomic(int* x) {
     else *x = 0;                       // there
 }
 
+extern "C" __global__ void atomic_then_plain(int* x) {
+    atomicAdd(x, 1);             // there
+    if (threadIdx.x == 0) *x = 0;  // here
+}
+
+extern "C" __global__ void reader_not_waited_for(int* x, int* came, int* y) {
+    if (threadIdx.x == 0) {
+        y[0] = *x;
+        while (atomicAdd(came, 0) == 0) {}
+        *x = 1;  // here
+    } else if (threadIdx.x == 32) {
+        y[1] = *x;  // there
+        atomicExch(came, 1);
+    }
+}
+
 extern "C" __global__ void no_fence(int* data, int* flag, int* y) {
     if (threadIdx.x == 0) {
         *data = 5;  // there
@@ -54,7 +70,7 @@ extern "C" __global__ void only_this_block(float* x, float* y) {
 }
 
 extern "C" __global__ void bytes(unsigned char* x) {
-    x[threadIdx.x / 2] = threadIdx.x;  // here
+    x[threadIdx.x % 16] = threadIdx.x;  // here
 }
 
 // ---- outside of arrays

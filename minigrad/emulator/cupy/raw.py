@@ -40,6 +40,8 @@ _manners = _Manners()
 def launches(mode: str = "fast", order: int = 0) -> Iterator[None]:
     """How kernels run inside a ``with`` block, in this thread: see ``emulator.Program`` and ``Kernel.launch``.
 
+    A module is compiled for each mode, with ``__constant__`` variables of its own: fill them inside the block too.
+
     Example:
         >>> from minigrad.emulator import cupy
         >>> code = 'extern "C" __global__ void f(int* x) { x[0] += 1; }'
