@@ -36,6 +36,7 @@ def total(x, axes):
 
 kernels.register("sums", "mine", total=total)
 """
+ROOT = Path(__file__).parent.parent  # where ``tests`` is found
 CASE = "values: total of mine: (3, 37) over (0,), float32"
 LARGE = "128 x 32 x 32 x 32 over 0, 2, 3"
 LINE = f"(line {1 + KERNEL.splitlines().index('        {fault}')} of mine.py)"
@@ -160,7 +161,7 @@ class Terminal:
     """A command that a shell has started in a terminal of its own."""
 
     def __init__(self, *words: str) -> None:
-        line, environment = command(*words, TERM="xterm", COLUMNS="200", CI=None)
+        line, environment = command(*words, TERM="xterm", COLUMNS="200", CI=None, PYTHONPATH=str(ROOT))
         self.end, other = pty.openpty()
         line = ["sh", "-c", 'tty=$0; exec "$@" <"$tty" >"$tty" 2>&1', os.ttyname(other), *line]
         self.process = subprocess.Popen(line, env=environment, start_new_session=True)
