@@ -1,4 +1,4 @@
-"""Numba's analysis of functions in half of its time: without work that comes to the same each time, or to nothing.
+"""Numba's analysis of functions in less of its time: without work that comes to the same each time, or to nothing.
 
 Compiling is most of a first training step, and Numba's own Python most of compiling. Each thing that is put in place of one of
 Numba's gives the same result; all stand there only while a kernel of ours is analysed, under Numba's lock.

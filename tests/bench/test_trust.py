@@ -39,8 +39,9 @@ LIMITS = Limits(flops=1e11, bytes=1e10)
         (trust.below_its_best, ([],), ""),
         (trust.impossible, (0.1, 1.09e10, None, LIMITS), ""),
         (trust.impossible, (0.1, 1.11e10, None, LIMITS), "faster than this machine can be: 111 GFLOP/s, and its best is 100"),
+        (trust.impossible, (0.1, 1.11e10, None, LIMITS), f"forward.arithmetic = 16 / 36. {trust.ANEW}"),
         (trust.impossible, (0.1, 0, 1.29e9, LIMITS), ""),
-        (trust.impossible, (0.1, 0, 1.31e9, LIMITS), "13 GB/s, and its best for so much data is 10"),
+        (trust.impossible, (0.1, 0, 1.31e9, LIMITS), f"13 GB/s, and its best for so much data is 10. {trust.ANEW}"),
     ],
 )
 def test_a_rule(rule: Any, arguments: tuple[Any, ...], fault: str) -> None:
