@@ -7,9 +7,7 @@ memory, a NaN among the values. The comparison is that of ``MINIGRAD_CHECK=1``, 
 from __future__ import annotations
 
 import zlib
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -48,75 +46,11 @@ from minigrad.kernels.trial import (
     own_floats,
     rounded,
 )  # fmt: skip
+from minigrad.kernels.verdict import Notes, Report
 
-CHECKS = {
-    "shapes": "as many results as the reference gives, of its shapes and dtypes",
-    "values": "float32 and whole numbers as the reference gives them, within the contract's tolerance",
-    "float64": "float64 as the reference gives it, within the contract's tolerance",
-    "precision": "float32 as near to the exact numbers, which the reference gives in float64",
-    "empty": "sizes of 0",
-    "strides": "arguments with any strides, with gaps, backwards, read-only",
-    "layout": "results lie in memory as the contract says",
-    "memory": "every value of a result is written: none depends on what its memory held before",
-    "arguments": "arguments, and the memory beside them, stay as they were",
-    "aliases": "results lie in writable memory of their own, not in an argument's or an earlier result's",
-    "fresh": "other numbers in the same arrays give other results: nothing is remembered",
-    "repeats": "the same bits each time",
-    "not finite": "NaN and infinity where the reference has them; elsewhere only where the kernel's own bound is not finite",
-    "threads": "two threads at once each get their own results",
-    "parts": "divided among three threads: the reference's results, and the same bits each time",
-    "identities": "what the contract's formulas say of its functions together",
-    "answers": "what the contract may ask besides is answered True or False, and each time alike",
-}
 RIGHT_ONLY = ("fresh", "precision", "not finite", "threads", "parts")  # what is asked of right results alone
 Progress = Callable[[int, int], None]
 Doing = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Failure:
-    """The first case in which a function fails a check.
-
-    Attributes:
-        check: one of ``CHECKS``.
-        function: the function of the contract.
-        case: the case, with its sizes and dtype.
-        words: what was expected and what came.
-    """
-
-    check: str
-    function: str
-    case: str
-    words: str
-
-
-@dataclass(frozen=True)
-class Report:
-    """What came of holding one implementation against its contract.
-
-    Attributes:
-        family, name: which.
-        reason: why it cannot run here, or nothing.
-        cases: how many cases the family has.
-        runs: how often each check was asked.
-        failures: the first of each function and check.
-        broken: the functions that raised in each of their cases, or gave a result with which nothing more can be asked.
-        unasked: of each check the functions of which it could ask nothing, and the function whose failure is to blame for each.
-    """
-
-    family: str
-    name: str
-    reason: str
-    cases: int
-    runs: dict[str, int]
-    failures: list[Failure]
-    broken: list[str] = field(default_factory=list)
-    unasked: dict[str, dict[str, str]] = field(default_factory=dict)
-
-    @property
-    def ok(self) -> bool:
-        """Whether it ran, and nothing failed."""
-        return not self.reason and not self.failures
 
 
 def check(family: str, name: str, progress: Progress = lambda done, total: None, doing: Doing = lambda words: None) -> Report:
@@ -146,9 +80,7 @@ def check(family: str, name: str, progress: Progress = lambda done, total: None,
             examination.ask(case)
         examination.ask_together()
     progress(len(examination.cases), len(examination.cases))
-    failures = sorted(examination.failures.values(), key=lambda each: list(CHECKS).index(each.check))
-    about = dict(examination.runs), failures, sorted(examination.broken()), examination.unasked()
-    return Report(family, name, "", len(examination.cases), *about)
+    return examination.notes.report(family, name, len(examination.cases))
 
 
 class _Examination(Trial):
@@ -157,13 +89,8 @@ class _Examination(Trial):
     def __init__(self, family: str, name: str, doing: Doing) -> None:
         super().__init__(family, name)
         self.name, self.doing, self.asked = name, doing, "values"
-        self.runs: Counter[str] = Counter()
-        self.failures: dict[tuple[str, str], Failure] = {}
+        self.notes = Notes()
         self.calls: dict[str, list[Wanted]] = {}  # function -> what threads call it with
-        self.asked_of: set[tuple[str, str]] = set()  # check and function
-        self.kept_from: dict[tuple[str, str], str] = {}  # check and function -> the function that failed before
-        self.formed: set[str] = set()  # the functions that gave a result of the right shape at least once
-        self.formless: set[str] = set()  # those that did not, at least once
 
     def run(self, case: Case, call: Call) -> Any:
         """What the implementation returns; beforehand it is told what is asked."""
@@ -186,8 +113,8 @@ class _Examination(Trial):
             call, beside = self.arguments(case, dtype)
         except Unmade as unmade:
             maker = unmade.case.function
-            self._note_formless(maker, unmade.found)
-            if not any(function == maker for _, function in self.failures):
+            self.notes.nothing_to_go_on(maker, unmade.found)
+            if not any(function == maker for _, function in self.notes.failures):
                 self._told(name if unmade.found.of_value else "shapes", unmade.case, dtype, unmade.found)
             self._keep_from(case, maker, name, "shapes", *self._further(case))
             return
@@ -206,10 +133,10 @@ class _Examination(Trial):
         if form is None:
             self._told("empty" if _is_empty(call) else name, case, dtype, found)
         if got is None or form is not None:
-            self._note_formless(case.function, found)
+            self.notes.nothing_to_go_on(case.function, found)
             self._keep_from(case, case.function, name, "shapes", *self._further(case))
             return
-        self.formed.add(case.function)
+        self.notes.formed.add(case.function)
         self._told("arguments", case, dtype, _unlike("arguments left as they were", placed.changed(), "a changed "))
         self._ask_of_layout(case, dtype, given, want)
         self._ask_of_memory(case, dtype, call, got)
@@ -240,26 +167,7 @@ class _Examination(Trial):
         """Note that checks cannot be asked of a case, by the failure of a function."""
         if not has_floats(case):
             checks = tuple(each for each in checks if each not in ("fresh", "precision", "not finite"))
-        for each in checks:
-            self.kept_from.setdefault((each, case.function), culprit)
-
-    def _note_formless(self, function: str, found: Difference | None) -> None:
-        """Note a result with which nothing can be done: one that is not there, or has another form than the reference's."""
-        if found is not None and not found.of_value:
-            self.formless.add(function)
-        self.kept_from.setdefault(("", function), function)
-
-    def broken(self) -> set[str]:
-        """The functions that never gave a result, or once one of another form."""
-        return {function for check, function in self.kept_from if not check and function not in self.formed} | self.formless
-
-    def unasked(self) -> dict[str, dict[str, str]]:
-        """Of each check the functions of which nothing was asked, and the function whose failure is to blame."""
-        found: dict[str, dict[str, str]] = {}
-        for (check, function), culprit in self.kept_from.items():
-            if check and (check, function) not in self.asked_of:
-                found.setdefault(check, {})[function] = culprit
-        return found
+        self.notes.keep_from(case.function, culprit, *checks)
 
     def _ask_of_layout(self, case: Case, dtype: np.dtype | None, got: list[Any], want: list[Any]) -> None:
         if plain_of(self.contract, case.function)[0] not in getattr(self.contract, "SAME_LAYOUT", ()):
@@ -405,41 +313,33 @@ class _Examination(Trial):
         self._ask_questions()
         for dtype in (SINGLE, DOUBLE) if hasattr(self.module, "identities") else ():
             self.doing(f"identities of {self.name}, {dtype}")
-            own = Guarded(self.own, self.broken())
+            own = Guarded(self.own, self.notes.broken())
             try:
                 for each in self.module.identities(own, dtype):
                     off = abs(each.left - each.right)
                     found = None if off <= each.allowed else Difference(
                         "", f"{each.left:.9g} within {each.allowed:.3g}", f"{each.right:.9g}, off by {off:.3g}"
                     )  # fmt: skip
-                    self._note("identities", each.function, f"{each.name}, {dtype}", found)
+                    self.notes.note("identities", each.function, f"{each.name}, {dtype}", found)
             except Lacking:
-                self.kept_from.setdefault(("identities", own.last), own.last)
+                self.notes.keep_from(own.last, own.last, "identities")
             except Exception as error:  # results of another kind than the formulas take, or none
                 words = str(error) if isinstance(error, Raised) else f"{type(error).__name__}: {error}"
                 blamed = own.last or self.contract.FUNCTIONS[0]
-                self._note("identities", blamed, str(dtype), Difference("", "results that fit", words))
+                self.notes.note("identities", blamed, str(dtype), Difference("", "results that fit", words))
         self.asked = "parts"
         for case, found in in_parts(self, [each for calls in self.calls.values() for each in calls]):
             self._told("parts", case, None, found)
         self.asked = "threads"
         for function, calls in self.calls.items():
             name, unlike = in_two_threads(self, calls) or ("", None)
-            self._note("threads", function, name, unlike)
+            self.notes.note("threads", function, name, unlike)
 
     # ------------------------------------------------------------------ notes
 
     def _told(self, check: str, case: Case, dtype: np.dtype | None, found: Difference | None, how: str = "") -> None:
         about = [case.name, *([str(dtype)] if dtype is not None else []), *([how] if how else [])]
-        self._note(check, case.function, ", ".join(about), found)
-
-    def _note(self, check: str, function: str, about: str, found: Difference | None) -> None:
-        self.runs[check] += 1
-        self.asked_of.add((check, function))
-        if found is not None:
-            place = f"{found.place}: " if found.place else ""
-            words = f"{place}expected {found.expected}, got {found.got}"
-            self.failures.setdefault((check, function), Failure(check, function, about, words))
+        self.notes.note(check, case.function, ", ".join(about), found)
 
 
 def _replaced(call: Call, array: np.ndarray, other: np.ndarray) -> Call:

@@ -22,6 +22,7 @@ from minigrad.kernels.conv2d import im2col, tolerance
 from minigrad.kernels.conv2d import reference as conv2d_reference
 from minigrad.kernels.native import parts_for
 from minigrad.kernels.pool2d import vectorised
+from minigrad.kernels.verdict import CHECKS, Report
 
 scratch = np.zeros(10_000)
 calls = itertools.count()
@@ -227,8 +228,8 @@ FAULTS: list[tuple[Callable[..., Any], set[str], list[str]]] = [
 
 # What a fault may cause besides: by what the memory happens to hold, or where arrays happen to lie.
 MAY_FOLLOW: dict[Callable[..., Any], set[str]] = {
-    forgotten_row: set(laboratory.CHECKS),
-    sum_into_what_was_there: set(laboratory.CHECKS),
+    forgotten_row: set(CHECKS),
+    sum_into_what_was_there: set(CHECKS),
     last_result: {"not finite", "threads", "parts"},
     one_buffer: {"threads"},
     another_order_each_time: {"parts"},
@@ -236,7 +237,7 @@ MAY_FOLLOW: dict[Callable[..., Any], set[str]] = {
 }
 
 
-def report_of(family: str, **functions: Any) -> laboratory.Report:
+def report_of(family: str, **functions: Any) -> Report:
     kernels.register(family, "planted", base="im2col" if family == "conv2d" else "vectorised", **functions)
     try:
         return laboratory.check(family, "planted")
@@ -259,7 +260,7 @@ def test_a_planted_fault_is_found_by_its_check(fault: Any, found: set[str], word
 @pytest.mark.usefixtures("few_cases")
 def test_what_is_right_passes() -> None:
     report = report_of("conv2d", forward=right)
-    assert report.ok and set(report.runs) == set(laboratory.CHECKS) - {"answers"}
+    assert report.ok and set(report.runs) == set(CHECKS) - {"answers"}
 
 
 def relu_at_once(x: Any, w: Any, bias: Any, **geometry: Any) -> Any:

@@ -15,6 +15,7 @@ from minigrad.cli.kernels import outcome_in_words
 from minigrad.kernels import laboratory
 from minigrad.kernels.registry import contract_of, functions_of
 from minigrad.kernels.trial import cases_of
+from minigrad.kernels.verdict import Report
 
 Change = Callable[[Any], Any]
 
@@ -58,10 +59,10 @@ def brief(monkeypatch: pytest.MonkeyPatch, family: str, function: str) -> None:
 
 
 @pytest.fixture
-def planted(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., laboratory.Report]]:
+def planted(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Report]]:
     made: list[str] = []
 
-    def check(family: str, function: str, change: Change) -> laboratory.Report:
+    def check(family: str, function: str, change: Change) -> Report:
         brief(monkeypatch, family, function)
         right = getattr(functions_of(family, "vectorised"), function)
         kernels.register(family, "planted", base="vectorised", **{function: lambda *a, **k: change(right(*a, **k))})

@@ -14,7 +14,8 @@ from minigrad.bench.families import ops, timed
 from minigrad.bench.op import Op
 from minigrad.bench.turns import Inputs, of_implementation
 from minigrad.kernels import contract_of, functions_of, implementations, use
-from minigrad.kernels.laboratory import Doing, Failure, Progress
+from minigrad.kernels.laboratory import Doing, Progress
+from minigrad.kernels.verdict import Failure
 
 PATIENCE = 5.0  # seconds; what would take longer is not asked
 ABOUT = {

@@ -17,7 +17,7 @@ from minigrad.errors import ArgumentError
 
 if TYPE_CHECKING:
     from minigrad.kernels.catalogue import Entry, Family
-    from minigrad.kernels.laboratory import Report
+    from minigrad.kernels.verdict import Report
 
 app = typer.Typer(
     help="See which kernels there are, and hold one against its contract.\n\nExample: minigrad kernels list",
@@ -140,7 +140,7 @@ def check(
     apart.passed_on(context, what, patience=PATIENCE, limit=LIMIT)
     from minigrad.bench import large
     from minigrad.cli.reading import reading
-    from minigrad.kernels import laboratory
+    from minigrad.kernels import laboratory, verdict
 
     reports: list[Report] = []
     with contextlib.ExitStack() as stack:
@@ -166,7 +166,7 @@ def check(
                 _show_report(report)
     if json:
         say_json(
-            [{**dataclasses.asdict(report), "ok": report.ok, "checks": laboratory.CHECKS | large.ABOUT} for report in reports]
+            [{**dataclasses.asdict(report), "ok": report.ok, "checks": verdict.CHECKS | large.ABOUT} for report in reports]
         )
     failed = [report for report in reports if report.failures]
     if not json and len(reports) > 1:
@@ -209,7 +209,7 @@ def _show_report(report: Report) -> None:
     from minigrad.bench.large import ABOUT
     from minigrad.cli.terminal import show, table
     from minigrad.data.words import counted
-    from minigrad.kernels.laboratory import CHECKS
+    from minigrad.kernels.verdict import CHECKS
 
     if report.reason:
         say(f"{report.name} of {report.family}: not checked, since {report.reason}.\n")
