@@ -41,15 +41,9 @@ def is_array(value: Any) -> bool:
         >>> is_array(np.ones(2)), is_array(np.ma.ones(2)), is_array([1.0, 1.0])
         (True, False, False)
     """
-    if type(value) is np.ndarray:
-        return True
-    if value is None or isinstance(value, (np.generic, np.ndarray, int, float, str)):
-        return False
-    if not (hasattr(value, "__array_interface__") or hasattr(value, "__cuda_array_interface__")):
-        return False
     try:
         array_module(value)
-    except KeyError:  # another library's
+    except KeyError:  # another library's, or no array at all
         return False
     return True
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.device import quiet
+from minigrad.core.device import CPU, device, quiet
 from minigrad.kernels.cases import Case
 from minigrad.kernels.comparison import (
     Call,
@@ -53,12 +53,19 @@ Progress = Callable[[int, int], None]
 Doing = Callable[[str], None]
 
 
-def check(family: str, name: str, progress: Progress = lambda done, total: None, doing: Doing = lambda words: None) -> Report:
+def check(
+    family: str,
+    name: str,
+    progress: Progress = lambda done, total: None,
+    doing: Doing = lambda words: None,
+    where: str | device = CPU,
+) -> Report:
     """Hold an implementation against its contract.
 
     Args:
         family: such as ``"conv2d"``.
         name: one of its implementations, also a registered one.
+        where: the device whose arrays it is given; ``"emulated"`` runs CUDA kernels on the CPU.
         progress: is told how many cases are done, and how many there are.
         doing: is told what is asked next, before it is.
 
@@ -69,11 +76,12 @@ def check(family: str, name: str, progress: Progress = lambda done, total: None,
         >>> check("random", "vectorised").ok
         True
     """
-    reason = reason_not_available(family, name)
+    where = device(where)
+    reason = reason_not_available(family, name, where.type)
     if reason:
         return Report(family, name, reason, 0, {}, [])
     doing(f"the cases of {family}, for {name}")
-    examination = _Examination(family, name, doing)
+    examination = _Examination(family, name, doing, where)
     with quiet():
         for number, case in enumerate(examination.cases):
             progress(number, len(examination.cases))
@@ -86,8 +94,8 @@ def check(family: str, name: str, progress: Progress = lambda done, total: None,
 class _Examination(Trial):
     """A trial with what was found so far."""
 
-    def __init__(self, family: str, name: str, doing: Doing) -> None:
-        super().__init__(family, name)
+    def __init__(self, family: str, name: str, doing: Doing, where: device) -> None:
+        super().__init__(family, name, where)
         self.name, self.doing, self.asked = name, doing, "values"
         self.notes = Notes()
         self.calls: dict[str, list[Wanted]] = {}  # function -> what threads call it with
@@ -170,8 +178,8 @@ class _Examination(Trial):
         self.notes.keep_from(case.function, culprit, *checks)
 
     def _ask_of_layout(self, case: Case, dtype: np.dtype | None, got: list[Any], want: list[Any]) -> None:
-        if plain_of(self.contract, case.function)[0] not in getattr(self.contract, "SAME_LAYOUT", ()):
-            return
+        if self.where != CPU or plain_of(self.contract, case.function)[0] not in getattr(self.contract, "SAME_LAYOUT", ()):
+            return  # arrays of a GPU that come back are in C order
         found = None
         for (place, g), (_, w) in zip(leaves(got), leaves(want), strict=False):
             if is_array(g) and is_array(w) and _strides(g) != _strides(w):
@@ -328,11 +336,13 @@ class _Examination(Trial):
                 blamed = own.last or self.contract.FUNCTIONS[0]
                 self.notes.note("identities", blamed, str(dtype), Difference("", "results that fit", words))
         self.asked = "parts"
-        for case, found in in_parts(self, [each for calls in self.calls.values() for each in calls]):
+        for case, found in (
+            [] if self.where != CPU else in_parts(self, [each for calls in self.calls.values() for each in calls])
+        ):
             self._told("parts", case, None, found)
         self.asked = "threads"
-        for function, calls in self.calls.items():
-            name, unlike = in_two_threads(self, calls) or ("", None)
+        for function, wanted in self.calls.items():
+            name, unlike = in_two_threads(self, wanted) or ("", None)
             self.notes.note("threads", function, name, unlike)
 
     # ------------------------------------------------------------------ notes

@@ -113,6 +113,7 @@ TABLE: dict[str, dict[str, Implementation]] = {
     },
     "random": {
         "numpy": Implementation("minigrad.kernels.random.numpy_engine"),
+        "cuda": Implementation("minigrad.kernels.random.gpu", "cuda"),
         "vectorised": Implementation("minigrad.kernels.random.vectorised", "any"),
         "reference": Implementation("minigrad.kernels.random.reference"),
     },
@@ -329,8 +330,8 @@ def available(family: str, device_type: str | None = None) -> list[str]:
     ]
 
 
-def reason_not_available(family: str, name: str) -> str:
-    """Why an implementation cannot run here, or ``""`` where it can.
+def reason_not_available(family: str, name: str, device_type: str | None = None) -> str:
+    """Why an implementation cannot run here, on one kind of device if that is named; or ``""`` where it can.
 
     Raises:
         KernelError: an unknown family or name.
@@ -339,7 +340,7 @@ def reason_not_available(family: str, name: str) -> str:
         >>> reason_not_available("conv2d", "reference")
         ''
     """
-    return _reason(_named(family, name))
+    return _reason(_named(family, name), device_type)
 
 
 def _contract_name(family: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.device import quiet
+from minigrad.core.device import CPU, device, quiet
 from minigrad.errors import KernelError
 from minigrad.kernels.cases import Case, Result
 from minigrad.kernels.comparison import (
@@ -28,6 +28,7 @@ from minigrad.kernels.comparison import (
 from minigrad.kernels.own_files import line_of
 from minigrad.kernels.placement import PLAIN, Placed
 from minigrad.kernels.registry import contract_of, functions_of
+from minigrad.kernels.shuttle import shuttled
 
 SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
 
@@ -79,14 +80,18 @@ class Trial:
 
     Args:
         family, name: which implementation.
+        where: the device whose arrays it shall be given.
 
     Raises:
-        KernelError: an unknown family or name, one that cannot run here, or a family without cases.
+        KernelError: an unknown family or name, one that cannot run there, or a family without cases.
+        DeviceError: the device is not there.
     """
 
-    def __init__(self, family: str, name: str) -> None:
-        self.contract = contract_of(family)
-        self.own, self.reference = functions_of(family, name), functions_of(family, "reference")
+    def __init__(self, family: str, name: str, where: device = CPU) -> None:
+        self.contract, self.where = contract_of(family), where
+        self.own, self.reference = functions_of(family, name, where.type), functions_of(family, "reference")
+        if where != CPU:
+            self.own = shuttled(self.own, self.contract, where)
         self.module = cases_of(family)
         self.cases: list[Case] = [*self.module.cases()]
         self.cases += [each for case in self.cases for each in self._besides(case)]

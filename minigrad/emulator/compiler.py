@@ -50,7 +50,6 @@ PROGRAM = (
         "-fno-threadsafe-statics",
         "-fno-math-errno",
         "-fno-trapping-math",
-        "-ffp-contract=fast",
     ),
     *("-fno-plt", "-w"),  # a program for another compiler: its warnings are not these
 )
@@ -155,13 +154,13 @@ def runtime_library() -> Path:
     return _kept(name, "\n".join(texts), command, "the emulator's runtime")
 
 
-def program_library(text: str, mode: str, where: str) -> Path:
-    """A program, compiled for a mode of ``FLAGS``.
+def program_library(text: str, mode: str, where: str, contract: bool = True) -> Path:
+    """A program, compiled for a mode of ``FLAGS``, in which a product and a sum may (``contract``) be rounded as one.
 
     Raises:
         CompileError: what g++ says of it.
     """
-    flags = (*PROGRAM, *FLAGS[mode])
+    flags = (*PROGRAM, f"-ffp-contract={'fast' if contract else 'off'}", *FLAGS[mode])
     runtime = runtime_library()
     name = f"program-{digest('program', text, flags, LINKED[mode])}.so"
     command = [*flags, "-shared", "-I", str(_headers(flags)), "-I", str(RUNTIME)]

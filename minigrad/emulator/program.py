@@ -52,7 +52,7 @@ class Program:
     Args:
         source_text: the text of a ``.cu`` file. There are no headers to include.
         name: the file's name, for messages.
-        options: as for NVRTC: ``-DNAME=VALUE`` and ``-DNAME``; what else NVRTC takes has no meaning here.
+        options: as for NVRTC: ``-DNAME=VALUE``, ``-DNAME`` and ``--fmad=false``; what else NVRTC takes has no meaning here.
         expressions: instantiations of templates, like ``"forward<float, 64>"``; kernels that are ``extern "C"`` need none.
         mode: ``"fast"`` computes, ``"checked"`` looks for faults.
 
@@ -93,7 +93,8 @@ class Program:
         text = _translated(source_text, name, options, names, mode)
         library.runtime()
         try:
-            path = compiler.program_library(text, "fast" if mode == "fast" else "observed", name)
+            contract = not {"--fmad=false", "-fmad=false"} & set(options)
+            path = compiler.program_library(text, "fast" if mode == "fast" else "observed", name, contract)
         except compiler.CompileError as error:
             raise _refused(str(error), Sources(name, source_text, Path()), name) from None
         self._library = ctypes.CDLL(str(path))

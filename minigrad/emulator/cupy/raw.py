@@ -288,6 +288,8 @@ def _given(where: str, at: int, argument: Any) -> Any:
         return argument._numpy
     if isinstance(argument, np.generic):
         return argument
+    if isinstance(argument, np.ndarray) and argument.size == 1:  # the bytes of a structure
+        return argument.reshape(-1)[0]
     for kind, dtype in ((bool, "?"), (int, "int64"), (float, "float64"), (complex, "complex128")):
         if isinstance(argument, kind):
             return np.dtype(dtype).type(argument)

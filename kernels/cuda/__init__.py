@@ -1,0 +1,16 @@
+"""CUDA kernels: C++ text beside each family's other files, compiled when first used, launched only as its head allows.
+
+| file | what it is |
+|---|---|
+| ``launch.py`` | ``Program`` and ``Kernel``: start here |
+| ``source.py`` | the text of a program with what it includes |
+| ``signature.py`` | what a kernel's head says of its parameters |
+
+The same text runs on a GPU, through CuPy and NVRTC, and thread by thread on the CPU, by ``minigrad.emulator``.
+"""
+
+from __future__ import annotations
+
+from minigrad.kernels.cuda.launch import Kernel, Program
+
+__all__ = ["Kernel", "Program"]

@@ -1,0 +1,77 @@
+"""The CUDA C++ text of a program: a ``.cu`` file of a kernel family, with the ``.cuh`` files of this folder that it includes.
+
+NVRTC is given one text and no path, so that nothing but the text decides what is compiled. An include is therefore put in place
+here, once each, and ``#line`` says from which file and line the rest comes: compile errors and the emulator's findings name the
+file that a person edits.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+
+from minigrad.errors import KernelError
+
+FAMILIES = Path(__file__).parent.parent  # the folder ``kernels``
+SHARED = Path(__file__).parent
+_INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+(?:"([^"\n]+)"|(<[^>\n]+>))[ \t]*(?://.*)?$', re.M)
+
+
+@cache
+def source(name: str) -> str:
+    """The whole text of a program.
+
+    Args:
+        name: its path below ``kernels``, as in ``"random/philox.cu"``; or the absolute path of a user's own file.
+
+    Raises:
+        KernelError: a file that is not there, or an include of something that is none of ours.
+
+    Example:
+        >>> source("random/philox.cu").splitlines()[0]
+        '#line 1 "random/philox.cu"'
+    """
+    path = Path(name) if Path(name).is_absolute() else FAMILIES / name
+    return _with_includes(path, name, set())
+
+
+def line_of(text: str, file: str, number: int) -> str:
+    """Line ``number`` of ``file`` in a program's text, without the blanks around it; or nothing.
+
+    Example:
+        >>> line_of('#line 1 "a.cu"\\nint a;\\n#line 5 "b.cuh"\\n  int b;', "b.cuh", 5)
+        'int b;'
+    """
+    at, here = 0, ""
+    for line in text.split("\n"):
+        mark = re.match(r'#line (\d+) "([^"]+)"', line)
+        if mark:
+            at, here = int(mark[1]), mark[2]
+            continue
+        if (here, at) == (file, number):
+            return line.strip()
+        at += 1
+    return ""
+
+
+def _with_includes(path: Path, name: str, seen: set[str]) -> str:
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise KernelError("cuda", name, "a file of CUDA C++ text", f"none that can be read ({error})") from None
+
+    def placed(match: re.Match[str]) -> str:
+        number = text.count("\n", 0, match.start()) + 1
+        wanted = match[1]
+        if wanted is None or not (SHARED / wanted).is_file():
+            there = ", ".join(sorted(each.name for each in SHARED.glob("*.cuh")))
+            got = match[2] or f'"{wanted}"'
+            raise KernelError("cuda", f"{name}:{number}", f"an include of a file of kernels/cuda ({there})", got)
+        if wanted in seen:
+            return f'#line {number + 1} "{name}"'
+        seen.add(wanted)
+        inner = _with_includes(SHARED / wanted, wanted, seen)
+        return f'{inner}\n#line {number + 1} "{name}"'
+
+    return f'#line 1 "{name}"\n' + _INCLUDE.sub(placed, text)

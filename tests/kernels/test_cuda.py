@@ -1,0 +1,90 @@
+"""The CUDA kernels, on the emulator: the contract's cases in every way, any order of threads, and the checked mode.
+
+| test | what it runs |
+|---|---|
+| the laboratory | all its questions, on all cases |
+| orders | the cases, threads and blocks backwards and shuffled |
+| checked | the cases, every access watched: a race, a read of what nobody wrote, a wrong address is an error |
+| instances | whether those cases launched each kernel of each ``.cu`` file with each of its templates' default parameters |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+from minigrad import kernels
+from minigrad.core.device import device, module_for, quiet
+from minigrad.kernels import laboratory, registry
+from minigrad.kernels.comparison import difference, outcome
+from minigrad.kernels.cuda import Kernel
+from minigrad.kernels.trial import DOUBLE, SINGLE, Trial, has_floats
+
+EMULATED = device("emulated")
+FAMILIES = [family for family in kernels.families() if "cuda" in registry.TABLE[family]]
+ORDERS = (1, 7)  # backwards, shuffled
+
+
+@cache
+def trial_of(family: str) -> Trial:
+    return Trial(family, "cuda", EMULATED)
+
+
+def manners(mode: str, order: int = 0) -> Any:
+    module_for(EMULATED)
+    from minigrad.emulator.cupy.raw import launches
+
+    return launches(mode, order)
+
+
+def differences(family: str) -> Iterator[tuple[str, Any]]:
+    """Each case of a family in both precisions, and how what the CUDA kernels give differs from the reference."""
+    trial = trial_of(family)
+    for case in trial.cases:
+        for dtype in (SINGLE, DOUBLE) if has_floats(case) else (None,):
+            call, beside = trial.arguments(case, dtype)
+            want, allowed = trial.wanted(case, beside)
+            placed = trial.placed(case, call)
+            got = outcome(trial.contract, case.function, trial.run(case, placed.call), placed.call)
+            yield f"{case.function}: {case.name}, {dtype}", difference(trial.contract, case.function, got, want, allowed)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_laboratory(family: str) -> None:
+    report = laboratory.check(family, "cuda", where="emulated")
+    assert report.ok, "\n".join(map(str, report.failures[:5]))
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_orders(family: str, order: int) -> None:
+    with quiet(), manners("fast", order):
+        assert [each for each in differences(family) if each[1] is not None] == []
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_checked(family: str) -> None:
+    with quiet(), manners("checked"):
+        assert [each for each in differences(family) if each[1] is not None] == []
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_instances(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cases reach each kernel that the family says it launches, and none besides."""
+    launched, call = set(), Kernel.__call__
+
+    def noted(kernel: Kernel, *arguments: Any, work: Any, **sizes: Any) -> None:
+        if np.prod(work):
+            launched.add((kernel.program.name, kernel.expression))
+        call(kernel, *arguments, work=work, **sizes)
+
+    monkeypatch.setattr(Kernel, "__call__", noted)
+    with quiet():
+        list(differences(family))
+    family_kernels = registry.functions_of(family, "cuda", "emulated").instances()
+    told = {(program.name, program[key].expression) for program, key, _, _ in family_kernels}
+    assert launched == told
