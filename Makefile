@@ -21,13 +21,14 @@ endif
 OF_OPS := $(addprefix tests/test_,$(addsuffix .py,tables recurrent recurrent_steps convolution normalization dropout loss optim \
 	elementwise_layout embedding sums named_rows sparse joined_relu image_layout repeated_products))
 
-.PHONY: help demo test rungs targets peer lint bench clean stale
+.PHONY: help demo test rungs emulated targets peer lint bench clean stale
 .NOTPARALLEL:
 
 help:
 	@echo "make demo    train each system small on real data, and show it on one page"
 	@echo "make test    all tests but those that need PyTorch or a GPU   (ARGS='-k name' chooses)"
 	@echo "make rungs   the tests of ops with each kernel that is not the default"
+	@echo "make emulated  the CUDA kernels and networks that run on them, on the emulator (minutes)"
 	@echo "make targets kernels for NEON, AVX2 and AVX-512: machine code read, tiles run here (minutes)"
 	@echo "make peer    the tests that compare with PyTorch"
 	@echo "make lint    style and types"
@@ -43,6 +44,9 @@ test: $(STAMPS)/test
 rungs: $(STAMPS)/test
 	for choice in $$($(RUN) -m tests.rungs); do echo "MINIGRAD_KERNELS=$$choice"; \
 	MINIGRAD_KERNELS=$$choice $(PYTEST) $(OF_OPS) $(ARGS) || exit 1; done
+
+emulated: $(STAMPS)/test
+	$(PYTEST) -m emulated $(ARGS)
 
 targets: $(STAMPS)/test
 	$(PYTEST) -m targets $(ARGS)

@@ -24,6 +24,8 @@ from minigrad.kernels.comparison import difference, outcome
 from minigrad.kernels.cuda import Kernel
 from minigrad.kernels.trial import DOUBLE, SINGLE, Trial, has_floats
 
+pytestmark = pytest.mark.emulated
+
 EMULATED = device("emulated")
 FAMILIES = [family for family in kernels.families() if "cuda" in registry.TABLE[family]]
 ORDERS = (1, 7)  # backwards, shuffled
