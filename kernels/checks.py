@@ -10,6 +10,7 @@ import numpy as np
 
 from minigrad.core.device import CPU, Array, array_module, device_of, move
 from minigrad.errors import ArgumentError, DeviceError, DTypeError, IndexingError, ShapeError
+from minigrad.kernels.doubts import doubt
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
@@ -136,8 +137,16 @@ def check_row_numbers(where: str, name: str, index: Array, beside: Array, rows: 
     if device_of(index) != device_of(beside):
         there, other = device_of(beside), device_of(index)
         raise DeviceError(where, name, f"an array on {there}", f"one on {other}", f"Move it there: .to('{there}')")
-    if index.size and (int(index.min()) < 0 or int(index.max()) >= rows):
+    if not index.size:
+        return
+
+    def error() -> IndexingError:
         host = move(index, CPU)
         at = tuple(int(each) for each in np.argwhere((host < 0) | (host >= rows))[0])
         place = at[0] if len(at) == 1 else at
-        raise IndexingError(where, name, f"row numbers from 0 to {rows - 1}", f"{int(host[at])} at {place}")
+        return IndexingError(where, name, f"row numbers from 0 to {rows - 1}", f"{int(host[at])} at {place}")
+
+    if type(index) is np.ndarray:
+        doubt(int(index.min()) < 0 or int(index.max()) >= rows, error)
+    else:
+        doubt(index.view(np.uint64).max() >= rows, error, (id(index), rows))  # one below 0 is a huge one there

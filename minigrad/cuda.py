@@ -7,6 +7,7 @@ from typing import Any
 from minigrad.core import random
 from minigrad.core.device import device, module_for
 from minigrad.errors import DeviceError
+from minigrad.kernels.doubts import settle
 
 
 def is_available() -> bool:
@@ -46,6 +47,7 @@ def synchronize(where: Any = None) -> None:
     on = device("cuda", where) if isinstance(where, int) else device(where or "cuda")
     with module_for(on).cuda.Device(on.index or 0) as gpu:
         gpu.synchronize()
+    settle()
 
 
 def empty_cache() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 import minigrad
 from minigrad.core import device, dtypes, tape
-from minigrad.kernels import choice, registry
+from minigrad.kernels import choice, doubts, registry
 
 os.environ["MINIGRAD_COMPANIONS"] = "0"  # pytest's processes have the cores, and tests count what they compile
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's job in the background, and all it starts, would ignore it
@@ -40,6 +40,7 @@ def no_leak() -> Iterator[None]:
     before = global_state()
     minigrad.manual_seed(0)
     yield
+    doubts.settle()  # what a test left unasked of a device
     after = global_state()
     leaked = {name: f"{before[name]} -> {after[name]}" for name in before if before[name] != after[name]}
     if leaked:

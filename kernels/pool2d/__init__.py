@@ -344,6 +344,8 @@ def _check_indices(where: str, indices: Array, beside: Array, size: tuple[int, .
     if device_of(indices) != device_of(beside):
         there, got = device_of(beside), device_of(indices)
         raise DeviceError(where, "indices", f"an array on {there}", f"one on {got}", f"Move it there: .to('{there}')")
+    if type(indices) is not np.ndarray:
+        return  # to look at them would wait for the GPU
     if indices.size and int(indices.view(np.uint64).max()) >= size[0] * size[1]:  # one below 0 is a huge one there
         expected = f"0 to {size[0] * size[1] - 1} for an image of {size[0]} x {size[1]}"
         raise IndexingError(where, "indices", expected, f"{int(indices.min())} to {int(indices.max())}")

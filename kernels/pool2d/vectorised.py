@@ -6,6 +6,7 @@ goes into the calls. Here there are KH · KW calls, each over whole images: the 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,7 +32,9 @@ def max_forward(
     taps = list(_taps((h, w), size, kernel_size, stride, padding, dilation))
     y = empty_channels_last(xp, (n, c, *size), x.dtype)
     indices = empty_channels_last(xp, (n, c, *size), np.int64)
-    corner, offset = _index_parts(xp, w, size, kernel_size, stride, padding, dilation, [tap for tap, _, _ in taps])
+    corner, offset = _index_parts(xp, w, size, kernel_size, stride, padding, dilation)
+    numbers = [tap for tap, _, _ in taps]
+    gaps = [after - tap for tap, after in itertools.pairwise(numbers)] + [1]  # more than 1 over taps that meet nothing
     x_nhwc, y_nhwc, indices_nhwc = _nhwc(x), _nhwc(y), _nhwc(indices)
     for some in _blocks(xp, x_nhwc):
         image, best = x_nhwc[some], y_nhwc[some]
@@ -40,13 +43,13 @@ def max_forward(
             part = best[out]
             xp.maximum(part, image[seen], out=part)
         found = xp.zeros(best.shape, bool)
-        tap_of = xp.zeros(best.shape, np.uint8 if len(taps) < 256 else np.int32)
-        for _, out, seen in taps:
+        tap_of = xp.full(best.shape, numbers[0], np.uint8 if kernel_size[0] * kernel_size[1] < 256 else np.int32)
+        for (_, out, seen), gap in zip(taps, gaps):
             part = found[out]
             part |= image[seen] == best[out]
-            tap_of += ~found
-        if not bool(found.all()):  # the rest are NaN, which equal nothing
-            for tap, (_, out, seen) in enumerate(taps):
+            tap_of += ~found if gap == 1 else ~found * tap_of.dtype.type(gap)
+        if xp is not np or not bool(found.all()):  # the rest are NaN, which equal nothing; a GPU would have to be waited for
+            for tap, out, seen in taps:
                 xp.copyto(tap_of[out], tap_of.dtype.type(tap), where=image[seen] != image[seen])
         xp.add(xp.take(offset, tap_of), corner, indices_nhwc[some])
     return y, indices
@@ -60,6 +63,11 @@ def max_backward(dy: Array, indices: Array, input_size: Pair) -> Array:
     for some in _blocks(xp, dx_nhwc):
         here = dx_nhwc[some]
         place = _flat(indices[some], input_size[0] * input_size[1])
+        if xp is not np:  # whose bincount waits for the largest number
+            total = xp.zeros(here.size, dy.dtype)
+            xp.add.at(total, place, dy[some].reshape(-1))
+            here[...] = total.reshape(here.shape)
+            continue
         here[...] = xp.bincount(place, dy[some].reshape(-1), here.size).reshape(here.shape)
     return dx
 
@@ -202,13 +210,11 @@ def _index_parts(
     stride: Pair,
     padding: Pair,
     dilation: Pair,
-    taps: list[int],
 ) -> tuple[Array, Array]:
-    """The flat index of each window's corner, (OH, OW, 1), perhaps outside the image, and of these taps from there."""
-    rows, columns = (np.arange(size[axis]) * stride[axis] - padding[axis] for axis in (0, 1))
-    down, right = (np.arange(kernel_size[axis]) * dilation[axis] for axis in (0, 1))
-    corner = rows[:, None, None] * width + columns[:, None]
-    return xp.asarray(corner), xp.asarray((down[:, None] * width + right).reshape(-1)[taps])
+    """The flat index of each window's corner, (OH, OW, 1), perhaps outside the image, and of each tap from there."""
+    rows, columns = (xp.arange(size[axis]) * stride[axis] - padding[axis] for axis in (0, 1))
+    down, right = (xp.arange(kernel_size[axis]) * dilation[axis] for axis in (0, 1))
+    return rows[:, None, None] * width + columns[:, None], (down[:, None] * width + right).reshape(-1)
 
 
 def _divisor(
@@ -227,13 +233,13 @@ def _divisor(
         return divisor_override
 
     def along(axis: int) -> Array:
-        start = np.arange(out_size[axis]) * stride[axis] - padding[axis]
-        end = np.minimum(start + kernel_size[axis], size[axis] + padding[axis])
+        start = xp.arange(out_size[axis]) * stride[axis] - padding[axis]
+        end = xp.minimum(start + kernel_size[axis], size[axis] + padding[axis])
         if count_include_pad:
             return end - start
-        return np.minimum(end, size[axis]) - np.maximum(start, 0)
+        return xp.minimum(end, size[axis]) - xp.maximum(start, 0)
 
-    return xp.asarray((along(0)[:, None, None] * along(1)[:, None]).astype(x.dtype))
+    return (along(0)[:, None, None] * along(1)[:, None]).astype(x.dtype)
 
 
 def _flat(indices: Array, pixels: int) -> Array:

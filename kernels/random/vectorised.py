@@ -155,6 +155,10 @@ def _quantile(k: Array, bits: int, xp: Any) -> Array:
     x = _ratio(CENTRAL, 0.180625 - q * q)
     x *= q
     outer = q > 0.425
+    if xp is not np:  # how many are in the tails would have to be waited for: all are computed there, and a few taken
+        r = xp.sqrt(-_log(tail, xp))
+        x = xp.where(outer, xp.where(r > 5, _ratio(FAR_TAIL, r - 5.0), _ratio(TAIL, r - 1.6)), x)
+        return xp.where(upper, x, -x)
     r = xp.sqrt(-_log(tail[outer], xp))
     value = _ratio(TAIL, r - 1.6)
     far = r > 5

@@ -28,10 +28,11 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.device import Array, array_module, quiet
+from minigrad.core.device import Array, quiet
 from minigrad.errors import ArgumentError, ShapeError
 from minigrad.kernels.checks import check_arrays, check_row_numbers, numbers, truth
 from minigrad.kernels.choice import find
+from minigrad.kernels.doubts import doubt
 
 FUNCTIONS = ("sgd", "adagrad", "adam")
 WRITES = {"sgd": (0,), "adagrad": (0, 3), "adam": (0, 3, 4)}
@@ -127,9 +128,11 @@ def _check(where: str, x: Array, rows: Array, grads: Array, **states: Array) -> 
     if x.ndim < 1:
         raise ShapeError(where, "param", "a table of rows", f"shape {x.shape}")
     check_row_numbers(where, "rows", rows, x, x.shape[0])
-    if rows.ndim != 1 or bool(array_module(rows).any(rows[1:] <= rows[:-1])):
-        got = f"shape {rows.shape}" if rows.ndim != 1 else "some that do not rise"
-        raise ArgumentError(where, "rows", "a vector of rising row numbers, each once", got, "Coalesce the gradient")
+    got = f"shape {rows.shape}" if rows.ndim != 1 else "some that do not rise"
+    error = ArgumentError(where, "rows", "a vector of rising row numbers, each once", got, "Coalesce the gradient")
+    if rows.ndim != 1:
+        raise error
+    doubt((rows[1:] <= rows[:-1]).any(), lambda: error)
     if grads.shape != (len(rows), *x.shape[1:]):
         expected = f"shape {(len(rows), *x.shape[1:])}, a row for each of the numbers"
         raise ShapeError(where, "grad", expected, f"shape {grads.shape}")

@@ -14,7 +14,7 @@ import importlib
 import os
 import re
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -194,12 +194,28 @@ def move(array: Array, where: device) -> Array:
     if device_of(array) == where:
         return array
     if where.type == "cpu":
-        return array.get()
+        return to_host(array)
     if type(array) is not np.ndarray:
-        array = array.get()
+        array = to_host(array)
     module = module_for(where)
     with module.cuda.Device(where.index or 0):
         return module.asarray(array)
+
+
+before_waiting: list[Callable[[], None]] = []  # done where the host is about to wait for a GPU: see kernels/doubts.py
+
+
+def to_host(array: Array) -> np.ndarray:
+    """The numbers of an array on a GPU as a NumPy array: the host waits for them."""
+    for each in before_waiting:
+        each()
+    with array.device:
+        return array.get()
+
+
+def number(array: Array) -> Any:
+    """The one number of an array as Python's: on a GPU the host waits for it."""
+    return array.item() if type(array) is np.ndarray else to_host(array).item()
 
 
 def _emulated(where: device) -> Any:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad.core import tape
-from minigrad.core.device import Array, array_module, device, device_of, module_of, move
+from minigrad.core.device import Array, array_module, device, device_of, module_of, move, number
 from minigrad.core.dtypes import DType, get_default_dtype
 from minigrad.core.printing import tensor_text
 from minigrad.core.tape import mode
@@ -458,7 +458,7 @@ class Tensor:
         """
         if self.array.size != 1:
             raise ShapeError("item", "tensor", "one element", f"shape {tuple(self.array.shape)}", "Use .tolist()")
-        return self.array.item()
+        return number(self.array)
 
     def tolist(self) -> Any:
         """The elements as nested lists of Python numbers."""
@@ -490,7 +490,7 @@ class Tensor:
     def __bool__(self) -> bool:
         if self.array.size != 1:
             raise ShapeError("bool", "tensor", "one element", f"shape {tuple(self.array.shape)}", "Use .any() or .all()")
-        return bool(self.array.item())
+        return bool(number(self.array))
 
     def __float__(self) -> float:
         return float(self.item())

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from minigrad.core import tape
-from minigrad.core.device import Array, array_module, move
-from minigrad.core.device import device as _device
+from minigrad.core.device import CPU, Array, array_module, move
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError, IndexingError, ShapeError
 from minigrad.kernels import softmax as kernel
+from minigrad.kernels.doubts import doubt
 from minigrad.ops.choice import where as choose
 from minigrad.ops.gathering import Gather, ScatterAdd
 from minigrad.ops.operands import cast
@@ -220,18 +220,23 @@ def _class_numbers(where: str, x: Array, target: Array, ignore_index: int) -> tu
     target = target.astype(np.int64, copy=False)
     if not target.size:
         return target, None
-    classes, low, high = x.shape[1], int(target.min()), int(target.max())
-    if low >= 0 and high < classes and not low <= ignore_index <= high:
-        return target, None
+    classes = x.shape[1]
+    if type(target) is np.ndarray:
+        low, high = int(target.min()), int(target.max())
+        if low >= 0 and high < classes and not low <= ignore_index <= high:
+            return target, None
     kept = target != ignore_index
     wrong = kept & ((target < 0) | (target >= classes))
-    if wrong.any():
-        at = tuple(int(each) for each in np.argwhere(move(wrong, _device("cpu")))[0])
-        raise IndexingError(
+
+    def error() -> IndexingError:
+        at = tuple(int(each) for each in np.argwhere(move(wrong, CPU))[0])
+        return IndexingError(
             where, "target", f"class numbers from 0 to {classes - 1}, or ignore_index={ignore_index}",
             f"{int(target[at])} at {at[0] if len(at) == 1 else at}",
         )  # fmt: skip
-    return array_module(target).where(kept, target, 0), kept
+
+    doubt(wrong.any(), error)
+    return array_module(target).where(kept & ~wrong, target, 0), kept
 
 
 def _left_out(index: Array, kept: Array) -> Array:
@@ -247,7 +252,10 @@ def _weighted_mean(losses: Tensor, index: Array, kept: Array | None, w: Array | 
     if reduction == "sum":
         return total
     if w is None:
-        return total / (index.size if kept is None else int(kept.sum()))
+        if kept is None:
+            return total / index.size
+        count = kept.sum()
+        return total / (int(count) if type(index) is np.ndarray else Tensor._wrap(count.astype(total.array.dtype)))
     counted = w[index] if kept is None else w[index] * kept
     return total / Tensor._wrap(counted.sum())
 

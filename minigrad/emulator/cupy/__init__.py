@@ -38,10 +38,11 @@ from minigrad.emulator.cupy.creation import (
     zeros,
     zeros_like,
 )
-from minigrad.emulator.cupy.memory import counted, counters, default_pool
+from minigrad.emulator.cupy.memory import default_pool
 from minigrad.emulator.cupy.raw import RawKernel, RawModule, launches
 from minigrad.emulator.cupy.spaces import Space, from_main, methods
 from minigrad.emulator.cupy.strided import as_strided, sliding_window_view
+from minigrad.emulator.cupy.traffic import counted, sent
 
 newaxis = None
 linalg = Space("cupy.linalg", "numpy.linalg")
@@ -76,7 +77,7 @@ def take(a: Any, indices: Any, axis: Any = None, out: Any = None) -> Any:
     from minigrad.emulator.cupy.calls import run
 
     if isinstance(indices, (list, tuple, _numpy.ndarray)):
-        counters.to_device += 1
+        sent()
         indices = asarray(_numpy.asarray(indices, dtype=_numpy.int64))
     return run("take", _numpy.take, (a, indices), {"axis": axis, "out": out, "mode": "wrap"})
 

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from minigrad.emulator.cupy import memory
-from minigrad.emulator.cupy.memory import Block, DeviceMemory, counters, current_device, waited
+from minigrad.emulator.cupy.memory import Block, DeviceMemory, current_device
+from minigrad.emulator.cupy.traffic import counters, sent, waited
 
 KINDS = "biufc"
 
@@ -142,7 +143,7 @@ class ndarray:  # noqa: N801 - CuPy's name
             raise TypeError("Only numpy.ndarray can be set to cupy.ndarray")
         if arr.dtype != self.dtype or arr.shape != self.shape:
             raise ValueError(f"expected {self.shape} of {self.dtype}, got {arr.shape} of {arr.dtype}")
-        counters.to_device += 1
+        sent()
         self._numpy[...] = arr
 
     def item(self, *index: Any) -> Any:

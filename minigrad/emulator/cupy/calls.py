@@ -10,7 +10,7 @@ import numpy as np
 from minigrad.emulator.cupy import api
 from minigrad.emulator.cupy.array import fresh, ndarray, view
 from minigrad.emulator.cupy.indexing import check_device
-from minigrad.emulator.cupy.memory import counters, waited
+from minigrad.emulator.cupy.traffic import counters, waited
 
 # The size of the result depends on the numbers, or a number is asked for: the host waits.
 WAITS = frozenset(

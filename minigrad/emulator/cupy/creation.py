@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.emulator.cupy.array import allocate, fresh, ndarray, view
-from minigrad.emulator.cupy.memory import counters
+from minigrad.emulator.cupy.traffic import counters, sent
 
 
 def array(
@@ -31,7 +31,7 @@ def array(
 
         joined: ndarray = from_main("stack")(list(obj))
         return joined if dtype is None else joined.astype(dtype, copy=False)
-    counters.to_device += 1
+    sent()
     return fresh(np.array(obj, dtype=dtype, order=order, ndmin=ndmin), keep=True)  # type: ignore[call-overload]
 
 

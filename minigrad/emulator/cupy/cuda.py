@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from minigrad.emulator.cupy import memory
-from minigrad.emulator.cupy.memory import MemoryPool, waited
+from minigrad.emulator.cupy.memory import MemoryPool
+from minigrad.emulator.cupy.traffic import waited
 
 DEVICES = 2
 

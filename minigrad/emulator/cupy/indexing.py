@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.emulator.cupy.array import fresh, ndarray, view
-from minigrad.emulator.cupy.memory import counters, waited
+from minigrad.emulator.cupy.traffic import counters, sent, waited
 
 ADDABLE = frozenset(["i4", "u4", "u8", "f2", "f4", "f8", "c8", "c16"])  # what atomicAdd of CuPy 13 takes
 COMPARABLE = frozenset(["i4", "u4", "i8", "u8", "f4", "f8"])  # what its atomicMax and atomicMin take
@@ -47,7 +47,7 @@ def assign(array: ndarray, index: Any, value: Any) -> None:
     if isinstance(value, ndarray):
         value = value._numpy
     elif not isinstance(value, NUMBERS):
-        counters.to_device += 1
+        sent()
         value = np.asarray(value)
     with np.errstate(all="ignore"):
         array._numpy[place] = value
@@ -101,7 +101,7 @@ def numpy_index(array: ndarray, index: Any) -> tuple[tuple[Any, ...], list[np.nd
             own.append(_on_host(item) if isinstance(item, slice) else item)
             continue
         else:
-            counters.to_device += 1  # CuPy copies lists and NumPy arrays to the device at each use
+            sent()  # CuPy copies lists and NumPy arrays to the device at each use
             item = np.asarray(item)
             if not item.size and item.dtype.kind == "f":
                 item = item.astype(np.int32)

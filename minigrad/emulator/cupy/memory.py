@@ -5,11 +5,9 @@ A block is NumPy's memory, aligned to 512 bytes and filled with 0xFF (NaN, -1), 
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -30,53 +28,6 @@ class OutOfMemoryError(MemoryError):
         self.size, self.total, self.limit = size, total, limit
         bound = f", limit set to: {limit:,} bytes" if limit else ""
         super().__init__(f"Out of memory allocating {size:,} bytes (allocated so far: {total:,} bytes{bound}).")
-
-
-@dataclass
-class Counters:
-    """How often something happened that a program for a GPU should know of.
-
-    Attributes:
-        to_device: copies from the host to a device.
-        to_host: copies from a device to the host, of which each waits for the device.
-        synchronisations: waits of the host for a device, those for copies included.
-        calls: functions of CuPy that compute.
-        launches: kernels of CUDA C++ that were run.
-    """
-
-    to_device: int = 0
-    to_host: int = 0
-    synchronisations: int = 0
-    calls: int = 0
-    launches: int = 0
-
-
-counters = Counters()
-
-
-@contextlib.contextmanager
-def counted() -> Iterator[Counters]:
-    """What is counted inside a ``with`` block; the numbers stand when it has ended.
-
-    Example:
-        >>> from minigrad.emulator import cupy
-        >>> with counted() as seen:
-        ...     x = float(cupy.ones(3).sum())
-        >>> seen.to_host, seen.to_device
-        (1, 0)
-    """
-    before, seen = replace(counters), Counters()
-    try:
-        yield seen
-    finally:
-        for field in fields(Counters):
-            setattr(seen, field.name, getattr(counters, field.name) - getattr(before, field.name))
-
-
-def waited(copied: bool = True) -> None:
-    """Count a wait for the device, for a copy to the host if ``copied``."""
-    counters.synchronisations += 1
-    counters.to_host += copied
 
 
 class Block:

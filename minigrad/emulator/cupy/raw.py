@@ -17,7 +17,8 @@ import numpy as np
 from minigrad.emulator.cupy import cuda
 from minigrad.emulator.cupy.array import Pointer, ndarray
 from minigrad.emulator.cupy.indexing import check_device
-from minigrad.emulator.cupy.memory import DeviceMemory, counters, current_device
+from minigrad.emulator.cupy.memory import DeviceMemory, current_device
+from minigrad.emulator.cupy.traffic import counters
 from minigrad.emulator.program import Program
 from minigrad.errors import ArgumentError, KernelError
 

@@ -11,7 +11,7 @@ from minigrad.emulator.cupy import api
 from minigrad.emulator.cupy.array import fresh, ndarray
 from minigrad.emulator.cupy.calls import run
 from minigrad.emulator.cupy.indexing import NUMBERS, check_device, scatter
-from minigrad.emulator.cupy.memory import counters
+from minigrad.emulator.cupy.traffic import counters
 
 
 class ufunc:  # noqa: N801 - CuPy's name
