@@ -1,0 +1,115 @@
+"""Small versions of the benchmarks' networks, trained on the emulator with the CUDA kernels beside the CPU with its own.
+
+From the same weights and inputs: the first step's losses and gradients agree; in ten steps the two drift apart no further than
+four times what two implementations on the CPU do; and a step copies nothing to or from the device but the loss it returns.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+import minigrad
+from minigrad import kernels, optim
+from minigrad.bench.workload import Workload
+from minigrad.benchmarks import WORKLOADS
+from minigrad.core.device import device, module_for
+from minigrad.kernels import registry
+
+pytestmark = pytest.mark.emulated
+NAMES = ["small-cnn", "resnet20", "dcgan", "char-lstm-128", "seq2seq", "input-feeding", "handwriting", "perceptron"]
+STEPS = 10
+APART = 4.0  # times the distance between two implementations on the CPU
+
+
+class Run(NamedTuple):
+    """What a training gave.
+
+    Attributes:
+        losses: of each step.
+        gradients: of each parameter of each optimiser, at the first update.
+        weights: of all of them after each step, as one vector.
+    """
+
+    losses: list[float]
+    gradients: list[np.ndarray]
+    weights: list[np.ndarray]
+
+
+def workload(name: str) -> Workload:
+    module, _, attribute = WORKLOADS[name].partition(":")
+    found: Workload = getattr(importlib.import_module(module), attribute)
+    return found
+
+
+def trained(name: str, where: str, steps: int = STEPS) -> Run:
+    """A network's training on a device, all of it watched at the optimisers."""
+    made: list[optim.Optimizer] = []
+    gradients: dict[int, list[np.ndarray]] = {}
+    begin, update = optim.Optimizer.__init__, optim.Optimizer.step
+
+    def watched(self: optim.Optimizer, *args: Any, **kwargs: Any) -> None:
+        begin(self, *args, **kwargs)
+        made.append(self)
+
+    def parameters(one: optim.Optimizer) -> list[Any]:
+        return [p for group in one.param_groups for p in group["params"]]
+
+    def noted(one: optim.Optimizer, *args: Any) -> Any:
+        found = [p.grad.cpu().numpy().copy() for p in parameters(one) if p.grad is not None]
+        gradients.setdefault(made.index(one), found)
+        return update(one, *args)
+
+    with pytest.MonkeyPatch.context() as patch, minigrad.default_device(where):
+        patch.setattr(optim.Optimizer, "__init__", watched)
+        patch.setattr(optim.Optimizer, "step", noted)
+        minigrad.manual_seed(0)
+        one = workload(name)
+        step = one.make(minigrad, **{**one.sizes, **one.small})
+        losses, weights = [], []
+        for _ in range(steps):
+            losses.append(step())
+            weights.append(np.concatenate([p.detach().cpu().numpy().ravel() for o in made for p in parameters(o)]))
+    return Run(losses, [each for number in sorted(gradients) for each in gradients[number]], weights)
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def runs(request: pytest.FixtureRequest) -> Iterator[tuple[Run, Run, Run]]:
+    """A network's training on the emulator, on the CPU, and on the CPU in array arithmetic."""
+    plain = dict.fromkeys(registry.families(), "vectorised")
+    with kernels.use(**plain):
+        other = trained(request.param, "cpu")
+    yield trained(request.param, "emulated"), trained(request.param, "cpu"), other
+
+
+def test_the_first_step_is_the_cpus(runs: tuple[Run, Run, Run]) -> None:
+    there, here, _ = runs
+    assert there.losses[0] == pytest.approx(here.losses[0], rel=1e-5)
+    assert len(there.gradients) == len(here.gradients) > 0
+    for number, (got, want) in enumerate(zip(there.gradients, here.gradients, strict=True)):
+        assert np.linalg.norm(got - want) <= 1e-4 * np.linalg.norm(want), f"gradient {number}, shape {want.shape}"
+
+
+def test_ten_steps_drift_as_two_on_the_cpu_do(runs: tuple[Run, Run, Run]) -> None:
+    there, here, other = runs
+    moved = np.linalg.norm(here.weights[-1] - here.weights[0])
+    distances = [np.linalg.norm(each.weights[-1] - here.weights[-1]) for each in (there, other)]
+    assert moved > 1000 * distances[1], "ten steps go further than rounding does"
+    assert distances[0] <= APART * distances[1]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_step_copies_nothing(name: str) -> None:
+    one = workload(name)
+    cp: Any = module_for(device("emulated"))
+    with minigrad.default_device("emulated"):
+        step = one.make(minigrad, **{**one.sizes, **one.small})
+        step()
+        with cp.counted() as seen:
+            step()
+    losses = 3 if name == "dcgan" else 1  # whose values a step returns
+    assert (seen.to_device, seen.to_host) == (0, losses)
