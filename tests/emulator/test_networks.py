@@ -103,13 +103,13 @@ def test_ten_steps_drift_as_two_on_the_cpu_do(runs: tuple[Run, Run, Run]) -> Non
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_step_copies_nothing(name: str) -> None:
+def test_a_step_copies_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     one = workload(name)
     cp: Any = module_for(device("emulated"))
     with minigrad.default_device("emulated"):
         step = one.make(minigrad, **{**one.sizes, **one.small})
         step()
+        monkeypatch.setattr(minigrad.Tensor, "item", lambda self: 0.0)  # the step's loss, which alone is wanted on the CPU
         with cp.counted() as seen:
             step()
-    losses = 3 if name == "dcgan" else 1  # whose values a step returns
-    assert (seen.to_device, seen.to_host) == (0, losses)
+    assert (seen.to_device, seen.to_host, seen.synchronisations) == (0, 0, 0), seen.told()
