@@ -7,6 +7,8 @@ way back.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from minigrad.core.device import Array, array_module
@@ -60,7 +62,10 @@ def cross_entropy_forward(x: Array, target: Array, w: Array | None, *, smoothing
     """See the contract."""
     xp, (rows, classes) = array_module(x), x.shape
     y, greatest, log_sum = xp.empty((3, rows), x.dtype)
-    total = float(classes if w is None else w.sum(dtype=np.float64))
+    total: Any = float(classes)
+    if w is not None:
+        total = w.sum(dtype=np.float64)
+        total = float(total) if xp is np else total.astype(x.dtype)  # of a GPU's the host would wait for the number
     for part in _blocks(x):
         t = xp.maximum(target[part], 0)  # the row of a number below 0 is left out, whatever the number
         greatest[part] = x[part].max(axis=1)

@@ -20,6 +20,7 @@ from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError, ShapeError
 from minigrad.ops.activating import activated, brought_back, gated
+from minigrad.ops.beside import constant
 from minigrad.ops.draws import uniform_array
 from minigrad.ops.inplace import alter
 from minigrad.ops.operands import cast, check_dtype
@@ -129,7 +130,7 @@ class Threshold(Function):
     def forward(ctx, x: Array, threshold: float, value: float) -> Array:
         keep = ~(x <= threshold)  # NaN stays NaN
         ctx.save_for_backward(keep)
-        return array_module(x).where(keep, x, array_module(x).asarray(value, dtype=x.dtype))
+        return array_module(x).where(keep, x, constant(value, x.dtype, x))
 
     def backward(ctx, dy: Tensor) -> Any:
         return Gate.apply(dy, ctx.saved_tensors[0].array), None, None

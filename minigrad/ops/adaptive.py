@@ -11,6 +11,7 @@ from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError, IndexingError, ShapeError
 from minigrad.kernels import pool2d as kernel
+from minigrad.kernels.doubts import doubt
 from minigrad.ops.dims import several, sizes
 from minigrad.ops.pooling import MaxGather, MaxScatter, as_images, as_input, sliding, window_pair
 
@@ -187,10 +188,14 @@ def _unpool(
             expected = f"sizes less than a stride {steps[2 - spatial :]} from {tuple(size[2 - spatial :])}"
             raise ShapeError(where, "output_size", expected, str(tuple(output_size)))
         size = list(asked)
-    if at.size and (int(at.min()) < 0 or int(at.max()) >= size[0] * size[1]):
+
+    def error() -> IndexingError:
         got = f"{int(at.min())} to {int(at.max())}"
         expected = f"0 to {size[0] * size[1] - 1}, the places of the output"
-        raise IndexingError(where, "indices", expected, got, "Give output_size, the size of the pooling's input")
+        return IndexingError(where, "indices", expected, got, "Give output_size, the size of the pooling's input")
+
+    if at.size:
+        doubt((at.min() < 0) | (at.max() >= size[0] * size[1]), error)
     return as_input(Unpool.apply(x, at.reshape(x.array.shape), tuple(size)), spatial, input)
 
 

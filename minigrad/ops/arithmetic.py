@@ -12,6 +12,7 @@ from minigrad.core.large import plus, times
 from minigrad.core.tape import Function, mode
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError
+from minigrad.kernels.doubts import doubt
 from minigrad.ops.operands import check_dtype, pair, promote
 
 # ---------------------------------------------------------------------- sums, products, quotients
@@ -278,8 +279,9 @@ def _divisible(where: str, input: Any, other: Any) -> tuple[Tensor, Any]:
     if not isinstance(a, Tensor) or not (isinstance(b, Tensor) or a.array.dtype.kind == "f"):
         a, b = promote(where, a, b)
     check_dtype(where, "operands", a, "iuf", "Convert them with .int()")
-    if a.array.dtype.kind != "f" and not b.array.all():
-        raise ArgumentError(where, "other", "integers other than 0", "a 0", "Divide floats, which give inf or nan")
+    if a.array.dtype.kind != "f":
+        remedy = "Divide floats, which give inf or nan"
+        doubt(~b.array.all(), lambda: ArgumentError(where, "other", "integers other than 0", "a 0", remedy))
     return a, b
 
 

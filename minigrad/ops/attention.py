@@ -10,6 +10,7 @@ from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError, ShapeError
 from minigrad.kernels import softmax as kernel
+from minigrad.ops.beside import constant
 from minigrad.ops.dropout import dropout
 from minigrad.ops.softmax import SoftmaxInput
 
@@ -25,7 +26,7 @@ class MaskedSoftmax(Function):
         if bias is not None:
             x = x + bias
         if hidden is not None:
-            x = xp.where(hidden, xp.asarray(-math.inf, x.dtype), x)
+            x = xp.where(hidden, constant(-math.inf, x.dtype, x), x)
         y = kernel.forward(x, x.ndim - 1, zeros=True)
         ctx.save_for_backward(y)
         return y

@@ -9,6 +9,7 @@ from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError
 from minigrad.ops.arithmetic import Mul, flat
+from minigrad.ops.beside import constant
 from minigrad.ops.operands import cast, check_dtype, pair, promote
 
 # ---------------------------------------------------------------------- by a condition
@@ -55,6 +56,8 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
     if input is None or other is None:
         raise ArgumentError("where", "input, other", "both or neither", "one", "Give a number for the other")
     a, b = pair("where", input, other)
+    if not isinstance(input, Tensor) and not isinstance(other, Tensor):  # two numbers go where the condition is
+        a, b = (Tensor._wrap(constant(each.array, None, condition.array)) for each in (a, b))
     if condition.array.dtype.kind == "u":
         condition = Tensor._wrap(condition.array.astype(bool))
     return Where.apply(condition, a, b)

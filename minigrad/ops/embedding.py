@@ -12,6 +12,7 @@ from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError, IndexingError, ShapeError
 from minigrad.kernels import embedding as kernel
 from minigrad.kernels.checks import check_row_numbers
+from minigrad.kernels.doubts import doubt
 from minigrad.ops.sparse import SparseRows, add_rows
 
 
@@ -107,7 +108,9 @@ def embedding(
         xp = array_module(w)
         factor = xp.ones(w.shape[0], w.dtype)
         if scale_grad_by_freq:
-            factor /= xp.maximum(xp.bincount(index.reshape(-1), minlength=w.shape[0]), 1)
+            counts = xp.zeros(w.shape[0], np.int32)
+            xp.add.at(counts, index.reshape(-1), np.int32(1))
+            factor /= xp.maximum(counts, 1)
         if padding_idx is not None:
             factor[padding_idx] = 0
     return Embedding.apply(weight, index, factor, sparse)
@@ -162,9 +165,13 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         num_classes = max(int(index.max()), 0) + 1
     if num_classes < 1:
         raise ArgumentError("one_hot", "num_classes", "at least 1, or -1 to count them", str(num_classes))
-    if index.size and (int(index.min()) < 0 or int(index.max()) >= num_classes):
+
+    def error() -> IndexingError:
         got = int(index.min()) if int(index.min()) < 0 else int(index.max())
-        raise IndexingError("one_hot", "tensor", f"class numbers from 0 to {num_classes - 1}", str(got))
+        return IndexingError("one_hot", "tensor", f"class numbers from 0 to {num_classes - 1}", str(got))
+
+    if index.size:
+        doubt((index.min() < 0) | (index.max() >= num_classes), error)
     return Tensor._wrap((index[..., None] == array_module(index).arange(num_classes)).astype(np.int64))
 
 

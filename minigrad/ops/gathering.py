@@ -14,6 +14,7 @@ from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError, ShapeError
 from minigrad.ops.arithmetic import div, mul
+from minigrad.ops.beside import add_at, constant
 from minigrad.ops.dims import one_dim
 from minigrad.ops.indexing import check_bounds
 from minigrad.ops.parts import Slice
@@ -40,9 +41,8 @@ class ScatterAdd(Function):
     def forward(ctx, x: Array, shape: tuple[int, ...], dim: int, index: Array) -> Array:
         ctx.dim = dim
         ctx.save_for_backward(index)
-        xp = array_module(x)
-        y = xp.zeros(shape, x.dtype)
-        xp.add.at(y.reshape(-1), places(shape, dim, index), x.reshape(-1))
+        y = array_module(x).zeros(shape, x.dtype)
+        add_at(y.reshape(-1), places(shape, dim, index), x.reshape(-1))
         return y
 
     def backward(ctx, dy: Tensor) -> Any:
@@ -200,7 +200,7 @@ def _source(where: str, input: Tensor, dim: int, index: Any, src: Any) -> tuple[
             raise DTypeError(where, "src", "a Tensor or a number", type(src).__name__)
         axis, index = _checked(where, x, dim, index)
         with quiet():
-            number = Tensor._wrap(array_module(x.array).asarray(src).astype(x.array.dtype))
+            number = Tensor._wrap(constant(np.asarray(src).astype(x.array.dtype), None, x.array))
         return axis, index, broadcast_to(number, index.array.shape)
     if src.array.dtype != x.array.dtype:
         raise DTypeError(where, "src", f"dtype {x.array.dtype}, that of input", str(src.array.dtype), "Convert it with .to()")
@@ -294,7 +294,7 @@ def _reduced(x: Tensor, axis: int, index: Tensor, values: Tensor, reduce: str, i
         if x.array.dtype.kind in "iu" and reduce in ("amax", "amin"):
             bounds = np.iinfo(x.array.dtype)
             start = bounds.min if reduce == "amax" else bounds.max
-        empty = Tensor._wrap(array_module(x.array).asarray(start).astype(x.array.dtype))
+        empty = Tensor._wrap(constant(np.asarray(start).astype(x.array.dtype), None, x.array))
         x = Scatter.apply(x, broadcast_to(empty, index.array.shape), axis, index)
     if reduce in ("sum", "mean"):
         total = x + ScatterAdd.apply(values, shape, axis, index)
@@ -332,7 +332,7 @@ class ScatterExtreme(Function):
         from_x = (x.array == y.array).astype(dy.array.dtype)
         from_v = (v.array == gather_array(y.array, ctx.dim, index.array)).astype(dy.array.dtype)
         count = from_x.copy(order="C")
-        xp.add.at(count.reshape(-1), places(count.shape, ctx.dim, index.array), from_v.reshape(-1))
+        add_at(count.reshape(-1), places(count.shape, ctx.dim, index.array), from_v.reshape(-1))
         share = div(dy, Tensor._wrap(xp.maximum(count, dy.array.dtype.type(1))))
         dx = mul(share, Tensor._wrap(from_x)) if need_x else None
         dv = mul(Gather.apply(share, ctx.dim, index), Tensor._wrap(from_v)) if need_v else None

@@ -16,6 +16,8 @@ from minigrad.core.device import Array, array_module, device_of, move
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError, IndexingError, MinigradError, ShapeError
+from minigrad.kernels.doubts import doubt
+from minigrad.ops.beside import add_at
 from minigrad.ops.parts import Slice
 from minigrad.ops.shape import broadcast_shapes
 
@@ -126,7 +128,7 @@ def put(y: Array, template: Template, indices: tuple[Array, ...], values: Array,
             places = _places(y.shape, template, indices)
             np.add.at(y.reshape(-1), places.reshape(-1), np.broadcast_to(values, places.shape).reshape(-1))
         else:
-            array_module(y).add.at(y, index, values)
+            add_at(y, index, values)
     except IndexError:
         _check_bounds(y.shape, template, indices)
         raise
@@ -183,14 +185,16 @@ def check_bounds(where: str, index: Array, size: int, axis: int, least: int = 0)
     """
     if not index.size:
         return
-    low, high = int(index.min()), int(index.max())
-    if low < least or high >= size:
-        raise IndexingError(
-            where,
-            "index",
-            f"indices from {least} to {size - 1}, as dimension {axis} has size {size}",
-            str(low if low < least else high),
-        )
+
+    def error() -> IndexingError:
+        low, high = int(index.min()), int(index.max())
+        expected = f"indices from {least} to {size - 1}, as dimension {axis} has size {size}"
+        return IndexingError(where, "index", expected, str(low if low < least else high))
+
+    if type(index) is np.ndarray:
+        doubt(int(index.min()) < least or int(index.max()) >= size, error)
+    else:
+        doubt(((index < least) | (index >= size)).any(), error, (id(index), least, size))
 
 
 # ---------------------------------------------------------------------- what the user writes in brackets

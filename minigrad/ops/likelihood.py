@@ -9,6 +9,7 @@ from minigrad.core.device import Array, array_module
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor
 from minigrad.errors import ArgumentError, ShapeError
+from minigrad.kernels.doubts import doubt
 from minigrad.ops.creation import number_of
 from minigrad.ops.loss import check_float, check_same_shape, reduced
 from minigrad.ops.operands import pair
@@ -74,9 +75,15 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
     where = "binary_cross_entropy"
     check_same_shape(where, input, target)
     p = check_float(where, "input", input)
-    if p.size and not (bool(p.min() >= 0) and bool(p.max() <= 1)):
+
+    def error() -> ArgumentError:
         got = f"{float(p.min()):.6g} to {float(p.max()):.6g}"
-        raise ArgumentError(where, "input", "probabilities from 0 to 1", got, "Pass logits to binary_cross_entropy_with_logits")
+        return ArgumentError(
+            where, "input", "probabilities from 0 to 1", got, "Pass logits to binary_cross_entropy_with_logits"
+        )
+
+    if p.size:
+        doubt(~((p.min() >= 0) & (p.max() <= 1)), error)
     losses = BinaryCrossEntropy.apply(*pair(where, input, target))
     return reduced(where, losses if weight is None else losses * weight, reduction)
 
@@ -220,8 +227,12 @@ def gaussian_nll_loss(
             var = var.unsqueeze(-1)
         elif var.array.ndim != x.ndim or any(v not in (s, 1) for s, v in zip(x.shape, var.array.shape, strict=True)):
             raise ShapeError(where, "var", f"shape {x.shape}, or that with a last size of 1", f"shape {var.array.shape}")
-    if var.array.size and bool((var.array < 0).any()):
-        raise ArgumentError(where, "var", "variances of at least 0", f"{float(var.array.min()):.6g}")
+    given = var.array
+    if given.size:
+        doubt(
+            (given < 0).any(),
+            lambda: ArgumentError(where, "var", "variances of at least 0", f"{float(given.min()):.6g}"),
+        )
     floor = Tensor._wrap(array_module(x).maximum(eps - var.array, 0))  # the gradient passes as if nothing were held
     var = var + floor
     losses = (var.log() + (input - target) ** 2 / var) * 0.5

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.device import Array, array_module, quiet
+from minigrad.core.device import Array, quiet
 from minigrad.core.dtypes import DType, as_dtype, get_default_dtype, is_float, result_dtype
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor
 from minigrad.errors import DTypeError
+from minigrad.ops.beside import constant
 
 
 class To(Function):
@@ -60,22 +61,22 @@ def promote(where: str, *operands: Any, floating: bool = False) -> list[Any]:
     dtype = result_dtype(*arrays)
     if floating and not is_float(dtype):
         dtype = get_default_dtype()
-    xp = next((array_module(array) for array in arrays if not isinstance(array, (int, float, np.generic))), np)
+    beside = next((operand.array for operand in operands if isinstance(operand, Tensor)), np.empty(0))
     return [
-        cast(operand, dtype) if isinstance(operand, Tensor) else Tensor._wrap(_number(where, xp, operand, dtype))
+        cast(operand, dtype) if isinstance(operand, Tensor) else Tensor._wrap(_number(where, beside, operand, dtype))
         for operand in operands
     ]
 
 
-def _number(where: str, xp: Any, number: Any, dtype: DType) -> Array:
+def _number(where: str, beside: Array, number: Any, dtype: DType) -> Array:
     """A Python number as an array without dimensions; an integer too large for the dtype wraps, as PyTorch's does."""
     try:
         with quiet():
-            return xp.asarray(number, dtype=dtype)
+            return constant(number, dtype, beside)
     except OverflowError as error:
         if not -(2**63) <= number < 2**63:
             raise DTypeError(where, "operand", f"a number that {dtype} or int64 holds", str(number)) from error
-        return xp.asarray(number, dtype=np.int64).astype(dtype)
+        return constant(np.asarray(number, dtype=np.int64).astype(dtype), None, beside)
 
 
 def pair(where: str, a: Any, b: Any, floating: bool = False) -> tuple[Any, Any]:

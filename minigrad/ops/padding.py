@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 from typing import Any
 
@@ -12,7 +13,7 @@ from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError, MinigradError, ShapeError
 from minigrad.kernels.layout import empty_like_layout
-from minigrad.ops.taps import along_axis, picks
+from minigrad.ops.taps import Taps, along_axis, picks
 
 
 class Pad(Function):
@@ -75,7 +76,7 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = N
     _check_cut(x.shape, widths)
     for axis, (before, after) in enumerate(widths):
         if before or after:
-            input = along_axis(input, axis, picks(_sources(mode, x.shape, axis, before, after), x.shape[axis]))
+            input = along_axis(input, axis, _taps(mode, x.shape, axis, before, after))
     return input
 
 
@@ -107,6 +108,11 @@ def _check_cut(shape: tuple[int, ...], widths: tuple[tuple[int, int], ...]) -> N
             raise ShapeError(
                 "pad", "pad", f"to cut off at most {size} of dimension {axis}", f"{(before, after)}", "Cut off less"
             )
+
+
+@functools.lru_cache(maxsize=256)
+def _taps(mode: str, shape: tuple[int, ...], axis: int, before: int, after: int) -> Taps:
+    return picks(_sources(mode, shape, axis, before, after), shape[axis])
 
 
 def _sources(mode: str, shape: tuple[int, ...], axis: int, before: int, after: int) -> np.ndarray:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from minigrad.core.device import Array, array_module
 from minigrad.core.dtypes import float64
 from minigrad.core.tape import Function
@@ -79,7 +81,7 @@ class Pow(Function):
 def _integer_power(a: Array, b: Array) -> Array:
     """a^b of integers. Where b < 0 the quotient 1 / a^-b, rounded towards 0: 1, -1 or 0."""
     xp = array_module(a)
-    if a.dtype.kind == "u" or not (b < 0).any():
+    if a.dtype.kind == "u" or (type(b) is np.ndarray and not (b < 0).any()):
         return xp.power(a, b)
     power = xp.power(a, xp.where(b < 0, b % 2, b))
     return xp.where((b < 0) & (a != 1) & (a != -1), xp.zeros_like(power), power)

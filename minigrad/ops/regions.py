@@ -15,6 +15,7 @@ from minigrad.core.device import Array, array_module
 from minigrad.core.tape import Function, hang
 from minigrad.core.tensor import Tensor
 from minigrad.errors import GradError
+from minigrad.ops.beside import add_at
 
 
 class Place(NamedTuple):
@@ -107,7 +108,7 @@ class IntoRegion(Function):
             region[...] = x
         else:
             _, index = _lay_out(xp.arange(place.span), place)
-            xp.add.at(flat, index, x)
+            add_at(flat, index, x)
         return base
 
     def backward(ctx, dy: Tensor) -> Any:

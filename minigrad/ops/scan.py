@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from minigrad.core.device import Array, array_module
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor
@@ -77,10 +79,15 @@ class CumProd(Function):
         axis, back = ctx.axis, ctx.back
         if not x.array.ndim:
             return dy, None, None
-        if x.array.all():
+        if _no_zero(x.array):
             return CumSum.apply(dy * y, axis, not back) / x, None, None
         weights = Recurrence.apply(dy, Shift.apply(x, axis, not back, 0.0), axis, not back)
         return Shift.apply(y, axis, back, 1.0) * weights, None, None
+
+
+def _no_zero(x: Array) -> bool:
+    """Whether it is known that no element is 0: on a GPU the host would have to wait for that."""
+    return type(x) is np.ndarray and bool(x.all())
 
 
 class Shift(Function):
@@ -127,14 +134,15 @@ class Prod(Function):
 
     def forward(ctx, x: Array, axis: int, keepdim: bool) -> Array:
         ctx.axis, ctx.keepdim = axis, keepdim
-        y = array_module(x).asarray(x.prod(axis=axis, keepdims=keepdim, dtype=x.dtype))
+        y = x.prod(axis=axis, keepdims=keepdim, dtype=x.dtype)
+        y = np.asarray(y) if type(x) is np.ndarray else y
         ctx.save_for_backward(x, y)
         return y
 
     def backward(ctx, dy: Tensor) -> Any:
         x, y = ctx.saved_tensors
         axis, shape = ctx.axis, x.array.shape
-        if x.array.all():
+        if _no_zero(x.array):
             return Spread.apply(dy * y, shape, (axis,), ctx.keepdim) / x, None, None
         before = Shift.apply(CumProd.apply(x, axis, False), axis, False, 1.0)
         after = Shift.apply(CumProd.apply(x, axis, True), axis, True, 1.0)

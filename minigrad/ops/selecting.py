@@ -10,6 +10,7 @@ from minigrad.core.device import array_module
 from minigrad.core.hints import checked
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import DTypeError, ShapeError
+from minigrad.ops.beside import constant
 from minigrad.ops.choice import Where
 from minigrad.ops.dims import one_dim
 from minigrad.ops.indexing import HOLE, GetItem, IndexPut, ScatterIndex, Template, check_bounds
@@ -286,7 +287,7 @@ def _scalar(where: str, input: Tensor, value: Any) -> Tensor:
         return cast(value, dtype)
     if not isinstance(value, (bool, int, float, np.generic)):
         raise DTypeError(where, "value", "a number or a Tensor", type(value).__name__)
-    return Tensor._wrap(array_module(input.array).asarray(value).astype(dtype))
+    return Tensor._wrap(constant(np.asarray(value).astype(dtype), None, input.array))
 
 
 def take(input: Tensor, index: Tensor) -> Tensor:

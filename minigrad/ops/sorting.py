@@ -27,9 +27,10 @@ def order(x: Array, axis: int, descending: bool) -> Array:
     """The indices that sort ``x`` along ``axis``; equal elements keep their order."""
     if not x.ndim:
         return array_module(x).zeros((), np.int64)
+    stable = {"kind": "stable"} if type(x) is np.ndarray else {}  # CuPy's is, and takes no kind
     if not descending:
-        return x.argsort(axis=axis, kind="stable").astype(np.int64, copy=False)
-    turned = array_module(x).flip(x, axis).argsort(axis=axis, kind="stable")
+        return x.argsort(axis=axis, **stable).astype(np.int64, copy=False)
+    turned = array_module(x).flip(x, axis).argsort(axis=axis, **stable)
     return x.shape[axis] - 1 - array_module(x).flip(turned, axis).astype(np.int64, copy=False)
 
 

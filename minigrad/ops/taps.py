@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.device import Array, array_module
+from minigrad.core.device import CPU, Array, array_module, device_of, move
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor
 from minigrad.kernels.layout import is_channels_last
@@ -21,12 +21,26 @@ from minigrad.kernels.layout import is_channels_last
 class Taps:
     """Sources and weights of a map from ``size`` elements, both (outputs, taps); weights ``None`` for one tap of weight 1.
 
-    They are small and lie on the host; a shorter row is filled up with weight 0.
+    They are small and lie on the host; a GPU keeps a copy of those that it has used. A shorter row is filled up with weight 0.
     """
 
     def __init__(self, sources: np.ndarray, weights: np.ndarray | None, size: int) -> None:
         self.sources, self.weights, self.size = sources, weights, size
         self._transposed: Taps | None = None
+        self._copies: dict[Any, list[tuple[Array, Array | None]]] = {}
+
+    def beside(self, x: Array) -> list[tuple[Array, Array | None]]:
+        """Sources and weights of each tap where ``x`` lies, the weights in its dtype."""
+        key = device_of(x), x.dtype
+        if key not in self._copies:
+            weights = [None] if self.weights is None else list(self.weights.T.astype(x.dtype))
+            pairs = [(np.ascontiguousarray(row), weight) for row, weight in zip(self.sources.T, weights, strict=True)]
+            where = key[0]
+            copies = [(move(row, where), None if weight is None else move(weight, where)) for row, weight in pairs]
+            if where == CPU:
+                return copies
+            self._copies[key] = copies
+        return self._copies[key]
 
     def transposed(self) -> Taps:
         """The map of the gradient."""
@@ -67,13 +81,14 @@ class AlongAxis(Function):
         if taps.size == 0 or not x.size:
             y = xp.zeros((*x.shape[:axis], taps.sources.shape[0], *x.shape[axis + 1 :]), x.dtype)
         elif taps.weights is None:
-            y = xp.take(x, xp.asarray(taps.sources[:, 0]), axis=axis)
+            y = xp.take(x, taps.beside(x)[0][0], axis=axis)
         else:
             y = None
             ones = [1] * (x.ndim - axis - 1)
-            for sources, weights in zip(taps.sources.T, taps.weights.T, strict=True):
-                term = xp.take(x, xp.asarray(sources), axis=axis)
-                term *= xp.asarray(weights, dtype=x.dtype).reshape(-1, *ones)
+            for sources, weights in taps.beside(x):
+                term = xp.take(x, sources, axis=axis)
+                if weights is not None:
+                    term *= weights.reshape(-1, *ones)
                 y = term if y is None else xp.add(y, term, out=y)
         return y.transpose(0, 3, 1, 2) if last else y
 

@@ -36,8 +36,6 @@ def assign(array: ndarray, index: Any, value: Any) -> None:
     check_device(array, value)
     counters.calls += 1
     place, advanced = numpy_index(array, index)
-    if advanced:
-        _refuse_twice(array, place)
     if isinstance(value, np.ndarray):
         if value.ndim:
             raise ValueError(
@@ -45,12 +43,14 @@ def assign(array: ndarray, index: Any, value: Any) -> None:
             )
         value = value[()]
     if isinstance(value, ndarray):
-        value = value._numpy
+        value = value._numpy.copy() if advanced else value._numpy
     elif not isinstance(value, NUMBERS):
         sent()
         value = np.asarray(value)
     with np.errstate(all="ignore"):
         array._numpy[place] = value
+    if advanced:
+        _refuse_twice(array, place, value)
 
 
 def scatter(operation: np.ufunc, array: ndarray, index: Any, value: Any) -> None:
@@ -141,12 +141,13 @@ def _is_mask(item: Any) -> bool:
     return isinstance(item, np.ndarray) and item.dtype.kind == "b"
 
 
-def _refuse_twice(array: ndarray, place: tuple[Any, ...]) -> None:
-    """Raise where a place is named twice."""
+def _refuse_twice(array: ndarray, place: tuple[Any, ...], value: Any) -> None:
+    """Raise where a place was named twice, and given two values."""
     if all(_is_mask(item) or not isinstance(item, np.ndarray) or item.size < 2 for item in place):
         return
-    numbers = np.arange(array.size).reshape(array.shape)[place].reshape(-1)
-    if np.unique(numbers).size < numbers.size:
+    written = array._numpy[place]
+    given = np.broadcast_to(np.asarray(value).astype(array.dtype), written.shape)
+    if not np.array_equal(written, given, equal_nan=array.dtype.kind in "fc"):
         raise RuntimeError(
             "an index names the same place twice: which value remains there is not defined in CuPy. Use cupy.add.at for sums"
         )
