@@ -98,16 +98,19 @@ TABLE: dict[str, dict[str, Implementation]] = {
     },
     "lstm": {
         "cpu": Implementation("minigrad.kernels.lstm.cpu", "cpu", ("numba",)),
+        "cuda": Implementation("minigrad.kernels.lstm.gpu", "cuda"),
         "vectorised": Implementation("minigrad.kernels.lstm.vectorised", "any"),
         "reference": Implementation("minigrad.kernels.lstm.reference"),
     },
     "gru": {
         "cpu": Implementation("minigrad.kernels.gru.cpu", "cpu", ("numba",)),
+        "cuda": Implementation("minigrad.kernels.gru.gpu", "cuda"),
         "vectorised": Implementation("minigrad.kernels.gru.vectorised", "any"),
         "reference": Implementation("minigrad.kernels.gru.reference"),
     },
     "rnn": {
         "cpu": Implementation("minigrad.kernels.rnn.cpu", "cpu", ("numba",)),
+        "cuda": Implementation("minigrad.kernels.rnn.gpu", "cuda"),
         "vectorised": Implementation("minigrad.kernels.rnn.vectorised", "any"),
         "reference": Implementation("minigrad.kernels.rnn.reference"),
     },
