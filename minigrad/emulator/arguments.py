@@ -176,6 +176,23 @@ def three(where: str, argument: str, given: Any, most: Sequence[int]) -> tuple[i
     return x, y, z
 
 
+def watched_block(where: str, watched: Any, grid: tuple[int, int, int], default: int) -> int:
+    """The number of the block that is looked at.
+
+    Raises:
+        ShapeError: it is not in the grid.
+    """
+    if watched is None:
+        return default
+    given = tuple(watched) if isinstance(watched, tuple | list) else (watched,)
+    index = (*given, 0, 0)[:3]
+    inside = len(given) <= 3 and all(isinstance(at, int | np.integer) and 0 <= at < size for at, size in zip(index, grid))
+    if not inside:
+        raise ShapeError(where, "watched", f"a block of the grid {grid}, counted from 0", repr(watched))
+    x, y, z = index
+    return int(x + grid[0] * (y + grid[1] * z))
+
+
 def check_countable(where: str, grid: Sequence[int], block: Sequence[int]) -> None:
     """Each thread of a launch that is checked has a number of 32 bits.
 

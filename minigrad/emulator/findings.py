@@ -6,11 +6,11 @@ import ctypes
 import functools
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from minigrad.emulator.library import CFinding, CSide
+from minigrad.emulator.library import CFinding, CSite
 
 KINDS = (
     *("", "race", "out of bounds", "uninitialised read", "misaligned access", "write through const", "divergent barrier"),
@@ -120,6 +120,20 @@ class Sources:
                     found[address] = place
         return {one: found.get(one, Place("an unknown line", 0, "")) for one in asked}
 
+    def places(self, sites: Iterable[CSite], base: int) -> Callable[[CSite], Place]:
+        """A function that gives the line of each of these sites of a program that is loaded at ``base``."""
+        # A call's return address lies behind it: the byte before belongs to it.
+        behind = self.behind([site.where - base - 1 for site in sites if site.where and not site.line])
+
+        def place(site: CSite) -> Place:
+            if not site.where:
+                return Place("its end", 0, "")
+            if site.line:
+                return self.place(ctypes.string_at(site.where).decode(), site.line)
+            return behind[site.where - base - 1]
+
+        return place
+
 
 def told(found: Sequence[CFinding], sources: Sources, base: int, parameters: Sequence[str]) -> list[Finding]:
     """The runtime's records in words.
@@ -130,25 +144,16 @@ def told(found: Sequence[CFinding], sources: Sources, base: int, parameters: Seq
         base: where the program is loaded.
         parameters: the names of the kernel's parameters.
     """
-    sides = [side for one in found for side in (one.here, one.there) if side.known and not side.site.line and side.site.where]
-    # A call's return address lies behind it: the byte before belongs to it.
-    behind = sources.behind([side.site.where - base - 1 for side in sides])
-
-    def place(side: CSide) -> Place:
-        if not side.site.where:
-            return Place("its end", 0, "")
-        if side.site.line:
-            return sources.place(ctypes.string_at(side.site.where).decode(), side.site.line)
-        return behind[side.site.where - base - 1]
+    place = sources.places([side.site for one in found for side in (one.here, one.there) if side.known], base)
 
     def finding(one: CFinding) -> Finding:
         explanation, remedy = _words(one, parameters)
         here, other = one.here, one.there
-        found = Finding(KINDS[one.kind], place(here), _index(here.block), _index(here.thread), explanation, remedy)
+        found = Finding(KINDS[one.kind], place(here.site), _index(here.block), _index(here.thread), explanation, remedy)
         found = found._replace(times=int(one.count))
         if not other.known:
             return found
-        return found._replace(other_place=place(other), other_block=_index(other.block), other_thread=_index(other.thread))
+        return found._replace(other_place=place(other.site), other_block=_index(other.block), other_thread=_index(other.thread))
 
     return [finding(one) for one in found]
 

@@ -20,6 +20,7 @@ class Guarded:
     Args:
         arrays: C-contiguous ones, whose copies the kernel gets.
         fixed: ones whose addresses stand in memory: they, and what overlaps them, stay where they are.
+        aligned: arrays begin at a multiple of ``GRAIN``, as those of a GPU do, and views lie in them where they do in theirs.
 
     Example:
         >>> x = np.arange(6)
@@ -33,10 +34,11 @@ class Guarded:
         array([0, 1, 7, 3, 4, 5])
     """
 
-    def __init__(self, arrays: Sequence[np.ndarray], fixed: Sequence[np.ndarray]) -> None:
+    def __init__(self, arrays: Sequence[np.ndarray], fixed: Sequence[np.ndarray], *, aligned: bool = False) -> None:
         self._spans: list[tuple[int, int, np.ndarray | None]] = []  # start, end, and the memory to which that was copied
         listed = [(array.ctypes.data, array.ctypes.data + array.nbytes, False) for array in arrays]
         listed += [(array.ctypes.data, array.ctypes.data + array.nbytes, True) for array in fixed]
+        first_of = {array.ctypes.data: _first_address(array) for array in arrays if aligned}
         start = end = 0
         stays = True
         for first, last, fix in [*sorted(listed), (2**64, 2**64, True)]:
@@ -44,7 +46,7 @@ class Guarded:
                 end, stays = max(end, last), stays or fix
                 continue
             if end > start:
-                self._spans.append((start, end, None if stays else _copied(start, end)))
+                self._spans.append((start, end, None if stays else _copied(start, end, start - first_of.get(start, 0))))
             start, end, stays = first, last, fix
 
     def moved(self, array: np.ndarray) -> np.ndarray:
@@ -69,9 +71,17 @@ def _bytes_at(address: int, count: int) -> np.ndarray:
     return np.ctypeslib.as_array((ctypes.c_uint8 * count).from_address(address))
 
 
-def _copied(start: int, end: int) -> np.ndarray:
+def _first_address(array: np.ndarray) -> int:
+    """Where the array begins of which this one may be a view."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array.ctypes.data
+
+
+def _copied(start: int, end: int, phase: int) -> np.ndarray:
+    """A copy of memory, whose address has this remainder by ``GRAIN``."""
     room = np.empty(2 * MARGIN + GRAIN + end - start, np.uint8)
-    first = MARGIN + (start - room.ctypes.data - MARGIN) % GRAIN
+    first = MARGIN + (phase - room.ctypes.data - MARGIN) % GRAIN
     copy = room[first : first + end - start]
     copy[:] = _bytes_at(start, end - start)
     return copy

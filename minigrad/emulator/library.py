@@ -53,8 +53,8 @@ class CRequest(ctypes.Structure):
         ("order", ctypes.c_uint64),
         ("cooperative", ctypes.c_int32),
         ("workers", ctypes.c_int32),
-        ("observed_block", ctypes.c_uint64),
-        ("most_records", ctypes.c_uint64),
+        ("watched_block", ctypes.c_uint64),
+        ("most_events", ctypes.c_uint64),
     )
 
 
@@ -83,7 +83,47 @@ class CFinding(ctypes.Structure):
     )
 
 
-_LAYOUT = sum(ctypes.sizeof(one) * weight for one, weight in ((CRequest, 1_000_000), (CFinding, 1000), (CBuffer, 10)))
+class CLineUse(ctypes.Structure):
+    _fields_ = (
+        ("site", CSite),
+        ("access", ctypes.c_int32),
+        ("space", ctypes.c_int32),
+        ("width", ctypes.c_int32),
+        ("argument", ctypes.c_int32),
+        ("array", ctypes.c_char_p),
+        ("requests", ctypes.c_uint64),
+        ("lanes", ctypes.c_uint64),
+        ("sectors", ctypes.c_uint64),
+        ("ideal_sectors", ctypes.c_uint64),
+        ("wavefronts", ctypes.c_uint64),
+        ("ideal_wavefronts", ctypes.c_uint64),
+    )
+
+
+class CShape(ctypes.Structure):
+    _fields_ = (("kind", ctypes.c_char), ("size", ctypes.c_uint32), ("inner", ctypes.c_uint32 * 2))
+
+
+class CEvent(ctypes.Structure):
+    _fields_ = (
+        ("site", CSite),
+        ("what", ctypes.c_int32),
+        ("access", ctypes.c_int32),
+        ("space", ctypes.c_int32),
+        ("width", ctypes.c_int32),
+        ("argument", ctypes.c_int32),
+        ("thread", ctypes.c_uint32),
+        ("offset", ctypes.c_int64),
+        ("name", ctypes.c_char_p),
+        ("lanes", ctypes.c_uint64),
+        ("shape", CShape),
+        ("has_value", ctypes.c_int32),
+        ("value", ctypes.c_uint8 * 16),
+    )
+
+
+_WEIGHTS = ((CRequest, 10**9), (CFinding, 10**6), (CLineUse, 1000), (CEvent, 1), (CBuffer, 7))
+_LAYOUT = sum(ctypes.sizeof(one) * weight for one, weight in _WEIGHTS)
 
 
 @functools.cache
@@ -107,7 +147,7 @@ def runtime() -> Any:
         ("finding_count", integer, [handle]),
         ("findings", ctypes.POINTER(CFinding), [handle]),
         ("failed", integer, [handle]),
-        ("observer", handle, [handle]),
+        ("recorded", ctypes.c_uint64, [handle, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(ctypes.c_uint64)]),
         ("free", None, [handle]),
         ("layout", ctypes.c_uint64, []),
     ):
@@ -136,6 +176,14 @@ def run(request: CRequest) -> Any:
         _end(handle)
         raise
     return handle
+
+
+def recorded(handle: Any, kind: type[ctypes.Structure]) -> tuple[list[Any], int]:
+    """What a profile or a trace recorded: its records, good until the launch is freed, and how many are left out."""
+    records, left_out = ctypes.c_void_p(), ctypes.c_uint64()
+    count = runtime().emulator_recorded(handle, ctypes.byref(records), ctypes.byref(left_out))
+    found = ctypes.cast(records, ctypes.POINTER(kind))
+    return [found[at] for at in range(count)], left_out.value
 
 
 def _end(handle: Any) -> None:

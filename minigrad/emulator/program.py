@@ -3,7 +3,8 @@
 The text is what NVRTC compiles for a GPU. ``mode="fast"`` computes, and ends with a :class:`CudaFault` where no GPU could go
 on: at divergent barriers and deadlocks, addresses that are nowhere, failed assertions. ``mode="checked"`` looks at every access
 of every thread, which takes two to forty times as long, and finds what a GPU keeps to itself: races, reads of what nobody
-wrote, accesses outside an array, misaligned vectors, writes through ``const``.
+wrote, accesses outside an array, misaligned vectors, writes through ``const``. ``mode="profile"`` counts what each line asks of
+a GPU's memory (``profile.py``), and ``mode="trace"`` tells what each thread of a block did (``trace.py``).
 """
 
 from __future__ import annotations
@@ -18,13 +19,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad.emulator import arguments as checks
-from minigrad.emulator import compiler, library, source
+from minigrad.emulator import compiler, library, profile, source, trace
 from minigrad.emulator.arguments import Parameter
 from minigrad.emulator.findings import Finding, Sources, told
 from minigrad.emulator.guarded import Guarded
+from minigrad.emulator.profile import LineUse
+from minigrad.emulator.trace import Event
 from minigrad.errors import ArgumentError, CudaFault, KernelError
 
-MODES = ("fast", "checked")
+MODES = ("fast", "checked", "profile", "trace")  # numbered as in runtime/launch.hpp
+MOST_EVENTS = 100_000  # that a trace records where nothing else is said
+ALL_BLOCKS = 2**64 - 1  # as in runtime/launch.hpp
 WORTH_A_WORKER = 2048  # CUDA threads
 REMEDIES = (  # for words of g++'s
     (
@@ -41,9 +46,15 @@ class Report(NamedTuple):
 
     Attributes:
         findings: what is wrong with the kernel.
+        lines: in profile mode, what each line asked of the GPU's memory.
+        events: in trace mode, what the threads of a block did, in the order in which they ran.
+        left_out: how much more would be in ``events``, or how many accesses more in ``lines``, were there no limit.
     """
 
     findings: list[Finding]
+    lines: Sequence[LineUse] = ()
+    events: Sequence[Event] = ()
+    left_out: int = 0
 
 
 class Program:
@@ -54,7 +65,7 @@ class Program:
         name: the file's name, for messages.
         options: as for NVRTC: ``-DNAME=VALUE``, ``-DNAME`` and ``--fmad=false``; what else NVRTC takes has no meaning here.
         expressions: instantiations of templates, like ``"forward<float, 64>"``; kernels that are ``extern "C"`` need none.
-        mode: ``"fast"`` computes, ``"checked"`` looks for faults.
+        mode: ``"fast"`` computes, ``"checked"`` looks for faults, ``"profile"`` counts, ``"trace"`` records.
 
     Raises:
         KernelError: the text does not compile, has no kernel, or there is no g++.
@@ -178,6 +189,8 @@ class Kernel:
         uninitialised: Sequence[str | int] = (),
         reachable: Sequence[np.ndarray] = (),
         raise_findings: bool = True,
+        watched: int | Sequence[int] | None = None,
+        most_events: int = MOST_EVENTS,
     ) -> Report:
         """Run the kernel, and return when all its threads have ended.
 
@@ -191,6 +204,8 @@ class Kernel:
             uninitialised: names or places of arrays that hold nothing yet: reading them before writing is a finding.
             reachable: arrays whose addresses the kernel finds in memory.
             raise_findings: raise what is found; else it is in the report.
+            watched: the block that is profiled or traced; by default the first is traced, and all are profiled.
+            most_events: that a trace records.
 
         Raises:
             ArgumentError, DTypeError, ShapeError: arguments or sizes that do not fit.
@@ -221,10 +236,12 @@ class Kernel:
         grid, block = checks.sizes(where, grid, block, shared, cooperative)
         packed = checks.pack(where, self.parameters, arguments, uninitialised, reachable)
         guarded = None
-        if self.program.mode == "checked":
+        mode = self.program.mode
+        if mode == "checked":
             checks.check_countable(where, grid, block)
+        if mode != "fast":
             arrays = [one for one in arguments if isinstance(one, np.ndarray)]
-            guarded = Guarded(arrays, reachable)
+            guarded = Guarded(arrays, reachable, aligned=mode != "checked")
             moved = [guarded.moved(one) if isinstance(one, np.ndarray) else one for one in arguments]
             packed = checks.pack(where, self.parameters, moved, uninitialised, reachable)
         buffers = (library.CBuffer * max(1, len(packed.buffers)))(*packed.buffers)
@@ -233,24 +250,26 @@ class Kernel:
             arguments=ctypes.addressof(packed.pointers),
             buffers=ctypes.addressof(buffers),
             buffer_count=len(packed.buffers),
-            mode=MODES.index(self.program.mode),
+            mode=MODES.index(mode),
             grid=grid,
             block=block,
             dynamic_shared=int(shared),
             order=int(order) % 2**64,
             cooperative=bool(cooperative),
             workers=self._workers(grid, block, cooperative),
+            watched_block=checks.watched_block(where, watched, grid, ALL_BLOCKS if mode == "profile" else 0),
+            most_events=most_events,
         )
         handle = library.run(request)
         if guarded is not None:
             guarded.bring_back([one for one, parameter in zip(moved, self.parameters) if parameter.written_by(one)])
         try:
-            findings = self._findings(handle)
+            report = self._report(handle)
         finally:
             library.runtime().emulator_free(handle)
-        if findings and raise_findings:
-            raise CudaFault(where, findings)
-        return Report(findings)
+        if report.findings and raise_findings:
+            raise CudaFault(where, report.findings)
+        return report
 
     def _workers(self, grid: tuple[int, int, int], block: tuple[int, int, int], cooperative: bool) -> int:
         """Threads of the system: one where order matters to the result, as with atomics."""
@@ -260,13 +279,21 @@ class Kernel:
         work = blocks * block[0] * block[1] * block[2]
         return max(1, min(_threads(), blocks, work // WORTH_A_WORKER))
 
-    def _findings(self, handle: Any) -> list[Finding]:
-        runtime = library.runtime()
+    def _report(self, handle: Any) -> Report:
+        runtime, program = library.runtime(), self.program
         found = runtime.emulator_findings(handle)[: runtime.emulator_finding_count(handle)]
-        if not found:
-            return []
-        base = _loaded_at(self.program._library.emulator_program)
-        return told(found, self.program._sources, base, [one.name for one in self.parameters])
+        if not found and program.mode in ("fast", "checked"):
+            return Report([])
+        base = _loaded_at(program._library.emulator_program)
+        names = [one.name for one in self.parameters]
+        report = Report(told(found, program._sources, base, names) if found else [])
+        if program.mode == "profile":
+            lines, left_out = profile.read(handle, program._sources, base, names)
+            return report._replace(lines=lines, left_out=left_out)
+        if program.mode == "trace":
+            events, left_out = trace.read(handle, program._sources, base, self.parameters)
+            return report._replace(events=events, left_out=left_out)
+        return report
 
 
 def _threads() -> int:

@@ -154,8 +154,8 @@ def rewritten(text: str, name: str) -> str:
         KernelError: a declaration that is no plain one, or stands outside a function.
 
     Example:
-        >>> print(rewritten("__global__ void f() { extern __shared__ float s[]; }", "f.cu"))
-        __global__ void f() { float* s = static_cast<float*>(::emulator::dynamic_shared()); }
+        >>> rewritten("__global__ void f() { extern __shared__ float s[]; }", "f.cu").split("; ")[1]
+        'float* s = static_cast<float*>(::emulator::dynamic_shared(s_shared))'
     """
     all_tokens = tokens(text)
     pieces, copied, depth = [], 0, 0
@@ -222,7 +222,10 @@ def _declaration(text: str, declared: list[Token], where: str, whole: str) -> st
     declarators = [parts[0][start:], *parts[1:]]
     if external:
         name = declarators[0][0].text
-        return f"{kind}* {name} = static_cast<{kind}*>(::emulator::dynamic_shared());"
+        return (
+            f'static constexpr ::emulator::SharedArray {name}_shared{{"{name}", 0, 0, ::emulator::shape_of<{kind}[]>()}}; '
+            f"{kind}* {name} = static_cast<{kind}*>(::emulator::dynamic_shared({name}_shared));"
+        )
     lines = []
     for pieces in declarators:
         name = pieces[0].text
@@ -230,7 +233,8 @@ def _declaration(text: str, declared: list[Token], where: str, whole: str) -> st
         aligned = alignment or f"alignof({name}_shared_type)"
         lines.append(
             f"typedef {kind} {name}_shared_type{sizes}; "
-            f'static constexpr ::emulator::SharedArray {name}_shared{{"{name}", sizeof({name}_shared_type), {aligned}}}; '
+            f'static constexpr ::emulator::SharedArray {name}_shared{{"{name}", sizeof({name}_shared_type), {aligned}, '
+            f"::emulator::shape_of<{name}_shared_type>()}}; "
             f"{name}_shared_type& {name} = *static_cast<{name}_shared_type*>(::emulator::shared_array({name}_shared));"
         )
     return " ".join(lines)

@@ -56,7 +56,9 @@ public:
     int present() const { return came; }        // threads that came to it
 
     void* shared(const SharedArray& array);
-    char* dynamic_shared() { return dynamic; }
+    char* dynamic_shared() const { return dynamic; }
+    void name_dynamic(const SharedArray& array) { dynamic_name = &array; }
+    const SharedArray* dynamic_array() const { return dynamic_name; }  // nullptr before the kernel has asked for it
 
     struct Slot {
         const SharedArray* array;
@@ -85,6 +87,7 @@ private:
     int counted, came;
     char* const arena;
     char* dynamic;
+    const SharedArray* dynamic_name = nullptr;
     size_t arena_used, static_bytes;
     std::vector<Slot> arrays;
 };

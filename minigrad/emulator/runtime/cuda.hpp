@@ -72,6 +72,17 @@ struct Pointed<T, std::void_t<typename T::Component>> {
     static constexpr uint32_t size = sizeof(Component), alignment = alignof(T);
 };
 
+// Of a shared array: what it consists of.
+template <typename T>
+constexpr Shape shape_of() {
+    using Element = Pointed<std::remove_cv_t<std::remove_all_extents_t<T>>>;
+    const unsigned components = sizeof(std::remove_all_extents_t<T>) / Element::size;
+    const unsigned second = std::extent_v<T, 1>, third = std::extent_v<T, 2>;
+    const bool vectors = components > 1;  // their components are numbered as one more dimension
+    return {kind_of<typename Element::Component>(), Element::size,
+            {second ? second : vectors ? components : 0, second && third ? third : second && vectors ? components : 0}};
+}
+
 template <typename T>
 constexpr Parameter describe() {
     using Plain = std::remove_cv_t<T>;

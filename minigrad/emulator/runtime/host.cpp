@@ -7,8 +7,9 @@
 #include <condition_variable>
 #include <deque>
 
-#include "observer.hpp"
+#include "profiler.hpp"
 #include "signals.hpp"
+#include "tracer.hpp"
 
 namespace emulator {
 
@@ -16,9 +17,15 @@ namespace {
 
 struct Running {
     explicit Running(const Request& request) : launch(request) {
-        if (request.mode == Mode::checked) launch.observer = make_checker(launch);
+        switch (request.mode) {
+            case Mode::fast: break;
+            case Mode::checked: launch.observer = make_checker(launch); break;
+            case Mode::profile: launch.observer = make_profiler(launch); break;
+            case Mode::trace: launch.observer = make_tracer(launch); break;
+        }
     }
     Launch launch;
+    std::vector<LineUse> lines;  // when they have been asked for
     Catching catching;
     int workers = 0;  // that have not ended their share
     std::vector<Worker*> busy;
@@ -126,11 +133,26 @@ EMULATOR_API void emulator_stop(void* handle) {
 EMULATOR_API int emulator_finding_count(void* handle) { return int(static_cast<Running*>(handle)->launch.findings.size()); }
 EMULATOR_API const Finding* emulator_findings(void* handle) { return static_cast<Running*>(handle)->launch.findings.data(); }
 EMULATOR_API int emulator_failed(void* handle) { return static_cast<Running*>(handle)->launch.failed; }
-EMULATOR_API void* emulator_observer(void* handle) { return static_cast<Running*>(handle)->launch.observer.get(); }
+
+// What a profile or a trace recorded: how much of it, where it is, and how much more there would have been.
+EMULATOR_API uint64_t emulator_recorded(void* handle, const void** records, uint64_t* left_out) {
+    Running& running = *static_cast<Running*>(handle);
+    if (running.launch.request.mode == Mode::trace) {
+        Tracer& tracer = static_cast<Tracer&>(*running.launch.observer);
+        tracer.settle();
+        *records = tracer.events.data(), *left_out = tracer.left_out;
+        return tracer.events.size();
+    }
+    const Profiler& profiler = static_cast<const Profiler&>(*running.launch.observer);
+    running.lines = profiler.lines();
+    *records = running.lines.data(), *left_out = profiler.left_out;
+    return running.lines.size();
+}
+
 EMULATOR_API void emulator_free(void* handle) { delete static_cast<Running*>(handle); }
 
 EMULATOR_API uint64_t emulator_layout() {  // what Python's mirror of these structures must give as well
-    return sizeof(Request) * 1000000u + sizeof(Finding) * 1000u + sizeof(Buffer) * 10u;
+    return ((sizeof(Request) * 1000u + sizeof(Finding)) * 1000u + sizeof(LineUse)) * 1000u + sizeof(Event) + sizeof(Buffer) * 7u;
 }
 
 }  // extern "C"

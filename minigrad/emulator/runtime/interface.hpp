@@ -33,11 +33,19 @@ struct Entry {
     int count;
 };
 
-// A `__shared__` declaration: one object for each, alive as long as the program.
+// Of what an array consists: kind and bytes as of a parameter's pointee, and its sizes but the first (0 where it has no more).
+struct Shape {
+    char kind;
+    uint32_t size;
+    uint32_t inner[2];
+};
+
+// A `__shared__` declaration: one object for each, alive as long as the program. Of dynamic memory the size is 0.
 struct SharedArray {
     const char* name;
     size_t size;
     size_t alignment;
+    Shape shape;
 };
 
 enum class Vote : int { any, all, ballot };
@@ -48,7 +56,7 @@ enum class Scope : int { block, device, system };
 
 // Memory of the block of the running thread.
 EMULATOR_API void* shared_array(const SharedArray& array);
-EMULATOR_API void* dynamic_shared();
+EMULATOR_API void* dynamic_shared(const SharedArray& array);
 
 // Meetings of threads. Each returns when all that are asked for have come.
 EMULATOR_API void synchronise_block(Place place);

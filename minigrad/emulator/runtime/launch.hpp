@@ -21,6 +21,8 @@ struct Buffer {  // an array that the kernel may reach
     int32_t piece;          // bytes that are watched together: 1, 2 or 4, no more than a number in it has
 };
 
+constexpr uint64_t ALL_BLOCKS = ~uint64_t(0);
+
 struct Request {
     const Entry* entry;
     void* const* arguments;
@@ -33,8 +35,8 @@ struct Request {
     uint64_t order;  // of threads and blocks: 0 as numbered, 1 backwards, else shuffled by this seed
     int32_t cooperative;
     int32_t workers;
-    uint64_t observed_block;  // the one whose accesses a trace or a profile records
-    uint64_t most_records;
+    uint64_t watched_block;  // the one whose accesses a trace or a profile records; ALL_BLOCKS
+    uint64_t most_events;    // of a trace
 };
 
 enum class Kind : int32_t {
@@ -62,7 +64,7 @@ enum class Kind : int32_t {
 };
 
 enum class Access : int32_t { none, read, write, atomic, async_copy };
-enum class Space : int32_t { none, global, shared, dynamic_shared, other };
+enum class Space : int32_t { none, global, shared, dynamic_shared, other, local };
 
 struct Site {  // a line of the program, or an address in its code (line 0)
     const void* where;
@@ -112,6 +114,7 @@ struct Launch {
 
     uint64_t blocks() const { return uint64_t(request.grid[0]) * request.grid[1] * request.grid[2]; }
     uint32_t threads() const { return request.block[0] * request.block[1] * request.block[2]; }
+    bool watches(uint64_t block) const { return request.watched_block == block || request.watched_block == ALL_BLOCKS; }
     bool over() const { return stopping.load(std::memory_order_relaxed) || failed.load(std::memory_order_relaxed); }
     void report(const Finding& finding);  // the same once more is only counted
     void fail(const Finding& finding);    // and end the launch

@@ -31,5 +31,7 @@ public:
 };
 
 std::unique_ptr<Observer> make_checker(Launch& launch);
+std::unique_ptr<Observer> make_profiler(Launch& launch);
+std::unique_ptr<Observer> make_tracer(Launch& launch);
 
 }  // namespace emulator

@@ -27,7 +27,11 @@ void* shared_array(const SharedArray& array) {
     return worker->current->block->shared(array);
 }
 
-void* dynamic_shared() { return worker->current->block->dynamic_shared(); }
+void* dynamic_shared(const SharedArray& array) {
+    Block& block = *worker->current->block;
+    block.name_dynamic(array);
+    return block.dynamic_shared();
+}
 
 void copy_async(void* to, const void* from, int size, int filled, Place place) {
     InRuntime guard;
