@@ -122,6 +122,7 @@ TABLE: dict[str, dict[str, Implementation]] = {
     },
     "update": {
         "cpu": Implementation("minigrad.kernels.update.cpu", "cpu", ("numba",)),
+        "cuda": Implementation("minigrad.kernels.update.gpu", "cuda"),
         "vectorised": Implementation("minigrad.kernels.update.vectorised", "any"),
         "reference": Implementation("minigrad.kernels.update.reference"),
     },

@@ -183,7 +183,7 @@ def test_includes_are_put_in_place_once(tmp_path: Path) -> None:
 def test_refuses_an_include(tmp_path: Path, include: str) -> None:
     path = tmp_path / "own.cu"
     path.write_text(f"\n#include {include}\n")
-    with pytest.raises(KernelError, match=r"own\.cu:2.*an include of a file of kernels/cuda \(primitives\.cuh"):
+    with pytest.raises(KernelError, match=r"own\.cu:2.*an include of a file of kernels/cuda \(.*primitives\.cuh"):
         source(str(path))
 
 

@@ -97,7 +97,9 @@ class Kernel:
         self._parameters = [(each, each.dtype(template)) for each in head.parameters]
         self._functions: dict[Any, Any] = {}
 
-    def __call__(self, *arguments: Any, work: Size, tile: Size, block: Size, shared: int = 0) -> None:
+    def __call__(
+        self, *arguments: Any, work: Size, tile: Size, block: Size, shared: int = 0, like: Array | None = None
+    ) -> None:
         """Launch it, so that all of the work is covered.
 
         Args:
@@ -106,6 +108,8 @@ class Kernel:
             tile: how many of them a block does, along each axis.
             block: threads of a block, along each axis.
             shared: bytes of dynamic shared memory.
+            like: an array that tells the device, where no argument does: those whose addresses stand in a structure are for the
+                caller to check.
 
         Raises:
             KernelError: anything that does not fit the kernel's head or the device, or a text that does not compile; it says
@@ -115,7 +119,7 @@ class Kernel:
         if len(work) != len(tile) or min(tile) < 1 or min(block) < 1 or prod(block) > THREADS or min(work) < 0:
             expected = f"as many tiles as axes of work, each 1 or more, and blocks of 1 to {THREADS} threads"
             raise self._refused("launch", expected, f"work {work}, tiles {tile}, blocks {block}")
-        values, first = self._converted(arguments)
+        values, first = self._converted(arguments, like)
         if 0 in work:
             return
         grid = tuple(-(-size // each) for size, each in zip(work, tile))
@@ -164,12 +168,12 @@ class Kernel:
         except Exception as error:
             raise self._refused("compile", "CUDA C++ that compiles", _compiler_says(str(error), program.text)) from error
 
-    def _converted(self, arguments: tuple[Any, ...]) -> tuple[tuple[Any, ...], Array]:
-        """The arguments as the driver shall have them, and the first array among them."""
+    def _converted(self, arguments: tuple[Any, ...], like: Array | None) -> tuple[tuple[Any, ...], Array]:
+        """The arguments as the driver shall have them, and the first array among ``like`` and them."""
         if len(arguments) != len(self._parameters):
             names = ", ".join(each.name for each in self.head.parameters)
             raise self._refused("arguments", f"{len(self._parameters)} ({names})", str(len(arguments)))
-        first: Array = None
+        first: Array = like
         values = []
         for (parameter, dtype), value in zip(self._parameters, arguments):
             if not parameter.pointer:

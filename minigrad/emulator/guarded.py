@@ -6,7 +6,8 @@ Arrays that overlap are taken along together, and still overlap where they are t
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ class Guarded:
     """The arrays of a launch while it runs.
 
     Args:
-        arrays: C-contiguous ones, whose copies the kernel gets.
+        arrays: C-contiguous ones, whose copies the kernel gets, by itself or by addresses in structures.
         fixed: ones whose addresses stand in memory: they, and what overlaps them, stay where they are.
         aligned: arrays begin at a multiple of ``GRAIN``, as those of a GPU do, and views lie in them where they do in theirs.
 
@@ -58,6 +59,37 @@ class Guarded:
                 return part.view(array.dtype).reshape(array.shape)
         return array
 
+    def given(self, argument: Any) -> Any:
+        """What a kernel gets for an argument: the array that stands in for it, a structure with addresses as they are now."""
+        if isinstance(argument, np.ndarray):
+            return self.moved(argument)
+        return self.readdressed(argument) if isinstance(argument, np.void) else argument
+
+    def readdressed(self, structure: np.void) -> np.void:
+        """A structure whose addresses, its fields of uint64, lead to where the arrays are now.
+
+        Example:
+            >>> x = np.arange(3)
+            >>> guarded = Guarded([x], [])
+            >>> given = np.array((x.ctypes.data, 3), [("x", "u8"), ("n", "i4")])[()]
+            >>> int(guarded.readdressed(given)["x"]) == guarded.moved(x).ctypes.data
+            True
+        """
+        if not structure.dtype.names:
+            return structure
+        changed = np.array([structure])
+        for words in address_fields(changed):
+            for place in np.argwhere(words):
+                where = tuple(place)
+                words[where] = self._now(int(words[where]))
+        return changed[0]
+
+    def _now(self, address: int) -> int:
+        for start, end, memory in self._spans:
+            if memory is not None and start <= address < end:
+                return int(memory.ctypes.data) + address - start
+        return address
+
     def bring_back(self, written: Sequence[np.ndarray]) -> None:
         """Copy what may have been written to where the arrays are."""
         for copy in written:
@@ -65,6 +97,22 @@ class Guarded:
                 offset = 0 if memory is None else copy.ctypes.data - memory.ctypes.data
                 if memory is not None and 0 <= offset < memory.nbytes:
                     _bytes_at(start + offset, copy.nbytes)[:] = memory[offset : offset + copy.nbytes]
+
+
+def address_fields(structures: np.ndarray) -> Iterator[np.ndarray]:
+    """The fields of uint64 in an array of structures, and in the structures in these: views of them.
+
+    Example:
+        >>> structures = np.zeros(2, [("n", "i4"), ("of", [("x", "u8", 3)])])
+        >>> [each.shape for each in address_fields(structures)]
+        [(2, 3)]
+    """
+    for name in structures.dtype.names or ():
+        field = structures[name]
+        if field.dtype == np.uint64:
+            yield field
+        elif field.dtype.names:
+            yield from address_fields(field)
 
 
 def _bytes_at(address: int, count: int) -> np.ndarray:

@@ -188,6 +188,7 @@ class Kernel:
         *,
         uninitialised: Sequence[str | int] = (),
         reachable: Sequence[np.ndarray] = (),
+        addressed: Sequence[np.ndarray] = (),
         raise_findings: bool = True,
         watched: int | Sequence[int] | None = None,
         most_events: int = MOST_EVENTS,
@@ -203,6 +204,7 @@ class Kernel:
             cooperative: all blocks at once, so that they can wait for each other with ``grid_sync``.
             uninitialised: names or places of arrays that hold nothing yet: reading them before writing is a finding.
             reachable: arrays whose addresses the kernel finds in memory.
+            addressed: C-contiguous arrays whose addresses stand in structures among the arguments, in fields of uint64.
             raise_findings: raise what is found; else it is in the report.
             watched: the block that is profiled or traced; by default the first is traced, and all are profiled.
             most_events: that a trace records.
@@ -234,16 +236,17 @@ class Kernel:
         """
         where = f"launch of {self.name}"
         grid, block = checks.sizes(where, grid, block, shared, cooperative)
-        packed = checks.pack(where, self.parameters, arguments, uninitialised, reachable)
+        packed = checks.pack(where, self.parameters, arguments, uninitialised, (*reachable, *addressed))
         guarded = None
         mode = self.program.mode
         if mode == "checked":
             checks.check_countable(where, grid, block)
         if mode != "fast":
             arrays = [one for one in arguments if isinstance(one, np.ndarray)]
-            guarded = Guarded(arrays, reachable, aligned=mode != "checked")
-            moved = [guarded.moved(one) if isinstance(one, np.ndarray) else one for one in arguments]
-            packed = checks.pack(where, self.parameters, moved, uninitialised, reachable)
+            guarded = Guarded([*arrays, *addressed], reachable, aligned=mode != "checked")
+            moved = [guarded.given(one) for one in arguments]
+            beside = [guarded.moved(one) for one in addressed]
+            packed = checks.pack(where, self.parameters, moved, uninitialised, (*reachable, *beside))
         buffers = (library.CBuffer * max(1, len(packed.buffers)))(*packed.buffers)
         request = library.CRequest(
             entry=ctypes.addressof(self._entry),
@@ -262,7 +265,8 @@ class Kernel:
         )
         handle = library.run(request)
         if guarded is not None:
-            guarded.bring_back([one for one, parameter in zip(moved, self.parameters) if parameter.written_by(one)])
+            written = [one for one, parameter in zip(moved, self.parameters) if parameter.written_by(one)]
+            guarded.bring_back([*written, *beside])
         try:
             report = self._report(handle)
         finally:

@@ -167,3 +167,32 @@ def test_nothing_that_cupy_has_not(name: str) -> None:
     for version in api.VERSIONS:
         written = api.recorded(version)["cupy"][name]["parameters"]
         assert parameters == [part.split("=")[0].strip() for part in written.split(",") if part.strip() != "*"]
+
+
+ADDRESSES = """
+struct Rows { float* row[2]; int n; };
+extern "C" __global__ void by_structure(Rows rows, int beyond) {
+    for (int i = 0; i < 2; i++) if (threadIdx.x < rows.n + beyond) rows.row[i][threadIdx.x] = i + 1;
+}
+extern "C" __global__ void by_table(float* const* rows, int n) {
+    for (int i = 0; i < 2; i++) if (threadIdx.x < n) rows[i][threadIdx.x] = i + 1;
+}
+"""
+
+
+def test_what_addresses_lead_to_is_watched() -> None:
+    """Addresses in a structure and in a table in memory: right ones pass the checked mode, and one past an array is found."""
+    rows = [cp.zeros(8, "float32"), cp.zeros(8, "float32")]
+    addresses = [row.data.ptr for row in rows]
+    structure = np.array([(addresses, 8)], np.dtype([("row", "u8", 2), ("n", "i4")], align=True))
+    by_structure, by_table = (cp.RawKernel(ADDRESSES, name) for name in ("by_structure", "by_table"))
+    with cp.launches("checked"):
+        by_structure((1,), (32,), (structure, np.int32(0)))
+        assert [row.get().tolist() for row in rows] == [[1] * 8, [2] * 8]
+        with pytest.raises(CudaFault, match=r"array \d of reachable, byte 32 of 32"):
+            by_structure((1,), (32,), (structure, np.int32(1)))
+        rows[0][...] = 0
+        by_table((1,), (32,), (cp.asarray(np.array(addresses, np.uint64)), np.int32(8)))
+        assert rows[0].get().tolist() == [1] * 8
+        with pytest.raises(CudaFault, match=r"of reachable, byte 32 of 32"):
+            by_table((1,), (32,), (cp.asarray(np.array(addresses, np.uint64)), np.int32(9)))

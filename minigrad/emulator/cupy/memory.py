@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,9 +45,33 @@ class Block:
         raw = np.empty(self.size + GRAIN, np.uint8)
         start = -raw.ctypes.data % GRAIN
         self.bytes = raw[start : start + size]
+        _living.add(self)
 
     def __del__(self) -> None:
         default_pool.give_back(self.size, self.device)
+
+
+_living: weakref.WeakSet[Block] = weakref.WeakSet()
+
+
+def memory_at(addresses: Iterable[int]) -> list[np.ndarray]:
+    """The bytes of the living blocks in which addresses lie, each block once; an address that lies in none is left out.
+
+    Example:
+        >>> block = Block(8, 0)
+        >>> start = block.bytes.ctypes.data
+        >>> [each.nbytes for each in memory_at([start, start + 7, start + 8])]
+        [8]
+    """
+    blocks = sorted((block.bytes.ctypes.data, block) for block in list(_living) if block.bytes.nbytes)
+    starts = np.array([start for start, _ in blocks], np.uint64)
+    asked = np.unique(np.fromiter(addresses, np.uint64))
+    places = np.searchsorted(starts, asked, side="right").tolist()
+    found = {}
+    for address, place in zip(asked.tolist(), places):
+        if place and address < blocks[place - 1][0] + blocks[place - 1][1].bytes.nbytes:
+            found[place - 1] = blocks[place - 1][1].bytes
+    return list(found.values())
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 CuPy hands any arguments to the GPU. Here their number, dtypes and widths are held against the kernel's parameters, an array
 must be C-contiguous and lie on the current device, no grid is empty, and more than 48 KB of shared memory must have been asked
-for. ``launches`` chooses the mode and the order of threads for all kernels that run inside a ``with`` block.
+for. What a kernel reaches by addresses in structures or in arrays of uint64 is watched as its arrays are. ``launches`` chooses
+the mode and the order of threads for all kernels that run inside a ``with`` block.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ import numpy as np
 from minigrad.emulator.cupy import cuda
 from minigrad.emulator.cupy.array import Pointer, ndarray
 from minigrad.emulator.cupy.indexing import check_device
-from minigrad.emulator.cupy.memory import DeviceMemory, current_device
+from minigrad.emulator.cupy.memory import DeviceMemory, current_device, memory_at
 from minigrad.emulator.cupy.traffic import counters
+from minigrad.emulator.guarded import address_fields
 from minigrad.emulator.program import Program
 from minigrad.errors import ArgumentError, KernelError
 
@@ -253,7 +255,8 @@ class RawKernel:
         kernel = self._kernel(manner.mode)
         given = [_given(f"launch of {self.name}", at, argument) for at, argument in enumerate(args)]
         counters.launches += 1
-        kernel.launch(grid, block, given, shared_mem, manner.order, self.enable_cooperative_groups)
+        watched = _watched(given) if manner.mode != "fast" else {}
+        kernel.launch(grid, block, given, shared_mem, manner.order, self.enable_cooperative_groups, **watched)
 
     def _kernel(self, mode: str) -> Any:
         program = self._module._program(mode)
@@ -274,6 +277,15 @@ class RawKernel:
                 f"CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE: too many blocks in cooperative launch: {int(np.prod(grid))}, and "
                 f"{most} of this size run at once"
             )
+
+
+def _watched(given: Iterable[Any]) -> dict[str, list[np.ndarray]]:
+    """The memory to which addresses lead that stand in structures and in arrays of uint64: what else the kernel may reach."""
+    structures = [np.array([one]) for one in given if isinstance(one, np.void)]
+    fields = [field.ravel() for structure in structures for field in address_fields(structure)]
+    tables = [one.ravel() for one in given if isinstance(one, np.ndarray) and one.dtype == np.uint64]
+    addressed, reachable = (memory_at(np.concatenate(each)) if each else [] for each in (fields, tables))
+    return {"addressed": addressed, "reachable": reachable}
 
 
 def _given(where: str, at: int, argument: Any) -> Any:
