@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
+from minigrad.core.device import emulates
 from minigrad.errors import KernelError
 from minigrad.kernels.checks import truth
 from minigrad.kernels.comparison import checked
@@ -74,7 +75,8 @@ def use(**names: str) -> Iterator[None]:
         'minigrad.kernels.conv2d.reference'
     """
     for family, name in names.items():
-        runnable(family, name)
+        one = implementations(family).get(name) if isinstance(name, str) else None
+        runnable(family, name, "emulated" if one is not None and one.device == "cuda" and emulates() else None)
     before = _names()
     _choice.names = {**before, **names}
     try:

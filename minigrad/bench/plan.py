@@ -10,7 +10,7 @@ from minigrad.bench.families import ops, timed
 from minigrad.bench.op import Op
 from minigrad.bench.workload import Workload
 from minigrad.errors import ArgumentError
-from minigrad.kernels import default_of, families, implementations, load_file, reason_not_available
+from minigrad.kernels import available, default_of, families, implementations, load_file, reason_not_available
 
 
 @dataclass
@@ -29,7 +29,7 @@ class Plan:
 
 def plan(
     words: Sequence[str], workloads: Mapping[str, str], *, impl: Sequence[str] = (), shape: str = "",
-    sizes: Mapping[str, int] | None = None,
+    sizes: Mapping[str, int] | None = None, device_type: str = "cpu",
 ) -> Plan:  # fmt: skip
     """What to time.
 
@@ -40,6 +40,7 @@ def plan(
         impl: implementations in place of the defaults: ``cpu``, ``conv2d=reference``, or ``all`` that run here.
         shape: a part of the shapes' names: only these ops are timed.
         sizes: sizes of the steps that differ from their own.
+        device_type: the kind of device on which it is timed.
 
     Raises:
         ArgumentError: a word, implementation, shape or size that does not exist.
@@ -62,7 +63,7 @@ def plan(
         known = dict.fromkeys(op.shape for family in timed() for op in ops(family))
         raise ArgumentError("bench", "--shape", f"a part of one of the shapes {'; '.join(known)}", repr(shape))
     for op in chosen:
-        found.ops.append((op, _names(op, wished, own)))
+        found.ops.append((op, _names(op, wished, own, device_type)))
     for name in names:
         if name in workloads:
             workload: Workload = pkgutil.resolve_name(workloads[name])
@@ -118,20 +119,23 @@ def _wished(impl: Sequence[str]) -> list[tuple[str, str]]:
     return wished
 
 
-def _names(op: Op, wished: Sequence[tuple[str, str]], own: Mapping[str, Sequence[str]]) -> list[str]:
+def _names(op: Op, wished: Sequence[tuple[str, str]], own: Mapping[str, Sequence[str]], device_type: str) -> list[str]:
     """The implementations of an op's family that are timed: those wished, else the user's and the default."""
     there = list(implementations(op.family))
     mine = list(own.get(op.family, ()))
     asked = [name for family, name in wished if family in ("", op.family)]
     if "all" in asked:
-        return [name for name in there if not reason_not_available(op.family, name)]
+        return available(op.family, device_type)
     for name in asked:
-        reason = reason_not_available(op.family, name) if name in there else ""
-        if name not in there or reason:
-            raise ArgumentError("bench", "--impl", f"one of {', '.join(there)}, for {op.family}", reason or repr(name))
+        reason = reason_not_available(op.family, name, device_type) if name in there else ""
+        wrong_place = name in there and not reason and name not in available(op.family, device_type)
+        if name not in there or reason or wrong_place:
+            got = reason or (f"{name!r}, which takes no arrays on {device_type}" if wrong_place else repr(name))
+            raise ArgumentError("bench", "--impl", f"one of {', '.join(there)}, for {op.family}", got)
+    default = default_of(op.family, device_type)
     if asked:
         return list(dict.fromkeys([*mine, *asked]))
-    return list(dict.fromkeys([*mine, default_of(op.family)])) if mine else [default_of(op.family)]
+    return list(dict.fromkeys([*mine, default])) if mine else [default]
 
 
 def _choices(wished: Sequence[tuple[str, str]], own: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:

@@ -35,12 +35,12 @@ def of_call(functions: Any, function: str, call: Call) -> float:
     return float(told(function, **inspect.signature(run).bind(*call.args, **call.kwargs).arguments))
 
 
-def of_step(step: Callable[[], Any], choice: Mapping[str, str]) -> float:
+def of_step(step: Callable[[], Any], choice: Mapping[str, str], device_type: str = "cpu") -> float:
     """The least share that any kernel does in a step, which is run once with these kernels chosen; 1 where none saves any."""
     shares: list[float] = [1.0]
     telling: dict[CodeType, Callable[[dict[str, Any]], float]] = {}
     for family in families():
-        functions = functions_of(family, choice.get(family) or default_of(family))
+        functions = functions_of(family, choice.get(family) or default_of(family, device_type), device_type)
         for name in contract_of(family).FUNCTIONS:
             run = getattr(functions, name)
             code, told = getattr(run, "__code__", None), getattr(functions, "arithmetic", None)

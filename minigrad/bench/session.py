@@ -17,9 +17,10 @@ import numpy as np
 
 from minigrad.bench import savings, trust
 from minigrad.bench.clock import SHORT, SLOW, Clock, Contender, Samples, interleave
-from minigrad.bench.machine import Peaks, cache_size
+from minigrad.bench.machine import Peaks
 from minigrad.bench.op import Op
 from minigrad.bench.peers import Peer
+from minigrad.bench.place import HOST, Gpu, Host
 from minigrad.bench.row import Row
 from minigrad.bench.steps import Steps, different, small_losses
 from minigrad.bench.turns import Inputs, Turns, first_calls, of_implementation
@@ -61,6 +62,7 @@ class Session:
         clock: what gives the time.
         peaks: what the machine can do.
         peers: libraries beside us.
+        place: where contenders compute.
         progress: called after each contender's turn.
         doing: is told what runs next, off the clock.
         failed: libraries whose step raised an exception, with which step and what.
@@ -70,6 +72,7 @@ class Session:
     clock: Clock
     peaks: Peaks
     peers: Sequence[Peer] = ()
+    place: Host | Gpu = HOST
     progress: Callable[[], None] | None = None
     doing: Callable[[str], None] = lambda words: None
     rng: np.random.Generator = field(default_factory=np.random.default_rng)
@@ -87,13 +90,14 @@ class Session:
             row = self._row(op.name, op.shape, name, True, op.flops, op.bytes * dtype.itemsize / 4)
             rows.append(row)
             self.doing(f"first calls: {op.name} of {name}: {op.shape}")
-            fault, first = first_calls(op, name, contract, dtype, self.rng)
+            fault, first = first_calls(op, name, contract, dtype, self.rng, self.place)
             if fault:
                 row.refused.append(fault)
                 continue
             row.first = first
-            arithmetic = savings.of_call(functions_of(op.family, name), op.function, op.draw(self.rng, dtype))
-            entrants.append(_Entrant(row, of_implementation(op, name, contract, inputs), arithmetic, footprint))
+            functions = functions_of(op.family, name, self.place.device.type)
+            arithmetic = savings.of_call(functions, op.function, op.draw(self.rng, dtype))
+            entrants.append(_Entrant(row, of_implementation(op, name, contract, inputs, self.place), arithmetic, footprint))
         for peer in self.peers:
             if peer.name in op.peers:
                 row = self._row(op.name, op.shape, peer.name, False, op.flops, op.bytes * dtype.itemsize / 4)
@@ -135,7 +139,7 @@ class Session:
                 continue
             ours.append((row, steps, first))
             with around():
-                arithmetic = savings.of_step(steps.prepare(1)[0], choice)
+                arithmetic = savings.of_step(steps.prepare(1)[0], choice, self.place.device.type)
             entrants.append(_Entrant(row, steps.contender(), arithmetic))
         if not entrants:
             return rows
@@ -273,14 +277,9 @@ class Session:
 
     def _cold(self, entrants: list[_Entrant]) -> None:
         """The same with nothing of the arguments left in the caches."""
-        flush = np.zeros(2 * min(cache_size(), 128 << 20) // 8)
-
-        def empty() -> None:
-            np.add(flush, 1.0, out=flush)
-
         measured = interleave(
             [entrant.contender for entrant in entrants if entrant.row.median < SLOW], self.clock,
-            rounds=COLD_ROUNDS, seconds=0.0, inner=False, before=empty, most=3, progress=self.progress,
+            rounds=COLD_ROUNDS, seconds=0.0, inner=False, before=self.place.flush(), most=3, progress=self.progress,
         )  # fmt: skip
         for entrant in entrants:
             samples = measured.samples.get(entrant.contender.name)

@@ -11,6 +11,7 @@ from typing import Any
 from minigrad.bench.clock import Contender
 from minigrad.bench.trust import WRONG
 from minigrad.bench.workload import INPUT_SETS, Step, Workload
+from minigrad.core.device import default_device
 from minigrad.kernels import available, families, use
 
 FIRST = 2 * INPUT_SETS  # steps whose losses must agree closely; rounding sends longer trainings on ways of their own
@@ -107,7 +108,8 @@ def small_losses(
         ours = losses(workload.make, minigrad)
     others = [(name, losses(make)) for name, make in makers]
     if not makers:
-        with use(**{family: "reference" for family in families() if "reference" in available(family, "cpu")}):
+        references = {family: "reference" for family in families() if "reference" in available(family, "cpu")}
+        with use(**references), default_device("cpu"):
             others.append(("the reference kernels", losses(workload.make, minigrad)))
     faults = [unlike(ours, theirs, workload.tolerance, name) for name, theirs in others]
     return next((f"{fault}, at the small size" for fault in faults if fault), "")

@@ -11,12 +11,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from minigrad.bench.clock import Contender
 from minigrad.bench.op import Call, Op, copied, freshen
+from minigrad.bench.place import HOST, Gpu, Host
 from minigrad.bench.trust import WRONG
 from minigrad.errors import KernelError
 from minigrad.kernels import checking, use
@@ -169,6 +170,13 @@ class Turns:
         return f"{WRONG}: {self.op.function}{place} of a piece: expected {found.expected}, got {found.got}"
 
 
+class Elsewhere(NamedTuple):
+    """What a call on a GPU returned, and the call with its arrays there."""
+
+    returned: Any
+    call: Call
+
+
 class Raised:
     """What a call gave that raised an exception."""
 
@@ -186,27 +194,36 @@ def reference_results(op: Op, contract: Any, call: Call) -> list[Any]:
     return outcome(contract, op.function, returned, own)
 
 
-def of_implementation(op: Op, name: str, contract: Any, inputs: Inputs) -> Contender:
+def of_implementation(op: Op, name: str, contract: Any, inputs: Inputs, place: Host | Gpu = HOST) -> Contender:
     """An implementation as a contender, called through the family's contract, as everyone calls it."""
     function = getattr(contract, op.function)
 
     def ready(call: Call) -> Callable[[], Any]:
-        given = call if op.before is None else op.before(contract, call)
+        given = place.there(call)
+        given = given if op.before is None else op.before(contract, given)
         words = {**given.kwargs, **op.asked}
 
         def run() -> Any:
             try:  # costs nothing where nothing is raised
-                return function(*given.args, **words)
+                returned = function(*given.args, **words)
             except (Exception, SystemExit) as error:  # a kernel of the user's own may do anything
                 return Raised(error)
+            return returned if place is HOST else Elsewhere(returned, given)
 
         return run
 
-    turns = Turns(op, contract, inputs, ready, lambda returned, call: outcome(contract, op.function, returned, call))
+    def arrays(returned: Any, call: Call) -> list[Any]:
+        if isinstance(returned, Elsewhere):
+            return place.here(outcome(contract, op.function, *returned))
+        return outcome(contract, op.function, returned, call)
+
+    turns = Turns(op, contract, inputs, ready, arrays)
     return Contender(name, turns.prepare, turns.check, lambda: use(**{op.family: name}))
 
 
-def first_calls(op: Op, name: str, contract: Any, dtype: np.dtype, rng: np.random.Generator) -> tuple[str, float]:
+def first_calls(
+    op: Op, name: str, contract: Any, dtype: np.dtype, rng: np.random.Generator, place: Host | Gpu = HOST
+) -> tuple[str, float]:
     """What is wrong with a small result, and how many seconds the first call took beyond the second: imports, compiling.
 
     Args:
@@ -215,10 +232,11 @@ def first_calls(op: Op, name: str, contract: Any, dtype: np.dtype, rng: np.rando
         contract: the family's module.
         dtype: of the arguments.
         rng: draws them.
+        place: where they are given to it.
     """
     seconds = []
     for check in (False, False, name != "reference"):
-        call = op.small(rng, dtype)
+        call = place.there(op.small(rng, dtype))
         start = time.perf_counter()
         try:
             with use(**{op.family: name}), checking(check):

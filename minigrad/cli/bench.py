@@ -12,10 +12,10 @@ import typer
 from minigrad.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from minigrad.bench.machine import Peaks
     from minigrad.bench.plan import Plan
     from minigrad.bench.row import Row
     from minigrad.bench.session import Session
+    from minigrad.core.device import device
 
 REFUSED = 1  # the exit code where a number is not to be trusted
 SECONDS, SECONDS_EACH = 2.0, 0.3  # of timing: of what was asked for, and of each op of the short table
@@ -54,6 +54,7 @@ def bench(
     threads: Annotated[
         int | None, typer.Option("--threads", min=1, help="Threads of kernels and BLAS.", show_default="all cores")
     ] = None,
+    where: Annotated[str, typer.Option("--device", help="cpu, or a GPU: cuda, cuda:1.")] = "cpu",
     dtype: Annotated[str, typer.Option("--dtype", help="float32 or float64, for kernels.")] = "float32",
     seconds: Annotated[
         float | None,
@@ -78,6 +79,7 @@ def bench(
     from minigrad.bench.history import history_path
     from minigrad.bench.plan import plan
     from minigrad.benchmarks import WORKLOADS
+    from minigrad.core.device import device, module_for
 
     kept = history_path() if history_file is None else history_file
     if history:
@@ -87,13 +89,21 @@ def bench(
         raise ArgumentError("bench", "--dtype", "float32 or float64", repr(dtype))
     if picture is not None:
         roofline.check_path(picture)
-    found = plan(what or [], WORKLOADS, impl=impl or [], shape=shape, sizes=_sizes(sizes or []))
+    on = device(where)
+    if on.type == "emulated":
+        raise ArgumentError("bench", "--device", "cpu or cuda: times of the emulator say nothing of a GPU's", repr(where))
+    module_for(on)
+    wished = _sizes(sizes or [])
+    found = plan(what or [], WORKLOADS, impl=impl or [], shape=shape, sizes=wished, device_type=on.type)
     if dtype != "float32" and found.steps:
         raise ArgumentError("bench", "--dtype", "float32 for a training step", dtype)
     if seconds is None:
         seconds = SECONDS if what else SECONDS_EACH
-    rows, session = _measure(found, threads, dtype, seconds, against or [], anew)
-    _keep(rows, kept)
+    if on.type == "cpu":
+        rows, session = _measure(found, threads, dtype, seconds, against or [], anew)
+        _keep(rows, kept)
+    else:
+        rows, session = measure_on_gpu(found, on, dtype, seconds, against or [])
     if json:
         _print_json(rows, session)
     else:
@@ -152,6 +162,38 @@ def _measure(
     return rows, session
 
 
+def measure_on_gpu(found: Plan, where: device, dtype: str, seconds: float, against: list[str]) -> tuple[list[Row], Session]:
+    """Time all that was planned on a GPU, beside PyTorch with cuDNN where that is asked for."""
+    import importlib
+
+    from minigrad.bench.peers import load
+    from minigrad.bench.place import Gpu, TorchOnGpu
+    from minigrad.bench.session import Session, Settings
+    from minigrad.cli import apart
+
+    for name in against:
+        if name != "torch":
+            raise ArgumentError("bench", "--against", "torch, on a GPU", repr(name))
+        if not load(name).module.cuda.is_available():
+            raise ArgumentError("bench", "--against", "a PyTorch that sees the GPU", "one that sees none",
+                                "Install the build for the driver's CUDA")  # fmt: skip
+    rows: list[Row] = []
+    with ExitStack() as stack:
+        gpu = Gpu(where)
+        stack.enter_context(gpu.default())
+        beside = [TorchOnGpu(importlib.import_module(name)) for name in dict.fromkeys(against)]
+        for peer in beside:
+            stack.enter_context(peer.threads(1))
+        clock = gpu.clock()
+        apart.doing(f"what {gpu.name()} can do")
+        session = Session(Settings(1, dtype, seconds), clock, gpu.peaks(dtype, clock), beside, gpu, doing=apart.doing)
+        for op, names in found.ops:
+            rows += session.op(op, names)
+        for workload, choices in found.steps:
+            rows += session.workload(workload, found.sizes, choices)
+    return rows, session
+
+
 def _keep(rows: list[Row], path: Path) -> None:
     """Write trusted numbers into the history; where that cannot be done, the numbers are still shown."""
     import minigrad
@@ -169,6 +211,7 @@ def _print_json(rows: list[Row], session: Session) -> None:
     import minigrad
     from minigrad.bench.history import version
     from minigrad.bench.machine import machine_name
+    from minigrad.bench.place import Gpu
     from minigrad.cli.output import say_json
 
     peaks, settings = session.peaks, session.settings
@@ -178,7 +221,7 @@ def _print_json(rows: list[Row], session: Session) -> None:
             "minigrad": minigrad.__version__,
             "commit": commit,
             "changed": changed,
-            "machine": machine_name(),
+            "machine": session.place.name() if isinstance(session.place, Gpu) else machine_name(),
             "threads": settings.threads,
             "dtype": settings.dtype,
             "peers": {peer.name: peer.version for peer in session.peers},
@@ -208,7 +251,7 @@ def _print(rows: list[Row], session: Session) -> None:
     say("")
     for name, reason in _absent(rows, session).items():
         say(f"not timed: {name}: {reason}")
-    say(_machine(session.peaks))
+    say(_machine(session))
     slow = [row for row in rows if (row.first or 0.0) > 0.2 and not row.refused]
     if slow and not wide:
         say("first call, with imports and compiling: " + "; ".join(f"{row.what} {row.who} {row.first:.1f} s" for row in slow))
@@ -271,13 +314,16 @@ def columns(rows: list[Row], peers: list[str], wide: bool) -> tuple[list[str], l
     return header, cells
 
 
-def _machine(peaks: Peaks) -> str:
+def _machine(session: Session) -> str:
     from minigrad.bench.machine import machine_name
+    from minigrad.bench.place import Gpu
 
+    peaks = session.peaks
     memory = ", ".join(f"{rate / 1e9:,.0f} GB/s for {size >> 20} MB" for size, rate in peaks.memory.items())
     threads = f"{peaks.threads} thread{'s' * (peaks.threads > 1)}"
     product = f"best matrix product {peaks.best / 1e9:,.0f} GFLOP/s ({peaks.by})"
-    return f"{machine_name()}, {threads}, {peaks.dtype}: {product}; memory {memory}."
+    name = session.place.name() if isinstance(session.place, Gpu) else f"{machine_name()}, {threads}"
+    return f"{name}, {peaks.dtype}: {product}; memory {memory}."
 
 
 def _show_history(path: Path, words: list[str], json: bool) -> None:

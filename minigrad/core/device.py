@@ -154,6 +154,11 @@ def type_of(module: Any) -> str:
     return "cpu" if module is np else "emulated" if module in _EMULATED else "cuda"
 
 
+def emulates() -> bool:
+    """Whether the emulator has been asked for as a device."""
+    return bool(_EMULATED)
+
+
 def names_device(text: Any) -> bool:
     """Whether this is a device or the name of one, not a dtype."""
     return isinstance(text, device) or (isinstance(text, str) and text.partition(":")[0] in TYPES)

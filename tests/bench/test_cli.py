@@ -253,7 +253,7 @@ def test_a_file_of_another_family_and_an_implementation_that_cannot_run(
     monkeypatch.setattr(plans, "timed", lambda: ["pool2d"])
     with pytest.raises(ArgumentError, match=r"a kernel of a family that is timed \(pool2d\), got one of conv2d"):
         plan([own], {})
-    monkeypatch.setattr(plans, "reason_not_available", lambda family, name: "it needs a moon")
+    monkeypatch.setattr(plans, "reason_not_available", lambda family, name, device_type: "it needs a moon")
     with pytest.raises(ArgumentError, match="it needs a moon"):
         plan(["pool2d"], {}, impl=["reference"])
     with pytest.raises(KernelError):

@@ -1,4 +1,4 @@
-"""Small versions of the benchmarks' networks, trained on the emulator with the CUDA kernels beside the CPU with its own.
+"""Small versions of the benchmarks' networks, trained with the CUDA kernels, on the emulator or a GPU, beside the CPU.
 
 From the same weights and inputs: the first step's losses and gradients agree; in ten steps the two drift apart no further than
 four times what two implementations on the CPU do; and a step copies nothing to or from the device but the loss it returns.
@@ -77,13 +77,18 @@ def trained(name: str, where: str, steps: int = STEPS) -> Run:
     return Run(losses, [each for number in sorted(gradients) for each in gradients[number]], weights)
 
 
-@pytest.fixture(scope="module", params=NAMES)
+WHERE = [pytest.param((name, "emulated"), id=name) for name in NAMES]
+WHERE += [pytest.param((name, "cuda"), id=f"{name}-cuda", marks=pytest.mark.gpu) for name in NAMES]
+
+
+@pytest.fixture(scope="module", params=WHERE)
 def runs(request: pytest.FixtureRequest) -> Iterator[tuple[Run, Run, Run]]:
-    """A network's training on the emulator, on the CPU, and on the CPU in array arithmetic."""
+    """A network's training on the emulator or a GPU, on the CPU, and on the CPU in array arithmetic."""
+    name, where = request.param
     plain = dict.fromkeys(registry.families(), "vectorised")
     with kernels.use(**plain):
-        other = trained(request.param, "cpu")
-    yield trained(request.param, "emulated"), trained(request.param, "cpu"), other
+        other = trained(name, "cpu")
+    yield trained(name, where), trained(name, "cpu"), other
 
 
 def test_the_first_step_is_the_cpus(runs: tuple[Run, Run, Run]) -> None:

@@ -55,9 +55,10 @@ def differences(family: str) -> Iterator[tuple[str, Any]]:
             yield f"{case.function}: {case.name}, {dtype}", difference(trial.contract, case.function, got, want, allowed)
 
 
+@pytest.mark.parametrize("where", ["emulated", pytest.param("cuda", marks=pytest.mark.gpu)])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_the_laboratory(family: str) -> None:
-    report = laboratory.check(family, "cuda", where="emulated")
+def test_the_laboratory(family: str, where: str) -> None:
+    report = laboratory.check(family, "cuda", where=where)
     assert report.ok, "\n".join(map(str, report.failures[:5]))
 
 

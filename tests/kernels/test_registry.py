@@ -215,6 +215,7 @@ def test_gpu_kernel_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> Non
         raise DeviceError("device", "cuda", "a GPU", "no CuPy in this Python")
 
     monkeypatch.setattr(registry, "module_for", no_gpu)
+    monkeypatch.setattr(choice, "emulates", lambda: False)
     monkeypatch.setitem(TABLE["conv2d"], "gpu", Implementation("minigrad.kernels.none", "cuda"))
     with pytest.raises(KernelError, match="'gpu', which does not: it runs on a GPU, and no CuPy in this Python was found"):
         kernels.use(conv2d="gpu").__enter__()

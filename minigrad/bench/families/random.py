@@ -42,8 +42,8 @@ def _draw(kind: str, count: int) -> Draw:
 
 def _call(kind: str, key: tuple[int, int], block: int, count: int, dtype: np.dtype | type) -> Call:
     if kind == "words":
-        return Call((key, block, count))
-    return Call((key, block, (count,), *(RANGE if kind == "integers" else (dtype,))))
+        return Call((key, block, count, np))
+    return Call((key, block, (count,), *(RANGE if kind == "integers" else (dtype,)), np))
 
 
 def _spot(kind: str) -> Spot:
@@ -78,7 +78,7 @@ def _spot_at(call: Call, results: Results, rng: np.random.Generator) -> tuple[Ca
 def _draw_order(count: int) -> Draw:
     def draw(rng: np.random.Generator, dtype: np.dtype) -> Call:
         low, high, block = (int(each) for each in rng.integers(1 << 62, size=3))
-        return Call(((low, high), block, count))
+        return Call(((low, high), block, count, np))
 
     return draw
 
