@@ -35,10 +35,10 @@ class OutOfMemoryError(MemoryError):
 class Block:
     """Memory of one device, given back when nothing refers to it any more."""
 
-    __slots__ = ("__weakref__", "bytes", "device", "size")
+    __slots__ = ("__weakref__", "bytes", "device", "pool", "size")
 
     def __init__(self, size: int, device: int) -> None:
-        self.size, self.device = 0, device
+        self.size, self.device, self.pool = 0, device, default_pool  # which the last arrays of a program outlive by its name
         rounded = -(-size // GRAIN) * GRAIN
         default_pool.take(rounded, device)
         self.size = rounded
@@ -48,7 +48,7 @@ class Block:
         _living.add(self)
 
     def __del__(self) -> None:
-        default_pool.give_back(self.size, self.device)
+        self.pool.give_back(self.size, self.device)
 
 
 _living: weakref.WeakSet[Block] = weakref.WeakSet()
