@@ -8,9 +8,11 @@ import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from minigrad.kernels.choice import selected
+from minigrad.kernels.cuda.signature import heads
 from minigrad.kernels.registry import Implementation, contract_of, default_of, implementations, reason_not_available
 
 
@@ -28,6 +30,7 @@ class Entry:
         text: all that it says about itself: why it is faster than the one before it.
         file: where its source is, or nothing where that cannot be told.
         functions: the functions that are its own, with their arguments.
+        kernels: the files of CUDA C++ that it launches from, each with its kernels.
     """
 
     family: str
@@ -40,6 +43,7 @@ class Entry:
     text: str
     file: str
     functions: list[str]
+    kernels: dict[str, list[str]]
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,13 @@ def _entry(family: str, name: str, one: Implementation) -> Entry:
     text, file, functions = _of_module(one.module, wanted) if one.module else _of_functions(one.functions)
     about = name == default_of(family), name == selected(family)
     summary = first_sentence(text)
-    return Entry(family, name, one.device, *about, reason_not_available(family, name), summary, text, file, functions)
+    reason, kernels = reason_not_available(family, name), _kernels(file) if one.device == "cuda" and one.module else {}
+    return Entry(family, name, one.device, *about, reason, summary, text, file, functions, kernels)
+
+
+def _kernels(file: str) -> dict[str, list[str]]:
+    """The files of CUDA C++ beside a module, with the names of their kernels."""
+    return {str(path): list(heads(path.read_text("utf-8"), path.name)) for path in sorted(Path(file).parent.glob("*.cu"))}
 
 
 def _of_module(module: str, wanted: tuple[str, ...]) -> tuple[str, str, list[str]]:

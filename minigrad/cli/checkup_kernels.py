@@ -19,8 +19,9 @@ def families() -> Found:
         all_of_it = registry.implementations(family)
         used = wished.get(family) or next((name for name, one in all_of_it.items() if one.runs_on(here)), "")
         reasons = {name: registry.reason_not_available(family, name) for name in all_of_it}
+        told = {name: "no GPU" if all_of_it[name].device == "cuda" else reason for name, reason in reasons.items() if reason}
         names = [
-            name + (" (used)" if name == used else "") + (f" (not here: {reasons[name]})" if reasons[name] else "")
+            name + (" (used)" if name == used else "") + (f" (not here: {told[name]})" if name in told else "")
             for name in all_of_it
         ]
         if wish or not used or reasons.get(used, ""):

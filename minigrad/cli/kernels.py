@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -61,12 +62,17 @@ def list_kernels(json: Json = False, kernels: Kernels = None) -> None:
     if json:
         say_json([_as_json(each) for each in found])
         return
+    lacking = Counter((entry.name, entry.reason) for each in found for entry in each.entries if entry.reason)
     for each in found:
         _heading(f"{each.name}: {_plain(each.summary)}")
         rows = [(f"  {entry.name}", entry.device, _state(entry), _plain(entry.summary)) for entry in each.entries]
         show(table(["  name", "device", "here", "what it is"], rows))
-        write_lines(Line(f"{entry.name} does not run here: {entry.reason}.", 2) for entry in each.entries if entry.reason)
+        alone = [entry for entry in each.entries if lacking[entry.name, entry.reason] == 1]
+        write_lines(Line(f"{entry.name} does not run here: {entry.reason}.", 2) for entry in alone)
         write_lines([Line()])
+    for (name, reason), count in lacking.items():
+        if count > 1:
+            say(f"{name} of {count} families does not run here: {reason}.")
     say("Choose with --kernels FAMILY=NAME or MINIGRAD_KERNELS=FAMILY=NAME; minigrad kernels show FAMILY tells more.")
 
 
@@ -104,6 +110,7 @@ def show_kernels(
         _heading(f"{entry.name} of {entry.family}: {about}")
         write_lines([Line(f"It does not run here: {entry.reason}.", 2)] if entry.reason else [])
         write_lines([*_prose(entry.text, 2), Line(), *[Line(each, 4, 4) for each in entry.functions]])
+        write_lines([Line(f"{file}: {', '.join(names)}", 4, 6) for file, names in entry.kernels.items()])
 
 
 _CHECK_HELP = """\
