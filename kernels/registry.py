@@ -88,6 +88,7 @@ TABLE: dict[str, dict[str, Implementation]] = {
     },
     "softmax": {
         "cpu": Implementation("minigrad.kernels.softmax.cpu", "cpu", ("numba",)),
+        "cuda": Implementation("minigrad.kernels.softmax.gpu", "cuda"),
         "vectorised": Implementation("minigrad.kernels.softmax.vectorised", "any"),
         "reference": Implementation("minigrad.kernels.softmax.reference"),
     },

@@ -5,6 +5,8 @@
 | ``launch.py`` | ``Program`` and ``Kernel``: start here |
 | ``source.py`` | the text of a program with what it includes |
 | ``signature.py`` | what a kernel's head says of its parameters |
+| ``rows.py`` | how many threads share a row |
+| ``*.cuh`` | what kernels of several families include |
 
 The same text runs on a GPU, through CuPy and NVRTC, and thread by thread on the CPU, by ``minigrad.emulator``.
 """

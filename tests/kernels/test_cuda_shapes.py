@@ -1,0 +1,89 @@
+"""The CUDA kernels on shapes beyond the laboratory's, which take other paths through a kernel; and memory in other orders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from minigrad.core.device import CPU, device, module_for, move, quiet
+from minigrad.kernels import contract_of, functions_of
+from minigrad.kernels.comparison import bounds, difference
+from minigrad.kernels.shuttle import shuttled
+
+pytestmark = pytest.mark.emulated
+
+EMULATED = device("emulated")
+FLOAT = np.dtype(np.float32)
+
+
+def drawn(*shape: int, seed: int = 0, scale: float = 3.0) -> np.ndarray:
+    return (np.random.default_rng(seed).standard_normal(shape) * scale).astype(FLOAT)
+
+
+def difference_from_reference(family: str, function: str, *args: Any, **kwargs: Any) -> Any:
+    """How the CUDA kernels' results differ from the reference's, or ``None``; each access of theirs is watched."""
+    module_for(EMULATED)
+    from minigrad.emulator.cupy.raw import launches
+
+    contract = contract_of(family)
+    cuda = shuttled(functions_of(family, "cuda", "emulated"), contract, EMULATED)
+    with quiet():
+        with launches("checked"):
+            got = getattr(cuda, function)(*args, **kwargs)
+        want = getattr(functions_of(family, "reference"), function)(*args, **kwargs)
+        allowed = bounds(functions_of(family, "reference"), contract, function, args, kwargs)
+    several = isinstance(want, tuple)
+    return difference(contract, function, got if several else [got], want if several else [want], allowed)
+
+
+def long_rows() -> Iterator[tuple[str, tuple[Any, ...], dict[str, Any]]]:
+    """Rows longer than what a block keeps in registers, in packs of 16 bytes and in single numbers."""
+    for length in (2052, 4099):
+        x, dy = drawn(3, length), drawn(3, length, seed=1)
+        x[1, 7::3] = -np.inf
+        y = np.exp(dy - dy.max(axis=1, keepdims=True))
+        y /= y.sum(axis=1, keepdims=True)
+        yield "forward", (x, 1), {"zeros": False}
+        yield "log_forward", (x, 1), {}
+        yield "backward", (dy, y, 1), {}
+        yield "log_backward", (dy, np.log(y), 1), {}
+        target, w = np.array([5, -1, length - 1]), abs(drawn(length, seed=2))
+        finite = drawn(3, length)
+        top = finite.max(axis=1)
+        log_sum = np.log(np.exp(finite - top[:, None]).sum(axis=1))
+        yield "cross_entropy_forward", (finite, target, w), {"smoothing": 0.1}
+        yield "cross_entropy_backward", (dy[:, 0], finite, target, w, top, log_sum), {"smoothing": 0.1}
+
+
+def test_softmax_of_long_rows() -> None:
+    for function, args, kwargs in long_rows():
+        assert difference_from_reference("softmax", function, *args, **kwargs) is None, (function, args[0].shape)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_softmax_of_a_long_row_with_a_number_that_is_none(bad: float) -> None:
+    x = drawn(2, 2050)
+    x[0, 2049] = bad
+    assert difference_from_reference("softmax", "forward", x, 1, zeros=True) is None
+
+
+def test_softmax_of_columns() -> None:
+    """More rows beside each other than a block takes, and longer ones than it has threads for."""
+    x, dy = drawn(2, 70, 33), drawn(2, 70, 33, seed=1)
+    assert difference_from_reference("softmax", "forward", x, 1, zeros=False) is None
+    assert difference_from_reference("softmax", "log_backward", dy, x - 9, 1) is None
+
+
+@pytest.mark.parametrize("axis", [1, 2])
+def test_softmax_keeps_the_order_of_axes_in_memory(axis: int) -> None:
+    """Along the channels of an image that lies channels-last rows lie in one piece, and no copy is made."""
+    xp = module_for(EMULATED)
+    x = xp.asarray(np.ascontiguousarray(drawn(2, 6, 3, 4).transpose(0, 2, 3, 1))).transpose(0, 3, 1, 2)
+    cuda, reference = (functions_of("softmax", *which) for which in (("cuda", "emulated"), ("reference", "cpu")))
+    y = cuda.forward(x, axis, zeros=False)
+    assert y.strides == x.strides
+    assert np.allclose(move(y, CPU), reference.forward(move(x, CPU), axis, zeros=False), atol=1e-6)
+    assert cuda.backward(x, y, axis).strides == x.strides
