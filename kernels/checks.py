@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.device import CPU, Array, array_module, device_of, move
+from minigrad.core.device import CPU, SEVERAL, Array, array_module, device_of, follow, move
 from minigrad.errors import ArgumentError, DeviceError, DTypeError, IndexingError, ShapeError
 from minigrad.kernels.doubts import doubt
 
@@ -52,6 +52,8 @@ def _check_slowly(
         if array.dtype != first.dtype:
             expected, remedy = f"{first.dtype}, as {first_name} has", f"Convert it to {first.dtype}"
             raise DTypeError(where, name, expected, str(array.dtype), remedy)
+    if SEVERAL:
+        follow((first,))
     return device_of(first).type
 
 

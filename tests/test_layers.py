@@ -146,7 +146,7 @@ def circles(sources: Sources) -> list[str]:
 
 def kernels_that_know_the_engine(sources: Sources) -> list[str]:
     """Kernels import errors, the device module, the files beside the families, and their own family."""
-    families = {name.split(".")[2] for name in sources if re.match(r"minigrad\.kernels\.\w+\.", name)} - {"native"}
+    families = {name.split(".")[2] for name in sources if re.match(r"minigrad\.kernels\.\w+\.", name)} - {"native", "cuda"}
     faults = []
     for name, line, module in inner_imports(sources):
         if unit(name) != "kernels" or module in KERNELS_MAY_IMPORT:

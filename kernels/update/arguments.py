@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.device import Array, device_of
+from minigrad.core.device import SEVERAL, Array, device_of, follow
 from minigrad.errors import ArgumentError, ShapeError
 from minigrad.kernels.checks import integers
 from minigrad.kernels.update.held import Held, check_array, check_writable, hold, plain
@@ -59,6 +59,8 @@ def alike(where: str, name: str, arrays: Arrays, written: bool = False) -> str:
         check_array(where, label, array, arrays[0])
         if written:
             check_writable(where, label, array)
+    if SEVERAL:
+        follow(arrays)
     return device_of(arrays[0]).type if len(arrays) else "cpu"
 
 

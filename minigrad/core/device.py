@@ -175,6 +175,8 @@ def module_for(where: device) -> Any:
     if where.type == "cpu":
         return np
     module = _cupy(where) if where.type == "cuda" else _emulated(where)
+    if not IN_USE:
+        IN_USE.append(where)
     if where.index and not SEVERAL:
         SEVERAL.append(where)
     if SEVERAL:
@@ -182,6 +184,7 @@ def module_for(where: device) -> Any:
     return module
 
 
+IN_USE: list[device] = []  # the first device other than the CPU that was asked for; without one, nothing can be mixed
 SEVERAL: list[device] = []  # the first GPU other than that of index 0 that was asked for; without one, all are on one
 
 
@@ -192,6 +195,11 @@ def follow(arrays: Iterable[Any]) -> None:
         if module is not None and module is not np:
             module.cuda.Device(array.device.id).use()
             return
+
+
+def places_of(arrays: Iterable[Any]) -> list[device]:
+    """The devices on which those of the things given lie that are arrays, each once."""
+    return list(dict.fromkeys(device_of(array) for array in arrays if type(array) in _MODULES))
 
 
 def move(array: Array, where: device) -> Array:

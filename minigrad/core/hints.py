@@ -19,8 +19,9 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from minigrad.core import tape
-from minigrad.core.tape import refuse_size
-from minigrad.errors import DTypeError
+from minigrad.core.device import IN_USE
+from minigrad.core.tape import refuse_mixed, refuse_size
+from minigrad.errors import DTypeError, MinigradError
 
 _SHOWN = (bool, int, float, complex, str, bytes, tuple, list)  # by their value, if it is short
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -188,8 +189,10 @@ def checked(function: _F) -> _F:
                     by_name[word].check(type(args[0]).__name__ if owner else name, kwargs[word])
         try:
             return function(*args, **kwargs)
-        except (MemoryError, OverflowError, ValueError) as error:
+        except (MemoryError, OverflowError, ValueError, TypeError, AttributeError) as error:
             if not calls_user:
+                if IN_USE and not isinstance(error, MinigradError):
+                    refuse_mixed(type(args[0]).__name__ if owner else name, (*args, *kwargs.values()), error)
                 refuse_size(type(args[0]).__name__ if owner else name, error)
             raise
 

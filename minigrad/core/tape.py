@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy import asarray, ndarray
 
-from minigrad.core.device import ERRORS, IGNORED, SEVERAL, Array, device_of, follow
+from minigrad.core.device import ERRORS, IGNORED, IN_USE, SEVERAL, Array, device_of, follow, places_of
 from minigrad.errors import DeviceError, DTypeError, GradError, IndexingError, MinigradError, OutOfMemoryError, ShapeError
 
 Tensor: Any = None  # core.tensor hands its class in, so that this file need not know it,
@@ -137,8 +137,8 @@ class Function:
                 arrays.append(arg.array if isinstance(arg, Tensor) else arg)
             count = len(args)
             node.edges = _NO_EDGES[count] if count < 16 else (None,) * count
-        if SEVERAL:
-            follow(arrays)
+        if IN_USE:
+            cls._meet(arrays)
         token = None if ERRORS.get() is IGNORED else ERRORS.set(IGNORED)  # inf and nan come silently, as inside quiet()
         try:
             result = cls.forward(*arrays, **kwargs) if kwargs else cls.forward(*arrays)
@@ -169,6 +169,14 @@ class Function:
         if mode.observers:
             node._show(args, (output,))
         return output
+
+    @classmethod
+    def _meet(cls, arrays: list) -> None:
+        """See that all arrays lie on one device, and let the thread work on it; asked only where not all is on the CPU."""
+        if len(places_of(arrays)) > 1 and not cls._guarded:
+            refuse_mixed(cls.__name__.lower(), arrays)
+        if SEVERAL:
+            follow(arrays)
 
     def _as_array(self, scalar: Any) -> Array:
         """A NumPy scalar as an array, also where it was saved."""
@@ -393,6 +401,28 @@ def _counter_of_base(base: Any, args: Sequence[Any]) -> list[int] | None:
     return None
 
 
+def refuse_mixed(where: str, operands: Iterable[Any], error: Exception | None = None) -> None:
+    """Raise our own words if Tensors or arrays among the operands, also in lists, lie on several devices.
+
+    Raises:
+        DeviceError: they do.
+    """
+    arrays = [each for each in _arrays_of(operands) if places_of([each])]
+    devices = sorted(map(str, places_of(arrays)))
+    if len(devices) > 1:
+        shapes = ", ".join(f"{tuple(array.shape)} on {device_of(array)}" for array in arrays)
+        remedy = f"Call .to({devices[-1]!r}) on the others"
+        raise DeviceError(where, "operands", "tensors of one device", shapes, remedy) from error
+
+
+def _arrays_of(operands: Iterable[Any]) -> Iterator[Any]:
+    for each in operands:
+        if isinstance(each, (tuple, list)):
+            yield from _arrays_of(each)
+        else:
+            yield each.array if isinstance(each, Tensor) else each
+
+
 def refuse_size(where: str, error: Exception) -> None:
     """Raise our own words for what NumPy or CuPy says of sizes beyond all memory; do nothing for other errors."""
     if isinstance(error, MinigradError):
@@ -419,12 +449,7 @@ def _explain(cls: type[Function], args: tuple, error: Exception) -> None:
         return
     op = cls.__name__.lower()
     tensors = [arg for arg in args if isinstance(arg, Tensor)]
-    devices = sorted({str(device_of(t.array)) for t in tensors})
-    if len(devices) > 1:
-        shapes = ", ".join(f"{tuple(t.array.shape)} on {device_of(t.array)}" for t in tensors)
-        raise DeviceError(
-            op, "operands", "tensors of one device", shapes, f"Call .to({devices[-1]!r}) on the others"
-        ) from error
+    refuse_mixed(op, args, error)
     if "broadcast" in str(error) and len(tensors) > 1:
         shapes = " and ".join(str(tuple(t.array.shape)) for t in tensors)
         raise ShapeError(

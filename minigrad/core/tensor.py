@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad.core import tape
-from minigrad.core.device import Array, array_module, device, device_of, module_of, move, number
+from minigrad.core.device import SEVERAL, Array, array_module, device, device_of, follow, module_of, move, number
 from minigrad.core.dtypes import DType, get_default_dtype
 from minigrad.core.printing import tensor_text
 from minigrad.core.tape import mode
@@ -585,6 +585,8 @@ def check_tensor(where: str, argument: str, value: Any) -> Tensor:
     """
     if not isinstance(value, Tensor):
         raise DTypeError(where, argument, "a Tensor", type(value).__name__, "Make one with minigrad.tensor()")
+    if SEVERAL:
+        follow((value.array,))  # what an op does before its Function runs is done on the same device
     return value
 
 

@@ -92,6 +92,8 @@ def accumulate(leaf: Tensor, grad: Tensor, own: bool = False) -> None:
 
     A new ``.grad`` has the memory layout of the leaf, so that what works on both at every step runs through both in order.
     """
+    if SEVERAL:
+        follow((grad.array,))
     with _accumulating:
         before = leaf._grad
         if before is None:

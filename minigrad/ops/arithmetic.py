@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from minigrad.core.device import Array, array_module
+from minigrad.core.device import SEVERAL, Array, array_module, follow
 from minigrad.core.large import plus, times
 from minigrad.core.tape import Function, mode
 from minigrad.core.tensor import Tensor, check_tensor
@@ -281,6 +281,8 @@ def _divisible(where: str, input: Any, other: Any) -> tuple[Tensor, Any]:
     check_dtype(where, "operands", a, "iuf", "Convert them with .int()")
     if a.array.dtype.kind != "f":
         remedy = "Divide floats, which give inf or nan"
+        if SEVERAL:
+            follow((b.array,))
         doubt(~b.array.all(), lambda: ArgumentError(where, "other", "integers other than 0", "a 0", remedy))
     return a, b
 

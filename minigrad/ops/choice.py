@@ -344,7 +344,7 @@ def heaviside(input: Tensor, values: Tensor) -> Tensor:
         >>> minigrad.heaviside(minigrad.tensor([-2.0, 0.0, 3.0]), minigrad.tensor([0.5]))
         tensor([0.0000, 0.5000, 1.0000])
     """
-    a, b = check_dtype("heaviside", "input", input, "biuf"), check_dtype("heaviside", "values", values, "biuf")
+    b, a = check_dtype("heaviside", "values", values, "biuf"), check_dtype("heaviside", "input", input, "biuf")
     if a.array.dtype != b.array.dtype:
         raise DTypeError("heaviside", "values", f"{a.array.dtype}, as input", str(b.array.dtype), "Convert it with .to()")
     return Where.apply(Tensor._wrap(a.array == 0), b.detach(), cast(Tensor._wrap(a.array > 0), a.array.dtype))

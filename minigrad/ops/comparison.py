@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.device import Array, array_module
+from minigrad.core.device import SEVERAL, Array, array_module, follow
 from minigrad.core.dtypes import int64
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor
@@ -326,6 +326,8 @@ def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, inve
         tensor([ True, False,  True])
     """
     a, b = promote("isin", elements, test_elements)
+    if SEVERAL:
+        follow((a.array,))
     return Tensor._wrap(array_module(a.array).isin(a.array, b.array, invert=invert))
 
 

@@ -120,8 +120,6 @@ def _checked(where: str, input: Tensor, dim: int, index: Any, source: Tensor | N
             if len(size) != len(most) or any(have > limit for have, limit in zip(size, most)):
                 raise ShapeError(where, "index", f"at most the shape of src, {tuple(most)}", f"shape {tuple(array.shape)}")
     check_bounds(where, array, sizes[axis], axis)
-    if type(array) is not type(input.array):
-        index = Tensor._wrap(move(array, device_of(input.array)))
     return axis, index
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.device import Array, array_module, device_of, move
+from minigrad.core.device import Array, array_module, device_of, move, number
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError, IndexingError, MinigradError, ShapeError
@@ -297,7 +297,7 @@ def _part(where: str, part: Any, x: Tensor) -> Any:
         array = np.asarray(part)
         if array.size == 0 and array.dtype.kind == "f" and not isinstance(part, np.ndarray):
             array = array.astype(np.int64)  # an empty list
-        part = Tensor._wrap(array)
+        part = Tensor._wrap(move(array, device_of(x.array)))
     if not isinstance(part, Tensor):
         return _bound(where, part)
     array = part.array
@@ -305,9 +305,7 @@ def _part(where: str, part: Any, x: Tensor) -> Any:
         remedy = "Write .bool() for a mask or .long() for positions" if array.dtype.kind == "u" else "Convert it with .long()"
         raise DTypeError(where, "index", "integers (int32, int64) or truth values", f"a tensor of {array.dtype}", remedy)
     if array.ndim == 0 and array.dtype.kind == "i":
-        return int(array.item())
-    if type(array) is not type(x.array):
-        part = Tensor._wrap(move(array, device_of(x.array)))
+        return int(number(array))
     return part
 
 

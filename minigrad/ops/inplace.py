@@ -232,6 +232,7 @@ def add_(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
         and not (tape.mode.grad and other.requires_grad)
         and other is not input
     ):
+        check_tensor("add_", "other", other)
         with quiet():
             scaled = Tensor._wrap(other.array * alpha) if other.array.dtype.kind == "f" else None
         if scaled is not None and _at_once("add_", "add", input, (scaled,)):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.device import Array, quiet
+from minigrad.core.device import SEVERAL, Array, follow, quiet
 from minigrad.core.dtypes import DType, as_dtype, get_default_dtype, is_float, result_dtype
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor
@@ -106,6 +106,8 @@ def to_float(where: str, x: Any) -> Tensor:
     """
     if not isinstance(x, Tensor):
         raise DTypeError(where, "input", "a Tensor", type(x).__name__, "Wrap it in minigrad.tensor()")
+    if SEVERAL:
+        follow((x.array,))
     return x if x.array.dtype.kind == "f" else To.apply(x, get_default_dtype())
 
 
@@ -122,6 +124,8 @@ def check_dtype(where: str, argument: str, x: Any, kinds: str, remedy: str = "")
         raise DTypeError(where, argument, "a Tensor", type(x).__name__, "Wrap it in minigrad.tensor()")
     if x.array.dtype.kind not in kinds:
         raise DTypeError(where, argument, _KINDS[kinds], str(x.array.dtype), remedy)
+    if SEVERAL:
+        follow((x.array,))
     return x
 
 

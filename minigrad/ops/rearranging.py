@@ -243,11 +243,13 @@ def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None
         input = Reshape.apply(input, (1,))
     axis = one_dim(where, dim, input.array.ndim)
     shape = tuple(input.array.shape)
-    if isinstance(repeats, (list, tuple)):
+    listed = isinstance(repeats, (list, tuple))
+    if listed:
         repeats = Tensor._wrap(np.asarray(repeats))
     if isinstance(repeats, Tensor) and repeats.array.size != 1:
         index = _spread_places(where, repeats, shape[axis], axis)
-        index = Tensor._wrap(move(index.array, device_of(input.array)))
+        if listed:
+            index = Tensor._wrap(move(index.array, device_of(input.array)))
         return GetItem.apply(input, (slice(None),) * axis + (HOLE,), index)
     (count,) = sizes(where, (repeats,), "repeats")
     if count < 0:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.device import Array, array_module, quiet
+from minigrad.core.device import IN_USE, Array, array_module, quiet
 from minigrad.core.tape import hang
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import DTypeError, ShapeError
@@ -66,7 +66,7 @@ def copy_(input: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
     if src.array.ndim > input.array.ndim:  # NumPy would drop leading sizes of 1
         what = f"at most {input.array.ndim} dimensions, as the tensor"
         raise ShapeError("copy_", "src", what, f"shape {tuple(src.array.shape)}", "Reshape it")
-    if type(src.array) is not type(input.array):
+    if IN_USE and src.device != input.device:
         src = src.to(input.device)
     return overwrite("copy_", input, src.array, src)
 

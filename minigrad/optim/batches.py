@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.device import Array, device_of
+from minigrad.core.device import SEVERAL, Array, device_of, follow
 from minigrad.core.tensor import Tensor
 from minigrad.kernels.update import Held, hold
 
@@ -72,6 +72,8 @@ class Batch:
         if half:
             self.grads = [grad.astype(np.float32) for grad in self.grads]
             self._hold([[array.astype(np.float32) for array in arrays] for arrays in self._owned])
+        if SEVERAL:
+            follow(self._owned[0])
         yield self
         self.grads = ()
         if half:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.device import array_module, move, quiet
+from minigrad.core.device import SEVERAL, array_module, device_of, follow, move, quiet
 from minigrad.core.hints import check_constructor
 from minigrad.core.modes import enable_grad
 from minigrad.core.tensor import RemovableHandle, Tensor
@@ -203,6 +203,7 @@ class Optimizer:
         """Make those of a parameter's states that are not there yet, and say whether there were any."""
         if not state and "step" in self.NUMBERS:
             state["step"] = 0
+        _bring_along(p, state)
         missing = [name for name in names if state.get(name) is None]
         for name in missing:
             state[name] = self.zeros(group, p)
@@ -216,6 +217,7 @@ class Optimizer:
         """The parameters of a group that have a sparse gradient, with it and their state; the change is counted."""
         for p in group["params"]:
             if p._grad is not None and p._grad.is_sparse:
+                _bring_along(p, self.state[p])
                 yield p, p._grad, self.state[p]
                 _count(p)
 
@@ -372,6 +374,19 @@ def _hooked(step: Callable) -> Callable:
 
 
 Optimizer.step = _hooked(Optimizer.step)  # type: ignore[method-assign]
+
+
+def _bring_along(p: Tensor, state: dict[str, Any]) -> None:
+    """Move the states of a parameter's shape to where it lies, if it was moved or converted after they were made."""
+    if SEVERAL:
+        follow((p.array,))
+    for name, value in state.items():
+        if not isinstance(value, Tensor) or value.array.shape != p.array.shape:
+            continue
+        if value.array.dtype != p.array.dtype or device_of(value.array) != device_of(p.array):
+            own = array_module(p.array).empty_like(p.array)
+            own[...] = move(value.array, device_of(p.array)).astype(p.array.dtype)
+            state[name] = Tensor._wrap(own)
 
 
 def _count(p: Tensor) -> None:

@@ -13,6 +13,8 @@ from minigrad import nn
 from minigrad.emulator import cupy as cp
 from minigrad.errors import IndexingError
 from minigrad.kernels import doubts
+from minigrad.train.descent import Descent, ema
+from minigrad.train.watch import EVERY, Watch
 from tests.emulator.networks import NETWORKS, Row, moved
 from tests.optim_table import OPTIMISERS, SPARSE
 
@@ -66,6 +68,22 @@ def test_an_optimiser_copies_and_waits_for_nothing(name: str, kind: str, setting
                 schedule.step()
             hidden = [passage for passage in seen.passages if passage.call != "unique" or not sparse]  # rows summed: how many?
             assert not hidden, f"{foreach}: {seen.told()}"
+
+
+def test_the_trainers_step_and_its_watch_wait_once_in_sixteen_steps() -> None:
+    row = NETWORKS[0]
+    net, batch = row.make().to("emulated"), moved(row.batch(), "emulated")
+    schedule = minigrad.optim.lr_scheduler.StepLR
+    sgd = minigrad.optim.SGD(net.parameters(), lr=0.01, momentum=0.9)
+    descent = Descent(net, sgd, schedule=schedule(sgd, 2), clip_norm=1.0, average=ema(net, 0.9))
+    watch = Watch(str)
+    with cp.counted() as seen:
+        for step in range(EVERY - 1):
+            watch.see(step, descent.step([net(*batch)]), None)
+    assert (seen.to_device, seen.to_host, seen.synchronisations) == (0, 0, 0), seen.told()
+    with cp.counted() as seen:
+        watch.see(EVERY, descent.step([net(*batch)]), None)
+    assert seen.to_device == 0 and 1 <= seen.to_host <= 2, seen.told()  # all numbers together, and what is in doubt
 
 
 def test_a_hidden_copy_is_told_with_its_line() -> None:

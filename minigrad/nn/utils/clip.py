@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.device import Array, array_module, device_of, move
+from minigrad.core.device import SEVERAL, Array, array_module, device_of, follow, move
 from minigrad.core.hints import checked
 from minigrad.core.modes import no_grad
 from minigrad.core.tensor import Tensor
@@ -94,6 +94,8 @@ def _total_norm(tensors: list[Tensor], norm_type: float | str, error_if_nonfinit
     # An order of 0 counts the elements of each tensor that are not 0, and then, as in PyTorch, the tensors that have any.
     groups = [[_wide(array)] for array in arrays] if power == 0 else _alike([_wide(array) for array in arrays])
     norms = [move(update.norm(group, power), where) for group in groups]
+    if SEVERAL:
+        follow(norms)
     total = Tensor._wrap((norms[0] if len(norms) == 1 else update.norm([xp.stack(norms)], power)).astype(dtype))
     if error_if_nonfinite and not bool(total.isfinite()):
         raise GradError(
