@@ -21,7 +21,7 @@ endif
 OF_OPS := $(addprefix tests/test_,$(addsuffix .py,tables recurrent recurrent_steps convolution normalization dropout loss optim \
 	elementwise_layout embedding sums named_rows sparse joined_relu image_layout repeated_products))
 
-.PHONY: help demo test rungs emulated gpu targets peer lint bench clean stale
+.PHONY: help demo test rungs emulated gpu static targets peer lint bench clean stale
 .NOTPARALLEL:
 
 help:
@@ -30,6 +30,7 @@ help:
 	@echo "make rungs   the tests of ops with each kernel that is not the default"
 	@echo "make emulated  the CUDA kernels and networks that run on them, on the emulator (minutes)"
 	@echo "make gpu     the tests that need an NVIDIA GPU and CuPy (ARGS=-s shows times beside cuDNN's, with PyTorch)"
+	@echo "make static  the CUDA kernels' machine code for every architecture, held to its budgets"
 	@echo "make targets kernels for NEON, AVX2 and AVX-512: machine code read, tiles run here (minutes)"
 	@echo "make peer    the tests that compare with PyTorch"
 	@echo "make lint    style and types"
@@ -51,6 +52,9 @@ emulated: $(STAMPS)/test
 
 gpu: $(STAMPS)/test
 	$(RUN) -m pytest -p no:cacheprovider -m gpu $(ARGS)
+
+static: $(STAMPS)/test $(STAMPS)/cuda-check
+	$(PYTEST) -m static $(ARGS)
 
 targets: $(STAMPS)/test
 	$(PYTEST) -m targets $(ARGS)

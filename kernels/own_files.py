@@ -73,7 +73,38 @@ def loaded_files() -> list[str]:
     return list(_files)
 
 
+def executed(path: str | os.PathLike[str]) -> ModuleType:
+    """Run a file for what it defines, and take away again what it registers.
+
+    Raises:
+        KernelError: there is no such file, or it fails (with the line).
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "mine.py")
+        ...     _ = path.write_text("INSTANCES = []")
+        ...     executed(path).INSTANCES
+        []
+    """
+    where = os.path.abspath(os.fspath(path))
+    with _lock:
+        module, before, registered = _executed(where, os.fspath(path))
+        _take_away(registered)
+        _forget(module.__name__, before)
+    return module
+
+
 def _run(where: str, told: str) -> Registered:
+    module, before, registered = _executed(where, told)
+    if not registered:
+        _forget(module.__name__, before)
+        raise KernelError("kernels", told, "a call of minigrad.kernels.register at its top level", "none")
+    return registered
+
+
+def _executed(where: str, told: str) -> tuple[ModuleType, ModuleType | None, Registered]:
+    """A file's module, the module that had its name before, and what it registered."""
     try:
         with open(where, "rb") as file:
             source = file.read()
@@ -96,10 +127,7 @@ def _run(where: str, told: str) -> Registered:
         finally:
             if os.path.dirname(where) in sys.path:
                 sys.path.remove(os.path.dirname(where))
-    if not registered:
-        _forget(name, before)
-        raise KernelError("kernels", told, "a call of minigrad.kernels.register at its top level", "none")
-    return tuple(registered)
+    return module, before, tuple(registered)
 
 
 def _forget(name: str, before: ModuleType | None) -> None:

@@ -7,6 +7,10 @@
 | ``signature.py`` | what a kernel's head says of its parameters |
 | ``rows.py`` | how many threads share a row |
 | ``*.cuh`` | what kernels of several families include |
+| ``families.py`` | the kernels that there are, as every family's ``gpu.py`` lists them |
+| ``static.py`` | what a kernel uses of a chip, from its machine code; by ``nvrtc.py``, ``machine_code.py`` and ``loops.py`` |
+| ``occupancy.py`` | how many of its blocks run at once |
+| ``budgets.py`` | what it may use: the table that ``make static`` holds every kernel to |
 
 The same text runs on a GPU, through CuPy and NVRTC, and thread by thread on the CPU, by ``minigrad.emulator``.
 """

@@ -1,4 +1,4 @@
-"""``minigrad kernels list``, ``show`` and ``check``, and the option of other commands that chooses kernels."""
+"""``minigrad kernels list``, ``show``, ``check`` and ``report``, and the option of other commands that chooses kernels."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from minigrad.cli import kernels_report
 from minigrad.cli.output import Line, complain, say, say_json, write_lines
 from minigrad.errors import ArgumentError
 
@@ -181,6 +182,9 @@ def check(
         say(f"{len(reports)} implementations, " + (f"{len(failed)} with faults: {names}." if failed else "none with a fault."))
     if failed:
         raise typer.Exit(FAILED)
+
+
+app.command(help=kernels_report.HELP)(kernels_report.report)
 
 
 @contextlib.contextmanager

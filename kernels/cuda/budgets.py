@@ -1,0 +1,126 @@
+"""What each CUDA kernel may use of a chip, and what its hot loop must be made of: a table that a test holds.
+
+A kernel that a change makes spill, or whose loop comes to divide, gives the same results as before and no test of results finds
+it. Here it is found: each kernel that is launched, compiled for each architecture, must keep within its row. A row is the
+promise and no record: where the figures of ``minigrad kernels report`` are better it can be tightened.
+
+These are proxies. What they say of the use of registers and instruction slots is so; how fast a kernel is they do not say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from minigrad.kernels.cuda.occupancy import LIMITS
+from minigrad.kernels.cuda.static import Figures
+
+FFMA_SHARE = 0.5  # of the instructions of a hot loop: implicit products, and the recurrent sweep in float32
+HMMA_SHARE = 0.25  # on tensor cores, of which one does the work of many
+
+
+class Budget(NamedTuple):
+    """A row: what holds on every architecture. Spills, a stack and local memory are allowed to no kernel.
+
+    Attributes:
+        registers: of a thread, the most.
+        blocks: that a multiprocessor holds at once, the least.
+        useful: the instruction that the hot loop is there for, ``"FFMA"``, ``"HMMA"`` or ``"DFMA"``; or nothing.
+        share: of the hot loop's instructions, the least that are useful.
+        wide_global, wide_shared: share of bytes that the hot loop loads by 128 bits at once from global and shared memory, the
+            least.
+        divides: whether its hot loop may divide whole numbers.
+        narrow: why a kernel whose loop is held to a useful share need not load by 128 bits.
+        since: the compute capability, without its point, from which on it is launched.
+    """
+
+    registers: int
+    blocks: int
+    useful: str = ""
+    share: float = 0.0
+    wide_global: float = 0.0
+    wide_shared: float = 0.0
+    divides: bool = False
+    narrow: str = ""
+    since: int = min(LIMITS)
+
+
+# By file, then by kernel with its template's parameters.
+BUDGETS: Mapping[str, Mapping[str, Budget]] = {
+    "gru/step.cu": {
+        "forward<float>": Budget(registers=32, blocks=8),
+        "forward<double>": Budget(registers=40, blocks=8),
+        "backward<float>": Budget(registers=40, blocks=8),
+        "backward<double>": Budget(registers=40, blocks=8),
+    },
+    "lstm/step.cu": {
+        "forward<float>": Budget(registers=32, blocks=8),
+        "forward<double>": Budget(registers=40, blocks=8),
+        "backward<float>": Budget(registers=40, blocks=8),
+        "backward<double>": Budget(registers=40, blocks=8),
+    },
+    "random/philox.cu": {
+        "words": Budget(registers=40, blocks=8),
+        "words_at": Budget(registers=40, blocks=8, divides=True),  # once a thread, for its row
+        "uniform<float>": Budget(registers=40, blocks=8),
+        "uniform<double>": Budget(registers=40, blocks=8),
+        "normal<float>": Budget(registers=48, blocks=8),
+        "normal<double>": Budget(registers=48, blocks=8),
+    },
+    "rnn/step.cu": {
+        "forward<float>": Budget(registers=16, blocks=8),
+        "forward<double>": Budget(registers=24, blocks=8),
+        "backward<float>": Budget(registers=16, blocks=8),
+        "backward<double>": Budget(registers=24, blocks=8),
+    },
+}
+
+
+def budget(file: str, kernel: str) -> Budget | None:
+    """The row of a kernel, or ``None`` where there is none.
+
+    Example:
+        >>> budget("random/philox.cu", "words").blocks
+        8
+    """
+    return BUDGETS.get(file, {}).get(kernel)
+
+
+def faults(figures: Figures, threads: int, shared: int, row: Budget | None) -> list[str]:
+    """In what a kernel is over its budget; without a row, what no kernel may do.
+
+    Args:
+        figures: of the kernel.
+        threads: of a block.
+        shared: bytes of dynamic shared memory of a block.
+        row: its budget.
+    """
+    return list(_faults(figures, threads, shared, row))
+
+
+def _faults(figures: Figures, threads: int, shared: int, row: Budget | None) -> Iterator[str]:
+    if figures.spilled:
+        yield f"spills {figures.spilled} bytes"
+    if figures.stack:
+        yield f"a stack of {figures.stack} bytes"
+    if figures.local:
+        yield f"{figures.local} accesses to local memory"
+    blocks, loop = figures.blocks(threads, shared), figures.loop
+    if not blocks:
+        yield f"blocks of {threads} threads and {figures.shared + shared} bytes of shared memory cannot be launched"
+    if row is None:
+        return
+    if figures.registers > row.registers:
+        yield f"{figures.registers} registers, {row.registers} allowed"
+    if blocks < row.blocks:
+        yield f"{blocks} blocks at once, {row.blocks} wanted"
+    if row.useful and loop.share(row.useful) < row.share:
+        yield f"{row.useful} {loop.share(row.useful):.2f} of the hot loop, {row.share:.2f} wanted"
+    for where, least, found in (
+        ("global", row.wide_global, loop.wide("LDG", "LDGSTS")),
+        ("shared", row.wide_shared, loop.wide("LDS", "LDSM")),
+    ):
+        if (found or 0.0) < least:
+            yield f"{found or 0.0:.2f} of {where} bytes loaded by 128 bits, {least:.2f} wanted"
+    if loop.divisions and not row.divides:
+        yield f"{loop.divisions} integer divisions in the hot loop"
