@@ -79,7 +79,7 @@ def disassemble(code: Path) -> str:
     Raises:
         KernelError: the packages are missing, or it cannot be read.
     """
-    command = [str(_tool()), "-c", "-g", "-ndf", str(code)]
+    command = [str(_tool()), "-c", "-g", str(code)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     if done.returncode:
         got = done.stderr.strip() or f"exit code {done.returncode}"

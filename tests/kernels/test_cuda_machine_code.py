@@ -61,12 +61,23 @@ straight:
         /*0020*/                   EXIT ;
 .L_x_9:
         /*0030*/                   BRA `(.L_x_9);
+\t.section\t.text.switches,"ax",@progbits
+switches:
+        /*0000*/                   BRX R2 -0x10     (*"BRANCH_TARGETS .L_x_10,.L_x_11"*);
+.L_x_10:
+        /*0010*/                   FADD R2, R2, R3 ;
+        /*0020*/               @P0 BRA `(.L_x_10) ;
+        /*0030*/                   EXIT ;
+.L_x_11:
+        /*0040*/                   FFMA R2, R2, R3, R4 ;
+        /*0050*/               @P0 BRA `(.L_x_11) ;
+        /*0060*/                   EXIT ;
 """
 
 
 def test_every_kernel_is_found_with_its_instructions() -> None:
     found = kernels(TEXT)
-    assert list(found) == ["_Z5nested", "divides", "straight"]
+    assert list(found) == ["_Z5nested", "divides", "straight", "switches"]
     first = found["_Z5nested"][0]
     assert (first.name, first.operands, first.line, first.file, first.always) == ("LDC", "R1, c[0x0][0x28]", 3, "a.cu", True)
     assert not found["_Z5nested"][8].always
@@ -96,6 +107,10 @@ def test_divisions_and_calls_are_told() -> None:
 def test_without_a_loop_all_of_a_kernel_counts_and_no_padding() -> None:
     loop = hot_loop(kernels(TEXT)["straight"])
     assert (loop.line, loop.counts) == (0, {"move": 1, "STG.64": 1, "branch": 1})
+
+
+def test_a_switch_leads_to_the_loops_of_its_cases() -> None:
+    assert hot_loop(kernels(TEXT)["switches"]).counts == {"FFMA": 1, "branch": 1}
 
 
 def test_a_kernel_without_instructions_has_nothing() -> None:
