@@ -7,7 +7,8 @@ its reference. See :mod:`minigrad.kernels.choice` and :mod:`minigrad.kernels.reg
 from __future__ import annotations
 
 from minigrad.kernels.choice import checking, chosen, find, selected, use, wished
-from minigrad.kernels.own_files import load_file, unload_file
+from minigrad.kernels.cuda.own import CudaKernel
+from minigrad.kernels.own_files import cuda_kernels, load_file, unload_file
 from minigrad.kernels.registry import (
     Implementation,
     available,
@@ -22,11 +23,13 @@ from minigrad.kernels.registry import (
 )
 
 __all__ = [
+    "CudaKernel",
     "Implementation",
     "available",
     "checking",
     "chosen",
     "contract_of",
+    "cuda_kernels",
     "default_of",
     "families",
     "find",

@@ -9,22 +9,26 @@ import traceback
 from types import ModuleType
 
 from minigrad.errors import KernelError
+from minigrad.kernels.cuda.own import CudaKernel
 from minigrad.kernels.registry import implementations, recorded, unregister
 
 Registered = tuple[tuple[str, str], ...]  # (family, name)
 
 _files: dict[str, Registered] = {}
+_cuda_kernels: dict[str, tuple[CudaKernel, ...]] = {}
 _lock = threading.RLock()  # a file that is being run may use kernels, which asks for the file
 
 
 def load_file(path: str | os.PathLike[str]) -> Registered:
     """Run a file that registers kernels, once a program, and give what it registered: (family, name) of each.
 
+    What it has of :class:`~minigrad.kernels.CudaKernel` at its top level is registered for no family: :func:`cuda_kernels`.
+
     The file runs as an imported one does: what stands under ``if __name__ == "__main__":`` is left out, and it finds the files
     beside it.
 
     Raises:
-        KernelError: there is no such file, it fails (with the line), or it registers nothing.
+        KernelError: there is no such file, it fails (with the line), or it has no kernel.
 
     Example:
         >>> import pathlib, tempfile
@@ -52,6 +56,29 @@ def load_file(path: str | os.PathLike[str]) -> Registered:
         return _files[where]
 
 
+def cuda_kernels(path: str | os.PathLike[str]) -> tuple[CudaKernel, ...]:
+    """The kernels with contracts of their own that a file has at its top level; it is run if it was not yet.
+
+    Raises:
+        KernelError: as for :func:`load_file`.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> lines = [
+        ...     "from minigrad.kernels import CudaKernel",
+        ...     "KERNEL = CudaKernel('fill.cu', 'fill', cases=[{'n': 5}], arguments=dict, reference=len, grid=1, block=32)",
+        ... ]
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "mine.py")
+        ...     _ = path.write_text("; ".join(lines))
+        ...     print([kernel.name for kernel in cuda_kernels(path)])
+        ...     unload_file(path)
+        ['fill of fill.cu']
+    """
+    load_file(path)
+    return _cuda_kernels[os.path.abspath(os.fspath(path))]
+
+
 def unload_file(path: str | os.PathLike[str]) -> None:
     """Take away all that :func:`load_file` registered from a file.
 
@@ -66,6 +93,7 @@ def unload_file(path: str | os.PathLike[str]) -> None:
             there = ", ".join(_files) or "none"
             raise KernelError("kernels.unload_file", "path", f"a file that was loaded ({there})", repr(os.fspath(path)))
         _take_away(_files.pop(where))
+        _cuda_kernels.pop(where, None)
 
 
 def loaded_files() -> list[str]:
@@ -97,9 +125,10 @@ def executed(path: str | os.PathLike[str]) -> ModuleType:
 
 def _run(where: str, told: str) -> Registered:
     module, before, registered = _executed(where, told)
-    if not registered:
+    _cuda_kernels[where] = tuple(value for value in module.__dict__.values() if isinstance(value, CudaKernel))
+    if not registered and not _cuda_kernels[where]:
         _forget(module.__name__, before)
-        raise KernelError("kernels", told, "a call of minigrad.kernels.register at its top level", "none")
+        raise KernelError("kernels", told, "a call of minigrad.kernels.register at its top level, or a CudaKernel", "neither")
     return registered
 
 

@@ -127,7 +127,8 @@ class Notes:
 
     def report(self, family: str, name: str, cases: int) -> Report:
         """All that was noted."""
-        failures = sorted(self.failures.values(), key=lambda each: list(CHECKS).index(each.check))
+        order = {check: number for number, check in enumerate(CHECKS)}  # others come behind
+        failures = sorted(self.failures.values(), key=lambda each: order.get(each.check, len(order)))
         unasked: dict[str, dict[str, str]] = {}
         for (check, function), culprit in self._kept_from.items():
             if (check, function) not in self._asked_of:

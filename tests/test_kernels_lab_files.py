@@ -104,7 +104,7 @@ BAD_FILES = [
         START + "kernels.register('conv2d', 'first', forward=print)\n",
         "own.py, line 3: name: expected one that conv2d does not have",
     ),
-    ("x = 1\n", "own.py: expected a call of minigrad.kernels.register at its top level, got none."),
+    ("x = 1\n", "own.py: expected a call of minigrad.kernels.register at its top level, or a CudaKernel, got neither."),
     ("if __name__ == '__main__':\n    import no_such_module\n", "expected a call of minigrad.kernels.register"),
     ("\0", "own.py: expected a file that runs to its end, got SyntaxError: source code string cannot contain null bytes"),
 ]

@@ -1,4 +1,4 @@
-"""``minigrad kernels list``, ``show``, ``check`` and ``report``, and the option of other commands that chooses kernels."""
+"""``minigrad kernels list``, ``show``, ``check`` and the rest, and the option of other commands that chooses kernels."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from minigrad.cli import kernels_report
+from minigrad.cli import kernels_report, kernels_watched
 from minigrad.cli.output import Line, complain, say, say_json, write_lines
 from minigrad.errors import ArgumentError
 
 if TYPE_CHECKING:
+    from minigrad.kernels import CudaKernel
     from minigrad.kernels.catalogue import Entry, Family
     from minigrad.kernels.verdict import Report
 
@@ -121,15 +122,19 @@ Forward and all gradients in float32 and float64, odd sizes and none, any stride
 must stay as they are, NaN and infinity, the same bits each time, two threads at once, the identities of the formulas, and \
 pieces of large results.
 
-FILE.py registers kernels of your own by minigrad.kernels.register at its top level. Without names all that it registers is \
-checked, without a file all that is there.
+FILE.py registers kernels of your own by minigrad.kernels.register at its top level, or has a minigrad.kernels.CudaKernel: a \
+CUDA kernel with a contract of its own. Without names all that it has is checked, without a file all that is there.
+
+With --emulate CUDA kernels run on the CPU, which takes g++ and Linux: all cases as they are, with threads and blocks \
+backwards and shuffled, and with every access watched. A race, an address outside an array or a read of what nobody wrote is \
+told with the line and the threads.
 
 The file runs in a process of its own: a kernel that crashes, ends the program or never returns is told like any fault, with \
 what it was asked.
 
 Exit code: 0 where nothing failed, 1 where something did, 2 where it could not be checked.
 
-Example: minigrad kernels check mine.py
+Example: minigrad kernels check mine.py --emulate
 """
 
 
@@ -141,42 +146,32 @@ def check(
         typer.Argument(metavar="[FILE.py] [FAMILY[=NAME]]...", help="A file of your own, and names.", show_default=False),
     ] = None,
     json: Json = False,
+    emulate: Annotated[
+        bool,
+        typer.Option("--emulate", help="Run CUDA kernels on the CPU, in any order of threads and with every access watched."),
+    ] = False,
 ) -> None:
     """The command of that name; ``_CHECK_HELP`` is what it says of itself."""
     from minigrad.cli import apart
 
     apart.passed_on(context, what, patience=PATIENCE, limit=LIMIT)
-    from minigrad.bench import large
-    from minigrad.cli.reading import reading
-    from minigrad.kernels import laboratory, verdict
+    from minigrad.cli import kernels_check
 
-    reports: list[Report] = []
+    reports: list[tuple[Report, dict[str, str]]] = []
     with contextlib.ExitStack() as stack:
         if json:  # what the file prints is no JSON
             stack.enter_context(contextlib.redirect_stdout(sys.stderr))
-        chosen = stack.enter_context(_chosen(what or []))
-        for family, name in chosen:
-            with reading("cases") as progress:
-                told = functools.partial(progress, f"{name} of {family}")
-                report = laboratory.check(family, name, told, apart.doing)
-            if not report.reason:
-                with reading("large ones") as progress:
-                    told = functools.partial(progress, f"{name} of {family}, large")
-                    calls, failures = large.check(family, name, told, apart.doing, report.broken)
-                report = dataclasses.replace(
-                    report,
-                    runs={**report.runs, "large": calls},
-                    failures=[*report.failures, *failures],
-                    unasked=report.unasked | ({"large": {each: each for each in report.broken}} if report.broken else {}),
-                )
-            reports.append(report)
+        chosen, own = stack.enter_context(_chosen(what or [], emulate))
+        questions = [functools.partial(kernels_check.of_family, *each, emulate=emulate) for each in chosen]
+        questions += [functools.partial(kernels_check.of_own, each, emulate=emulate) for each in own]
+        for ask in questions:
+            report, about = ask()
+            reports.append((report, about))
             if not json:
-                _show_report(report)
+                _show_report(report, about)
     if json:
-        say_json(
-            [{**dataclasses.asdict(report), "ok": report.ok, "checks": verdict.CHECKS | large.ABOUT} for report in reports]
-        )
-    failed = [report for report in reports if report.failures]
+        say_json([{**dataclasses.asdict(report), "ok": report.ok, "checks": about} for report, about in reports])
+    failed = [report for report, _ in reports if report.failures]
     if not json and len(reports) > 1:
         names = ", ".join(f"{report.name} of {report.family}" for report in failed)
         say(f"{len(reports)} implementations, " + (f"{len(failed)} with faults: {names}." if failed else "none with a fault."))
@@ -185,12 +180,17 @@ def check(
 
 
 app.command(help=kernels_report.HELP)(kernels_report.report)
+app.command("trace")(kernels_watched.trace)
+app.command("profile")(kernels_watched.profile)
 
 
 @contextlib.contextmanager
-def _chosen(words: list[str]) -> Iterator[list[tuple[str, str]]]:
-    """Family and name of all that words of the command line ask for; files of one's own are forgotten afterwards."""
-    from minigrad.kernels import families, implementations, load_file, reason_not_available, unload_file
+def _chosen(words: list[str], emulate: bool) -> Iterator[tuple[list[tuple[str, str]], list[CudaKernel]]]:
+    """Family and name, or a kernel with a contract of its own, of all that words of the command line ask for.
+
+    Files of one's own are forgotten afterwards.
+    """
+    from minigrad.kernels import cuda_kernels, families, implementations, load_file, reason_not_available, unload_file
 
     files = [word for word in words if word.endswith(".py")]
     names = [word for word in words if not word.endswith(".py")]
@@ -198,40 +198,43 @@ def _chosen(words: list[str]) -> Iterator[list[tuple[str, str]]]:
     try:
         for file in files:
             registered += load_file(file)
-        chosen = [] if names else registered or [(family, name) for family in families() for name in implementations(family)]
-        for word in names:
+        own = [each for file in files for each in cuda_kernels(file) if not names or str(each.key[0]) in names]
+        everything = [(family, name) for family in families() for name, one in implementations(family).items()
+                      if not emulate or one.device == "cuda"]  # fmt: skip
+        chosen = [] if names else registered if files else everything
+        where = "emulated" if emulate else None
+        for word in [name for name in names if name not in {str(each.key[0]) for each in own}]:
             family, equals, name = word.partition("=")
             if family not in families() or (equals and name not in implementations(family)):
                 there = ", ".join(f"{family}={each}" for each in implementations(family)) if family in families() else ""
                 expected = f"one of {there or ', '.join(families())}"
                 raise ArgumentError("kernels check", "FAMILY=NAME" if there else "FAMILY", expected, repr(word))
-            if equals and reason_not_available(family, name):
-                raise ArgumentError("kernels check", word, "one that runs here", reason_not_available(family, name))
+            if equals and reason_not_available(family, name, where):
+                raise ArgumentError("kernels check", word, "one that runs here", reason_not_available(family, name, where))
             chosen += [(family, name)] if equals else [(family, each) for each in implementations(family)]
-        yield list(dict.fromkeys(chosen))
+        yield list(dict.fromkeys(chosen)), own
     finally:
-        for file in files if registered else ():
+        for file in files:
             with contextlib.suppress(Exception):
                 unload_file(file)
 
 
-def _show_report(report: Report) -> None:
+def _show_report(report: Report, about: dict[str, str]) -> None:
     """The checks of one implementation, and the first case that fails of each."""
-    from minigrad.bench.large import ABOUT
     from minigrad.cli.terminal import show, table
     from minigrad.data.words import counted
-    from minigrad.kernels.verdict import CHECKS
 
     if report.reason:
         say(f"{report.name} of {report.family}: not checked, since {report.reason}.\n")
         return
     _heading(f"{report.name} of {report.family}: {counted(report.cases, 'case')}")
     rows = []
-    for name, about in (CHECKS | ABOUT).items():
-        rows.append((f"  {name}", report.runs.get(name, 0), outcome_in_words(report, name), about))
+    for name, asked in about.items():
+        rows.append((f"  {name}", report.runs.get(name, 0), outcome_in_words(report, name), asked))
     show(table(["  check", "calls", "result", "what is asked"], rows))
     for failure in report.failures:
-        complain(f"{failure.check}: {failure.function} of {report.name}: {failure.case}\n{failure.words}.")
+        whose = failure.function if failure.function == report.name else f"{failure.function} of {report.name}"
+        complain(f"{failure.check}: {whose}: {failure.case}\n{failure.words.removesuffix('.')}.")
     say("")
 
 

@@ -28,6 +28,7 @@ class Event(NamedTuple):
         space: "global", "shared" or "variable".
         array: the parameter or the shared array.
         element: where in the array: the number of the element, or one number for each dimension of a shared array.
+        offset: in the array, in bytes.
         width: bytes.
         value: what was read, or is there afterwards: numbers, or nothing where they are not known.
         lanes: the lanes of the warp that met, a bit for each; of a warp, ``thread`` is its number.
@@ -40,6 +41,7 @@ class Event(NamedTuple):
     space: str = ""
     array: str = ""
     element: tuple[int, ...] = ()
+    offset: int = 0
     width: int = 0
     value: tuple[Any, ...] = ()
     lanes: int = 0
@@ -61,7 +63,7 @@ def read(handle: Any, sources: Sources, base: int, parameters: Sequence[Paramete
             array = array_name(one.space, one.argument, one.name, names)
             index = _index(one.offset // dtype.itemsize, inner) if array != "variable" else ()
             value = tuple(np.frombuffer(bytes(one.value)[: one.width], dtype).tolist()) if one.has_value else ()
-            told = ACCESSES[one.access], SPACES[one.space], array, index, one.width, value
+            told = ACCESSES[one.access], SPACES[one.space], array, index, one.offset, one.width, value
             events.append(Event(kind, places[key], one.thread, *told))
         elif kind == "warp":
             events.append(Event(kind, places[key], one.thread // 32, lanes=one.lanes))

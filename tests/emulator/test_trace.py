@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from minigrad.emulator import Report
+from minigrad.emulator import Place, Report
+from minigrad.emulator.steps import Rule, Step, arranged
 from minigrad.emulator.trace import Event
 from tests.emulator.cuda_programs import F32, I32
 from tests.emulator.test_profile import measured, numbers
@@ -97,3 +98,57 @@ def test_a_barrier_of_the_grid() -> None:
         "0 read x[1] -0.132105", "0 write kept[0] -0.132105", "0 arrives grid_sync", "all grid", "0 read kept[0] -0.132105",
         "0 write x[0] 0.867895", "0 arrives grid_sync", "all grid",
     ]  # fmt: skip
+
+
+MEASURED: dict[str, tuple[str, Any, Any, tuple[Any, ...]]] = {
+    "columns": ("transpose<32>", 1, (32, 8), (numbers(32, 32), np.zeros((32, 32), F32))),
+    "padded columns": ("transpose<33>", 1, (32, 8), (numbers(32, 32), np.zeros((32, 32), F32))),
+    "doubles": ("through_shared<double>", 1, 32, (np.zeros(128), np.zeros(128), I32(2))),
+    "vectors": ("through_shared<float4>", 1, 32, (numbers(128), np.zeros(128, F32), I32(2))),
+    "apart": ("strided", 1, 70, (numbers(560), np.zeros(70, F32), I32(8), I32(70))),
+    "loops of their own length": ("as_many_as_lanes", 1, 32, (numbers(1024), np.zeros(32, F32))),
+    "before a meeting": ("half_before<true>", 1, 32, (numbers(32), np.zeros(32, F32))),
+}
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_steps_cost_what_the_profile_counts(name: str) -> None:
+    kernel, grid, block, arguments = MEASURED[name]
+    steps = [step for step in arranged(trace(kernel, grid, block, *arguments).events) if isinstance(step, Step)]
+    found: dict[tuple[Any, ...], list[int]] = {}
+    for step in steps:
+        if step.access == "meets":
+            continue
+        total = found.setdefault((step.place, step.access, step.array), [0, 0])
+        total[:] = [a + b for a, b in zip(total, step.cost(), strict=True)]
+    wanted: dict[tuple[Any, ...], list[int]] = {}
+    for line in measured("profile")[kernel].launch(grid, block, arguments).lines:
+        total = wanted.setdefault((line.place, line.access, line.array), [0, 0])
+        total[0] += line.sectors + line.wavefronts
+        total[1] += line.ideal_sectors + line.ideal_wavefronts
+    assert found == wanted
+
+
+def test_steps_stand_in_every_threads_own_order() -> None:
+    events = trace("transpose<33>", 1, (32, 8), numbers(32, 32), np.zeros((32, 32), F32)).events
+    steps = arranged(events)
+    (barrier,) = [at for at, step in enumerate(steps) if isinstance(step, Rule)]
+    assert steps[barrier] == Rule("__syncthreads", (steps[barrier].places[0],), 256)
+    assert [step.array for step in steps[:barrier]] == ["x", "tile"] * 4
+    assert [step.array for step in steps[barrier + 1 :]] == ["tile", "y"] * 4
+    for thread in (0, 37, 255):
+        own = [event for event in events if event.thread == thread and event.kind == "access"]
+        assert [step.events[thread] for step in steps if isinstance(step, Step)] == own
+
+
+def test_threads_that_went_other_ways_and_meetings_of_a_warp() -> None:
+    place = [Place("a.cu", line, "") for line in range(5)]
+
+    def went(thread: int, *lines: int) -> list[Event]:
+        return [Event("access", place[line], thread, "read", "global", "x", width=4) for line in lines]
+
+    met = Event("arrives", place[4], 2, array="a vote")
+    steps = arranged([*went(0, 1, 2, 3), *went(1, 1, 3, 2), *went(2, 2, 2), met])
+    told = [(step.place.line, step.access, sorted(step.events)) for step in steps if isinstance(step, Step)]
+    assert told == [(1, "read", [0, 1]), (2, "read", [0, 2]), (2, "read", [2]), (4, "meets", [2]), (3, "read", [0, 1]),
+                    (2, "read", [1])]  # fmt: skip

@@ -21,15 +21,36 @@ from minigrad.emulator.cupy.indexing import check_device
 from minigrad.emulator.cupy.memory import DeviceMemory, current_device, memory_at
 from minigrad.emulator.cupy.traffic import counters
 from minigrad.emulator.guarded import address_fields
-from minigrad.emulator.program import Program
+from minigrad.emulator.program import MOST_EVENTS, Program, Report
 from minigrad.errors import ArgumentError, KernelError
 
 PLAIN_SHARED = 48 << 10  # bytes of shared memory that a kernel has without asking for more
 
 
+class Launched(NamedTuple):
+    """A launch of a kernel, as :func:`launches` notes it in profile and trace mode.
+
+    Attributes:
+        name: the kernel's.
+        grid, block: as it was launched.
+        shared: bytes of dynamic shared memory.
+        report: what the emulator tells of it.
+    """
+
+    name: str
+    grid: tuple[int, ...]
+    block: tuple[int, ...]
+    shared: int
+    report: Report
+
+
 class _Manner(NamedTuple):
     mode: str = "fast"
     order: int = 0
+    watched: int | tuple[int, ...] | None = None
+    most_events: int = MOST_EVENTS
+    only: int | None = None
+    made: tuple[list[Launched], ...] = ()
 
 
 class _Manners(threading.local):
@@ -40,10 +61,25 @@ _manners = _Manners()
 
 
 @contextlib.contextmanager
-def launches(mode: str = "fast", order: int = 0) -> Iterator[None]:
+def launches(
+    mode: str = "fast",
+    order: int = 0,
+    *,
+    watched: int | tuple[int, ...] | None = None,
+    most_events: int = MOST_EVENTS,
+    only: int | None = None,
+) -> Iterator[list[Launched]]:
     """How kernels run inside a ``with`` block, in this thread: see ``emulator.Program`` and ``Kernel.launch``.
 
     A module is compiled for each mode, with ``__constant__`` variables of its own: fill them inside the block too.
+
+    Args:
+        mode: of :class:`~minigrad.emulator.Program`.
+        order, watched, most_events: of ``Kernel.launch``.
+        only: the number of a launch, from 1: ``watched`` and ``most_events`` hold for it, and others record no events.
+
+    Returns:
+        a list to which each launch in profile and trace mode is added.
 
     Example:
         >>> from minigrad.emulator import cupy
@@ -57,9 +93,10 @@ def launches(mode: str = "fast", order: int = 0) -> Iterator[None]:
         ...         print(fault.findings[0].kind, "at", fault.findings[0].place)
         race at kernel.cu:1
     """
-    before, _manners.current = _manners.current, _Manner(mode, order)
+    made: list[Launched] = []
+    before, _manners.current = _manners.current, _Manner(mode, order, watched, most_events, only, (made,))
     try:
-        yield
+        yield made
     finally:
         _manners.current = before
 
@@ -255,8 +292,16 @@ class RawKernel:
         kernel = self._kernel(manner.mode)
         given = [_given(f"launch of {self.name}", at, argument) for at, argument in enumerate(args)]
         counters.launches += 1
-        watched = _watched(given) if manner.mode != "fast" else {}
-        kernel.launch(grid, block, given, shared_mem, manner.order, self.enable_cooperative_groups, **watched)
+        reached = _watched(given) if manner.mode != "fast" else {}
+        looked_at = not manner.made or manner.only in (None, len(manner.made[0]) + 1)
+        report = kernel.launch(
+            *(grid, block, given, shared_mem, manner.order, self.enable_cooperative_groups),
+            watched=manner.watched if looked_at else None,
+            most_events=manner.most_events if looked_at else 0,
+            **reached,
+        )
+        if manner.mode in ("profile", "trace"):
+            manner.made[0].append(Launched(self.name, grid, block, shared_mem, report))
 
     def _kernel(self, mode: str) -> Any:
         program = self._module._program(mode)
