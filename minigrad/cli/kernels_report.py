@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import asdict
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -30,7 +31,8 @@ registers; bytes of shared memory of a block; how many blocks a multiprocessor h
 for threads they fill; which share of the hot loop's instructions are useful ones; and whether the kernel keeps its budget, \
 of which spills, a stack and local memory are no part. Below stands what the hot loop is made of.
 
-FILE.cu is a file of your own, FILE.py one that lists its kernels as a family's gpu.py does, by instances() or INSTANCES.
+FILE.cu is a file of your own. FILE.py is one with a CudaKernel at its top level, as kernels check takes it, or one that lists \
+its kernels as a family's gpu.py does, by instances() or INSTANCES.
 
 It needs two packages of NVIDIA's, which the extra cuda-check of minigrad-engine installs. None of the figures is a speed.
 
@@ -134,10 +136,17 @@ def _of_text(word: str, expressions: Sequence[str], threads: int, shared: int) -
 
 
 def _of_module(word: str) -> list[Instance]:
-    from minigrad.kernels.cuda.families import listed
+    """The kernels of a user's Python file: of a CudaKernel one for each size of blocks that its cases ask for."""
+    from minigrad.kernels.cuda.families import Instance, listed
+    from minigrad.kernels.cuda.own import CudaKernel
     from minigrad.kernels.own_files import executed
 
-    return listed(executed(word), word)
+    module = executed(word)
+    found = []
+    for own in (value for value in vars(module).values() if isinstance(value, CudaKernel)):
+        for _, block, shared in map(own.sizes, own.cases):
+            found.append(Instance(own.launcher.program, own.launcher.expression, prod(block), shared))
+    return list(dict.fromkeys(found)) or listed(module, word)
 
 
 def _examined(chosen: Sequence[Instance], archs: Sequence[int], progress: Any) -> list[Row]:
@@ -145,17 +154,16 @@ def _examined(chosen: Sequence[Instance], archs: Sequence[int], progress: Any) -
     from minigrad.kernels.cuda.budgets import budget, faults
     from minigrad.kernels.cuda.static import Request, examine
 
-    of_file: dict[str, list[Instance]] = {}
+    of_file: dict[tuple[str, str, tuple[str, ...]], list[Instance]] = {}
     for each in chosen:
-        of_file.setdefault(each.program.name, []).append(each)
+        of_file.setdefault((each.program.name, each.program.text, each.program.options), []).append(each)
     requests, asked = [], []
-    for name, instances in of_file.items():
-        program = instances[0].program
+    for (name, text, options), instances in of_file.items():
         for arch in archs:
             wanted = [each for each in instances if (row := budget(name, each.kernel)) is None or row.since <= arch]
             expressions = tuple(dict.fromkeys(each.kernel for each in wanted))
             if expressions:
-                requests.append(Request(_told(name), program.text, expressions, program.options, arch))
+                requests.append(Request(_told(name), text, expressions, options, arch))
                 asked.append(wanted)
     rows = []
     for number, (wanted, found) in enumerate(zip(asked, examine(requests)), 1):
@@ -164,8 +172,8 @@ def _examined(chosen: Sequence[Instance], archs: Sequence[int], progress: Any) -
         for each in wanted:
             row, figures = budget(each.program.name, each.kernel), by_kernel[each.kernel]
             rows.append(Row(each, figures, faults(figures, each.threads, each.shared, row), row is not None))
-    order = {(each.program.name, each.kernel, each.threads, each.shared): place for place, each in enumerate(chosen)}
-    return sorted(rows, key=lambda row: order[row.instance.program.name, *row.instance[1:]])
+    order = {each: place for place, each in enumerate(chosen)}
+    return sorted(rows, key=lambda row: order[row.instance])
 
 
 def _told(name: str) -> str:
@@ -178,10 +186,9 @@ def _show(rows: Sequence[Row]) -> None:
     from minigrad.cli.terminal import show, table
     from minigrad.data.words import counted
 
-    groups: dict[tuple[str, ...], list[Row]] = {}
+    groups: dict[Instance, list[Row]] = {}
     for row in rows:
-        key = (row.instance.program.name, row.instance.kernel, str(row.instance.threads), str(row.instance.shared))
-        groups.setdefault(key, []).append(row)
+        groups.setdefault(row.instance, []).append(row)
     for group in groups.values():
         instance = group[0].instance
         about = f"blocks of {counted(instance.threads, 'thread')}"
@@ -206,7 +213,7 @@ def _cells(row: Row) -> tuple[Any, ...]:
     blocks = figures.blocks(instance.threads, instance.shared)
     filled = share_of_threads(LIMITS[figures.arch], instance.threads, blocks)
     useful, share = _useful(figures)
-    own = os.path.isabs(instance.program.name)
+    own = os.path.isabs(instance.program.name) or "/" not in instance.program.name
     verdict = "OVER" if row.faults else "ok" if own or row.has_budget else "no budget"
     memory = byte_size(figures.shared + instance.shared)
     arch = f"  sm_{figures.arch}"

@@ -133,6 +133,22 @@ def test_the_report_of_a_module_takes_what_it_lists(capsys: pytest.CaptureFixtur
     assert "planted.cu: slow, blocks of 64 threads with 1,024 bytes of dynamic shared memory" in out
 
 
+def test_the_report_of_a_kernel_with_a_contract_takes_the_blocks_of_its_cases(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    mine = tmp_path / "mine.py"
+    mine.write_text(
+        "from minigrad.kernels import CudaKernel\n"
+        f"KERNEL = CudaKernel({str(PLANTED)!r}, 'slow', cases=[{{'n': 1}}, {{'n': 2}}, {{'n': 3}}],\n"
+        "    arguments=dict, reference=len, grid=1, block=lambda n: (32, 1 + n // 2))\n"
+    )
+    code, out, _ = report(capsys, str(mine), "--arch", "86")
+    assert code == 0
+    assert "planted.cu: slow, blocks of 32 threads\n" in out
+    assert "planted.cu: slow, blocks of 64 threads\n" in out
+    assert out.endswith("2 kernels, compiled 2 times: none over budget.\n")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
