@@ -1,4 +1,6 @@
-"""The CUDA C++ text of a program: a ``.cu`` file of a kernel family, with the ``.cuh`` files of this folder that it includes.
+"""The CUDA C++ text of a program: a ``.cu`` file of a kernel family, with the ``.cuh`` files that it includes.
+
+They are those of this folder, and those of the family's own.
 
 NVRTC is given one text and no path, so that nothing but the text decides what is compiled. An include is therefore put in place
 here, once each, and ``#line`` says from which file and line the rest comes: compile errors and the emulator's findings name the
@@ -64,14 +66,17 @@ def _with_includes(path: Path, name: str, seen: set[str]) -> str:
     def placed(match: re.Match[str]) -> str:
         number = text.count("\n", 0, match.start()) + 1
         wanted = match[1]
-        if wanted is None or not (SHARED / wanted).is_file():
+        file = SHARED / (wanted or "")
+        if not file.is_file() and path.is_relative_to(FAMILIES):
+            file = path.parent / (wanted or "")
+        if not file.is_file() or file.suffix != ".cuh":
             there = ", ".join(sorted(each.name for each in SHARED.glob("*.cuh")))
             got = match[2] or f'"{wanted}"'
             raise KernelError("cuda", f"{name}:{number}", f"an include of a file of kernels/cuda ({there})", got)
         if wanted in seen:
             return f'#line {number + 1} "{name}"'
         seen.add(wanted)
-        inner = _with_includes(SHARED / wanted, wanted, seen)
+        inner = _with_includes(file, wanted if file.parent == SHARED else f"{path.parent.name}/{wanted}", seen)
         return f'{inner}\n#line {number + 1} "{name}"'
 
     return f'#line 1 "{name}"\n' + _INCLUDE.sub(placed, text)
