@@ -2,7 +2,7 @@
 // counts is that every number comes from memory once, and in order. Forward and back to the input a thread makes `width` channels
 // (128 bits, where each has one output) of STRIP neighbouring pixels of a row, so that a tap's weights are read once for all of
 // them; neighbouring threads have neighbouring channels. For the gradient to the weight see `correlate`.
-#include "vectors.cuh"
+#include "tiles.cuh"
 #include "geometry.cuh"
 
 const int STRIP = 4;
@@ -11,14 +11,14 @@ const int STRIP = 4;
 template <typename Real, bool VECTOR>
 __global__ void convolve(const Real* __restrict__ in, const Real* __restrict__ w, const Real* __restrict__ bias,
                          Real* __restrict__ out, const Geometry g, bool back, bool relu) {
-    const int width = VECTOR ? Vector<Real>::lanes : 1;
+    const int width = VECTOR ? Pack<Real>::lanes : 1;
     const Axis y = axis_y(g, back, blockIdx.y), x = axis_x(g, back, blockIdx.y);
     const int vectors = g.out_channels / width, strips = (x.outputs + STRIP - 1) / STRIP;
     const int place = blockIdx.x * blockDim.x + threadIdx.x;
     const Digits at = Digits::of(place / vectors, strips > 0 ? strips : 1, y.outputs > 0 ? y.outputs : 1);
     if (strips <= 0 || y.outputs <= 0 || at.high >= g.images) return;
     const int first = at.low * STRIP, channel = place % vectors * width;
-    const int written = g.out_channels / g.groups, read = g.channels / g.groups, taps = g.kernel_height * g.kernel_width;
+    const int written = g.written, read = g.read, taps = g.kernel_height * g.kernel_width;
     // Of tap rows and columns: those of the phase, spaced evenly in the kernel.
     const Taps rows = taps_of(g.kernel_height, g.stride_y, g.dilation_y, back ? (y.start + g.top) % g.stride_y : 0);
     const Taps columns = taps_of(g.kernel_width, g.stride_x, g.dilation_x, back ? (x.start + g.left) % g.stride_x : 0);
@@ -62,7 +62,7 @@ __global__ void convolve(const Real* __restrict__ in, const Real* __restrict__ w
 }
 
 const int LANES = 32;  // neighbouring channels
-const int LINES = 8;   // pixels at a time
+const int LINES = 8;   // pixels at a time, as in Geometry's step
 const int TAPS = 9;    // of the kernel, whose sums a thread has in registers
 
 // The gradient to the weight: a block takes LANES channels of dy and TAPS taps, and walks the pixels of its split, LINES at a time;
@@ -74,7 +74,7 @@ __global__ void __launch_bounds__(LANES * LINES)
     __shared__ Real shares[LINES][LANES];
     const int lane = threadIdx.x % LANES, line = threadIdx.x / LANES;
     const int channel = blockIdx.x * LANES + lane, first_tap = blockIdx.y * TAPS, split = blockIdx.z;
-    const int written = g.out_channels / g.groups, taps = g.kernel_height * g.kernel_width;
+    const int written = g.written, taps = g.kernel_height * g.kernel_width;
     const int pixels = g.images * g.out_height * g.out_width, begin = split * pixels_each;
     const int end = begin + pixels_each < pixels ? begin + pixels_each : pixels;
 
@@ -87,9 +87,8 @@ __global__ void __launch_bounds__(LANES * LINES)
     }
     Real sums[TAPS] = {};
     if (channel < g.out_channels) {
-        const Digits step = Digits::of(LINES, g.out_width, g.out_height);
         Digits at = Digits::of(begin + line, g.out_width, g.out_height);
-        for (int pixel = begin + line; pixel < end; pixel += LINES, at.add(step, g.out_width, g.out_height)) {
+        for (int pixel = begin + line; pixel < end; pixel += LINES, at.add(g.step, g.out_width, g.out_height)) {
             const Real gradient = dy[pixel * g.out_channels + channel];
             const Real* image = x + at.high * g.height * g.width * g.channels + channel / written;
 #pragma unroll

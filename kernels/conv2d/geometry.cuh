@@ -1,10 +1,27 @@
 // Sizes of a convolution, and how its two axes are walked. Images lie N H W C in memory.
 
+// A number as three digits. It grows by the same amount in each round of a loop, and what its digits are is then known without a
+// division: they are added, and carried at most once.
+struct Digits {
+    int low, middle, high;
+
+    static __device__ Digits of(int number, int lows, int middles) {
+        return {number % lows, number / lows % middles, number / lows / middles};
+    }
+    __device__ void add(const Digits& step, int lows, int middles) {
+        low += step.low, middle += step.middle, high += step.high;
+        if (low >= lows) low -= lows, ++middle;
+        if (middle >= middles) middle -= middles, ++high;
+    }
+};
+
 struct Geometry {
     int images, height, width, channels;             // of the images that are read: x, or dy on the way back
     int out_height, out_width, out_channels;         // of those that are written: y or dx; of dy for the gradient to the weight
-    int groups, kernel_height, kernel_width;
+    int groups, read, written;                       // channels of one group that are read, and that are written
+    int kernel_height, kernel_width;
     int stride_y, stride_x, dilation_y, dilation_x, top, left;
+    Digits step;  // eight pixels as columns, rows and images of out_width and out_height
 };
 
 // Those taps k of a kernel that have k · dilation mod stride = residue: first, first + period, and so on.
@@ -58,18 +75,3 @@ __device__ Axis axis_x(const Geometry& g, bool back, int phase) {
     return back ? axis_back(g.out_width, g.kernel_width, g.stride_x, g.dilation_x, g.left, phase % g.stride_x)
                 : axis_forward(g.out_width, g.kernel_width, g.stride_x, g.dilation_x, g.left);
 }
-
-// A number as three digits. It grows by the same amount in each round of a loop, and what its digits are is then known without a
-// division: they are added, and carried at most once.
-struct Digits {
-    int low, middle, high;
-
-    static __device__ Digits of(int number, int lows, int middles) {
-        return {number % lows, number / lows % middles, number / lows / middles};
-    }
-    __device__ void add(const Digits& step, int lows, int middles) {
-        low += step.low, middle += step.middle, high += step.high;
-        if (low >= lows) low -= lows, ++middle;
-        if (middle >= middles) middle -= middles, ++high;
-    }
-};

@@ -41,16 +41,17 @@ WEIGHT = Program("conv2d/weight.cu")
 DEPTHWISE = Program("conv2d/depthwise.cu")
 
 FIELDS = (
-    *("images", "height", "width", "channels", "out_height", "out_width", "out_channels", "groups"),
+    *("images", "height", "width", "channels", "out_height", "out_width", "out_channels", "groups", "read", "written"),
     *("kernel_height", "kernel_width", "stride_y", "stride_x", "dilation_y", "dilation_x", "top", "left"),
+    *("step_x", "step_y", "step_image"),
 )
 GEOMETRY = np.dtype([(name, np.int32) for name in FIELDS])
 
 # Rows and columns of a block's tile, and of a thread's share: as the kernels' templates have them.
 WIDE, NARROW = (128, 128, 8, 8), (128, 32, 8, 4)
 BLOCK = 128  # threads, of kernels without a tile
-STRIP, LANES, LINES, TAPS = 4, 32, 8, 9  # as in depthwise.cu
-DEPTH = 8  # as in weight.cu
+DEPTH = 8  # terms, or pixels, of a round
+STRIP, LANES, LINES, TAPS = 4, 32, DEPTH, 9  # as in depthwise.cu
 FEWEST_PIXELS = 128  # of a part of the gradient to the weight
 BLOCKS_EACH = 4  # for each multiprocessor, when pixels are split
 LARGEST = 2**31 - 2**20  # elements of an array that one launch can count
@@ -129,12 +130,11 @@ def _convolve(
 
 def _product(x: Array, w: Array, bias: Array | None, y: Array, geometry: np.ndarray, back: bool, relu: bool) -> None:
     g, xp = _numbers(geometry), array_module(x)
-    read, written = g["channels"] // g["groups"], g["out_channels"] // g["groups"]
-    padded, taps = -(-written // 4) * 4, g["kernel_height"] * g["kernel_width"]
-    packed = xp.empty((g["groups"], taps, read, padded), x.dtype)
+    written, padded = g["written"], -(-g["written"] // 4) * 4
+    packed = xp.empty((g["groups"], *w.shape[2:], g["read"], padded), x.dtype)
     pack = PRODUCT["pack", x.dtype]
     pack(xp.ascontiguousarray(w), packed, geometry, back, padded, packed.size, work=packed.size, tile=BLOCK, block=BLOCK)
-    tile, vector = _tile(x.dtype, written, read % 4 == 0 and _aligned(x))
+    tile, vector = _tile(x.dtype, written, g["read"] % 4 == 0 and _aligned(x))
     phases = (g["stride_y"], g["stride_x"]) if back else (1, 1)
     pixels = g["images"] * -(-g["out_height"] // phases[0]) * -(-g["out_width"] // phases[1])  # of the largest phase
     PRODUCT["convolve", x.dtype, *tile, vector](
@@ -159,7 +159,7 @@ def _depthwise(x: Array, w: Array, bias: Array | None, y: Array, geometry: np.nd
 def _grad_weight(x: Array, dy: Array, geometry: np.ndarray) -> Array:
     g, xp = _numbers(geometry), array_module(x)
     groups, taps = g["groups"], g["kernel_height"] * g["kernel_width"]
-    read, written = g["channels"] // groups, g["out_channels"] // groups
+    read, written = g["read"], g["written"]
     pixels, depthwise = g["images"] * g["out_height"] * g["out_width"], groups > 1 and read == 1
     if depthwise:
         work, tile, threads, kernel = (groups * written, taps), (LANES, TAPS), LANES * LINES, DEPTHWISE["correlate", x.dtype]
@@ -207,8 +207,26 @@ def _geometry(
 ) -> np.ndarray:
     """The kernels' Geometry: images that are read, and the shape of those that are written."""
     n, c, h, w = x.shape
-    numbers = (n, h, w, c, *y_shape[2:], y_shape[1], groups, *kernel_size, *stride, *dilation, padding[0][0], padding[1][0])
-    return np.array([numbers], GEOMETRY)
+    f, out_h, out_w = y_shape[1:]
+    sizes = (
+        n,
+        h,
+        w,
+        c,
+        out_h,
+        out_w,
+        f,
+        groups,
+        c // groups,
+        f // groups,
+        *kernel_size,
+        *stride,
+        *dilation,
+        padding[0][0],
+        padding[1][0],
+    )
+    step = (DEPTH % out_w, DEPTH // out_w % out_h, DEPTH // out_w // out_h)
+    return np.array([(*sizes, *step)], GEOMETRY)
 
 
 def _numbers(geometry: np.ndarray) -> dict[str, int]:

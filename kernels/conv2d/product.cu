@@ -1,16 +1,16 @@
 // Convolution as an implicit product, forward and back to the input: y (P, F) = columns (P, K) · w (K, F), P pixels, K terms.
 //
 // No columns are made: a block takes ROWS pixels and COLUMNS channels of the output, and walks the K terms, tap by tap and in
-// each tap channel by channel, DEPTH at a time. Its threads read from the images what those terms are, straight into shared
-// memory, and weights beside them; then each adds the products of its HIGH x WIDE share to sums in registers. Shared memory has
-// two buffers: while one is multiplied, what fills the other is on its way from global memory, and one barrier a round is enough.
+// each tap channel by channel, DEPTH at a time. Its threads read from the images what those terms are and put it into shared
+// memory, weights beside it; then each adds the products of its HIGH x WIDE share to sums in registers. Shared memory has two
+// buffers: while one is multiplied, what fills the other is on its way from global memory, and one barrier a round is enough.
 //
 // Channels lie side by side, so where a group's number of them is a multiple of the vector's, a thread reads 128 bits of one
 // pixel (VECTOR); else one number. Its place among the terms is kept in digits: nothing is divided in the loop.
 //
 // The way back is the same product, with dy for x: see axis_back. Each phase of the stride is a slice of the grid.
-#include "tiles.cuh"
 #include "geometry.cuh"
+#include "tiles.cuh"
 
 const int DEPTH = 8;    // terms of a round
 const int PADDING = 4;  // behind each line of images in shared memory, so that the columns written fall into different banks
@@ -22,7 +22,7 @@ template <typename Real>
 __global__ void pack(const Real* __restrict__ w, Real* __restrict__ packed, const Geometry g, bool back, int padded, int elements) {
     int place = blockIdx.x * blockDim.x + threadIdx.x;
     if (place >= elements) return;
-    const int read = g.channels / g.groups, written = g.out_channels / g.groups, taps = g.kernel_height * g.kernel_width;
+    const int read = g.read, written = g.written, taps = g.kernel_height * g.kernel_width;
     const int n = place % padded, c = place / padded % read, group = place / padded / read / taps;
     const int y = place / padded / read % taps / g.kernel_width, x = place / padded / read % g.kernel_width;
     int tap = y * g.kernel_width + x;
@@ -43,18 +43,28 @@ __global__ void __launch_bounds__(ROWS / HIGH * (COLUMNS / WIDE), 2)
     convolve(const Real* __restrict__ in, const Real* __restrict__ weights, const Real* __restrict__ bias, Real* __restrict__ out,
              const Geometry g, bool back, bool relu) {
     typedef Tile<Real, ROWS, COLUMNS, HIGH, WIDE> Product;
-    const int lanes = Vector<Real>::lanes, width = VECTOR ? lanes : 1;
+    const int lanes = Pack<Real>::lanes, width = VECTOR ? lanes : 1;
     const int pixels_at_once = Product::threads / (DEPTH / width), loads = ROWS / pixels_at_once;
     static_assert(DEPTH * COLUMNS / lanes <= Product::threads, "a thread reads at most one vector of weights a round");
     __shared__ __align__(16) Real images[2][DEPTH][ROWS + PADDING];
     __shared__ __align__(16) Real kernels[2][DEPTH][COLUMNS];
 
     const int phases = back ? g.stride_y * g.stride_x : 1, group = blockIdx.z / phases;
-    const Axis y = axis_y(g, back, blockIdx.z % phases), x = axis_x(g, back, blockIdx.z % phases);
+    // What is the same for all threads lies in shared memory, and is read where it is needed: registers are for the sums.
+    __shared__ Axis axes[2];
+    __shared__ Digits step;
+    const int padded = (g.written + 3) / 4 * 4;
+    if (threadIdx.x < 2) {
+        const Axis own = threadIdx.x == 0 ? axis_y(g, back, blockIdx.z % phases) : axis_x(g, back, blockIdx.z % phases);
+        axes[threadIdx.x] = own;
+        const Digits of_round = Digits::of(DEPTH, g.read, larger(own.taps, 1));
+        if (threadIdx.x == 1) step = of_round;
+    }
+    __syncthreads();
+    const Axis &y = axes[0], &x = axes[1];
     const int pixels = g.images * y.outputs * x.outputs, first_pixel = blockIdx.x * ROWS;
     if (first_pixel >= pixels) return;
-    const int read = g.channels / g.groups, written = g.out_channels / g.groups, padded = (written + 3) / 4 * 4;
-    const int terms = y.taps * x.taps * read, thread = threadIdx.x;
+    const int terms = y.taps * x.taps * g.read, thread = threadIdx.x;
 
     // What this thread reads of the images: from term `digits` on, `width` channels of each of `loads` pixels.
     const int in_line = thread % (DEPTH / width) * width, in_pixel = thread / (DEPTH / width);
@@ -65,20 +75,18 @@ __global__ void __launch_bounds__(ROWS / HIGH * (COLUMNS / WIDE), 2)
         const Digits at = Digits::of(pixel, x.outputs, y.outputs);
         top[i] = pixel < pixels ? at.middle * y.scale + y.read : OUTSIDE;
         left[i] = at.low * x.scale + x.read;
-        base[i] = ((at.high * g.height + at.middle * y.scale + y.read) * g.width + left[i]) * g.channels + group * read;
+        base[i] = ((at.high * g.height + at.middle * y.scale + y.read) * g.width + left[i]) * g.channels + group * g.read;
     }
-    const int columns = x.taps > 0 ? x.taps : 1;
-    const Digits step = Digits::of(DEPTH, read, columns);
-    Digits digits = Digits::of(in_line, read, columns);  // channel, column and row of the tap
+    Digits digits = Digits::of(in_line, g.read, larger(x.taps, 1));  // channel, column and row of the tap
 
     // And of the weights: `lanes` channels of one term.
     const int weight_line = thread / (COLUMNS / lanes), weight_column = thread % (COLUMNS / lanes) * lanes;
     const int weight_channel = blockIdx.y * COLUMNS + weight_column;
     const bool has_weights = weight_line < DEPTH && weight_channel < padded;
     const int tap = y.before * x.all_taps + y.taps * x.before;
-    const Real* weight = weights + ((group * y.all_taps * x.all_taps + tap) * read + weight_line) * padded + weight_channel;
+    int weight = ((group * y.all_taps * x.all_taps + tap) * g.read + weight_line) * padded + weight_channel;
 
-    Real of_images[loads][width], of_weights[lanes];
+    Real of_images[loads][width], of_weights[lanes];  // on their way
     auto fetch = [&](int term) {
         const int down = digits.high * y.advance, right = digits.middle * x.advance;
         const int offset = (down * g.width + right) * g.channels + digits.low;
@@ -92,8 +100,8 @@ __global__ void __launch_bounds__(ROWS / HIGH * (COLUMNS / WIDE), 2)
         }
 #pragma unroll
         for (int e = 0; e < lanes; ++e) of_weights[e] = 0;
-        if (has_weights && term + weight_line < terms) load<lanes>(of_weights, weight);
-        digits.add(step, read, columns);
+        if (has_weights && term + weight_line < terms) load<lanes>(of_weights, weights + weight);
+        digits.add(step, g.read, x.taps);
         weight += DEPTH * padded;
     };
     auto keep = [&](int buffer) {
@@ -119,29 +127,30 @@ __global__ void __launch_bounds__(ROWS / HIGH * (COLUMNS / WIDE), 2)
         __syncthreads();
     }
 
-    const bool by_vectors = written % lanes == 0;
+    const int last_pixel = g.images * y.outputs * x.outputs - 1;
+    const bool by_vectors = g.written % lanes == 0;
 #pragma unroll
     for (int i = 0; i < HIGH; ++i) {
         const int pixel = first_pixel + Product::row(thread, i);
-        if (pixel >= pixels) continue;
+        if (pixel > last_pixel) continue;
         int place = pixel;
         if (phases > 1) {
             const Digits at = Digits::of(pixel, x.outputs, y.outputs);
             place = (at.high * g.out_height + y.start + at.middle * y.stride) * g.out_width + x.start + at.low * x.stride;
         }
-        Real* to = out + place * g.out_channels + group * written;
+        Real* to = out + place * g.out_channels + group * g.written;
 #pragma unroll
         for (int j = 0; j < WIDE; j += lanes) {
             const int channel = blockIdx.y * COLUMNS + Product::column(thread, j);
 #pragma unroll
             for (int e = 0; e < lanes; ++e) {
-                if (bias && channel + e < written) sums[i][j + e] += bias[group * written + channel + e];
+                if (bias && channel + e < g.written) sums[i][j + e] += bias[group * g.written + channel + e];
                 if (relu && sums[i][j + e] < 0) sums[i][j + e] = 0;
             }
-            if (by_vectors && channel < written) store<lanes>(to + channel, &sums[i][j]);
+            if (by_vectors && channel < g.written) store<lanes>(to + channel, &sums[i][j]);
 #pragma unroll
             for (int e = 0; e < lanes; ++e)
-                if (!by_vectors && channel + e < written) to[channel + e] = sums[i][j + e];
+                if (!by_vectors && channel + e < g.written) to[channel + e] = sums[i][j + e];
         }
     }
 }

@@ -2,31 +2,33 @@
 //
 // A block takes ROWS of the K terms and COLUMNS of the channels, and walks a part of the pixels, DEPTH at a time, with two buffers
 // of shared memory as in product.cu. Here both operands have channels side by side and pixels apart, as the tiles want them: what
-// is read goes to shared memory as it is, 128 bits at a time. A thread reads always the same terms, whose place in the window it
+// is read goes to shared memory as it is, by asynchronous copies of 128 bits that need no registers (VECTOR, where channels are in
+// fours; else by single numbers). A thread reads always the same terms, whose place in the window it
 // works out once, of every DEPTH-th pixel, whose place in the images it keeps in digits: nothing is divided in the loop.
 //
 // K · F sums are few blocks. So that the whole chip has work, the pixels are split among the blocks along z, each of which writes
 // sums of its own; `sum_parts` adds them, always in the same order, which atomic sums would not.
-#include "tiles.cuh"
 #include "geometry.cuh"
+#include "primitives.cuh"
+#include "tiles.cuh"
 
-const int DEPTH = 8;    // pixels of a round
+const int DEPTH = 8;    // pixels of a round, as in Geometry's step
 const int PADDING = 4;  // behind each line in shared memory
 const int OUTSIDE = -(1 << 30);
 
-// parts: (splits, groups, K, F/groups). Split number s is over `pixels_each` pixels, a multiple of DEPTH.
+// parts: (splits, groups, K, F/groups). A split is over `pixels_each` pixels, a multiple of DEPTH.
 template <typename Real, int ROWS, int COLUMNS, int HIGH, int WIDE, bool VECTOR>
 __global__ void __launch_bounds__(ROWS / HIGH * (COLUMNS / WIDE), 2)
     correlate(const Real* __restrict__ x, const Real* __restrict__ dy, Real* __restrict__ parts, const Geometry g, int pixels_each) {
     typedef Tile<Real, ROWS, COLUMNS, HIGH, WIDE> Product;
-    const int lanes = Vector<Real>::lanes, width = VECTOR ? lanes : 1;
+    const int lanes = Pack<Real>::lanes, width = VECTOR ? lanes : 1;
     const int at_once = Product::threads / DEPTH * width;  // terms, or channels, of a pixel that the threads read together
     const int row_loads = ROWS / at_once, column_loads = (COLUMNS + at_once - 1) / at_once;
     __shared__ __align__(16) Real windows[2][DEPTH][ROWS + PADDING];
     __shared__ __align__(16) Real gradients[2][DEPTH][COLUMNS + PADDING];
 
     const int group = blockIdx.z % g.groups, split = blockIdx.z / g.groups, thread = threadIdx.x;
-    const int read = g.channels / g.groups, written = g.out_channels / g.groups;
+    const int read = g.read, written = g.written;
     const int terms = g.kernel_height * g.kernel_width * read, first_row = blockIdx.x * ROWS, first_column = blockIdx.y * COLUMNS;
     const int begin = split * pixels_each, pixels = g.images * g.out_height * g.out_width;
     const int end = begin + pixels_each < pixels ? begin + pixels_each : pixels;
@@ -41,48 +43,59 @@ __global__ void __launch_bounds__(ROWS / HIGH * (COLUMNS / WIDE), 2)
         left[i] = at.middle * g.dilation_x - g.left;
         base[i] = ((at.high * g.dilation_y - g.top) * g.width + left[i]) * g.channels + group * read + at.low;
     }
-    const Digits step = Digits::of(DEPTH, g.out_width, g.out_height);
     Digits digits = Digits::of(begin + line, g.out_width, g.out_height);  // column and row of the pixel, and its image
-    const Real* gradient = dy + (begin + line) * g.out_channels + group * written + first_column + place;
+    int gradient = (begin + line) * g.out_channels + group * written + first_column + place;
 
-    Real of_windows[row_loads][width], of_gradients[column_loads][width];
-    auto fetch = [&](int pixel) {
+    Real of_windows[row_loads][width], of_gradients[column_loads][width];  // on their way, where they are no vectors
+    auto fetch = [&](int pixel, int buffer) {
         const bool there = pixel + line < end;
         const int down = digits.middle * g.stride_y, right = digits.low * g.stride_x;
         const int offset = ((digits.high * g.height + down) * g.width + right) * g.channels;
 #pragma unroll
         for (int i = 0; i < row_loads; ++i) {
             const bool inside = unsigned(top[i] + down) < unsigned(g.height) && unsigned(left[i] + right) < unsigned(g.width);
-#pragma unroll
-            for (int e = 0; e < width; ++e) of_windows[i][e] = 0;
-            if (there && inside) load<width>(of_windows[i], x + offset + base[i]);
+            if constexpr (VECTOR) {
+                copy_async_16(&windows[buffer][line][place + i * at_once], x + offset + base[i], there && inside);
+            } else {
+                of_windows[i][0] = 0;
+                if (there && inside) of_windows[i][0] = x[offset + base[i]];
+            }
         }
 #pragma unroll
         for (int j = 0; j < column_loads; ++j) {
-#pragma unroll
-            for (int e = 0; e < width; ++e) of_gradients[j][e] = 0;
-            if (there && place + j * at_once < COLUMNS && first_column + place + j * at_once < written)
-                load<width>(of_gradients[j], gradient + j * at_once);
+            if (place + j * at_once >= COLUMNS) continue;
+            const bool wanted = there && first_column + place + j * at_once < written;
+            if constexpr (VECTOR) {
+                copy_async_16(&gradients[buffer][line][place + j * at_once], dy + gradient + j * at_once, wanted);
+            } else {
+                of_gradients[j][0] = 0;
+                if (wanted) of_gradients[j][0] = dy[gradient + j * at_once];
+            }
         }
-        digits.add(step, g.out_width, g.out_height);
+        if constexpr (VECTOR) commit_copies();
+        digits.add(g.step, g.out_width, g.out_height);
         gradient += DEPTH * g.out_channels;
     };
     auto keep = [&](int buffer) {
+        if constexpr (VECTOR) {
+            wait_for_copies<0>();
+        } else {
 #pragma unroll
-        for (int i = 0; i < row_loads; ++i) store<width>(&windows[buffer][line][place + i * at_once], of_windows[i]);
+            for (int i = 0; i < row_loads; ++i) windows[buffer][line][place + i * at_once] = of_windows[i][0];
 #pragma unroll
-        for (int j = 0; j < column_loads; ++j)
-            if (place + j * at_once < COLUMNS) store<width>(&gradients[buffer][line][place + j * at_once], of_gradients[j]);
+            for (int j = 0; j < column_loads; ++j)
+                if (place + j * at_once < COLUMNS) gradients[buffer][line][place + j * at_once] = of_gradients[j][0];
+        }
     };
 
     Real sums[HIGH][WIDE] = {};
     const int row = Product::row(thread, 0), column = Product::column(thread, 0);
-    fetch(begin);
+    fetch(begin, 0);
     keep(0);
     __syncthreads();
     for (int pixel = begin, buffer = 0; pixel < end; pixel += DEPTH, buffer ^= 1) {
         const bool more = pixel + DEPTH < end;
-        if (more) fetch(pixel + DEPTH);
+        if (more) fetch(pixel + DEPTH, buffer ^ 1);
         Product::template multiply<DEPTH, ROWS + PADDING, COLUMNS + PADDING>(sums, &windows[buffer][0][row],
                                                                              &gradients[buffer][0][column]);
         if (more) keep(buffer ^ 1);

@@ -3,11 +3,36 @@
 //
 // A thread's rows are taken 128 bits at a time, and so are its columns: groups of four (two of double), each `rows / groups`
 // from the next. The threads of a quarter of a warp then read 128 neighbouring bytes, or all the same: no bank is asked twice.
-#include "vectors.cuh"
+#ifndef TILES
+#define TILES
+#include "packs.cuh"
+
+// `width` numbers, 1 or as many as a pack has, to registers and from them.
+template <int width, typename Real>
+__device__ __forceinline__ void load(Real* to, const Real* from) {
+    if constexpr (width == 1) {
+        to[0] = from[0];
+    } else {
+        const Pack<Real> pack = load_pack(from);
+#pragma unroll
+        for (int i = 0; i < width; ++i) to[i] = pack.lane[i];
+    }
+}
+template <int width, typename Real>
+__device__ __forceinline__ void store(Real* to, const Real* from) {
+    if constexpr (width == 1) {
+        to[0] = from[0];
+    } else {
+        Pack<Real> pack;
+#pragma unroll
+        for (int i = 0; i < width; ++i) pack.lane[i] = from[i];
+        store_pack(to, pack);
+    }
+}
 
 template <typename Real, int rows, int columns, int high, int wide>
 struct Tile {
-    static const int lanes = Vector<Real>::lanes;
+    static const int lanes = Pack<Real>::lanes;
     static const int across = columns / wide, threads = rows / high * across;
     static const int row_groups = high / lanes, column_groups = wide / lanes;
 
@@ -37,3 +62,5 @@ struct Tile {
         }
     }
 };
+
+#endif
