@@ -222,7 +222,8 @@ def test_gpu_kernel_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_default_is_the_first_for_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert kernels.find("conv2d", "cuda").__name__.endswith(".im2col")
+    assert kernels.find("conv2d", "emulated").__name__.endswith(".gpu")
+    assert kernels.find("matmul", "cuda").__name__.endswith(".vectorised")
     monkeypatch.setitem(TABLE, "conv2d", {"reference": TABLE["conv2d"]["reference"]})
     monkeypatch.setattr(choice, "prepared", {})
     assert kernels.find("conv2d").__name__.endswith(".reference")
