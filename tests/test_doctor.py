@@ -26,6 +26,7 @@ from minigrad.cli import checkup, main, ownership
 from minigrad.cli.checkup import NOTE, OK, PROBLEM, Finding, examine
 from minigrad.cli.doctor import report
 from minigrad.core import device, machine
+from minigrad.emulator import compiler
 from minigrad.errors import DataError, DeviceError
 from minigrad.kernels.native import thread_count
 
@@ -378,6 +379,26 @@ def test_a_folder_for_compiled_kernels_that_others_can_write(tmp_path: Path, mon
 
 def test_kernels() -> None:
     assert named("kernels", "conv2d").value == "winograd4 (used), winograd, cpu, im2col, vectorised, reference"
+
+
+def test_the_emulator(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With g++ its version; without, what is lost and what to do; nothing to do where it could not help."""
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(compiler.shutil, "which", lambda name: "/usr/bin/g++")
+    monkeypatch.setattr(compiler, "version_of", lambda path: "13.2.0")
+    assert named("kernels", "emulator") == Finding(
+        "kernels", "emulator", "g++ 13.2.0: CUDA kernels run on the CPU, without a GPU"
+    )
+    lost = "CUDA kernels cannot be run, checked and traced on the CPU"
+    monkeypatch.setattr(compiler, "version_of", lambda path: "9.4.0")
+    found = named("kernels", "emulator")
+    assert found.value == f"9.4.0: {lost}" and found.state == NOTE and "newer" in found.mend
+    monkeypatch.setattr(compiler.shutil, "which", lambda name: None)
+    found = named("kernels", "emulator")
+    assert found.value == f"no g++ on the PATH: {lost}" and found.state == NOTE and "apt install g++" in found.mend
+    monkeypatch.setattr(sys, "platform", "darwin")
+    found = named("kernels", "emulator")
+    assert found.value.endswith(f": {lost}") and found.state == OK and not found.mend
 
 
 def test_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from minigrad.cli.checkup_kernels import compiled, families
+from minigrad.cli.checkup_kernels import compiled, emulator, families
 from minigrad.cli.finding import NOTE, OK, PROBLEM, Finding, Found
 from minigrad.errors import DeviceError, MinigradError
 
@@ -336,6 +336,7 @@ LOOKS: tuple[tuple[str, str, Callable[[], Found]], ...] = (
     ("settings", "environment", _settings),
     ("kernels", "families", families),
     ("kernels", "compiled", compiled),
+    ("kernels", "emulator", emulator),
     ("data", "cache", _cache),
     ("data", "sets", _data_sets),
     ("terminal", "output", _terminal),

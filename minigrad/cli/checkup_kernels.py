@@ -1,10 +1,10 @@
-"""What ``minigrad doctor`` looks at in the kernels: which there are, and how the compiled ones run here."""
+"""What ``minigrad doctor`` looks at in the kernels: which there are, how the compiled ones run here, and CUDA without a GPU."""
 
 from __future__ import annotations
 
 import os
 
-from minigrad.cli.finding import NOTE, Finding, Found
+from minigrad.cli.finding import NOTE, OK, Finding, Found
 
 
 def families() -> Found:
@@ -51,3 +51,19 @@ def compiled() -> Found:
     reason = memory.wanted()
     told = f"left to the system: {reason}" if reason else "kept from step to step: a training step takes no new pages"
     yield Finding("kernels", "memory", told)
+
+
+def emulator() -> Found:
+    """Whether CUDA kernels can run on the CPU: by g++, which compiles them."""
+    from minigrad.emulator import compiler
+    from minigrad.errors import KernelError
+
+    lost = "CUDA kernels cannot be run, checked and traced on the CPU"
+    try:
+        path = compiler.compiler()
+    except KernelError as error:
+        on_linux = error.argument != "system"  # elsewhere there is nothing to install
+        got = error.got if error.argument == "system" or error.got != "none" else "no g++ on the PATH"
+        yield Finding("kernels", "emulator", f"{got}: {lost}", NOTE if on_linux else OK, error.remedy if on_linux else "")
+        return
+    yield Finding("kernels", "emulator", f"g++ {compiler.version_of(path)}: CUDA kernels run on the CPU, without a GPU")

@@ -41,7 +41,7 @@ def page(
         "Threads side by side",
         "Each column is a thread, each row one time that threads come to a line, and time runs down. A filled square reads, a "
         "framed one writes, a round one meets its warp; point at it for the element and the value. Blue is global memory, "
-        "green shared, grey a variable. An orange bar before a row: it takes more wavefronts or sectors than need be.",
+        "green shared, grey a variable. What is orange takes more wavefronts or sectors than need be.",
     )
     made.picture(_drawing(drawn, shown, block), alt="What each thread did")
     left = [f"{len(there) - len(shown)} more threads"] if len(there) > len(shown) else []
@@ -73,11 +73,6 @@ def _drawing(steps: Sequence[Step | Rule], threads: Sequence[int], block: tuple[
             place = step.place
             parts.append(_text(0, top + 13, shortened(f"{place.line}  {place.text}", SIZE, SOURCE - 10)))
         parts.append(_text(SOURCE, top + 13, shortened(label_of(step), SIZE, LABEL - 8)))
-        cost, least = step.cost()
-        if cost > least:
-            words = f"{cost} {'wavefronts' if step.space == 'shared' else 'sectors'}, and {least} would do"
-            parts.append(f'<rect x="{left - 6}" y="{top + 2}" width="4" height="{ROW - 4}" fill="{COSTLY}">'
-                         f"<title>{words}</title></rect>")  # fmt: skip
         parts += _cells(step, threads, block, left, top)
         top += ROW
     size = f'width="{width}" height="{top + 4}" viewBox="0 0 {width} {top + 4}"'
@@ -91,12 +86,15 @@ def _heads(threads: Sequence[int], block: tuple[int, ...], left: float) -> Itera
 
 
 def _cells(step: Step, threads: Sequence[int], block: tuple[int, ...], left: float, top: float) -> Iterator[str]:
-    colour = COLOURS[step.space]
+    cost, least = step.cost()
+    colour = COSTLY if cost > least else COLOURS[step.space]
+    unit = "wavefronts" if step.space == "shared" else "sectors"
+    worse = f"; all together {cost} {unit}, and {least} would do" if cost > least else ""
     for column, thread in enumerate(threads):
         if thread not in step.events:
             continue
         x, y, side = left + column * CELL + 1, top + 3, CELL - 3
-        told = escaped(f"thread {name_of(thread, block)}: {label_of(step)} {cell_of(step.events[thread])}")
+        told = escaped(f"thread {name_of(thread, block)}: {label_of(step)} {cell_of(step.events[thread])}{worse}")
         if step.access == "meets":
             shape = f'<circle cx="{x + side / 2}" cy="{y + side / 2}" r="{side / 2 - 1}" fill="{colour}">'
             yield f"{shape}<title>{told}</title></circle>"

@@ -111,7 +111,7 @@ def compiler() -> str:
     if found is None:
         raise KernelError("emulator", "g++", "the GNU C++ compiler on the PATH", "none",
                           "Install it: apt install g++ (Debian, Ubuntu), dnf install gcc-c++ (Fedora)")  # fmt: skip
-    version = _version(found)
+    version = version_of(found)
     if not version.partition(".")[0].isdigit() or int(version.partition(".")[0]) < OLDEST:
         raise KernelError("emulator", "g++", f"version {OLDEST} or newer", version or "one that does not tell its version",
                           "Install a newer one, and put it first on the PATH")  # fmt: skip
@@ -119,7 +119,8 @@ def compiler() -> str:
 
 
 @functools.cache
-def _version(path: str) -> str:
+def version_of(path: str) -> str:
+    """The version of a g++, as it tells it."""
     done = subprocess.run([path, "-dumpfullversion"], capture_output=True, text=True, check=False)
     return done.stdout.strip()
 
@@ -130,8 +131,8 @@ def _identity(path: str) -> str:
     with contextlib.suppress(OSError):
         described = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
         features = re.findall(r"^(?:flags|Features|model name)\s*:.*$", described, re.MULTILINE)
-        return "\n".join([_version(path), platform.machine(), *features[:2]])
-    return _version(path) + platform.machine()
+        return "\n".join([version_of(path), platform.machine(), *features[:2]])
+    return version_of(path) + platform.machine()
 
 
 @functools.cache

@@ -14,6 +14,7 @@ import pytest
 
 from minigrad import kernels
 from minigrad.core.device import device
+from minigrad.emulator import compiler
 from minigrad.errors import ArgumentError, KernelError
 from minigrad.kernels import CudaKernel, own_files
 from minigrad.kernels.emulation import EMULATED, launches
@@ -297,6 +298,24 @@ def test_the_commands_run_in_a_process_of_their_own(minigrad: Command) -> None:
     done = subprocess.run([sys.executable, "-m", "minigrad", "kernels", "profile", "sums.py"],
                           capture_output=True, text=True, check=False)  # fmt: skip
     assert done.returncode == 2 and "it ended itself" in done.stderr
+
+
+@pytest.mark.parametrize("words", ["check sums.py --emulate", "check add.py --emulate", "trace add.py", "profile sums.py"])
+def test_without_a_compiler(minigrad: Command, monkeypatch: pytest.MonkeyPatch, words: str) -> None:
+    """What is missing is told, and what to do; no kernel is blamed for it."""
+    monkeypatch.setattr(compiler.shutil, "which", lambda name: None)
+    code, _, err = minigrad(f"kernels {words}")
+    assert code == 2 and "g++: expected the GNU C++ compiler on the PATH, got none" in err and "apt install g++" in err
+    monkeypatch.setattr(sys, "platform", "win32")
+    code, _, err = minigrad(f"kernels {words}")
+    assert code == 2 and "system: expected Linux, got " in err and "a virtual machine or a container" in err
+
+
+def test_an_emulated_device_without_a_compiler(scale: Callable[..., CudaKernel], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiler.shutil, "which", lambda name: None)
+    kernel = scale(options=["-DNEVER_COMPILED"])
+    with pytest.raises(KernelError, match="the GNU C\\+\\+ compiler on the PATH"):
+        kernel.launch(kernel.cases[0], kernel.given(kernel.cases[0]), EMULATED)
 
 
 def test_a_file_has_a_kernel_or_is_refused(minigrad: Command) -> None:

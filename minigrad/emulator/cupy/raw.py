@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minigrad.emulator import compiler
 from minigrad.emulator.cupy import cuda
 from minigrad.emulator.cupy.array import Pointer, ndarray
 from minigrad.emulator.cupy.indexing import check_device
@@ -162,9 +163,11 @@ class RawModule:
 
         Raises:
             CompileException: it does not compile.
+            KernelError: there is no g++, or the system is not Linux.
         """
         mode = mode or _manners.current.mode
         if mode not in self._programs:
+            compiler.compiler()  # where there is none, that is no fault of the text
             try:
                 made = Program(self.code, options=self.options, expressions=self.name_expressions or (), mode=mode)
             except KernelError as error:
