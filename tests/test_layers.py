@@ -33,7 +33,17 @@ LAYERS = (
     ("core.device", "core.random"),
     ("kernels",),
     (
-        *("core", "core.dtypes", "core.hints", "core.large", "core.modes", "core.printing", "core.sums", "core.tape"),
+        *(
+            "core",
+            "core.dtypes",
+            "core.hints",
+            "core.large",
+            "core.modes",
+            "core.printing",
+            "core.shortage",
+            "core.sums",
+            "core.tape",
+        ),
         *("core.tensor", "core.walk", "core.anomaly", "core.autograd", "ops"),
     ),
     ("nn", "optim"),

@@ -193,7 +193,7 @@ def checked(function: _F) -> _F:
             if not calls_user:
                 if IN_USE and not isinstance(error, MinigradError):
                     refuse_mixed(type(args[0]).__name__ if owner else name, (*args, *kwargs.values()), error)
-                refuse_size(type(args[0]).__name__ if owner else name, error)
+                refuse_size(type(args[0]).__name__ if owner else name, error, (*args, *kwargs.values()))
             raise
 
     return cast(_F, call)

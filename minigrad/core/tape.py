@@ -21,7 +21,8 @@ from minigrad.core.device import ERRORS, IGNORED, IN_USE, SEVERAL, Array, device
 from minigrad.errors import DeviceError, DTypeError, GradError, IndexingError, MinigradError, OutOfMemoryError, ShapeError
 
 Tensor: Any = None  # core.tensor hands its class in, so that this file need not know it,
-backward: Any = None  # and core.autograd this function, which Tensor.backward calls
+backward: Any = None  # and core.autograd this function, which Tensor.backward calls,
+shortage: Any = None  # and core.shortage this one, which words the error of a GPU without memory
 _ages = itertools.count()
 
 
@@ -407,7 +408,7 @@ def refuse_mixed(where: str, operands: Iterable[Any], error: Exception | None = 
     Raises:
         DeviceError: they do.
     """
-    arrays = [each for each in _arrays_of(operands) if places_of([each])]
+    arrays = list(arrays_of(operands))
     devices = sorted(map(str, places_of(arrays)))
     if len(devices) > 1:
         shapes = ", ".join(f"{tuple(array.shape)} on {device_of(array)}" for array in arrays)
@@ -415,18 +416,25 @@ def refuse_mixed(where: str, operands: Iterable[Any], error: Exception | None = 
         raise DeviceError(where, "operands", "tensors of one device", shapes, remedy) from error
 
 
-def _arrays_of(operands: Iterable[Any]) -> Iterator[Any]:
+def arrays_of(operands: Iterable[Any]) -> Iterator[Any]:
+    """The arrays among operands of an op, also those of Tensors and in lists."""
     for each in operands:
         if isinstance(each, (tuple, list)):
-            yield from _arrays_of(each)
-        else:
-            yield each.array if isinstance(each, Tensor) else each
+            yield from arrays_of(each)
+        elif isinstance(each, Tensor):
+            yield each.array
+        elif places_of([each]):
+            yield each
 
 
-def refuse_size(where: str, error: Exception) -> None:
+def refuse_size(where: str, error: Exception, operands: Iterable[Any] = ()) -> None:
     """Raise our own words for what NumPy or CuPy says of sizes beyond all memory; do nothing for other errors."""
     if isinstance(error, MinigradError):
         return
+    if isinstance(error, MemoryError) and IN_USE:
+        told = shortage(where, error, operands)
+        if told is not None:
+            raise told from error
     text = str(error)
     if isinstance(error, MemoryError) or any(sign in text for sign in _TOO_LARGE):
         raise OutOfMemoryError(where, "sizes", "sizes that memory holds", text, "Make it smaller, or work in parts") from error
@@ -461,7 +469,7 @@ def _explain(cls: type[Function], args: tuple, error: Exception) -> None:
         ) from error
     if cls._guarded:  # the user's own: what else it raised passes as it is
         return
-    refuse_size(op, error)
+    refuse_size(op, error, args)
     if isinstance(error, IndexError):
         raise IndexingError(op, "index", "places inside the tensor", str(error)) from error
     if isinstance(error, OverflowError):

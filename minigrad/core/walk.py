@@ -18,6 +18,7 @@ import numpy as np
 
 from minigrad.core.device import ERRORS, IGNORED, SEVERAL, follow, quiet
 from minigrad.core.large import add_to
+from minigrad.core.shortage import shortage
 from minigrad.core.sums import total
 from minigrad.core.tape import Edge, Function, mode
 from minigrad.core.tensor import Tensor
@@ -220,6 +221,10 @@ def _visit(walk: _Walk, wanted: set[int] | None, retain_graph: bool) -> None:
                 observer.backward(node, tuple(grads), None)
             if not hasattr(node, "backward"):
                 raise GradError(node.name(), "backward", "a method", "none", "Define backward(ctx, *grads)") from None
+            if isinstance(error, MemoryError):
+                told = shortage(f"the backward of {node.name().lower()}", error, grads)
+                if told is not None:
+                    raise told from error
             if node._line:
                 error.add_note(f"In the backward of {node.name()}, called at {node._line}")
             raise

@@ -9,6 +9,7 @@ from minigrad.core.device import device as _device
 from minigrad.core.device import device_of, move, names_device
 from minigrad.core.dtypes import DType, as_dtype, float16, float32, float64
 from minigrad.core.hints import check_constructor
+from minigrad.core.tape import refuse_size
 from minigrad.core.tensor import Tensor
 from minigrad.errors import ArgumentError, DTypeError, GradError
 from minigrad.nn.hooks import Hookable, call_with_hooks
@@ -364,7 +365,11 @@ class Module(Hookable, Stateful):
 
     def _convert(self, dtype: DType | None, device: _device | None) -> None:
         def converted(array: Any) -> Any:
-            array = move(array, device or device_of(array))
+            try:
+                array = move(array, device or device_of(array))
+            except MemoryError as error:
+                refuse_size("Module.to", error)
+                raise
             return array if dtype is None or array.dtype.kind != "f" or array.dtype == dtype else array.astype(dtype, order="K")
 
         for parameter in self.parameters():

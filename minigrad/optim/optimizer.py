@@ -14,6 +14,7 @@ import numpy as np
 from minigrad.core.device import SEVERAL, array_module, device_of, follow, move, quiet
 from minigrad.core.hints import check_constructor
 from minigrad.core.modes import enable_grad
+from minigrad.core.tape import refuse_size
 from minigrad.core.tensor import RemovableHandle, Tensor
 from minigrad.errors import ArgumentError, DTypeError, GradError, StateError
 from minigrad.ops.sparse import SparseRows
@@ -364,7 +365,11 @@ def _hooked(step: Callable) -> Callable:
             changed = hook(self, args, kwargs)
             if changed is not None:
                 args, kwargs = changed
-        result = step(self, *args, **kwargs)
+        try:
+            result = step(self, *args, **kwargs)
+        except MemoryError as error:
+            refuse_size(f"{type(self).__name__}.step", error, self._all())
+            raise
         self._steps += 1
         for hook in list(self._hooks_after.values()):
             hook(self, args, kwargs)

@@ -5,6 +5,7 @@ A block is NumPy's memory, aligned to 512 bytes and filled with 0xFF (NaN, -1), 
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 import weakref
@@ -106,8 +107,11 @@ class MemoryPool:
             OutOfMemoryError: there are not as many.
         """
         with self._lock:
-            used, kept = self._used.get(device, 0), self._kept.get(device, 0)
             limit = self._limits.get(device, self._usual)
+            if self._used.get(device, 0) + size > (limit or CAPACITY):
+                gc.collect()  # before it gives up, CuPy gives back what it keeps and what only cycles hold
+                self._kept[device] = 0
+            used, kept = self._used.get(device, 0), self._kept.get(device, 0)
             if used + size > (limit or CAPACITY):
                 raise OutOfMemoryError(size, used + kept, limit)
             self._used[device] = used + size
