@@ -19,6 +19,7 @@ A file of one's own names them, and ``minigrad kernels check``, ``trace`` and ``
 
 from __future__ import annotations
 
+import functools
 import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -31,7 +32,7 @@ from minigrad.core.device import CPU, device, module_for, move
 from minigrad.errors import KernelError
 from minigrad.kernels.comparison import Difference
 from minigrad.kernels.cuda.launch import Kernel, Program
-from minigrad.kernels.cuda.source import source
+from minigrad.kernels.cuda.source import text_of
 
 TOLERANCE = {"float16": 1e-2, "float32": 1e-5, "float64": 1e-12}  # of a result's largest number, where nothing else is said
 Sizes = int | tuple[int, ...]
@@ -198,10 +199,14 @@ class _OwnProgram(Program):
         super().__init__(path.name, options, cooperative)
         self._path = path
 
+    @functools.cached_property
+    def _text(self) -> str:
+        return text_of(self._path, self.name)
+
     @property
     def text(self) -> str:
         """The whole source."""
-        return source(str(self._path)).replace(f'"{self._path}"\n', f'"{self._path.name}"\n')
+        return self._text
 
 
 def told(case: Mapping[str, Any]) -> str:

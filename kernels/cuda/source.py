@@ -34,7 +34,19 @@ def source(name: str) -> str:
         >>> source("random/philox.cu").splitlines()[0]
         '#line 1 "random/philox.cu"'
     """
-    path = Path(name) if Path(name).is_absolute() else FAMILIES / name
+    return text_of(Path(name) if Path(name).is_absolute() else FAMILIES / name, name)
+
+
+def text_of(path: Path, name: str) -> str:
+    """The whole text of a program, read anew.
+
+    Args:
+        path: the file.
+        name: what messages call it.
+
+    Raises:
+        KernelError: as for :func:`source`.
+    """
     return _with_includes(path, name, set())
 
 

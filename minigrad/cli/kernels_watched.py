@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from minigrad.cli.output import complain, say, say_json
-from minigrad.errors import ArgumentError
+from minigrad.errors import ArgumentError, KernelError
 
 if TYPE_CHECKING:
     from minigrad.kernels.watched import Watchable
@@ -70,11 +71,12 @@ def trace(
     report = one.report
     events = [event for event in report.events if chosen is None or event.thread in (*chosen, -1) or event.kind == "arrives"]
     steps = arranged(events)
+    words = f"{_launch_in_words(one, launch, len(made))}, block {index}"
     if json:
         say_json({"kernel": one.name, "grid": one.grid, "block": one.block, "left_out": report.left_out,
                   "events": [event._asdict() | {"place": event.place._asdict()} for event in events]})  # fmt: skip
     else:
-        say(f"{title}\n{_launch_in_words(one, launch, len(made))}, block {index}\n")
+        say(f"{title}\n{words}\n")
         console = open_console()
         width = room(console) or 80
         for line in traced.lines_of(steps, chosen, one.block, width):
@@ -84,9 +86,8 @@ def trace(
     if out is not None:
         from minigrad.cli.traced_page import page
 
-        page(
-            title, _launch_in_words(one, launch, len(made)), arranged(report.events), chosen, one.block, report.left_out
-        ).write(out)
+        drawing = page(title, words, arranged(report.events), chosen, one.block, report.left_out)
+        drawing.write(out)
         if not json:
             say(f"Drawn: {out}")
     if report.left_out:
@@ -150,12 +151,16 @@ def _watch(file: str, name: str | None, case: str, mode: str, **manner: Any) -> 
     """A title, and what the launches of a case tell."""
     from minigrad.cli import apart
     from minigrad.emulator import compiler
-    from minigrad.kernels import watched
+    from minigrad.kernels import unload_file, watched
 
     compiler.compiler()  # what is missing is told before anything else
-    title, cases = _cases(file, name)
-    apart.doing(f"{mode} of {title}")
-    named, made = watched.watch(cases, case, mode, **manner)
+    try:
+        title, cases = _cases(file, name)
+        apart.doing(f"{mode} of {title}")
+        named, made = watched.watch(cases, case, mode, **manner)
+    finally:
+        with contextlib.suppress(KernelError):  # it was not loaded
+            unload_file(file)
     return f"{title}: {named}", made
 
 

@@ -190,6 +190,7 @@ class Kernel:
         reachable: Sequence[np.ndarray] = (),
         addressed: Sequence[np.ndarray] = (),
         raise_findings: bool = True,
+        placed: bool = False,
         watched: int | Sequence[int] | None = None,
         most_events: int = MOST_EVENTS,
     ) -> Report:
@@ -206,6 +207,8 @@ class Kernel:
             reachable: arrays whose addresses the kernel finds in memory.
             addressed: C-contiguous arrays whose addresses stand in structures among the arguments, in fields of uint64.
             raise_findings: raise what is found; else it is in the report.
+            placed: arrays lie where they would on a GPU, whose memory begins at multiples of 256. Else, where it matters, they
+                are taken to begin there, and views to lie where they do in their array.
             watched: the block that is profiled or traced; by default the first is traced, and all are profiled.
             most_events: that a trace records.
 
@@ -243,7 +246,7 @@ class Kernel:
             checks.check_countable(where, grid, block)
         if mode != "fast":
             arrays = [one for one in arguments if isinstance(one, np.ndarray)]
-            guarded = Guarded([*arrays, *addressed], reachable, aligned=mode != "checked")
+            guarded = Guarded([*arrays, *addressed], reachable, aligned=mode != "checked" and not placed)
             moved = [guarded.given(one) for one in arguments]
             beside = [guarded.moved(one) for one in addressed]
             packed = checks.pack(where, self.parameters, moved, uninitialised, (*reachable, *beside))

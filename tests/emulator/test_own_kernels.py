@@ -269,7 +269,8 @@ def test_a_drawn_trace(minigrad: Command) -> None:
     assert page.count("<circle") == 40 and "script" not in page
     assert "thread 39: read x [39] " in page and "thread 40" not in page
     assert page.count("__syncthreads()  64 threads") == 7
-    assert "wavefronts, and 2 would do" in page and "sums.cu:5: write part: 64 wavefronts, and 2 would do" in out
+    assert page.count("; all together 64 wavefronts, and 2 would do") == page.count('stroke="var(--wrong)"') == 40
+    assert "sums.cu:5: write part: 64 wavefronts, and 2 would do" in out
     code, out, _ = minigrad("kernels trace sums.py --out drawn.html --limit 30")
     assert "Not drawn: " in (page := Path("drawn.html").read_text()) and "events that were not recorded" in page
 

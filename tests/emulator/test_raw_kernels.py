@@ -11,6 +11,7 @@ import pytest
 
 from minigrad.emulator import cupy as cp
 from minigrad.emulator.cupy import api
+from minigrad.emulator.cupy.raw import launches
 from minigrad.errors import ArgumentError, CudaFault, DTypeError, ShapeError
 
 CODE = """
@@ -79,6 +80,22 @@ def test_shared_memory_is_asked_for(module: Any) -> None:
     backwards((1,), (8,), (x, y), shared_mem=50000)
     with pytest.raises(cp.cuda.driver.CUDADriverError, match="200000 bytes, of 166912"):
         backwards.max_dynamic_shared_size_bytes = 200000
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_a_profile_knows_where_arrays_of_a_device_begin(dtype: str) -> None:
+    """At a multiple of 512; a view where it lies."""
+    kind = {"uint8": "unsigned char", "float32": "float"}[dtype]
+    text = f'extern "C" __global__ void copy(const {kind}* x, {kind}* y) {{ y[threadIdx.x] = x[threadIdx.x]; }}'
+    copy, least = cp.RawKernel(text, "copy"), np.dtype(dtype).itemsize
+    with launches("profile") as made:
+        for _ in range(4):
+            x = cp.zeros(40, dtype)
+            copy((1,), (32,), (x[3:35], x))
+            copy((1,), (32,), (x, cp.zeros(32, dtype)))
+    found = [[line.sectors for line in one.report.lines if line.access == "read"] for one in made]
+    assert found == [[least + 1], [least]] * 4
+    assert made[0].name == "copy" and made[0].grid == (1,) and made[0].block == (32,)
 
 
 def test_launches_can_be_checked(module: Any) -> None:

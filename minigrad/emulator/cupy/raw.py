@@ -299,6 +299,7 @@ class RawKernel:
         looked_at = not manner.made or manner.only in (None, len(manner.made[0]) + 1)
         report = kernel.launch(
             *(grid, block, given, shared_mem, manner.order, self.enable_cooperative_groups),
+            placed=True,
             watched=manner.watched if looked_at else None,
             most_events=manner.most_events if looked_at else 0,
             **reached,
