@@ -118,3 +118,4 @@ def test_a_step_copies_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> No
         with cp.counted() as seen:
             step()
     assert (seen.to_device, seen.to_host, seen.synchronisations) == (0, 0, 0), seen.told()
+    assert seen.launches > 0
