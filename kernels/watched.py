@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from minigrad.core.device import quiet
-from minigrad.errors import ArgumentError
+from minigrad.errors import ArgumentError, CudaFault
 from minigrad.kernels.cuda.own import CudaKernel, told
 from minigrad.kernels.emulation import EMULATED, launches
 from minigrad.kernels.registry import implementations
@@ -46,8 +46,22 @@ def cases_of_family(family: str, name: str) -> Iterator[Watchable]:
             yield Watchable(f"{case.function}: {case.name}", lambda case=case: run(case))
 
 
-def watch(cases: list[Watchable], wanted: str, mode: str, **manner: Any) -> tuple[str, list[Any]]:
-    """Run one case, and give its name and what its launches tell: records of ``emulator.cupy.raw.Launched``.
+class Watched(NamedTuple):
+    """What came of running a case.
+
+    Attributes:
+        name: the case.
+        made: what its launches tell, each a record of ``emulator.cupy.raw.Launched``; the one with a fault is the last.
+        fault: what is wrong with the kernel, where anything is.
+    """
+
+    name: str
+    made: list[Any]
+    fault: CudaFault | None
+
+
+def watch(cases: list[Watchable], wanted: str, mode: str, **manner: Any) -> Watched:
+    """Run one case, and give what its launches tell.
 
     Args:
         cases: those that there are.
@@ -57,7 +71,6 @@ def watch(cases: list[Watchable], wanted: str, mode: str, **manner: Any) -> tupl
 
     Raises:
         ArgumentError: no case of that name, or it launches nothing.
-        CudaFault: what is wrong with the kernel.
     """
     found = cases
     if wanted:
@@ -67,8 +80,12 @@ def watch(cases: list[Watchable], wanted: str, mode: str, **manner: Any) -> tupl
             names = "; ".join(f"{number} {case.name}" for number, case in enumerate(cases, 1))
             raise ArgumentError("kernels", "--case", f"one of {names}", repr(wanted))
     for case in found:
+        fault = None
         with quiet(), launches(mode, **manner) as made:
-            case.run()
+            try:
+                case.run()
+            except CudaFault as found_so:
+                fault = found_so
         if made:
-            return case.name, made
+            return Watched(case.name, made, fault)
     raise ArgumentError("kernels", "--case", "a case that launches a kernel", f"{found[0].name}, which launches none")

@@ -192,6 +192,11 @@ def _chosen(words: list[str], emulate: bool) -> Iterator[tuple[list[tuple[str, s
     """
     from minigrad.kernels import cuda_kernels, families, implementations, load_file, reason_not_available, unload_file
 
+    for word in words:
+        if word.endswith(".cu"):
+            raise ArgumentError(
+                "kernels check", "FILE.py", "a Python file", repr(word), "Name it in a CudaKernel there: see --help"
+            )
     files = [word for word in words if word.endswith(".py")]
     names = [word for word in words if not word.endswith(".py")]
     registered: list[tuple[str, str]] = []

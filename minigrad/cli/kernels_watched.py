@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from minigrad.cli.output import complain, say, say_json
-from minigrad.errors import ArgumentError, KernelError
+from minigrad.errors import ArgumentError, CudaFault, KernelError
 
 if TYPE_CHECKING:
+    from minigrad.emulator.trace import Event
     from minigrad.kernels.watched import Watchable
 
 LIMIT = 20_000  # events that a trace records where nothing else is said
@@ -62,7 +65,7 @@ def trace(
     from minigrad.show.text import open_console
 
     index = _index(block)
-    title, made = _watch(file, name, case, "trace", order=order, watched=index, most_events=limit, only=launch)
+    title, made, fault = _watch(file, name, case, "trace", json, order=order, watched=index, most_events=limit, only=launch)
     one = _chosen(made, launch)
     count = 1
     for size in one.block:
@@ -74,7 +77,7 @@ def trace(
     words = f"{_launch_in_words(one, launch, len(made))}, block {index}"
     if json:
         say_json({"kernel": one.name, "grid": one.grid, "block": one.block, "left_out": report.left_out,
-                  "events": [event._asdict() | {"place": event.place._asdict()} for event in events]})  # fmt: skip
+                  "events": [_told(event) for event in events]})  # fmt: skip
     else:
         say(f"{title}\n{words}\n")
         console = open_console()
@@ -93,6 +96,7 @@ def trace(
     if report.left_out:
         complain(f"cut at {len(report.events):,} events; {report.left_out:,} more happened, of threads that ran later mostly. "
                  f"--limit {len(report.events) + report.left_out} records all", "note")  # fmt: skip
+    _end(fault)
 
 
 def profile(
@@ -114,7 +118,7 @@ def profile(
     from minigrad.cli import traced
     from minigrad.cli.terminal import show, table
 
-    title, made = _watch(file, name, case, "profile")
+    title, made, fault = _watch(file, name, case, "profile", json)
     if launch is not None:
         _chosen(made, launch)
     chosen = [(number, one) for number, one in enumerate(made, 1) if launch in (None, number)]
@@ -124,6 +128,7 @@ def profile(
              "lines": [line._asdict() | {"place": line.place._asdict()} for line in one.report.lines]}
             for _, one in chosen
         ])  # fmt: skip
+        _end(fault)
         return
     say(title)
     for number, one in chosen:
@@ -135,6 +140,7 @@ def profile(
     say(
         "\nlanes, cost and least are per request; the cost of global memory is in sectors of 32 bytes, of shared in wavefronts."
     )
+    _end(fault)
 
 
 def _apart(context: typer.Context, file: str) -> None:
@@ -143,25 +149,42 @@ def _apart(context: typer.Context, file: str) -> None:
     from minigrad.cli.kernels import PATIENCE
 
     if not file.endswith(".py"):
-        raise ArgumentError("kernels", "FILE.py", "a Python file", repr(file))
+        remedy = "Name it in a CudaKernel there: see minigrad kernels check --help" if file.endswith(".cu") else ""
+        raise ArgumentError("kernels", "FILE.py", "a Python file", repr(file), remedy)
     apart.passed_on(context, [file], patience=PATIENCE, limit=SECONDS)
 
 
-def _watch(file: str, name: str | None, case: str, mode: str, **manner: Any) -> tuple[str, list[Any]]:
-    """A title, and what the launches of a case tell."""
+def _end(fault: CudaFault | None) -> None:
+    """What is told shows what came before a fault; then the fault, and exit code 1."""
+    if fault is not None:
+        complain(str(fault))
+        raise typer.Exit(1)
+
+
+def _told(event: Event) -> dict[str, Any]:
+    """An event as JSON has it, which knows no NaN and no infinity: they stand as text."""
+    value = [str(each) if isinstance(each, float) and not math.isfinite(each) else each for each in event.value]
+    return event._asdict() | {"place": event.place._asdict(), "value": value}
+
+
+def _watch(
+    file: str, name: str | None, case: str, mode: str, json: bool, **manner: Any
+) -> tuple[str, list[Any], CudaFault | None]:
+    """A title, what the launches of a case tell, and what is wrong with the last."""
     from minigrad.cli import apart
     from minigrad.emulator import compiler
     from minigrad.kernels import unload_file, watched
 
     compiler.compiler()  # what is missing is told before anything else
     try:
-        title, cases = _cases(file, name)
-        apart.doing(f"{mode} of {title}")
-        named, made = watched.watch(cases, case, mode, **manner)
+        with contextlib.redirect_stdout(sys.stderr) if json else contextlib.nullcontext():  # what the file prints is no JSON
+            title, cases = _cases(file, name)
+            apart.doing(f"{mode} of {title}")
+            seen = watched.watch(cases, case, mode, **manner)
     finally:
         with contextlib.suppress(KernelError):  # it was not loaded
             unload_file(file)
-    return f"{title}: {named}", made
+    return f"{title}: {seen.name}", seen.made, seen.fault
 
 
 def _cases(file: str, name: str | None) -> tuple[str, list[Watchable]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from minigrad.emulator.steps import Rule, Step
 from minigrad.errors import ArgumentError
 
 if TYPE_CHECKING:
+    from minigrad.emulator.findings import Place
     from minigrad.emulator.profile import LineUse
     from minigrad.emulator.trace import Event
 
@@ -77,7 +79,7 @@ def _panel(
     place = None
     for step in steps:
         if isinstance(step, Rule):
-            where = ", ".join(dict.fromkeys(str(one) for one in step.places))
+            where = ", ".join(dict.fromkeys(map(place_of, step.places)))
             told = f"---- {step.name}() {where}: {step.threads} threads "
             yield told + "-" * max(0, width - len(told))
             place = None
@@ -86,9 +88,16 @@ def _panel(
             continue
         if step.place != place:
             place = step.place
-            yield _shortened(f"{place}: {place.text}", width)
+            yield _shortened(f"{place_of(place)}: {place.text}", width)
         cells = [cell_of(step.events[thread]) if thread in step.events else "" for thread in shown]
         yield row(label_of(step), cells).rstrip()
+
+
+def place_of(place: Place) -> str:
+    """A place, its file from the current folder on where that is shorter."""
+    if not os.path.isabs(place.file):
+        return str(place)
+    return str(place._replace(file=min(place.file, os.path.relpath(place.file), key=len)))
 
 
 def label_of(step: Step) -> str:
@@ -105,7 +114,7 @@ def costs(steps: Sequence[Step | Rule]) -> list[str]:
         cost, least = step.cost()
         if cost > least:
             unit = "wavefronts" if step.space == "shared" else "sectors"
-            text = f"{step.place}: {label_of(step)}: {cost} {unit}, and {least} would do"
+            text = f"{place_of(step.place)}: {label_of(step)}: {cost} {unit}, and {least} would do"
             found[text] = found.get(text, 0) + 1
     return [text + (f" ({count} times)" if count > 1 else "") for text, count in found.items()]
 
@@ -157,6 +166,6 @@ def profile_rows(lines: Sequence[LineUse]) -> list[tuple[Any, ...]]:
         cost, least = unit.get(line.space, (0, 0))
         figures = (line.per_request(cost), line.per_request(least)) if least else (None, None)
         what = f"{line.access} {line.array}"
-        rows.append((str(line.place), what, line.space, line.width, line.requests, line.per_request(line.lanes), *figures,
+        rows.append((place_of(line.place), what, line.space, line.width, line.requests, line.per_request(line.lanes), *figures,
                      f"{line.worst:.1f}x" if line.worst > 1.005 else ""))  # fmt: skip
     return rows

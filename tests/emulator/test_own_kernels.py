@@ -275,6 +275,32 @@ def test_a_drawn_trace(minigrad: Command) -> None:
     assert "Not drawn: " in (page := Path("drawn.html").read_text()) and "events that were not recorded" in page
 
 
+def test_a_trace_shows_what_came_before_a_fault(minigrad: Command) -> None:
+    Path("sums.cu").write_text(SUMS_CU.replace("if (threadIdx.x < half) part", "if (threadIdx.x < half) __syncthreads(), part"))
+    code, out, err = minigrad("kernels trace sums.py --threads 0,40")
+    assert code == 1 and "divergent barrier" in err and "[40] " in out and "sums.cu:5: part[threadIdx.x] = sum;" in out
+    code, out, err = minigrad("kernels profile sums.py --json")
+    assert code == 1 and "divergent barrier" in err and {line["array"] for line in json.loads(out)[0]["lines"]} == {"x", "part"}
+
+
+def test_json_of_a_trace(minigrad: Command) -> None:
+    """NaN is text, and what the file prints goes elsewhere."""
+    Path("sums.py").write_text(SUMS.replace("    return {", "    x[0, 0] = np.nan\n    print('made')\n    return {"))
+    code, out, err = minigrad("kernels trace sums.py --json --threads 0")
+    assert code == 0 and "made" in err
+    first = json.loads(out)["events"][0]
+    assert (first["array"], first["element"], first["value"]) == ("x", [0], ["nan"]) and first["place"]["line"] == 4
+
+
+def test_a_registered_implementation_is_traced(minigrad: Command) -> None:
+    code, out, err = minigrad("kernels trace add.py --threads 0-1")
+    assert (code, err) == (0, "") and out.startswith("mine of elementwise: add: ")
+    assert "\nadd.cu:4: if (i < n) z[i] = x[i] + y[i];\n" in out and "read x" in out
+    for words in ("trace sums.cu", "profile sums.cu", "check sums.cu --emulate"):
+        code, _, err = minigrad(f"kernels {words}")
+        assert code == 2 and "a Python file, got 'sums.cu'. Name it in a CudaKernel there" in err
+
+
 def test_profile(minigrad: Command) -> None:
     code, out, err = minigrad("kernels profile sums.py")
     assert (code, err) == (0, "")

@@ -23,7 +23,7 @@ from minigrad.emulator.cupy.memory import DeviceMemory, current_device, memory_a
 from minigrad.emulator.cupy.traffic import counters
 from minigrad.emulator.guarded import address_fields
 from minigrad.emulator.program import MOST_EVENTS, Program, Report
-from minigrad.errors import ArgumentError, KernelError
+from minigrad.errors import ArgumentError, CudaFault, KernelError
 
 PLAIN_SHARED = 48 << 10  # bytes of shared memory that a kernel has without asking for more
 
@@ -300,12 +300,15 @@ class RawKernel:
         report = kernel.launch(
             *(grid, block, given, shared_mem, manner.order, self.enable_cooperative_groups),
             placed=True,
+            raise_findings=False,
             watched=manner.watched if looked_at else None,
             most_events=manner.most_events if looked_at else 0,
             **reached,
         )
         if manner.mode in ("profile", "trace"):
             manner.made[0].append(Launched(self.name, grid, block, shared_mem, report))
+        if report.findings:
+            raise CudaFault(f"launch of {self.name}", report.findings)
 
     def _kernel(self, mode: str) -> Any:
         program = self._module._program(mode)
