@@ -69,7 +69,7 @@ const int TAPS = 9;    // of the kernel, whose sums a thread has in registers
 // dy is read once for all the taps, and of x the neighbours come from the cache. The lines' sums meet in shared memory.
 // parts: (splits, groups, taps, outputs of a group), for sum_parts of weight.cu.
 template <typename Real>
-__global__ void __launch_bounds__(LANES * LINES)
+__global__ void __launch_bounds__(LANES * LINES, 4)  // with the 64 registers that this leaves a thread, none is spilled
     correlate(const Real* __restrict__ x, const Real* __restrict__ dy, Real* __restrict__ parts, const Geometry g, int pixels_each) {
     __shared__ Real shares[LINES][LANES];
     const int lane = threadIdx.x % LANES, line = threadIdx.x / LANES;

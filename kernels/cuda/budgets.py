@@ -45,8 +45,34 @@ class Budget(NamedTuple):
     since: int = min(LIMITS)
 
 
+RAGGED = "channels that are not in fours do not begin at multiples of 16 bytes"
+SINGLE = "float64 is read by single numbers"
+
 # By file, then by kernel with its template's parameters.
 BUDGETS: Mapping[str, Mapping[str, Budget]] = {
+    "conv2d/depthwise.cu": {
+        "convolve<float, true>": Budget(registers=72, blocks=7),
+        "convolve<float, false>": Budget(registers=80, blocks=6),
+        "convolve<double, false>": Budget(registers=96, blocks=5),
+        "correlate<float>": Budget(registers=64, blocks=4),
+        "correlate<double>": Budget(registers=64, blocks=4),
+    },
+    "conv2d/product.cu": {
+        "convolve<float, 128, 128, 8, 8, true>": Budget(128, 2, "FFMA", 0.75, wide_global=1.0, wide_shared=0.9),
+        "convolve<float, 128, 32, 8, 4, true>": Budget(120, 4, "FFMA", 0.6, wide_global=1.0, wide_shared=0.9),
+        "convolve<float, 128, 32, 8, 4, false>": Budget(136, 3, "FFMA", 0.5, wide_shared=0.9, narrow=RAGGED),
+        "convolve<double, 128, 32, 8, 4, false>": Budget(200, 2, "DFMA", 0.5, wide_shared=0.9, narrow=SINGLE),
+        "pack<float>": Budget(registers=40, blocks=8, divides=True),  # once for each weight
+        "pack<double>": Budget(registers=40, blocks=8, divides=True),
+    },
+    "conv2d/weight.cu": {
+        "correlate<float, 128, 128, 8, 8, true>": Budget(128, 2, "FFMA", 0.75, wide_global=1.0, wide_shared=0.9),
+        "correlate<float, 128, 32, 8, 4, true>": Budget(104, 4, "FFMA", 0.6, wide_global=1.0, wide_shared=0.9),
+        "correlate<float, 128, 32, 8, 4, false>": Budget(128, 4, "FFMA", 0.5, wide_shared=0.9, narrow=RAGGED),
+        "correlate<double, 128, 32, 8, 4, false>": Budget(192, 2, "DFMA", 0.5, wide_shared=0.9, narrow=SINGLE),
+        "sum_parts<float>": Budget(registers=40, blocks=8),
+        "sum_parts<double>": Budget(registers=56, blocks=8),
+    },
     "gru/step.cu": {
         "forward<float>": Budget(registers=32, blocks=8),
         "forward<double>": Budget(registers=40, blocks=8),

@@ -29,7 +29,7 @@ What CUDA kernels use of a chip, read from the machine code that NVIDIA's compil
 Without a name all families' kernels are reported, for each architecture: registers of a thread; bytes spilled for want of \
 registers; bytes of shared memory of a block; how many blocks a multiprocessor holds at once, and which share of its places \
 for threads they fill; which share of the hot loop's instructions are useful ones; and whether the kernel keeps its budget, \
-of which spills, a stack and local memory are no part. Below stands what the hot loop is made of.
+which has no room for spills, a stack or local memory. Below stands what the hot loop is made of.
 
 FILE.cu is a file of your own. FILE.py is one with a CudaKernel at its top level, as kernels check takes it, or one that lists \
 its kernels as a family's gpu.py does, by instances() or INSTANCES.
