@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 
 from minigrad import kernels
+from minigrad.cli.kernels import _chosen
 from minigrad.core.device import device
 from minigrad.emulator import compiler
 from minigrad.errors import ArgumentError, KernelError
-from minigrad.kernels import CudaKernel, own_files
+from minigrad.kernels import CudaKernel, emulation, own_files
 from minigrad.kernels.emulation import EMULATED, launches
+from minigrad.kernels.trial import cases_of, has_floats
 from tests.shape_images import Commands
 
 Command = Callable[[str], tuple[int, str, str]]
@@ -151,6 +153,8 @@ def test_a_registered_implementation(minigrad: Command) -> None:
     assert code == 0 and report["ok"], err
     calls = report["runs"]
     assert calls["orders"] == 2 * calls["checked"] > 0 and calls["values"] > 0 and "large" not in calls
+    own = [case for case in cases_of("elementwise").cases() if case.function == "add"]
+    assert calls["checked"] == sum(2 if has_floats(case) else 1 for case in own)
     code, out, err = minigrad("kernels check add.py")
     assert "it runs on a GPU" in out + err and "--emulate" in out + err
     Path("wrong.cu").write_text(ADD_CU.replace("if (i < n) ", ""))
@@ -188,8 +192,7 @@ def scale(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Cuda
 
 
 def test_what_a_contract_may_say(scale: Callable[..., CudaKernel]) -> None:
-    from minigrad.kernels.emulation import check_own
-
+    check_own = emulation.check_own
     assert check_own(scale()).ok
     assert check_own(scale(grid=(2,), block=(16, 2), shared=lambda n: 8, reference=lambda x: {"y": x * 2})).ok is False
     report = check_own(scale(reference=lambda x, by: x * by + 1e-9))
@@ -206,6 +209,39 @@ def test_what_a_contract_may_say(scale: Callable[..., CudaKernel]) -> None:
     ):
         with pytest.raises(KernelError, match=told):
             check_own(scale(**changed))
+
+
+def test_what_must_stay_as_it_was(scale: Callable[..., CudaKernel], tmp_path: Path) -> None:
+    text = (tmp_path / "own.cu").read_text()
+    (tmp_path / "own.cu").write_text(text.replace("int i =", "const_cast<T*>(x)[3] = 7; int i ="))
+    failures = {each.check: each.words for each in emulation.check_own(scale(reference=lambda x, by: {})).failures}
+    assert failures["values"].startswith("x[3]: expected ") and "got 7" in failures["values"]
+    assert "write through const" in failures["checked"]
+
+
+def test_differences(scale: Callable[..., CudaKernel]) -> None:
+    """As a part of the largest number; NaN is NaN, infinity itself."""
+    kernel = scale(tolerance=1e-5)
+    want = {"y": np.array([1000.0, np.nan, np.inf, 0.0])}
+    assert kernel.difference({"y": np.array([1000.009, np.nan, np.inf, 0.009])}, want) is None
+    for at, value, told in ((0, 1000.02, "1000 within 0.01"), (1, 0.0, "nan"), (2, np.nan, "inf"), (3, np.nan, "0 within")):
+        got = want["y"].copy()
+        got[at] = value
+        found = kernel.difference({"y": got}, want)
+        assert found is not None and found.place == f"y[{at}]" and found.expected.startswith(told)
+
+
+def test_large_launches_are_not_watched(scale: Callable[..., CudaKernel], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(emulation, "MOST_WATCHED", 63)
+    assert emulation.check_own(scale()).runs == {"values": 1, "orders": 2}
+    monkeypatch.setattr(emulation, "MOST_WATCHED", 64)
+    assert emulation.check_own(scale()).runs == {"values": 1, "orders": 2, "checked": 1}
+
+
+def test_without_names_all_cuda_kernels_are_emulated() -> None:
+    with _chosen([], True) as (chosen, own):
+        assert own == [] and ("random", "cuda") in chosen
+        assert {kernels.implementations(family)[name].device for family, name in chosen} == {"cuda"}
 
 
 def test_what_a_result_holds_before_is_nothing(scale: Callable[..., CudaKernel]) -> None:
@@ -296,6 +332,8 @@ def test_a_registered_implementation_is_traced(minigrad: Command) -> None:
     code, out, err = minigrad("kernels trace add.py --threads 0-1")
     assert (code, err) == (0, "") and out.startswith("mine of elementwise: add: ")
     assert "\nadd.cu:4: if (i < n) z[i] = x[i] + y[i];\n" in out and "read x" in out
+    code, _, err = minigrad("kernels trace add.py --case none")
+    assert code == 2 and "1 add: " in err and "multiply: " not in err
     for words in ("trace sums.cu", "profile sums.cu", "check sums.cu --emulate"):
         code, _, err = minigrad(f"kernels {words}")
         assert code == 2 and "a Python file, got 'sums.cu'. Name it in a CudaKernel there" in err
