@@ -48,6 +48,8 @@ class Budget(NamedTuple):
 RAGGED = "channels that are not in fours do not begin at multiples of 16 bytes"
 SINGLE = "float64 is read by single numbers"
 
+OF_A_UNIT = "states come by 128 bits where rows allow it; a unit's sums and cell are single numbers"
+
 # By file, then by kernel with its template's parameters.
 BUDGETS: Mapping[str, Mapping[str, Budget]] = {
     "conv2d/depthwise.cu": {
@@ -78,6 +80,17 @@ BUDGETS: Mapping[str, Mapping[str, Budget]] = {
         "forward<double>": Budget(registers=40, blocks=8),
         "backward<float>": Budget(registers=40, blocks=8),
         "backward<double>": Budget(registers=40, blocks=8),
+    },
+    "lstm/sequence.cu": {
+        "forward<8, 16>": Budget(128, 2, "FFMA", FFMA_SHARE, wide_shared=0.9, narrow=OF_A_UNIT),
+        "forward<16, 16>": Budget(128, 2, "FFMA", FFMA_SHARE, wide_shared=0.9, narrow=OF_A_UNIT),
+        "forward<32, 16>": Budget(128, 2, "FFMA", FFMA_SHARE, wide_shared=0.9, narrow=OF_A_UNIT),
+        "forward<32, 32>": Budget(224, 1, "FFMA", FFMA_SHARE, wide_shared=0.9, narrow=OF_A_UNIT),
+        "backward<16, 16>": Budget(128, 2, "FFMA", FFMA_SHARE, wide_global=1.0, wide_shared=0.9),
+        "backward<32, 16>": Budget(128, 2, "FFMA", FFMA_SHARE, wide_global=1.0, wide_shared=0.9),
+        "backward<32, 32>": Budget(224, 1, "FFMA", FFMA_SHARE, wide_global=1.0, wide_shared=0.9),
+        "backward<64, 32>": Budget(224, 1, "FFMA", FFMA_SHARE, wide_global=1.0, wide_shared=0.9),
+        "backward<128, 32>": Budget(224, 1, "FFMA", FFMA_SHARE, wide_global=1.0, wide_shared=0.9),
     },
     "lstm/step.cu": {
         "forward<float>": Budget(registers=32, blocks=8),

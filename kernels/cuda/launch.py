@@ -22,6 +22,7 @@ import numpy as np
 
 from minigrad.core.device import Array, array_module, device_of
 from minigrad.errors import KernelError, MinigradError
+from minigrad.kernels.cuda.occupancy import resident
 from minigrad.kernels.cuda.signature import NAMES, Head, heads
 from minigrad.kernels.cuda.source import line_of, source
 
@@ -125,18 +126,20 @@ class Kernel:
         grid = tuple(-(-size // each) for size, each in zip(work, tile))
         if any(blocks > most for blocks, most in zip(grid, GRID)):
             raise self._refused("grid", f"at most {GRID[: len(grid)]} blocks along x, y, z", str(grid), "Split the arrays")
+        if self.program.cooperative:
+            self._check_resident(grid, prod(block), shared, first)
         xp = array_module(first)
         with first.device:
             self._function(xp, first.device.id, shared)(grid, block, values, shared_mem=shared)
 
-    def registers(self, like: Array) -> int:
-        """Registers of a thread on the device of an array, for which it is compiled; 0 on the emulator, where none are counted.
+    def compiled(self, like: Array) -> Any:
+        """The function for the device of an array, as CuPy has it: it knows its registers and shared memory.
 
         Raises:
             KernelError: the text does not compile.
         """
         with like.device:
-            return int(getattr(self._function(array_module(like), like.device.id, 0), "num_regs", 0))
+            return self._function(array_module(like), like.device.id, 0)
 
     def _function(self, xp: Any, device: int, shared: int) -> Any:
         known = self._functions.get((xp, device))
@@ -167,6 +170,14 @@ class Kernel:
             raise
         except Exception as error:
             raise self._refused("compile", "CUDA C++ that compiles", _compiler_says(str(error), program.text)) from error
+
+    def _check_resident(self, grid: tuple[int, ...], threads: int, shared: int, like: Array) -> None:
+        """Blocks that wait for each other must all run at once, or those that run wait forever."""
+        most = resident(self, like, threads, shared)
+        if prod(grid) > most:
+            sizes = f"blocks of {threads} threads and {shared} bytes"
+            expected = f"at most {most} {sizes}, all that run at once on {device_of(like)}"
+            raise self._refused("grid", expected, f"{prod(grid)}, as {grid}", "Give each block more to do")
 
     def _converted(self, arguments: tuple[Any, ...], like: Array | None) -> tuple[tuple[Any, ...], Array]:
         """The arguments as the driver shall have them, and the first array among ``like`` and them."""

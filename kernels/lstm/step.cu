@@ -1,6 +1,7 @@
 // One step of an LSTM, forward and backward: all that comes after the step's product. See recurrent.cuh for rows and threads.
 
 #include "recurrent.cuh"
+#include "unit_backward.cuh"
 
 // From sums to gates, cells and states. `gates` holds the input's share of all sums, `of_state` (size, 4 hidden) what comes of
 // the step's states; where the gates shall be kept they take the place of the sums.
@@ -34,16 +35,6 @@ __global__ void backward(const Real* __restrict__ gates, const Real* __restrict_
                          const Real* __restrict__ dy, const Real* __restrict__ dh, Real* __restrict__ dc, Real* __restrict__ da,
                          int hidden, int start, int size, int before, int known) {
     const int unit = own_unit(), row = own_row();
-    if (unit >= hidden || row >= size) return;
-    const long long place = (long long)(start + row) * hidden + unit, gate = (long long)(start + row) * 4 * hidden + unit;
-    const long long carried = (long long)row * hidden + unit;
-    const Real i = gates[gate], f = gates[gate + hidden], g = gates[gate + 2 * hidden], o = gates[gate + 3 * hidden];
-    const Real tangent = hyperbolic_tangent(cells[place]);
-    const Real of_h = dy ? dh[carried] + dy[place] : dh[carried];
-    const Real of_c = dc[carried] + of_h * (1 - tangent * tangent) * o;
-    da[gate] = of_c * g * i * (1 - i);
-    da[gate + hidden] = of_c * state_before(cells, c0, before, known, row, unit, hidden) * f * (1 - f);
-    da[gate + 2 * hidden] = of_c * i * (1 - g * g);
-    da[gate + 3 * hidden] = of_h * tangent * o * (1 - o);
-    dc[carried] = of_c * f;
+    if (unit < hidden && row < size)
+        unit_backward(gates, cells, c0, dy, dh, dc, da, hidden, start, before, known, row, unit);
 }

@@ -29,6 +29,12 @@ pytestmark = pytest.mark.emulated
 EMULATED = device("emulated")
 FAMILIES = [family for family in kernels.families() if "cuda" in registry.TABLE[family]]
 ORDERS = (1, 7)  # backwards, shuffled
+LARGER = {  # what is launched for larger sizes than the cases', by tests of its own
+    "lstm/sequence.cu": {  # test_cuda_lstm.py
+        *("forward<16, 16>", "forward<32, 16>", "forward<32, 32>"),
+        *("backward<32, 16>", "backward<32, 32>", "backward<64, 32>", "backward<128, 32>"),
+    },
+}
 
 
 @cache
@@ -90,4 +96,4 @@ def test_instances(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
         list(differences(family))
     family_kernels = registry.functions_of(family, "cuda", "emulated").instances()
     told = {(program.name, program[key].expression) for program, key, _, _ in family_kernels}
-    assert launched == told
+    assert launched == told - {each for each in told if each[1] in LARGER.get(each[0], ())}
