@@ -20,7 +20,7 @@ HMMA_SHARE = 0.25  # on tensor cores, of which one does the work of many
 
 
 class Budget(NamedTuple):
-    """A row: what holds on every architecture. Spills, a stack and local memory are allowed to no kernel.
+    """A row: what holds on every chip where the kernel is launched. Spills, a stack and local memory are allowed to none.
 
     Attributes:
         registers: of a thread, the most.
@@ -31,7 +31,7 @@ class Budget(NamedTuple):
             least.
         divides: whether its hot loop may divide whole numbers.
         narrow: why a kernel whose loop is held to a useful share need not load by 128 bits.
-        since: the compute capability, without its point, from which on it is launched.
+        archs: the compute capabilities, without their points, of those chips on which it is launched.
     """
 
     registers: int
@@ -42,7 +42,7 @@ class Budget(NamedTuple):
     wide_shared: float = 0.0
     divides: bool = False
     narrow: str = ""
-    since: int = min(LIMITS)
+    archs: tuple[int, ...] = tuple(LIMITS)
 
 
 RAGGED = "channels that are not in fours do not begin at multiples of 16 bytes"

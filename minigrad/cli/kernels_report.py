@@ -160,7 +160,7 @@ def _examined(chosen: Sequence[Instance], archs: Sequence[int], progress: Any) -
     requests, asked = [], []
     for (name, text, options), instances in of_file.items():
         for arch in archs:
-            wanted = [each for each in instances if (row := budget(name, each.kernel)) is None or row.since <= arch]
+            wanted = [each for each in instances if (row := budget(name, each.kernel)) is None or arch in row.archs]
             expressions = tuple(dict.fromkeys(each.kernel for each in wanted))
             if expressions:
                 requests.append(Request(_told(name), text, expressions, options, arch))
