@@ -21,7 +21,7 @@ endif
 OF_OPS := $(addprefix tests/test_,$(addsuffix .py,tables recurrent recurrent_steps convolution normalization dropout loss optim \
 	elementwise_layout embedding sums named_rows sparse joined_relu image_layout repeated_products))
 
-.PHONY: help demo test rungs emulated gpu static targets peer lint bench clean stale
+.PHONY: help demo test rungs emulated devices cupy gpu static targets peer lint bench clean stale
 .NOTPARALLEL:
 
 help:
@@ -31,6 +31,8 @@ help:
 	@echo "make emulated  the CUDA kernels and networks that run on them, on the emulator (minutes)"
 	@echo "make gpu     the tests that need an NVIDIA GPU and CuPy (ARGS=-s shows times beside cuDNN's, with PyTorch)"
 	@echo "make static  the CUDA kernels' machine code for every architecture, held to its budgets"
+	@echo "make devices the tests of ops with every tensor on the emulated device   (minutes)"
+	@echo "make cupy    what the stand-in for CuPy records, and what is called of CuPy, held against CuPy 13 and 14"
 	@echo "make targets kernels for NEON, AVX2 and AVX-512: machine code read, tiles run here (minutes)"
 	@echo "make peer    the tests that compare with PyTorch"
 	@echo "make lint    style and types"
@@ -49,6 +51,14 @@ rungs: $(STAMPS)/test
 
 emulated: $(STAMPS)/test
 	$(PYTEST) -m "emulated and not gpu" $(ARGS)
+
+devices: $(STAMPS)/test
+	MINIGRAD_DEVICE=emulated $(PYTEST) $(OF_OPS) $(ARGS)
+
+cupy:
+	for version in 13 14; do PYTHON='$(PYTHON)' sh .ci/venv build/cupy$$version && \
+	build/cupy$$version/bin/python -m pip install --quiet "cupy-cuda13x==$$version.*" && \
+	build/cupy$$version/bin/python tests/compare_cupy.py || exit 1; done
 
 gpu: $(STAMPS)/test
 	$(RUN) -m pytest -p no:cacheprovider -m gpu $(ARGS)

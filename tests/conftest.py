@@ -13,6 +13,7 @@ import pytest
 import minigrad
 from minigrad.core import device, dtypes, tape
 from minigrad.kernels import choice, doubts, registry
+from tests import devices
 
 os.environ["MINIGRAD_COMPANIONS"] = "0"  # pytest's processes have the cores, and tests count what they compile
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's job in the background, and all it starts, would ignore it
@@ -45,6 +46,21 @@ def no_leak() -> Iterator[None]:
     leaked = {name: f"{before[name]} -> {after[name]}" for name in before if before[name] != after[name]}
     if leaked:
         pytest.fail(f"the test leaks global state: {leaked}")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where ``MINIGRAD_DEVICE`` names a device, leave out the tests that have no meaning there."""
+    if devices.asked():
+        out = [item for item in items if devices.reason(item.nodeid)]
+        config.hook.pytest_deselected(items=out)
+        items[:] = [item for item in items if item not in out]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def results_are_read_from_the_device() -> Iterator[None]:
+    """Where ``MINIGRAD_DEVICE`` names a device, ``numpy()`` brings results back from it."""
+    with devices.read_back():
+        yield
 
 
 @pytest.fixture

@@ -360,7 +360,7 @@ def test_a_saved_state_goes_on_bit_for_bit(name: str, kind: str, settings: dict,
     walk(minigrad, optimiser, params, range(11, STEPS))
 
     loaded = minigrad.load(tmp_path / "state")
-    again = [weights.requires_grad_() for weights in loaded["weights"]]
+    again = [weights.to(params[0].device).requires_grad_() for weights in loaded["weights"]]
     other = make(again, **{**settings, "lr": 123.0})
     other.load_state_dict(loaded["optimiser"])
     assert other.param_groups[0] == {**optimiser.param_groups[0], "params": again}

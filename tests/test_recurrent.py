@@ -71,7 +71,7 @@ def make(kind: str, **words: Any) -> Any:
     layer = getattr(nn, kind)(2, 3, **words).double()
     rng = np.random.default_rng(3)
     for parameter in layer.parameters():
-        parameter.array[...] = rng.standard_normal(parameter.shape) * 0.7
+        parameter.data.copy_(minigrad.tensor(rng.standard_normal(parameter.shape) * 0.7))
     return layer
 
 
@@ -150,7 +150,7 @@ def test_derivatives_are_the_numeric_ones(kind: str) -> None:
     layer = make(kind, num_layers=2, bidirectional=True)
     rng = np.random.default_rng(8)
     arrays = [rng.standard_normal((3, 2, 2)), *states(layer, 2, rng)]
-    weights = [parameter.array for parameter in layer.parameters()]
+    weights = [parameter.detach() for parameter in layer.parameters()]
     cotangent = rng.standard_normal((2, 3, 6))
 
     def value(moved: list[Any], requires_grad: bool = False) -> Any:
@@ -164,7 +164,7 @@ def test_derivatives_are_the_numeric_ones(kind: str) -> None:
 
     def number(moved: list[np.ndarray]) -> float:
         for target, source in zip(weights, moved[len(arrays) :], strict=True):
-            target[...] = source
+            target.copy_(minigrad.tensor(source))
         with minigrad.no_grad():
             return value(moved[: len(arrays)])[0].item()
 
@@ -173,7 +173,7 @@ def test_derivatives_are_the_numeric_ones(kind: str) -> None:
     gradients = [tensor.grad.numpy() for tensor in (*tensors, *layer.parameters())]
     for _ in range(6):  # along random directions, all inputs and weights at once
         direction = [rng.standard_normal(g.shape) for g in gradients]
-        before = [*arrays, *[w.copy() for w in weights]]
+        before = [*arrays, *[w.numpy().copy() for w in weights]]
         up = number([a + 1e-5 * d for a, d in zip(before, direction, strict=True)])
         down = number([a - 1e-5 * d for a, d in zip(before, direction, strict=True)])
         number(before)

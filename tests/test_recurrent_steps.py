@@ -50,7 +50,7 @@ def make(kind: str, bias: bool = True) -> Any:
     cell.double()
     rng = np.random.default_rng(2)
     for parameter in cell.parameters():
-        parameter.array[...] = rng.standard_normal(parameter.shape) * 0.5
+        parameter.data.copy_(minigrad.tensor(rng.standard_normal(parameter.shape) * 0.5))
     return cell
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad.core import tape
-from minigrad.core.device import SEVERAL, Array, array_module, device, device_of, follow, module_of, move, number
+from minigrad.core.device import IN_USE, SEVERAL, Array, array_module, device, device_of, follow, module_of, move, number
 from minigrad.core.dtypes import DType, get_default_dtype
 from minigrad.core.printing import tensor_text
 from minigrad.core.tape import mode
@@ -317,7 +317,7 @@ class Tensor:
         """The gradient accumulated here by ``backward``: ``None``, or a Tensor of the same shape and dtype.
 
         Raises:
-            GradError: something else is assigned.
+            GradError, DeviceError: something else is assigned, or a Tensor on another device.
         """
         return self._grad
 
@@ -330,6 +330,10 @@ class Tensor:
                 got = f"shape {tuple(value.shape)} and dtype {value.dtype}" if fit else type(value).__name__
                 expected = f"None or a Tensor of shape {tuple(shape)} and dtype {dtype}, as the tensor has"
                 raise GradError("grad", "value", expected, got)
+            if IN_USE and device_of(value.array) != device_of(self.array):
+                here, there = device_of(self.array), device_of(value.array)
+                remedy = f"Move it there: .to('{here}')"
+                raise DeviceError("grad", "value", f"a Tensor on {here}, where the tensor lies", f"one on {there}", remedy)
         self._grad = value
 
     @property

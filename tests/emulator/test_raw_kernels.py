@@ -213,3 +213,33 @@ def test_what_addresses_lead_to_is_watched() -> None:
         assert rows[0].get().tolist() == [1] * 8
         with pytest.raises(CudaFault, match=r"of reachable, byte 32 of 32"):
             by_table((1,), (32,), (cp.asarray(np.array(addresses, np.uint64)), np.int32(9)))
+
+
+READS = """
+extern "C" __global__ void twice(const float* x, float* y) { y[threadIdx.x] = 2 * x[threadIdx.x]; }
+extern "C" __global__ void grow(float* y) { y[threadIdx.x] += 1; }
+"""
+
+
+def test_an_empty_array_holds_nothing_until_something_writes_to_it() -> None:
+    module = cp.RawModule(code=READS)
+    with cp.launches("checked"):
+        twice, grow = module.get_function("twice"), module.get_function("grow")
+        for kernel, arguments, name in ((twice, lambda e: (e, cp.zeros(8, "f4")), "x"), (grow, lambda e: (e,), "y")):
+            for make in (lambda: cp.empty(8, "f4"), lambda: cp.empty_like(cp.zeros(8, "f4")), lambda: cp.empty(16, "f4")[8:]):
+                with pytest.raises(CudaFault) as caught:
+                    kernel((1,), (8,), arguments(make()))
+                assert caught.value.findings[0].kind == "uninitialised read" and name in str(caught.value)
+        given = cp.empty(8, "f4")
+        twice((1,), (8,), (cp.ones(8, "f4"), given))  # written by a kernel, and may be read
+        grow((1,), (8,), (given,))
+        assert given.tolist() == [3] * 8
+        for write in (
+            lambda a: a.fill(0),
+            lambda a: cp.add(a, 1, out=a),
+            lambda a: a.set(np.ones(8, "f4")),
+            lambda a: a[2:].fill(1),
+        ):
+            given = cp.empty(8, "f4")
+            write(given)
+            grow((1,), (8,), (given,))

@@ -144,6 +144,7 @@ class ndarray:  # noqa: N801 - CuPy's name
         if arr.dtype != self.dtype or arr.shape != self.shape:
             raise ValueError(f"expected {self.shape} of {self.dtype}, got {arr.shape} of {arr.dtype}")
         sent()
+        touched(self)
         self._numpy[...] = arr
 
     def item(self, *index: Any) -> Any:
@@ -311,6 +312,12 @@ class Pointer:
         self.ptr, self.mem, self.device_id = address, block, block.device
 
 
+def touched(array: ndarray) -> None:
+    """Take it that something was written to an array's memory."""
+    if array._block.unwritten:
+        array._block.unwritten = False  # type: ignore[misc]  # only a Block is ever unwritten
+
+
 def supported(dtype: np.dtype) -> np.dtype:
     """The dtype, if CuPy has it.
 
@@ -332,6 +339,7 @@ def allocate(shape: tuple[int, ...], dtype: np.dtype, order: str = "C") -> tuple
         count *= size
     block = Block(count * dtype.itemsize, memory.current_device())
     block.bytes[...] = 1 if dtype.kind == "b" else 255
+    block.unwritten = True
     return block.bytes.view(dtype).reshape(shape, order="F" if order == "F" else "C"), block
 
 

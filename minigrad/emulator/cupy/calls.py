@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.emulator.cupy import api
-from minigrad.emulator.cupy.array import fresh, ndarray, view
+from minigrad.emulator.cupy.array import fresh, ndarray, touched, view
 from minigrad.emulator.cupy.indexing import check_device
 from minigrad.emulator.cupy.traffic import counters, waited
 
@@ -99,6 +99,7 @@ def unwrapped(value: Any, arrays: list[ndarray]) -> Any:
     """
     if isinstance(value, ndarray):
         arrays.append(value)
+        touched(value)  # by what functions write to, or read, which gives NaN
         return value._numpy
     if isinstance(value, np.ndarray):
         raise TypeError(f"Unsupported type {type(value)}")

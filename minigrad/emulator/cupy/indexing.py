@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.emulator.cupy.array import fresh, ndarray, view
+from minigrad.emulator.cupy.array import fresh, ndarray, touched, view
 from minigrad.emulator.cupy.traffic import counters, sent, waited
 
 ADDABLE = frozenset(["i4", "u4", "u8", "f2", "f4", "f8", "c8", "c16"])  # what atomicAdd of CuPy 13 takes
@@ -34,6 +34,7 @@ def pick(array: ndarray, index: Any) -> ndarray:
 def assign(array: ndarray, index: Any, value: Any) -> None:
     """``array[index] = value``."""
     check_device(array, value)
+    touched(array)
     counters.calls += 1
     place, advanced = numpy_index(array, index)
     if isinstance(value, np.ndarray):
@@ -64,6 +65,7 @@ def scatter(operation: np.ufunc, array: ndarray, index: Any, value: Any) -> None
     if array.dtype.str[1:] not in allowed:
         raise TypeError(f"cupy.{operation.__name__}.at does not support {array.dtype} as data type")
     counters.calls += 1
+    touched(array)
     place, _ = numpy_index(array, index)
     number = value._numpy if isinstance(value, ndarray) else value
     if isinstance(number, np.ndarray) and number is value:

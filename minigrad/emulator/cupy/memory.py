@@ -34,11 +34,16 @@ class OutOfMemoryError(MemoryError):
 
 
 class Block:
-    """Memory of one device, given back when nothing refers to it any more."""
+    """Memory of one device, given back when nothing refers to it any more.
 
-    __slots__ = ("__weakref__", "bytes", "device", "pool", "size")
+    Attributes:
+        unwritten: whether it was taken for an empty array, and nothing has been written there yet as far as is known.
+    """
+
+    __slots__ = ("__weakref__", "bytes", "device", "pool", "size", "unwritten")
 
     def __init__(self, size: int, device: int) -> None:
+        self.unwritten = False
         self.size, self.device, self.pool = 0, device, default_pool  # which the last arrays of a program outlive by its name
         rounded = -(-size // GRAIN) * GRAIN
         default_pool.take(rounded, device)
@@ -53,6 +58,12 @@ class Block:
 
 
 _living: weakref.WeakSet[Block] = weakref.WeakSet()
+
+
+def all_may_be_written() -> None:
+    """Forget which blocks are unwritten: a kernel got addresses by which it can write anywhere."""
+    for block in list(_living):
+        block.unwritten = False
 
 
 def memory_at(addresses: Iterable[int]) -> list[np.ndarray]:
@@ -81,6 +92,7 @@ class DeviceMemory:
 
     bytes: np.ndarray
     device: int
+    unwritten = False
 
 
 class MemoryPool:

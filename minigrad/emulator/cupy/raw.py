@@ -17,9 +17,9 @@ import numpy as np
 
 from minigrad.emulator import compiler
 from minigrad.emulator.cupy import cuda
-from minigrad.emulator.cupy.array import Pointer, ndarray
+from minigrad.emulator.cupy.array import Pointer, ndarray, touched
 from minigrad.emulator.cupy.indexing import check_device
-from minigrad.emulator.cupy.memory import DeviceMemory, current_device, memory_at
+from minigrad.emulator.cupy.memory import DeviceMemory, all_may_be_written, current_device, memory_at
 from minigrad.emulator.cupy.traffic import counters
 from minigrad.emulator.guarded import address_fields
 from minigrad.emulator.program import MOST_EVENTS, Program, Report
@@ -296,6 +296,8 @@ class RawKernel:
         given = [_given(f"launch of {self.name}", at, argument) for at, argument in enumerate(args)]
         counters.launches += 1
         reached = _watched(given) if manner.mode != "fast" else {}
+        pointers = [(at, one) for at, one in enumerate(args) if isinstance(one, ndarray) and at < len(kernel.parameters)]
+        unset = [at for at, one in pointers if one._block.unwritten and kernel.parameters[at].pointer]
         looked_at = not manner.made or manner.only in (None, len(manner.made[0]) + 1)
         report = kernel.launch(
             *(grid, block, given, shared_mem, manner.order, self.enable_cooperative_groups),
@@ -303,8 +305,14 @@ class RawKernel:
             raise_findings=False,
             watched=manner.watched if looked_at else None,
             most_events=manner.most_events if looked_at else 0,
+            uninitialised=unset,
             **reached,
         )
+        if any(isinstance(one, np.void) or getattr(one, "dtype", None) == np.uint64 for one in args):
+            all_may_be_written()
+        for at, one in pointers:
+            if not kernel.parameters[at].constant:
+                touched(one)
         if manner.mode in ("profile", "trace"):
             manner.made[0].append(Launched(self.name, grid, block, shared_mem, report))
         if report.findings:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.emulator.cupy import api
-from minigrad.emulator.cupy.array import fresh, ndarray
+from minigrad.emulator.cupy.array import fresh, ndarray, touched
 from minigrad.emulator.cupy.calls import run
 from minigrad.emulator.cupy.indexing import NUMBERS, check_device, scatter
 from minigrad.emulator.cupy.traffic import counters
@@ -137,6 +137,7 @@ def _into(out: ndarray, result: Any, casting: Any, name: str) -> ndarray:
         raise ValueError(f"Out shape is mismatched: {name} gives {result.shape}, and out has {out.shape}")
     if not np.can_cast(result.dtype, out.dtype, casting):
         raise TypeError(f"output (typecode '{result.dtype.char}') could not be coerced to '{out.dtype.char}' by {casting!r}")
+    touched(out)
     with np.errstate(all="ignore"):
         out._numpy[...] = result
     return out
