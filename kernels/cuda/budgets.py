@@ -50,6 +50,8 @@ SINGLE = "float64 is read by single numbers"
 
 OF_A_UNIT = "states come by 128 bits where rows allow it; a unit's sums and cell are single numbers"
 
+LARGE = tuple(arch for arch, limits in LIMITS.items() if limits.shared_of_a_block > 128 << 10)  # chips for data centres
+
 # By file, then by kernel with its template's parameters.
 BUDGETS: Mapping[str, Mapping[str, Budget]] = {
     "conv2d/depthwise.cu": {
@@ -89,8 +91,8 @@ BUDGETS: Mapping[str, Mapping[str, Budget]] = {
         "backward<16, 16>": Budget(128, 2, "FFMA", FFMA_SHARE, wide_global=1.0, wide_shared=0.9),
         "backward<32, 16>": Budget(128, 2, "FFMA", FFMA_SHARE, wide_global=1.0, wide_shared=0.9),
         "backward<32, 32>": Budget(224, 1, "FFMA", FFMA_SHARE, wide_global=1.0, wide_shared=0.9),
-        "backward<64, 32>": Budget(224, 1, "FFMA", FFMA_SHARE, wide_global=1.0, wide_shared=0.9),
-        "backward<128, 32>": Budget(224, 1, "FFMA", FFMA_SHARE, wide_global=1.0, wide_shared=0.9),
+        "backward<64, 32>": Budget(224, 1, "FFMA", FFMA_SHARE, 1.0, 0.9, archs=tuple(LIMITS)[1:]),
+        "backward<128, 32>": Budget(224, 1, "FFMA", FFMA_SHARE, 1.0, 0.9, archs=LARGE),
     },
     "lstm/step.cu": {
         "forward<float>": Budget(registers=32, blocks=8),
