@@ -84,6 +84,7 @@ TABLE: dict[str, dict[str, Implementation]] = {
     },
     "norm": {
         "cpu": Implementation("minigrad.kernels.norm.cpu", "cpu", ("numba",)),
+        "cuda": Implementation("minigrad.kernels.norm.gpu", "cuda"),
         "vectorised": Implementation("minigrad.kernels.norm.vectorised", "any"),
         "reference": Implementation("minigrad.kernels.norm.reference"),
     },
