@@ -20,7 +20,7 @@ from minigrad.kernels.cuda.strips import STRIPS, Walk, lanes, walk
 from minigrad.kernels.norm import channels as of
 
 CHANNELS, MOMENTS, LAYERS = (Program(f"norm/{name}.cu") for name in ("channels", "moments", "layers"))
-WARPS = 8  # of a block that adds strips' sums
+SMALL = 128  # threads of a block that adds what strips left
 OPEN, BY_SUM, BY_RESULT = range(3)  # as in channels.cu
 
 
@@ -29,9 +29,9 @@ def instances() -> list[tuple[Program, Any, int, int]]:
     tables = [("float32", 4), ("float32", 1), ("float64", 1)]
     passes = [(CHANNELS, "normalize"), (CHANNELS, "sum_gradients"), (CHANNELS, "grad_input"), (MOMENTS, "moments_of_strips")]
     rows = [(LAYERS, name, THREADS) for name in ("layer_forward", "layer_backward", "layer_sums")]
-    small = [(MOMENTS, "sums_of_groups", 32 * WARPS), (MOMENTS, "grad_parameters", 128), *rows]
+    small = [*[(MOMENTS, name, SMALL) for name in ("sums_of_channels", "means_of_groups", "grad_parameters")], *rows]
     return [
-        (MOMENTS, "moments_of_groups", 128, 0),
+        (MOMENTS, "moments_of_groups", SMALL, 0),
         *[(program, (name, *table), THREADS, 0) for program, name in passes for table in tables],
         *[(program, (name, dtype), threads, 0) for program, name, threads in small for dtype in ("float32", "float64")],
     ]
@@ -48,9 +48,10 @@ def statistics(x: Array, groups: int, *, own: bool) -> tuple[Array, Array]:
     way = walk(pixels, channels, lanes(channels, rows), 64, STRIPS)
     means, squares = (xp.empty((samples, way.strips, channels)) for _ in range(2))
     _over(MOMENTS["moments_of_strips", x.dtype, way.lanes], samples, way, rows, means, squares, pixels, channels)
+    width = _lanes_for(way.strips * (channels // groups))
     MOMENTS["moments_of_groups"](
-        means, squares, mean, var, samples * groups, groups, channels, pixels, way.strips, way.strip,
-        work=samples * groups, tile=4, block=128,
+        means, squares, mean, var, samples * groups, groups, channels, pixels, way.strips, way.strip, width,
+        work=samples * groups, tile=SMALL // width, block=SMALL,
     )  # fmt: skip
     return mean, var
 
@@ -119,7 +120,7 @@ def layer_backward(dy: Array, x: Array, mean: Array, var: Array, w: Array | None
     way = walk(rows, length, 1, 64, STRIPS)
     sums, products = xp.empty((way.strips, length)), xp.empty((way.strips, length))
     _over(LAYERS["layer_sums", x.dtype], 1, way, dy, x, mean, var, sums, products, rows, length, eps)
-    MOMENTS["grad_parameters", x.dtype](sums, products, dw, db, way.strips, length, work=length, tile=128, block=128)
+    MOMENTS["grad_parameters", x.dtype](sums, products, dw, db, way.strips, length, work=length, tile=SMALL, block=SMALL)
     return dx, dw, db
 
 
@@ -134,22 +135,29 @@ def _gradients(
     dx, gated = xp.empty(rows.shape, x.dtype), None if y is None else xp.empty(rows.shape, x.dtype)
     dw, db = xp.empty(channels, x.dtype), xp.empty(channels, x.dtype)
     samples, pixels = _samples(rows, own)
-    width = lanes(channels, *_given(g, rows, result, gated, dx))
-    way = walk(pixels, channels, width, 64, STRIPS)
+    wide = lanes(channels, *_given(g, rows, result, gated, dx))
+    way = walk(pixels, channels, wide, 64, STRIPS)
     sums, products = (xp.empty((samples, way.strips, channels)) for _ in range(2))
     _over(
-        CHANNELS["sum_gradients", x.dtype, width], samples, way,
+        CHANNELS["sum_gradients", x.dtype, wide], samples, way,
         g, rows, result, mean, var, w, b, gated, sums, products, pixels, channels, groups, own, eps, gate,
     )  # fmt: skip
     totals, alongs = (xp.empty((samples, channels)) for _ in range(2))
     level, along = (xp.empty((samples, groups)) for _ in range(2))
-    MOMENTS["sums_of_groups", x.dtype](
-        sums, products, w, totals, alongs, level, along, groups, channels, pixels, way.strips,
-        work=samples * groups, tile=1, block=32 * min(WARPS, channels // groups),
+    all_sums, size, width = samples * channels, channels // groups, _lanes_for(way.strips)
+    MOMENTS["sums_of_channels", x.dtype](
+        sums, products, w, totals, alongs, *((level, along) if size == 1 else (None, None)),
+        all_sums, channels, pixels, way.strips, width, work=all_sums, tile=SMALL // width, block=SMALL,
     )  # fmt: skip
-    MOMENTS["grad_parameters", x.dtype](totals, alongs, dw, db, samples, channels, work=channels, tile=128, block=128)
+    if size > 1:
+        width = _lanes_for(size)
+        MOMENTS["means_of_groups", x.dtype](
+            totals, alongs, w, level, along, samples * groups, groups, channels, pixels, width,
+            work=samples * groups, tile=SMALL // width, block=SMALL,
+        )  # fmt: skip
+    MOMENTS["grad_parameters", x.dtype](totals, alongs, dw, db, samples, channels, work=channels, tile=SMALL, block=SMALL)
     _over(
-        CHANNELS["grad_input", x.dtype, width], samples, walk(pixels, channels, width, 16),
+        CHANNELS["grad_input", x.dtype, wide], samples, walk(pixels, channels, wide, 16),
         g if gated is None else gated, rows, mean, var, w, b, level, along, dx,
         pixels, channels, groups, own, eps, OPEN if gated is not None else gate,
     )  # fmt: skip
@@ -164,6 +172,11 @@ def _over(kernel: Any, samples: int, way: Walk, *arguments: Any) -> None:
 def _samples(rows: Array, own: bool) -> tuple[int, int]:
     """Samples with statistics of their own in (N, pixels, C), and their pixels."""
     return (rows.shape[0], rows.shape[1]) if own else (1, rows.shape[0] * rows.shape[1])
+
+
+def _lanes_for(count: int) -> int:
+    """Lanes that share a sum of so many terms: a power of two up to a warp."""
+    return min(32, 1 << max(count - 1, 0).bit_length())
 
 
 def _gapless(values: Array | None) -> Array | None:

@@ -92,60 +92,75 @@ moments_of_strips(const Real* __restrict__ x, double* __restrict__ means, double
     }
 }
 
-// Of the strips' moments those of the groups: a warp for each, its lanes along strips and channels.
+// The teams below are `width` neighbouring lanes, a power of two, as many as there is work for.
+__device__ __forceinline__ int team_number(int width) { return blockIdx.x * (blockDim.x / width) + threadIdx.x / width; }
+
+// A member's number and those of its neighbours in the team together, in the first member.
+__device__ __forceinline__ double sum_of_team(double own, int width) {
+    for (int apart = width / 2; apart > 0; apart /= 2) own += __shfl_down_sync(0xffffffffu, own, apart);
+    return own;
+}
+
+// Of the strips' moments those of `all` groups, a team for each, its members along strips and channels.
 __global__ void __launch_bounds__(128)
 moments_of_groups(const double* __restrict__ means, const double* __restrict__ squares, double* __restrict__ mean,
-                  double* __restrict__ var, int all, int groups, int channels, int pixels, int strips, int strip) {
-    const int number = blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32, lane = threadIdx.x % 32;
-    if (number >= all) return;
+                  double* __restrict__ var, int all, int groups, int channels, int pixels, int strips, int strip, int width) {
+    const int number = team_number(width), member = threadIdx.x % width;
     const int sample = number / groups, size = channels / groups, first = (number - sample * groups) * size;
+    const int count = number < all ? strips * size : 0;
     Moments own = {};
-    for (int i = lane; i < strips * size; i += 32) {
+    for (int i = member; i < count; i += width) {
         const int part = i / size;
         const long long place = ((long long)sample * strips + part) * channels + first + (i - part * size);
         own.add({double(min(strip, pixels - part * strip)), means[place], squares[place]});
     }
-    for (int apart = 16; apart > 0; apart /= 2)
+    for (int apart = width / 2; apart > 0; apart /= 2)
         own.add({__shfl_down_sync(0xffffffffu, own.count, apart), __shfl_down_sync(0xffffffffu, own.mean, apart),
                  __shfl_down_sync(0xffffffffu, own.squares, apart)});
-    if (lane != 0) return;
+    if (number >= all || member != 0) return;
     mean[number] = own.mean;
     const double spread = own.squares / own.count;
     var[number] = spread < 0.0 ? 0.0 : spread;
 }
 
-// Of the strips' sums those of the channels, and the means over groups of these times w: a block for each group, a warp for a
-// channel at a time, its lanes along the strips.
+// Of the strips' sums those of `all` channels of samples, a team for each. Where a channel is a group, its means times w too.
 template <typename Real>
-__global__ void __launch_bounds__(256)
-sums_of_groups(const double* __restrict__ sums, const double* __restrict__ products, const Real* __restrict__ w,
-               double* __restrict__ totals, double* __restrict__ alongs, double* __restrict__ level,
-               double* __restrict__ along, int groups, int channels, int pixels, int strips) {
-    __shared__ double parts[2][8];
-    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, warps = blockDim.x / 32;
-    const int sample = blockIdx.x / groups, size = channels / groups, first = (blockIdx.x - sample * groups) * size;
-    double group_total = 0.0, group_along = 0.0;
-    for (int channel = first + warp; channel < first + size; channel += warps) {
-        double total = 0.0, product = 0.0;
-        for (int part = lane; part < strips; part += 32) {
-            const long long place = ((long long)sample * strips + part) * channels + channel;
-            total += sums[place], product += products[place];
-        }
-        for (int apart = 16; apart > 0; apart /= 2) {
-            total += __shfl_xor_sync(0xffffffffu, total, apart);
-            product += __shfl_xor_sync(0xffffffffu, product, apart);
-        }
-        const long long place = (long long)sample * channels + channel;
-        if (lane == 0) totals[place] = total, alongs[place] = product;
-        const double scale = w ? double(w[channel]) : 1.0;
-        group_total += scale * total, group_along += scale * product;
+__global__ void __launch_bounds__(128)
+sums_of_channels(const double* __restrict__ sums, const double* __restrict__ products, const Real* __restrict__ w,
+                 double* __restrict__ totals, double* __restrict__ alongs, double* __restrict__ level,
+                 double* __restrict__ along, int all, int channels, int pixels, int strips, int width) {
+    const int number = team_number(width), member = threadIdx.x % width;
+    const int sample = number / channels, channel = number - sample * channels;
+    double total = 0.0, product = 0.0;
+    for (int part = member; part < strips && number < all; part += width) {
+        const long long place = ((long long)sample * strips + part) * channels + channel;
+        total += sums[place], product += products[place];
     }
-    if (lane == 0) parts[0][warp] = group_total, parts[1][warp] = group_along;
-    __syncthreads();
-    if (threadIdx.x != 0) return;
-    for (int other = 1; other < warps; ++other) group_total += parts[0][other], group_along += parts[1][other];
+    total = sum_of_team(total, width), product = sum_of_team(product, width);
+    if (number >= all || member != 0) return;
+    totals[number] = total, alongs[number] = product;
+    const double scale = (w ? double(w[channel]) : 1.0) / pixels;
+    if (level) level[number] = scale * total, along[number] = scale * product;
+}
+
+// Of the channels' sums, times w, the means of `all` groups, a team for each.
+template <typename Real>
+__global__ void __launch_bounds__(128)
+means_of_groups(const double* __restrict__ totals, const double* __restrict__ alongs, const Real* __restrict__ w,
+                double* __restrict__ level, double* __restrict__ along, int all, int groups, int channels, int pixels,
+                int width) {
+    const int number = team_number(width), member = threadIdx.x % width;
+    const int sample = number / groups, size = channels / groups, first = (number - sample * groups) * size;
+    double total = 0.0, product = 0.0;
+    for (int channel = first + member; channel < first + size && number < all; channel += width) {
+        const long long place = (long long)sample * channels + channel;
+        const double scale = w ? double(w[channel]) : 1.0;
+        total += scale * totals[place], product += scale * alongs[place];
+    }
+    total = sum_of_team(total, width), product = sum_of_team(product, width);
+    if (number >= all || member != 0) return;
     const double count = double(pixels) * size;
-    level[blockIdx.x] = group_total / count, along[blockIdx.x] = group_along / count;
+    level[number] = total / count, along[number] = product / count;
 }
 
 // dw and db: sums over samples, or strips. A thread has a channel.

@@ -87,3 +87,35 @@ def test_softmax_keeps_the_order_of_axes_in_memory(axis: int) -> None:
     assert y.strides == x.strides
     assert np.allclose(move(y, CPU), reference.forward(move(x, CPU), axis, zeros=False), atol=1e-6)
     assert cuda.backward(x, y, axis).strides == x.strides
+
+
+@pytest.mark.parametrize(("groups", "own"), [(256, False), (32, True)])
+def test_norm_of_several_strips(groups: int, own: bool) -> None:
+    """More pixels than one block takes, whose sums must be put together; the last strip is shorter."""
+    x, dy, residual, w, b = (
+        drawn(2 - own, 256, 20, 20, seed=1),
+        drawn(2 - own, 256, 20, 20, seed=2),
+        None,
+        drawn(256),
+        drawn(256),
+    )
+    mean, var = functions_of("norm", "reference").statistics(x, groups, own=own)
+    assert difference_from_reference("norm", "statistics", x, groups, own=own) is None
+    assert difference_from_reference("norm", "normalize", x, mean, var, w, b, residual, eps=1e-5, relu=True) is None
+    assert difference_from_reference("norm", "gradients", dy, x, mean, var, w, b, eps=1e-5, relu=False) is None
+
+
+@pytest.mark.parametrize(("scale", "outlier"), [(1e25, 0.0), (1e-22, 0.0), (1.0, 1e4), (1.0, np.inf), (1.0, np.nan)], ids=str)
+def test_statistics_whatever_the_size(scale: float, outlier: float) -> None:
+    """Squares that float32 has not; a first number, from which differences are taken, that lies far off or is none."""
+    x = (drawn(2, 8, 9, 7) * np.float32(scale)).astype(FLOAT)
+    x[0, 3, 0, 0] += np.float32(outlier)
+    assert difference_from_reference("norm", "statistics", x, 8, own=False) is None
+
+
+@pytest.mark.parametrize("shape", [(3, 2052), (2, 4099), (300, 40)])
+def test_layer_norm_of_long_and_many_rows(shape: tuple[int, int]) -> None:
+    x, dy, w, b = drawn(*shape) + 100, drawn(*shape, seed=1), drawn(shape[1]), drawn(shape[1], seed=3)
+    _, mean, var = functions_of("norm", "reference").layer_forward(x, w, b, eps=1e-5)
+    assert difference_from_reference("norm", "layer_forward", x, w, b, eps=1e-5) is None
+    assert difference_from_reference("norm", "layer_backward", dy, x, mean, var, w, eps=1e-5) is None
