@@ -59,6 +59,7 @@ TABLE: dict[str, dict[str, Implementation]] = {
     },
     "pool2d": {
         "cpu": Implementation("minigrad.kernels.pool2d.cpu", "cpu", ("numba",)),
+        "cuda": Implementation("minigrad.kernels.pool2d.gpu", "cuda"),
         "vectorised": Implementation("minigrad.kernels.pool2d.vectorised", "any"),
         "reference": Implementation("minigrad.kernels.pool2d.reference"),
     },
