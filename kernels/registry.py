@@ -65,6 +65,7 @@ TABLE: dict[str, dict[str, Implementation]] = {
     },
     "activation": {
         "cpu": Implementation("minigrad.kernels.activation.cpu", "cpu", ("numba",)),
+        "cuda": Implementation("minigrad.kernels.activation.gpu", "cuda"),
         "vectorised": Implementation("minigrad.kernels.activation.vectorised", "any"),
         "reference": Implementation("minigrad.kernels.activation.reference"),
     },
@@ -75,11 +76,13 @@ TABLE: dict[str, dict[str, Implementation]] = {
     },
     "elementwise": {
         "cpu": Implementation("minigrad.kernels.elementwise.cpu", "cpu", ("numba",)),
+        "cuda": Implementation("minigrad.kernels.elementwise.gpu", "cuda"),
         "vectorised": Implementation("minigrad.kernels.elementwise.vectorised", "any"),
         "reference": Implementation("minigrad.kernels.elementwise.reference"),
     },
     "sums": {
         "cpu": Implementation("minigrad.kernels.sums.cpu", "cpu", ("numba",)),
+        "cuda": Implementation("minigrad.kernels.sums.gpu", "cuda"),
         "vectorised": Implementation("minigrad.kernels.sums.vectorised", "any"),
         "reference": Implementation("minigrad.kernels.sums.reference"),
     },
@@ -132,6 +135,7 @@ TABLE: dict[str, dict[str, Implementation]] = {
     },
     "row_update": {
         "cpu": Implementation("minigrad.kernels.row_update.cpu", "cpu", ("numba",)),
+        "cuda": Implementation("minigrad.kernels.row_update.gpu", "cuda"),
         "vectorised": Implementation("minigrad.kernels.row_update.vectorised", "any"),
         "reference": Implementation("minigrad.kernels.row_update.reference"),
     },

@@ -54,6 +54,14 @@ LARGE = tuple(arch for arch, limits in LIMITS.items() if limits.shared_of_a_bloc
 
 # By file, then by kernel with its template's parameters.
 BUDGETS: Mapping[str, Mapping[str, Budget]] = {
+    "activation/functions.cu": {
+        "forward<float>": Budget(registers=32, blocks=4),
+        "forward<double>": Budget(registers=40, blocks=4),
+        "backward<float>": Budget(registers=40, blocks=4),
+        "backward<double>": Budget(registers=56, blocks=4),
+        "gate<float>": Budget(registers=32, blocks=4),
+        "gate<double>": Budget(registers=32, blocks=4),
+    },
     "conv2d/depthwise.cu": {
         "convolve<float, true>": Budget(registers=72, blocks=7),
         "convolve<float, false>": Budget(registers=80, blocks=6),
@@ -76,6 +84,12 @@ BUDGETS: Mapping[str, Mapping[str, Budget]] = {
         "correlate<double, 128, 32, 8, 4, false>": Budget(192, 2, "DFMA", 0.5, wide_shared=0.9, narrow=SINGLE),
         "sum_parts<float>": Budget(registers=40, blocks=8),
         "sum_parts<double>": Budget(registers=56, blocks=8),
+    },
+    "elementwise/arithmetic.cu": {
+        "add<float>": Budget(registers=32, blocks=4),
+        "add<double>": Budget(registers=32, blocks=4),
+        "multiply<float>": Budget(registers=32, blocks=4),
+        "multiply<double>": Budget(registers=32, blocks=4),
     },
     "gru/step.cu": {
         "forward<float>": Budget(registers=32, blocks=8),
@@ -114,6 +128,14 @@ BUDGETS: Mapping[str, Mapping[str, Budget]] = {
         "backward<float>": Budget(registers=16, blocks=8),
         "backward<double>": Budget(registers=24, blocks=8),
     },
+    "row_update/rows.cu": {
+        "sgd<float>": Budget(registers=24, blocks=8),
+        "sgd<double>": Budget(registers=24, blocks=8),
+        "adagrad<float>": Budget(registers=32, blocks=8),
+        "adagrad<double>": Budget(registers=40, blocks=8),
+        "adam<float>": Budget(registers=40, blocks=8),
+        "adam<double>": Budget(registers=48, blocks=8),
+    },
     "softmax/cross_entropy.cu": {
         "cross_entropy_forward<float>": Budget(registers=48, blocks=4),
         "cross_entropy_forward<double>": Budget(registers=112, blocks=2),
@@ -130,6 +152,12 @@ BUDGETS: Mapping[str, Mapping[str, Budget]] = {
         "backward_columns<float>": Budget(registers=56, blocks=4),
         "backward_columns<double>": Budget(registers=56, blocks=4),
     },
+    "sums/sums.cu": {
+        "add_rows<float>": Budget(registers=40, blocks=4, wide_global=1.0),
+        "add_rows<double>": Budget(registers=40, blocks=4),
+        "add_columns<float>": Budget(registers=48, blocks=4, wide_global=1.0),
+        "add_columns<double>": Budget(registers=48, blocks=4, wide_global=1.0),
+    },
     "update/gradients.cu": {
         "parts_of_norm<float>": Budget(registers=56, blocks=4),
         "parts_of_norm<double>": Budget(registers=56, blocks=4),
@@ -140,18 +168,18 @@ BUDGETS: Mapping[str, Mapping[str, Budget]] = {
         "whole_norm": Budget(registers=40, blocks=4),
     },
     "update/steps.cu": {
-        "sgd<float>": Budget(registers=40, blocks=4),
-        "sgd<double>": Budget(registers=40, blocks=4),
-        "adam<float>": Budget(registers=56, blocks=4),
-        "adam<double>": Budget(registers=64, blocks=4),
-        "rmsprop<float>": Budget(registers=56, blocks=4),
-        "rmsprop<double>": Budget(registers=64, blocks=4),
-        "adagrad<float>": Budget(registers=40, blocks=4),
-        "adagrad<double>": Budget(registers=56, blocks=4),
-        "adadelta<float>": Budget(registers=48, blocks=4),
-        "adadelta<double>": Budget(registers=64, blocks=4),
-        "lerp<float>": Budget(registers=40, blocks=4),
-        "lerp<double>": Budget(registers=40, blocks=4),
+        "sgd<float>": Budget(registers=40, blocks=4, wide_global=1.0),
+        "sgd<double>": Budget(registers=40, blocks=4, wide_global=1.0),
+        "adam<float>": Budget(registers=56, blocks=4, wide_global=1.0),
+        "adam<double>": Budget(registers=64, blocks=4, wide_global=1.0),
+        "rmsprop<float>": Budget(registers=56, blocks=4, wide_global=1.0),
+        "rmsprop<double>": Budget(registers=64, blocks=4, wide_global=1.0),
+        "adagrad<float>": Budget(registers=40, blocks=4, wide_global=1.0),
+        "adagrad<double>": Budget(registers=56, blocks=4, wide_global=1.0),
+        "adadelta<float>": Budget(registers=48, blocks=4, wide_global=1.0),
+        "adadelta<double>": Budget(registers=64, blocks=4, wide_global=1.0),
+        "lerp<float>": Budget(registers=40, blocks=4, wide_global=1.0),
+        "lerp<double>": Budget(registers=40, blocks=4, wide_global=1.0),
     },
 }
 

@@ -39,17 +39,26 @@ __device__ __forceinline__ int tensor_of(const Tensors<Real>& tensors, int block
     return low;
 }
 
+// The tensor whose chunk the block has, and the elements of the chunk: from `first` to before `last`.
+template <typename Real>
+__device__ __forceinline__ const Tensor<Real>& own_chunk(const Tensors<Real>& tensors, int& first, int& last) {
+    const Tensor<Real>& tensor = tensors.tensor[tensor_of(tensors, (int)blockIdx.x)];
+    first = ((int)blockIdx.x - tensor.first_block) * CHUNK;
+    last = min(first + CHUNK, tensor.size);
+    return tensor;
+}
+
 // Lets a rule see each element of the block's chunk: of each of the tensor's first Rule::arrays arrays one number, 0 where there
 // is no such array. What it makes of those that Rule::written has a bit for is stored.
 template <typename Real, typename Rule>
 __device__ __forceinline__ void for_each_element(const Tensors<Real>& tensors, Rule& rule) {
-    const Tensor<Real>& tensor = tensors.tensor[tensor_of(tensors, (int)blockIdx.x)];
-    const int first = ((int)blockIdx.x - tensor.first_block) * CHUNK;
-    const int last = min(first + CHUNK, tensor.size);
+    int first, last;
+    const Tensor<Real>& tensor = own_chunk(tensors, first, last);
     const int lanes = Pack<Real>::lanes;
     int packed = first;  // elements from here to last have no pack of their own
     if (tensor.flags & ALIGNED) {
         packed = last - (last - first) % lanes;
+#pragma unroll 1  // a rule with quotients and roots would run out of registers
         for (int i = first + (int)threadIdx.x * lanes; i < packed; i += (int)blockDim.x * lanes) {
             Pack<Real> pack[Rule::arrays];
 #pragma unroll
@@ -69,6 +78,7 @@ __device__ __forceinline__ void for_each_element(const Tensors<Real>& tensors, R
                 if ((Rule::written >> a & 1) && tensor.array[a]) store_pack(tensor.array[a] + i, pack[a]);
         }
     }
+#pragma unroll 1
     for (int i = packed + (int)threadIdx.x; i < last; i += (int)blockDim.x) {
         Real of[Rule::arrays];
 #pragma unroll

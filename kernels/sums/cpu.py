@@ -11,15 +11,12 @@ left to ``vectorised.py``.
 
 from __future__ import annotations
 
-import functools
-import math
-from typing import NamedTuple
-
 import numpy as np
 
 from minigrad.core.device import Array
 from minigrad.kernels.native import Doubles, Real, helper, kernel, offset, parts_for, real, share
 from minigrad.kernels.sums import vectorised
+from minigrad.kernels.sums.plan import plan
 
 RUN = 1 << 12  # numbers that are added in their own dtype where rows lie along memory
 BLOCK = 1 << 16  # numbers of a thread's task
@@ -29,49 +26,14 @@ NARROW = 128  # rows shorter than that are taken several at a time
 
 def total(x: Array, axes: tuple[int, ...]) -> Array:
     """See the contract."""
-    plan = _plan(x.shape, x.strides, x.itemsize, axes)
-    if plan is None:
+    found = plan(x.shape, x.strides, x.itemsize, axes)
+    if found is None:
         return vectorised.total(x, axes)
     y = x
-    for outer, count, inner in plan.sums:
+    for outer, count, inner in found.sums:
         y = _rows(y, outer, count) if inner == 1 else _columns(y, outer, count, inner)
-    y = y.reshape(plan.shape)
-    return y if plan.order is None else y.transpose(plan.order)
-
-
-class Plan(NamedTuple):
-    """The sums (outer, count, inner), one after another; the shape that is left; the order of its axes, if another."""
-
-    sums: tuple[tuple[int, int, int], ...]
-    shape: tuple[int, ...]
-    order: tuple[int, ...] | None
-
-
-@functools.lru_cache(1024)  # to find it takes longer than to sum a small array
-def _plan(shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int, axes: tuple[int, ...]) -> Plan | None:
-    """How arrays of this shape and layout are summed; ``None`` for those with gaps, and those without elements."""
-    order = sorted(range(len(shape)), key=lambda axis: -strides[axis])
-    pitch = itemsize
-    for axis in reversed(order):
-        if shape[axis] == 0 or (shape[axis] > 1 and strides[axis] != pitch):
-            return None
-        pitch *= shape[axis]
-    sizes: list[int] = []  # of neighbours in memory that are all summed or all kept, joined
-    summed: list[bool] = []
-    for axis in order:
-        if summed and summed[-1] == (axis in axes):
-            sizes[-1] *= shape[axis]
-        else:
-            sizes.append(shape[axis])
-            summed.append(axis in axes)
-    sums = []
-    for place in reversed(range(len(sizes))):
-        if summed[place]:
-            sums.append((math.prod(sizes[:place]), sizes[place], math.prod(sizes[place + 1 :])))
-            sizes[place] = 1
-    kept = [axis for axis in order if axis not in axes]
-    back = None if kept == sorted(kept) else tuple(sorted(range(len(kept)), key=kept.__getitem__))
-    return Plan(tuple(sums), tuple([shape[axis] for axis in kept]), back)
+    y = y.reshape(found.shape)
+    return y if found.order is None else y.transpose(found.order)
 
 
 def _rows(x: Array, outer: int, count: int) -> Array:

@@ -20,19 +20,29 @@ __device__ __forceinline__ double joined(double a, double b, int kind) {
 template <typename Real, int kind>
 struct Sizes {
     static const int arrays = 1, written = 0;
-    double order, total;
+    double total;
     __device__ void operator()(const Real (&of)[arrays], const Tensor<Real>&) {
         const double size = fabs((double)of[G]);
-        const double term = kind == POWERS ? pow(size, order) : kind == SQUARES ? size * size : kind == COUNT ? size != 0 : size;
-        total = joined(total, term, kind);
+        total = joined(total, kind == SQUARES ? size * size : kind == COUNT ? (double)(size != 0.0) : size, kind);
     }
 };
-
 template <typename Real, int kind>
-__device__ double of_chunk(const Tensors<Real>& tensors, double order) {
-    Sizes<Real, kind> rule = {order, nothing_yet(kind)};
+__device__ double of_chunk(const Tensors<Real>& tensors) {
+    Sizes<Real, kind> rule = {nothing_yet(kind)};
     for_each_element(tensors, rule);
     return rule.total;
+}
+
+// Powers one by one: pow is hundreds of instructions, which would be called, and take a stack, if they stood in several places.
+template <typename Real>
+__device__ double powers_of_chunk(const Tensors<Real>& tensors, double order) {
+    int first, last;
+    const Tensor<Real>& tensor = own_chunk(tensors, first, last);
+    double total = 0;
+#pragma unroll 1
+    for (int i = first + (int)threadIdx.x; i < last; i += (int)blockDim.x)
+        total += pow(fabs((double)tensor.array[G][i]), order);
+    return total;
 }
 
 // What all threads of the block have, joined, for the first of them: halves first within warps, then over warps.
@@ -54,12 +64,12 @@ __global__ void __launch_bounds__(NORM_THREADS, 4)  // with the 64 registers tha
                   long long first) {
     double value;
     switch (kind) {
-        case POWERS: value = of_chunk<Real, POWERS>(tensors, order); break;
-        case SIZES: value = of_chunk<Real, SIZES>(tensors, order); break;
-        case SQUARES: value = of_chunk<Real, SQUARES>(tensors, order); break;
-        case COUNT: value = of_chunk<Real, COUNT>(tensors, order); break;
-        case LARGEST: value = of_chunk<Real, LARGEST>(tensors, order); break;
-        default: value = of_chunk<Real, SMALLEST>(tensors, order);
+        case POWERS: value = powers_of_chunk(tensors, order); break;
+        case SIZES: value = of_chunk<Real, SIZES>(tensors); break;
+        case SQUARES: value = of_chunk<Real, SQUARES>(tensors); break;
+        case COUNT: value = of_chunk<Real, COUNT>(tensors); break;
+        case LARGEST: value = of_chunk<Real, LARGEST>(tensors); break;
+        default: value = of_chunk<Real, SMALLEST>(tensors);
     }
     value = joined_in_block(value, kind);
     if (threadIdx.x == 0) parts[first + blockIdx.x] = value;
