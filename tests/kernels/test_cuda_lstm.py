@@ -111,11 +111,15 @@ def test_many_units(
 
 
 @pytest.mark.parametrize("reverse", [False, True])
-def test_checked_where_a_sum_has_parts(reverse: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two warps hold a line of the weights."""
+@pytest.mark.parametrize(("hidden", "name"), [(40, "forward"), (257, "backward")])
+def test_checked_where_blocks_wait_for_each_other(
+    hidden: int, name: str, reverse: bool, launched: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the way back two warps hold a line of the weights, and leave two parts of each sum."""
     chip(monkeypatch, 96)
     with quiet(), manners("checked", 0):
-        assert far((2, 1), 257, reverse, "backward") == []
+        assert far((2, 1), hidden, reverse, name) == []
+    assert launched == [({"forward": "forward<8, 16>", "backward": "backward<64, 32>"}[name], 1)]
 
 
 @pytest.mark.parametrize("mode", ["fast", "checked"])
