@@ -243,3 +243,14 @@ def test_an_empty_array_holds_nothing_until_something_writes_to_it() -> None:
             given = cp.empty(8, "f4")
             write(given)
             grow((1,), (8,), (given,))
+
+
+def test_what_is_written_through_a_structure_is_written() -> None:
+    """A kernel that gets the array itself may then read it."""
+    rows = [cp.empty(8, "float32"), cp.empty(8, "float32")]
+    structure = np.array([([row.data.ptr for row in rows], 8)], np.dtype([("row", "u8", 2), ("n", "i4")], align=True))
+    double = cp.RawKernel('extern "C" __global__ void twice(float* x) { x[threadIdx.x] *= 2; }', "twice")
+    with cp.launches("checked"):
+        cp.RawKernel(ADDRESSES, "by_structure")((1,), (32,), (structure, np.int32(0)))
+        double((1,), (8,), (rows[1],))
+    assert rows[1].get().tolist() == [4] * 8

@@ -308,7 +308,7 @@ class RawKernel:
             uninitialised=unset,
             **reached,
         )
-        if any(isinstance(one, np.void) or getattr(one, "dtype", None) == np.uint64 for one in args):
+        if any(isinstance(one, np.void) or getattr(one, "dtype", None) == np.uint64 for one in given):
             all_may_be_written()
         for at, one in pointers:
             if not kernel.parameters[at].constant:
