@@ -46,6 +46,12 @@ def special_functions(array: Array) -> Any:
     return importlib.import_module("scipy.special" if type(array) is np.ndarray else "cupyx.scipy.special")
 
 
+def empty_pinned(xp: Any, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """A NumPy array in memory of the host of which a GPU of the module ``xp`` copies while the host goes on."""
+    name = "minigrad.emulator.cupyx" if xp in _EMULATED else "cupyx"
+    return importlib.import_module(name).empty_pinned(shape, dtype)
+
+
 class quiet:  # noqa: N801 - it stands where np.errstate would
     """No NumPy warnings for inf and nan inside the block: an op gives them as silently as IEEE 754 does.
 

@@ -16,6 +16,7 @@ from minigrad.data.sampler import (
     SubsetRandomSampler,
     WeightedRandomSampler,
 )
+from minigrad.data.transfer import on_device
 
 __all__ = [
     "Augmented",
@@ -38,6 +39,7 @@ __all__ = [
     "default_convert",
     "load",
     "mirror_is_safe",
+    "on_device",
     "open_images",
     "random_split",
     "read_image",

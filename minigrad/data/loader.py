@@ -61,7 +61,7 @@ class DataLoader:
             reads ahead, so that no sample comes twice. At most ``num_workers * prefetch_factor`` batches wait in memory, beside
             the loop's own. When the loop is left, the batches being made are waited for, up to five seconds.
         collate_fn: makes a batch of a list of samples; default: ``default_collate``.
-        pin_memory: accepted for PyTorch's sake.
+        pin_memory: accepted for PyTorch's sake: ``minigrad.data.on_device`` copies batches to a GPU through pinned memory.
         drop_last: leave out a last batch that is smaller.
         worker_init_fn: called in each thread, with its number, before it works.
         generator: of the random order, which is a function of its state when a pass begins; default: that of the process. For a

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.emulator.cupy.array import ndarray
+from minigrad.emulator.cupy.cuda import pinned
 from minigrad.emulator.cupy.spaces import Space
 
 scipy = SimpleNamespace(special=Space("cupyx.scipy.special", "scipy.special"))
@@ -19,13 +20,13 @@ def scatter_add(a: ndarray, slices: Any, value: Any) -> None:
 
 
 def empty_pinned(shape: Any, dtype: Any = float, order: str = "C") -> np.ndarray:
-    """A NumPy array in memory that a device can read while the host goes on; plain memory here."""
-    return np.empty(shape, dtype, order)  # type: ignore[call-overload]
+    """A NumPy array in memory that a device can read while the host goes on."""
+    return pinned(np.empty(shape, dtype, order))  # type: ignore[call-overload]
 
 
 def zeros_pinned(shape: Any, dtype: Any = float, order: str = "C") -> np.ndarray:
     """The same, of zeros."""
-    return np.zeros(shape, dtype, order)  # type: ignore[call-overload]
+    return pinned(np.zeros(shape, dtype, order))  # type: ignore[call-overload]
 
 
 __all__ = ["empty_pinned", "scatter_add", "scipy", "zeros_pinned"]

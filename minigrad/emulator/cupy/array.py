@@ -145,7 +145,9 @@ class ndarray:  # noqa: N801 - CuPy's name
             raise ValueError(f"expected {self.shape} of {self.dtype}, got {arr.shape} of {arr.dtype}")
         sent()
         touched(self)
-        self._numpy[...] = arr
+        from minigrad.emulator.cupy.cuda import do_in
+
+        do_in(stream, arr, lambda: np.copyto(self._numpy, arr))
 
     def item(self, *index: Any) -> Any:
         """The one element as a Python number."""
@@ -315,7 +317,7 @@ class Pointer:
 def touched(array: ndarray) -> None:
     """Take it that something was written to an array's memory."""
     if array._block.unwritten:
-        array._block.unwritten = False  # type: ignore[misc]  # only a Block is ever unwritten
+        array._block.unwritten = False
 
 
 def supported(dtype: np.dtype) -> np.dtype:

@@ -1,13 +1,14 @@
 """``cupy.cuda`` of the stand-in: devices, streams, events, the memory pool, and what a driver would say of the chip.
 
-Everything runs at once and in order: a stream orders nothing, and an event notes the host's clock. The chip is made up; its
-limits are those of compute capability 8.0.
+Everything runs at once and in order, but for copies from pinned memory in a stream of their own: these wait until they are
+waited for. An event notes the host's clock. The chip is made up; its limits are those of compute capability 8.0.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+import weakref
 from types import SimpleNamespace, TracebackType
 from typing import Any
 
@@ -150,19 +151,28 @@ class Event:
 
     def __init__(self, block: bool = False, disable_timing: bool = False, interprocess: bool = False) -> None:
         self.time: float | None = None
+        self._stream: Stream | None = None
+        self._place = 0
 
     def record(self, stream: Any = None) -> None:
-        """Note the time."""
+        """Note the time, and how far the stream is filled."""
         self.time = time.perf_counter()
+        self._stream = get_current_stream() if stream is None else stream
+        self._place = self._stream._filled
 
     def synchronize(self) -> None:
         """Wait until the stream is past it."""
         waited(copied=False)
+        self._reach()
+
+    def _reach(self) -> None:
+        if self._stream is not None:
+            self._stream._run(self._place)
 
     @property
     def done(self) -> bool:
         """Whether the stream is past it."""
-        return True
+        return self._stream is None or self._stream._ran >= self._place
 
 
 def get_elapsed_time(start_event: Event, end_event: Event) -> float:
@@ -180,7 +190,12 @@ _streams = _Streams()
 
 
 class Stream:
-    """As ``cupy.cuda.Stream``; work in it is done at once."""
+    """As ``cupy.cuda.Stream``. Work in it is done at once, but for copies from pinned memory into arrays.
+
+    A GPU does these whenever it comes to it. Here they wait until someone waits for them: the host for the stream or for an
+    event after them, or another stream for such an event. Who waits for neither reads what stood there before, and who
+    fills the pinned memory anew too soon finds that copied.
+    """
 
     null: Stream
 
@@ -188,6 +203,17 @@ class Stream:
         self.ptr = 0 if null else id(self)
         self.device_id = memory.current_device()
         self._before: list[Stream | None] = []
+        self._waiting: list[Any] = []
+        self._filled = self._ran = 0  # copies that were given to it, and done
+
+    def _put(self, work: Any) -> None:
+        self._waiting.append(work)
+        self._filled += 1
+
+    def _run(self, until: int) -> None:
+        while self._ran < until and self._waiting:
+            self._waiting.pop(0)()
+            self._ran += 1
 
     def use(self) -> Stream:
         """Work in it from now on."""
@@ -204,6 +230,7 @@ class Stream:
     def synchronize(self) -> None:
         """Wait for what stands in it."""
         waited(copied=False)
+        self._run(self._filled)
 
     def record(self, event: Event | None = None) -> Event:
         """Put an event into it."""
@@ -213,11 +240,12 @@ class Stream:
 
     def wait_event(self, event: Event) -> None:
         """Go on after an event of another stream."""
+        event._reach()
 
     @property
     def done(self) -> bool:
         """Whether nothing is left to do."""
-        return True
+        return not self._waiting
 
 
 Stream.null = Stream(null=True)
@@ -226,6 +254,35 @@ Stream.null = Stream(null=True)
 def get_current_stream(device_id: int = -1) -> Stream:
     """The stream in which this thread works."""
     return _streams.current or Stream.null
+
+
+def do_in(stream: Stream | None, source: np.ndarray, copy: Any) -> None:
+    """Copy from the host in a stream: when it is waited for, if the memory is pinned and the stream is not the usual one."""
+    stream = get_current_stream() if stream is None else stream
+    if stream.ptr and is_pinned(source):
+        stream._put(copy)
+    else:
+        stream._run(stream._filled)
+        copy()
+
+
+_pinned: dict[int, weakref.ref[np.ndarray]] = {}
+
+
+def pinned(array: np.ndarray) -> np.ndarray:
+    """An array of the host whose memory counts as pinned from now on."""
+    key = id(array)
+    _pinned[key] = weakref.ref(array, lambda _: _pinned.pop(key, None))
+    return array
+
+
+def is_pinned(array: Any) -> bool:
+    """Whether an array lies in pinned memory."""
+    while isinstance(array, np.ndarray):
+        if id(array) in _pinned:
+            return True
+        array = array.base
+    return False
 
 
 class PinnedMemoryPool:

@@ -1,0 +1,100 @@
+"""Batches on their way to a device: in order, the same numbers, none read before it has arrived, no buffer filled too soon."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+import minigrad
+from minigrad.core import device as devices
+from minigrad.data import transfer
+from minigrad.data.transfer import on_device
+from minigrad.emulator import cupy as cp
+from minigrad.emulator import cupyx
+from minigrad.utils.data import DataLoader, TensorDataset
+
+
+class Pair(NamedTuple):
+    x: Any
+    y: Any
+
+
+@pytest.fixture(autouse=True)
+def several() -> Iterator[None]:
+    before = list(devices.SEVERAL)
+    yield
+    devices.SEVERAL[:] = before
+    cp.cuda.Device(0).use()
+
+
+def loader() -> DataLoader:
+    x, y = minigrad.arange(26).reshape(13, 2).float(), minigrad.arange(13)
+    return DataLoader(TensorDataset(x, y), batch_size=3, num_workers=2)
+
+
+@pytest.mark.parametrize("where", ["cpu", "emulated", "emulated:1"])
+def test_order_and_numbers_are_the_loaders(where: str) -> None:
+    count = 0
+    for near, far in zip(loader(), on_device(loader(), where), strict=True):
+        for a, b in zip(near, far, strict=True):
+            assert b.device == where and b.dtype == a.dtype and b.tolist() == a.tolist()
+        count += 1
+    assert count == 5
+
+
+def test_structures_are_kept() -> None:
+    batch = {"a": Pair(minigrad.ones(2), "text"), "b": [minigrad.zeros(0, 2), 3], "c": minigrad.ones(2, device="emulated")}
+    (there,) = on_device([batch], "emulated")
+    assert isinstance(there["a"], Pair) and there["a"].y == "text" and there["b"][1] == 3
+    assert there["a"].x.device == there["b"][0].device == there["c"].device == "emulated" and there["a"].x.tolist() == [1, 1]
+    assert list(on_device([], "emulated")) == []
+
+
+def test_the_next_is_sent_before_the_current_is_computed_and_the_host_waits_for_none() -> None:
+    seen: list[str] = []
+
+    def batches() -> Iterator[Any]:
+        for number in range(3):
+            seen.append(f"made {number}")
+            yield minigrad.full((2,), float(number))
+
+    with cp.counted() as counted:
+        for number, batch in enumerate(on_device(batches(), "emulated")):
+            seen.append(f"computed {number}")
+            batch * 2
+    assert seen == ["made 0", "made 1", "computed 0", "made 2", "computed 1", "computed 2"]
+    assert (counted.to_device, counted.to_host, counted.synchronisations) == (3, 0, 0), counted.told()
+
+
+def test_a_missing_wait_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transfer._Courier, "arrived", lambda self, batch, event: batch)
+    with pytest.raises(AssertionError):
+        test_order_and_numbers_are_the_loaders("emulated")
+
+
+def test_a_buffer_filled_too_soon_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    shared = cupyx.empty_pinned((3, 2), np.float32)
+    usual = transfer.empty_pinned
+    monkeypatch.setattr(
+        transfer, "empty_pinned", lambda xp, shape, dtype: shared if shape == (3, 2) else usual(xp, shape, dtype)
+    )
+    with pytest.raises(AssertionError):
+        test_order_and_numbers_are_the_loaders("emulated")
+
+
+def test_a_copy_waits_until_it_is_waited_for() -> None:
+    source, there = cupyx.empty_pinned(2, np.float32), cp.zeros(2, np.float32)
+    source[:] = 5
+    stream = cp.cuda.Stream(non_blocking=True)
+    there.set(source, stream=stream)
+    event = stream.record()
+    assert there.tolist() == [0, 0] and not event.done and not stream.done
+    event.synchronize()
+    assert there.tolist() == [5, 5] and event.done and stream.done
+    there.set(source + 1, stream=stream)  # of memory that is not pinned
+    assert there.tolist() == [6, 6]
+    there.set(source)  # in the usual stream
+    assert there.tolist() == [5, 5]
