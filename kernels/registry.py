@@ -100,6 +100,7 @@ TABLE: dict[str, dict[str, Implementation]] = {
     },
     "embedding": {
         "cpu": Implementation("minigrad.kernels.embedding.cpu", "cpu", ("numba",)),
+        "cuda": Implementation("minigrad.kernels.embedding.gpu", "cuda"),
         "vectorised": Implementation("minigrad.kernels.embedding.vectorised", "any"),
         "reference": Implementation("minigrad.kernels.embedding.reference"),
     },

@@ -119,3 +119,22 @@ def test_layer_norm_of_long_and_many_rows(shape: tuple[int, int]) -> None:
     _, mean, var = functions_of("norm", "reference").layer_forward(x, w, b, eps=1e-5)
     assert difference_from_reference("norm", "layer_forward", x, w, b, eps=1e-5) is None
     assert difference_from_reference("norm", "layer_backward", dy, x, mean, var, w, eps=1e-5) is None
+
+
+@pytest.mark.parametrize("shape", [(2, 260, 9, 6), (1, 3, 20, 70)])
+def test_pooling_of_many_channels_and_wide_rows(shape: tuple[int, ...]) -> None:
+    """Rows of pixels that several blocks share, and blocks that work on several rows."""
+    x = drawn(*shape)
+    walk = {"stride": (2, 1), "padding": (1, 1), "ceil_mode": True}
+    y, indices = functions_of("pool2d", "reference").max_forward(x, (3, 3), dilation=(1, 1), **walk)
+    assert difference_from_reference("pool2d", "max_forward", x, (3, 3), dilation=(1, 1), **walk) is None
+    assert difference_from_reference("pool2d", "max_backward", y, indices, shape[2:]) is None
+    average = {**walk, "count_include_pad": False, "divisor_override": None}
+    assert difference_from_reference("pool2d", "avg_backward", y, shape[2:], (3, 3), **average) is None
+
+
+@pytest.mark.parametrize(("rows", "width", "count"), [(300, 1040, 40), (2, 4, 500)])
+def test_embedding_of_wide_and_of_many_rows(rows: int, width: int, count: int) -> None:
+    index = np.random.default_rng(0).integers(0, rows, count)
+    assert difference_from_reference("embedding", "gather", drawn(rows, width), index) is None
+    assert difference_from_reference("embedding", "scatter", drawn(count, width), index, rows, drawn(rows)) is None
