@@ -6,23 +6,10 @@
 // the next pixel's, so that all loads of a warp are of one piece. strips.py chooses the sizes.
 #ifndef STRIPS
 #define STRIPS
+#include "packs.cuh"
 
 const int STRIP_THREADS = 256;   // of a block, at most
 const int STRIP_CHANNELS = 256;  // of a block, at most
-
-template <typename Real, int LANES>
-struct alignas(LANES * sizeof(Real)) Lanes {
-    Real lane[LANES];
-};
-
-template <typename Real, int LANES>
-__device__ __forceinline__ Lanes<Real, LANES> load_lanes(const Real* from) {
-    return *reinterpret_cast<const Lanes<Real, LANES>*>(from);
-}
-template <typename Real, int LANES>
-__device__ __forceinline__ void store_lanes(Real* to, const Lanes<Real, LANES>& lanes) {
-    *reinterpret_cast<Lanes<Real, LANES>*>(to) = lanes;
-}
 
 struct Strip {
     int sample;

@@ -12,7 +12,7 @@ gather(const Real* __restrict__ w, const long long* __restrict__ index, Real* __
     const long long k = (long long)blockIdx.x * blockDim.y + threadIdx.y;
     const int column = (blockIdx.y * blockDim.x + threadIdx.x) * LANES;
     if (k >= count || column >= width) return;
-    store_lanes<Real, LANES>(y + k * width + column, load_lanes<Real, LANES>(w + index[k] * width + column));
+    store_lanes(y + k * width + column, load_lanes<LANES>(w + index[k] * width + column));
 }
 
 // Where the keys of each row begin, and behind the last row their end: the first key that is not below row * count.
@@ -42,7 +42,7 @@ sum_rows(const Real* __restrict__ dy, const long long* __restrict__ keys, const 
     Lanes<Real, LANES> total = {};
 #pragma unroll 4
     for (int i = starts[row]; i < last; ++i) {
-        const Lanes<Real, LANES> slope = load_lanes<Real, LANES>(dy + (keys[i] - before) * width + column);
+        const Lanes<Real, LANES> slope = load_lanes<LANES>(dy + (keys[i] - before) * width + column);
 #pragma unroll
         for (int lane = 0; lane < LANES; ++lane) total.lane[lane] += slope.lane[lane];
     }
@@ -52,5 +52,5 @@ sum_rows(const Real* __restrict__ dy, const long long* __restrict__ keys, const 
         for (int lane = 0; lane < LANES; ++lane)
             total.lane[lane] = factor == Real(0) ? Real(0) : total.lane[lane] * factor;
     }
-    store_lanes<Real, LANES>(dw + (long long)row * width + column, total);
+    store_lanes(dw + (long long)row * width + column, total);
 }

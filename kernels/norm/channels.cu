@@ -60,15 +60,15 @@ normalize(const Real* __restrict__ x, const double* __restrict__ mean, const dou
 #pragma unroll 4
     for (int pixel = here.first; pixel < here.last; pixel += blockDim.y) {
         const long long place = here.start + (long long)pixel * channels;
-        Lanes<Real, LANES> value = load_lanes<Real, LANES>(x + place), added;
-        if (residual) added = load_lanes<Real, LANES>(residual + place);
+        Lanes<Real, LANES> value = load_lanes<LANES>(x + place), added;
+        if (residual) added = load_lanes<LANES>(residual + place);
 #pragma unroll
         for (int lane = 0; lane < LANES; ++lane) {
             Real z = line[lane](value.lane[lane]);
             if (residual) z += added.lane[lane];
             value.lane[lane] = relu && z <= Real(0) ? Real(0) : z;
         }
-        store_lanes<Real, LANES>(y + place, value);
+        store_lanes(y + place, value);
     }
 }
 
@@ -111,9 +111,9 @@ sum_gradients(const Real* __restrict__ dy, const Real* __restrict__ x, const Rea
             const int pixel = some + i * down;
             if (pixel >= here.last) break;
             const long long place = here.start + (long long)pixel * channels;
-            Lanes<Real, LANES> g = load_lanes<Real, LANES>(dy + place), result;
-            const Lanes<Real, LANES> value = load_lanes<Real, LANES>(x + place);
-            if (gate == BY_RESULT) result = load_lanes<Real, LANES>(y + place);
+            Lanes<Real, LANES> g = load_lanes<LANES>(dy + place), result;
+            const Lanes<Real, LANES> value = load_lanes<LANES>(x + place);
+            if (gate == BY_RESULT) result = load_lanes<LANES>(y + place);
 #pragma unroll
             for (int lane = 0; lane < LANES; ++lane) {
                 const Real sum = gate == BY_SUM ? line[lane](value.lane[lane]) : result.lane[lane];
@@ -121,7 +121,7 @@ sum_gradients(const Real* __restrict__ dy, const Real* __restrict__ x, const Rea
                 few[lane] += g.lane[lane];
                 few_along[lane] += g.lane[lane] * normal[lane](value.lane[lane]);
             }
-            if (gate == BY_RESULT) store_lanes<Real, LANES>(gated + place, g);
+            if (gate == BY_RESULT) store_lanes(gated + place, g);
         }
 #pragma unroll
         for (int lane = 0; lane < LANES; ++lane) total[lane] += few[lane], along[lane] += few_along[lane];
@@ -178,8 +178,8 @@ grad_input(const Real* __restrict__ g, const Real* __restrict__ x, const double*
 #pragma unroll 4
     for (int pixel = here.first; pixel < here.last; pixel += blockDim.y) {
         const long long place = here.start + (long long)pixel * channels;
-        Lanes<Real, LANES> slope = load_lanes<Real, LANES>(g + place);
-        const Lanes<Real, LANES> value = load_lanes<Real, LANES>(x + place);
+        Lanes<Real, LANES> slope = load_lanes<LANES>(g + place);
+        const Lanes<Real, LANES> value = load_lanes<LANES>(x + place);
 #pragma unroll
         for (int lane = 0; lane < LANES; ++lane) {
             const Slopes& one = slopes[lane];
@@ -187,6 +187,6 @@ grad_input(const Real* __restrict__ g, const Real* __restrict__ x, const double*
             if (gate == BY_SUM && line[lane](value.lane[lane]) <= Real(0)) own_slope = Real(0);
             slope.lane[lane] = one.scale * own_slope - one.level - one.normal(value.lane[lane]) * one.along;
         }
-        store_lanes<Real, LANES>(dx + place, slope);
+        store_lanes(dx + place, slope);
     }
 }

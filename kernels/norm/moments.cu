@@ -52,7 +52,7 @@ moments_of_strips(const Real* __restrict__ x, double* __restrict__ means, double
     Moments all[LANES] = {};
     for (int some = here.first; some < here.last; some += FEW * down) {
         const Real* numbers = x + here.start + (long long)some * channels;
-        Lanes<Real, LANES> origin = load_lanes<Real, LANES>(numbers);
+        Lanes<Real, LANES> origin = load_lanes<LANES>(numbers);
 #pragma unroll
         for (int lane = 0; lane < LANES; ++lane)
             if (!(origin.lane[lane] - origin.lane[lane] == Real(0))) origin.lane[lane] = Real(0);
@@ -61,7 +61,7 @@ moments_of_strips(const Real* __restrict__ x, double* __restrict__ means, double
 #pragma unroll 8
         for (int i = 0; i < FEW; ++i) {
             if (some + i * down >= here.last) break;
-            const Lanes<Real, LANES> value = load_lanes<Real, LANES>(numbers + i * step);
+            const Lanes<Real, LANES> value = load_lanes<LANES>(numbers + i * step);
 #pragma unroll
             for (int lane = 0; lane < LANES; ++lane) {
                 const Real apart = value.lane[lane] - origin.lane[lane];

@@ -5,11 +5,6 @@
 // the row, so that each tap of a warp's windows is one piece of memory or a few.
 #include "packs.cuh"
 
-template <typename Real, int LANES>
-struct alignas(LANES * sizeof(Real)) Lanes {
-    Real lane[LANES];
-};
-
 // The pixels first, first + step, ... of a window along one axis, `count` of them, all in the image. `whole` counts those in the
 // padding too.
 struct Window {
@@ -61,25 +56,24 @@ __device__ __forceinline__ Place place_of(int rows, int height, int width, int c
 
 // The greatest of each window, and its place h W + w in the image. Of equal ones the first counts, of NaNs the last.
 template <typename Real, int LANES>
-__global__ void __launch_bounds__(128)
+__global__ void __launch_bounds__(128, 4)
 max_forward(const Real* __restrict__ x, Real* __restrict__ y, long long* __restrict__ indices, int images, int channels,
             int height, int out_height, int kernel_h, int stride_h, int padding_h, int dilation_h, int width, int out_width,
             int kernel_w, int stride_w, int padding_w, int dilation_w) {
-    typedef Lanes<Real, LANES> Some;
     const Place here = place_of<LANES>(images * out_height, out_height, out_width, channels);
     if (!here.there) return;
     const Axis down = {height, out_height, kernel_h, stride_h, padding_h, dilation_h};
     const Axis across = {width, out_width, kernel_w, stride_w, padding_w, dilation_w};
     const Window rows = down.window(here.row), columns = across.window(here.column);
     const Real* image = x + (long long)here.image * height * width * channels + here.channel;
-    Some best;
+    Lanes<Real, LANES> best;
     int where[LANES];
     for (int k = 0; k < rows.count; ++k) {
         const int begin = (rows.first + k * rows.step) * width + columns.first;
 #pragma unroll 4
         for (int l = 0; l < columns.count; ++l) {
             const int pixel = begin + l * columns.step;
-            const Some value = *reinterpret_cast<const Some*>(image + (long long)pixel * channels);
+            const Lanes<Real, LANES> value = load_lanes<LANES>(image + (long long)pixel * channels);
 #pragma unroll
             for (int lane = 0; lane < LANES; ++lane) {
                 const Real one = value.lane[lane];
@@ -89,7 +83,7 @@ max_forward(const Real* __restrict__ x, Real* __restrict__ y, long long* __restr
     }
     const long long place =
         (((long long)here.image * out_height + here.row) * out_width + here.column) * channels + here.channel;
-    *reinterpret_cast<Some*>(y + place) = best;
+    store_lanes(y + place, best);
 #pragma unroll
     for (int lane = 0; lane < LANES; ++lane) indices[place + lane] = where[lane];
 }
@@ -147,23 +141,22 @@ __device__ __forceinline__ int divisor_of(const Window& rows, const Window& colu
 }
 
 template <typename Real, int LANES>
-__global__ void __launch_bounds__(128)
+__global__ void __launch_bounds__(128, 4)
 avg_forward(const Real* __restrict__ x, Real* __restrict__ y, int images, int channels, int height, int out_height,
             int kernel_h, int stride_h, int padding_h, int dilation_h, int width, int out_width, int kernel_w, int stride_w,
             int padding_w, int dilation_w, bool with_padding, int divisor) {
-    typedef Lanes<Real, LANES> Some;
     const Place here = place_of<LANES>(images * out_height, out_height, out_width, channels);
     if (!here.there) return;
     const Axis down = {height, out_height, kernel_h, stride_h, padding_h, dilation_h};
     const Axis across = {width, out_width, kernel_w, stride_w, padding_w, dilation_w};
     const Window rows = down.window(here.row), columns = across.window(here.column);
     const Real* image = x + (long long)here.image * height * width * channels + here.channel;
-    Some total = {};
+    Lanes<Real, LANES> total = {};
     for (int k = 0; k < rows.count; ++k) {
         const int begin = (rows.first + k * rows.step) * width + columns.first;
 #pragma unroll 4
         for (int l = 0; l < columns.count; ++l) {
-            const Some value = *reinterpret_cast<const Some*>(image + (long long)(begin + l * columns.step) * channels);
+            const Lanes<Real, LANES> value = load_lanes<LANES>(image + (long long)(begin + l * columns.step) * channels);
 #pragma unroll
             for (int lane = 0; lane < LANES; ++lane) total.lane[lane] += value.lane[lane];
         }
@@ -173,32 +166,31 @@ avg_forward(const Real* __restrict__ x, Real* __restrict__ y, int images, int ch
     for (int lane = 0; lane < LANES; ++lane) total.lane[lane] /= count;
     const long long place =
         (((long long)here.image * out_height + here.row) * out_width + here.column) * channels + here.channel;
-    *reinterpret_cast<Some*>(y + place) = total;
+    store_lanes(y + place, total);
 }
 
 // Each pixel of dx gathers from the windows that hold it.
 template <typename Real, int LANES>
-__global__ void __launch_bounds__(128)
+__global__ void __launch_bounds__(128, 4)
 avg_backward(const Real* __restrict__ dy, Real* __restrict__ dx, int images, int channels, int height, int out_height,
              int kernel_h, int stride_h, int padding_h, int dilation_h, int width, int out_width, int kernel_w, int stride_w,
              int padding_w, int dilation_w, bool with_padding, int divisor) {
-    typedef Lanes<Real, LANES> Some;
     const Place here = place_of<LANES>(images * height, height, width, channels);
     if (!here.there) return;
     const Axis down = {height, out_height, kernel_h, stride_h, padding_h, dilation_h};
     const Axis across = {width, out_width, kernel_w, stride_w, padding_w, dilation_w};
     const int last_row = down.last_with(here.row), last_column = across.last_with(here.column);
     const Real* slopes = dy + (long long)here.image * out_height * out_width * channels + here.channel;
-    Some total = {};
+    Lanes<Real, LANES> total = {};
     for (int i = down.first_with(here.row); i <= last_row; ++i) {
         const Window rows = down.window(i);
         for (int j = across.first_with(here.column); j <= last_column; ++j) {
             const Real share = Real(1) / Real(divisor_of(rows, across.window(j), with_padding, divisor));
-            const Some slope = *reinterpret_cast<const Some*>(slopes + (long long)(i * out_width + j) * channels);
+            const Lanes<Real, LANES> slope = load_lanes<LANES>(slopes + (long long)(i * out_width + j) * channels);
 #pragma unroll
             for (int lane = 0; lane < LANES; ++lane) total.lane[lane] += slope.lane[lane] * share;
         }
     }
     const long long place = (((long long)here.image * height + here.row) * width + here.column) * channels + here.channel;
-    *reinterpret_cast<Some*>(dx + place) = total;
+    store_lanes(dx + place, total);
 }
