@@ -53,6 +53,7 @@ TABLE: dict[str, dict[str, Implementation]] = {
         "winograd": Implementation("minigrad.kernels.conv2d.winograd", "cpu", ("numba",)),
         "cpu": Implementation("minigrad.kernels.conv2d.cpu", "cpu", ("numba",)),
         "cuda": Implementation("minigrad.kernels.conv2d.gpu", "cuda"),
+        "tf32": Implementation("minigrad.kernels.conv2d.tf32", "cuda"),
         "im2col": Implementation("minigrad.kernels.conv2d.im2col", "any"),
         "vectorised": Implementation("minigrad.kernels.conv2d.vectorised", "any"),
         "reference": Implementation("minigrad.kernels.conv2d.reference"),

@@ -179,6 +179,12 @@ def test_includes_are_put_in_place_once(tmp_path: Path) -> None:
     assert line_of(text, "primitives.cuh", 1).startswith("// What a GPU does")
 
 
+def test_a_family_includes_files_of_its_own() -> None:
+    text = source("conv2d/product.cu")
+    assert text.count("struct Geometry {") == 1
+    assert line_of(text, "conv2d/geometry.cuh", 1).startswith("// Sizes of a convolution")
+
+
 @pytest.mark.parametrize("include", ['"none.cuh"', "<cuda_fp16.h>", '"../launch.py"'])
 def test_refuses_an_include(tmp_path: Path, include: str) -> None:
     path = tmp_path / "own.cu"

@@ -19,9 +19,7 @@ __global__ void convolve(const Real* __restrict__ in, const Real* __restrict__ w
     if (strips <= 0 || y.outputs <= 0 || at.high >= g.images) return;
     const int first = at.low * STRIP, channel = place % vectors * width;
     const int written = g.written, read = g.read, taps = g.kernel_height * g.kernel_width;
-    // Of tap rows and columns: those of the phase, spaced evenly in the kernel.
-    const Taps rows = taps_of(g.kernel_height, g.stride_y, g.dilation_y, back ? (y.start + g.top) % g.stride_y : 0);
-    const Taps columns = taps_of(g.kernel_width, g.stride_x, g.dilation_x, back ? (x.start + g.left) % g.stride_x : 0);
+    const Taps rows = taps_y(g, back, blockIdx.y), columns = taps_x(g, back, blockIdx.y);
 
     Real sums[STRIP][width] = {};
     for (int member = 0; member < read; ++member) {
@@ -31,8 +29,7 @@ __global__ void convolve(const Real* __restrict__ in, const Real* __restrict__ w
             if (unsigned(row) >= unsigned(g.height)) continue;
             const Real* line = in + (at.high * g.height + row) * g.width * g.channels + source;
             for (int tx = 0; tx < x.taps; ++tx) {
-                const int tap = back ? (rows.first + ty * rows.period) * g.kernel_width + columns.first + tx * columns.period
-                                     : ty * g.kernel_width + tx;
+                const int tap = (rows.first + ty * rows.period) * g.kernel_width + columns.first + tx * columns.period;
                 Real weights[width];
 #pragma unroll
                 for (int e = 0; e < width; ++e) weights[e] = w[(back ? source + e : channel + e) * taps + tap];

@@ -43,35 +43,46 @@ __device__ Taps taps_of(int kernel, int stride, int dilation, int residue) {
     return found;
 }
 
+// The taps along each axis that phase number `phase` of all stride_y · stride_x on the way back has; forward there is one, with all.
+__device__ Taps taps_y(const Geometry& g, bool back, int phase) {
+    if (!back) return {0, 1, g.kernel_height, 0};
+    return taps_of(g.kernel_height, g.stride_y, g.dilation_y, (phase / g.stride_x + g.top) % g.stride_y);
+}
+__device__ Taps taps_x(const Geometry& g, bool back, int phase) {
+    if (!back) return {0, 1, g.kernel_width, 0};
+    return taps_of(g.kernel_width, g.stride_x, g.dilation_x, (phase % g.stride_x + g.left) % g.stride_x);
+}
+
 // One axis of an implicit product: output o, written at `start + o * stride`, is a sum over taps t, which read position
 // `o * scale + read + t * advance`.
 struct Axis {
     int outputs, start, stride;
     int scale, read, taps, advance;
-    int before, all_taps;  // the kernel's taps that belong to phases before this one, and all of them
+    int before;  // how many of the kernel's taps belong to phases before this one
 };
 
 __device__ Axis axis_forward(int out_size, int kernel, int stride, int dilation, int padding) {
-    return {out_size, 0, 1, stride, -padding, kernel, dilation, 0, kernel};
+    return {out_size, 0, 1, stride, -padding, kernel, dilation, 0};
 }
 
 // The gradient to the input, at every stride-th pixel from `phase` on. Pixel p of the padded image is the sum over those taps k
 // for which i = (p - k · dilation) / stride is whole: all pixels of a phase have the same, so that no product with the zeros
 // between the pixels of dy is ever made, and tap t of them reads pixel i of dy.
-__device__ Axis axis_back(int size, int kernel, int stride, int dilation, int padding, int phase) {
+__device__ Axis axis_back(int size, const Taps& taps, int stride, int dilation, int padding, int phase) {
     const int residue = (phase + padding) % stride;
-    const Taps taps = taps_of(kernel, stride, dilation, residue);
     const int read = (phase + padding) / stride + (residue - taps.first * dilation) / stride;
     return {(size - phase + stride - 1) / stride, phase, stride, 1, read, taps.count, -(taps.period * dilation / stride),
-            taps.before, kernel};
+            taps.before};
 }
 
-// The axes of phase number `phase` of all stride_y · stride_x on the way back; there is one phase forward.
+// The axes of a phase.
 __device__ Axis axis_y(const Geometry& g, bool back, int phase) {
-    return back ? axis_back(g.out_height, g.kernel_height, g.stride_y, g.dilation_y, g.top, phase / g.stride_x)
+    const Taps taps = taps_y(g, back, phase);
+    return back ? axis_back(g.out_height, taps, g.stride_y, g.dilation_y, g.top, phase / g.stride_x)
                 : axis_forward(g.out_height, g.kernel_height, g.stride_y, g.dilation_y, g.top);
 }
 __device__ Axis axis_x(const Geometry& g, bool back, int phase) {
-    return back ? axis_back(g.out_width, g.kernel_width, g.stride_x, g.dilation_x, g.left, phase % g.stride_x)
+    const Taps taps = taps_x(g, back, phase);
+    return back ? axis_back(g.out_width, taps, g.stride_x, g.dilation_x, g.left, phase % g.stride_x)
                 : axis_forward(g.out_width, g.kernel_width, g.stride_x, g.dilation_x, g.left);
 }

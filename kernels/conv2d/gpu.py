@@ -25,16 +25,19 @@ their sums in a fixed order, so that the same call gives the same bits.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from minigrad.core.device import Array, array_module
 from minigrad.kernels.conv2d import Padding, Pair, output_sizes
 from minigrad.kernels.conv2d.taps import nhwc
-from minigrad.kernels.cuda import Program
+from minigrad.kernels.cuda import Kernel, Program
 from minigrad.kernels.layout import empty_channels_last
+
+Multiply = Callable[[Array, Array, "Array | None", Array, np.ndarray, bool, bool], None]  # as product
+Correlate = Callable[[Array, Array, np.ndarray], "Launch"]  # as correlation
 
 PRODUCT = Program("conv2d/product.cu")
 WEIGHT = Program("conv2d/weight.cu")
@@ -50,11 +53,30 @@ GEOMETRY = np.dtype([(name, np.int32) for name in FIELDS])
 # Rows and columns of a block's tile, and of a thread's share: as the kernels' templates have them.
 WIDE, NARROW = (128, 128, 8, 8), (128, 32, 8, 4)
 BLOCK = 128  # threads, of kernels without a tile
-DEPTH = 8  # terms, or pixels, of a round
+DEPTH, ROUND = 8, 16  # pixels of a round of weight.cu and depthwise.cu, and of tensor.cu
 STRIP, LANES, LINES, TAPS = 4, 32, DEPTH, 9  # as in depthwise.cu
 FEWEST_PIXELS = 128  # of a part of the gradient to the weight
 BLOCKS_EACH = 4  # for each multiprocessor, when pixels are split
 LARGEST = 2**31 - 2**20  # elements of an array that one launch can count
+
+
+class Launch(NamedTuple):
+    """How parts of a gradient to the weight are made.
+
+    Attributes:
+        kernel: it is given x, dy, the parts, the geometry and the pixels of a part.
+        dy: as the kernel wants it.
+        work, tile: numbers of a part along two axes, and of a block.
+        slices: how many blocks along the third axis a part takes.
+        threads: of a block.
+    """
+
+    kernel: Kernel
+    dy: Array
+    work: Pair
+    tile: Pair
+    slices: int
+    threads: int
 
 
 def instances() -> list[tuple[Program, Any, int, int]]:
@@ -75,78 +97,91 @@ def instances() -> list[tuple[Program, Any, int, int]]:
 
 def forward(x: Array, w: Array, bias: Array | None, *, stride: Pair, padding: Padding, dilation: Pair, groups: int) -> Array:
     """See the contract."""
-    return _forward(x, w, bias, stride, padding, dilation, groups, False)
+    return forward_by(product, False, x, w, bias, stride=stride, padding=padding, dilation=dilation, groups=groups)
 
 
 def forward_relu(
     x: Array, w: Array, bias: Array | None, *, stride: Pair, padding: Padding, dilation: Pair, groups: int
 ) -> Array:
     """See the contract. The sums are bounded while they are in registers."""
-    return _forward(x, w, bias, stride, padding, dilation, groups, True)
+    return forward_by(product, True, x, w, bias, stride=stride, padding=padding, dilation=dilation, groups=groups)
 
 
 def grad_input(dy: Array, w: Array, input_size: Pair, *, stride: Pair, padding: Padding, dilation: Pair, groups: int) -> Array:
     """See the contract."""
-    dx = empty_channels_last(array_module(dy), (dy.shape[0], w.shape[1] * groups, *input_size), dy.dtype)
-    _convolve(dy, w, None, dx, stride, padding, dilation, groups, True, False)
-    return dx
+    return grad_input_by(product, dy, w, input_size, stride=stride, padding=padding, dilation=dilation, groups=groups)
 
 
 def grad_weight(
     x: Array, dy: Array, kernel_size: Pair, *, stride: Pair, padding: Padding, dilation: Pair, groups: int
 ) -> Array:
     """See the contract."""
+    geometry: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+    return grad_weight_by(correlation, x, dy, kernel_size, **geometry)
+
+
+def forward_by(
+    multiply: Multiply, relu: bool, x: Array, w: Array, bias: Array | None, *, stride: Pair, padding: Padding, dilation: Pair,
+    groups: int,
+) -> Array:  # fmt: skip
+    """The forward pass, bounded below by 0 or not, with one kernel or another for products."""
+    size = output_sizes(x.shape[2:], w.shape[2:], stride, padding, dilation)
+    y = empty_channels_last(array_module(x), (x.shape[0], w.shape[0], *size), x.dtype)
+    bias = None if bias is None else array_module(x).ascontiguousarray(bias)
+    run = _depthwise if groups > 1 and w.shape[1] == 1 else multiply
+    for images in _batches(x, y):
+        geometry = _geometry(x[images], y.shape, w.shape[2:], stride, padding, dilation, groups)
+        run(nhwc(x[images]), w, bias, nhwc(y[images]), geometry, False, relu)
+    return y
+
+
+def grad_input_by(
+    multiply: Multiply, dy: Array, w: Array, input_size: Pair, *, stride: Pair, padding: Padding, dilation: Pair, groups: int
+) -> Array:
+    """The gradient to the input, with one kernel or another for products."""
+    dx = empty_channels_last(array_module(dy), (dy.shape[0], w.shape[1] * groups, *input_size), dy.dtype)
+    run = _depthwise if groups > 1 and w.shape[1] == 1 else multiply
+    for images in _batches(dy, dx):
+        geometry = _geometry(dy[images], dx.shape, w.shape[2:], stride, padding, dilation, groups)
+        run(nhwc(dy[images]), w, None, nhwc(dx[images]), geometry, True, False)
+    return dx
+
+
+def grad_weight_by(
+    correlate: Correlate, x: Array, dy: Array, kernel_size: Pair, *, stride: Pair, padding: Padding, dilation: Pair, groups: int
+) -> Array:
+    """The gradient to the weight, with one kernel or another for products."""
     xp, (f, c) = array_module(x), (dy.shape[1], x.shape[1] // groups)
     if not x.shape[0]:
         return xp.zeros((f, c, *kernel_size), x.dtype)
     dw = None
     for images in _batches(x, dy):
         geometry = _geometry(x[images], dy.shape, kernel_size, stride, padding, dilation, groups)
-        part = _grad_weight(nhwc(x[images]), nhwc(dy[images]), geometry)
+        here, there = nhwc(x[images]), nhwc(dy[images])
+        part = _weigh(_depthwise_correlation if groups > 1 and c == 1 else correlate, here, there, geometry)
         dw = part if dw is None else dw + part
     return dw
 
 
-def _forward(
-    x: Array, w: Array, bias: Array | None, stride: Pair, padding: Padding, dilation: Pair, groups: int, relu: bool
-) -> Array:
-    size = output_sizes(x.shape[2:], w.shape[2:], stride, padding, dilation)
-    y = empty_channels_last(array_module(x), (x.shape[0], w.shape[0], *size), x.dtype)
-    bias = None if bias is None else array_module(x).ascontiguousarray(bias)
-    _convolve(x, w, bias, y, stride, padding, dilation, groups, False, relu)
-    return y
-
-
-def _convolve(
-    x: Array, w: Array, bias: Array | None, y: Array, stride: Pair, padding: Padding, dilation: Pair, groups: int,
-    back: bool, relu: bool,
-) -> None:  # fmt: skip
-    """``y`` from ``x``, forward or back, for as many images at a time as can be counted."""
-    run = _depthwise if groups > 1 and w.shape[1] == 1 else _product
-    for images in _batches(x, y):
-        geometry = _geometry(x[images], y.shape, w.shape[2:], stride, padding, dilation, groups)
-        run(nhwc(x[images]), w, bias, nhwc(y[images]), geometry, back, relu)
-
-
-def _product(x: Array, w: Array, bias: Array | None, y: Array, geometry: np.ndarray, back: bool, relu: bool) -> None:
-    g, xp = _numbers(geometry), array_module(x)
+def product(x: Array, w: Array, bias: Array | None, y: Array, geometry: np.ndarray, back: bool, relu: bool) -> None:
+    """``y`` from ``x``, forward or back, both (N, H, W, C)."""
+    g, xp = numbers(geometry), array_module(x)
     written, padded = g["written"], -(-g["written"] // 4) * 4
     packed = xp.empty((g["groups"], *w.shape[2:], g["read"], padded), x.dtype)
     pack = PRODUCT["pack", x.dtype]
     pack(xp.ascontiguousarray(w), packed, geometry, back, padded, packed.size, work=packed.size, tile=BLOCK, block=BLOCK)
-    tile, vector = _tile(x.dtype, written, g["read"] % 4 == 0 and _aligned(x))
-    phases = (g["stride_y"], g["stride_x"]) if back else (1, 1)
-    pixels = g["images"] * -(-g["out_height"] // phases[0]) * -(-g["out_width"] // phases[1])  # of the largest phase
+    tile, vector = _tile(x.dtype, written, g["read"] % 4 == 0 and aligned(x))
+    phases, pixels = phases_of(g, back)
     PRODUCT["convolve", x.dtype, *tile, vector](
         *(x, packed, bias, y, geometry, back, relu),
-        work=(pixels, written, g["groups"] * phases[0] * phases[1]), tile=(*tile[:2], 1), block=_threads(tile),
+        work=(pixels, written, g["groups"] * phases), tile=(*tile[:2], 1), block=_threads(tile),
     )  # fmt: skip
 
 
 def _depthwise(x: Array, w: Array, bias: Array | None, y: Array, geometry: np.ndarray, back: bool, relu: bool) -> None:
-    g = _numbers(geometry)
+    g = numbers(geometry)
     one_each = g["channels"] == g["out_channels"]
-    vector = x.dtype == np.float32 and one_each and g["channels"] % 4 == 0 and _aligned(x)
+    vector = x.dtype == np.float32 and one_each and g["channels"] % 4 == 0 and aligned(x)
     phases = (g["stride_y"], g["stride_x"]) if back else (1, 1)
     rows, columns = -(-g["out_height"] // phases[0]), -(-g["out_width"] // phases[1])  # of the largest phase
     work = g["images"] * rows * -(-columns // STRIP) * g["out_channels"] // (4 if vector else 1)
@@ -156,36 +191,45 @@ def _depthwise(x: Array, w: Array, bias: Array | None, y: Array, geometry: np.nd
     )  # fmt: skip
 
 
-def _grad_weight(x: Array, dy: Array, geometry: np.ndarray) -> Array:
-    g, xp = _numbers(geometry), array_module(x)
-    groups, taps = g["groups"], g["kernel_height"] * g["kernel_width"]
-    read, written = g["read"], g["written"]
-    pixels, depthwise = g["images"] * g["out_height"] * g["out_width"], groups > 1 and read == 1
-    if depthwise:
-        work, tile, threads, kernel = (groups * written, taps), (LANES, TAPS), LANES * LINES, DEPTHWISE["correlate", x.dtype]
-    else:
-        shape, vector = _tile(x.dtype, written, read % 4 == written % 4 == 0 and _aligned(x) and _aligned(dy))
-        work, tile, threads = (taps * read, written), shape[:2], _threads(shape)
-        kernel = WEIGHT["correlate", x.dtype, *shape, vector]
-    slices = 1 if depthwise else groups  # of the grid, for each part of the pixels
-    blocks = -(-work[0] // tile[0]) * -(-work[1] // tile[1]) * slices
-    each = _pixels_each(x, pixels, blocks)
-    splits = -(-pixels // each)
-    weights = groups * taps * read * written
-    parts = xp.empty((splits, weights), x.dtype)
+def correlation(x: Array, dy: Array, geometry: np.ndarray) -> Launch:
+    """The kernel that sums over pixels, for x and dy (N, H, W, C)."""
+    g = numbers(geometry)
+    tile, vector = _tile(x.dtype, g["written"], g["read"] % 4 == g["written"] % 4 == 0 and aligned(x) and aligned(dy))
+    work = (g["kernel_height"] * g["kernel_width"] * g["read"], g["written"])
+    return Launch(WEIGHT["correlate", x.dtype, *tile, vector], dy, work, tile[:2], g["groups"], _threads(tile))
+
+
+def _depthwise_correlation(x: Array, dy: Array, geometry: np.ndarray) -> Launch:
+    g = numbers(geometry)
+    work = (g["out_channels"], g["kernel_height"] * g["kernel_width"])
+    return Launch(DEPTHWISE["correlate", x.dtype], dy, work, (LANES, TAPS), 1, LANES * LINES)
+
+
+def _weigh(correlate: Correlate, x: Array, dy: Array, geometry: np.ndarray) -> Array:
+    g, xp = numbers(geometry), array_module(x)
+    kernel, dy, work, tile, slices, threads = correlate(x, dy, geometry)
+    pixels = g["images"] * g["out_height"] * g["out_width"]
+    each = _pixels_each(x, pixels, -(-work[0] // tile[0]) * -(-work[1] // tile[1]) * slices)
+    splits, taps = -(-pixels // each), g["kernel_height"] * g["kernel_width"]
+    dw = xp.empty((g["out_channels"], g["read"], g["kernel_height"], g["kernel_width"]), x.dtype)
+    parts = xp.empty((splits, dw.size), x.dtype)
     kernel(x, dy, parts, geometry, each, work=(*work, splits * slices), tile=(*tile, 1), block=threads)
-    dw = xp.empty((groups * written, read, g["kernel_height"], g["kernel_width"]), x.dtype)
-    WEIGHT["sum_parts", x.dtype](
-        *(parts, dw, splits, taps, read, written, weights), work=weights, tile=BLOCK, block=BLOCK
-    )  # fmt: skip
+    sizes = (splits, taps, g["read"], g["written"], dw.size)
+    WEIGHT["sum_parts", x.dtype](parts, dw, *sizes, work=dw.size, tile=BLOCK, block=BLOCK)
     return dw
+
+
+def phases_of(g: dict[str, int], back: bool) -> tuple[int, int]:
+    """How many phases a product has, and how many pixels the largest of them."""
+    rows, columns = (g["stride_y"], g["stride_x"]) if back else (1, 1)
+    return rows * columns, g["images"] * -(-g["out_height"] // rows) * -(-g["out_width"] // columns)
 
 
 def _pixels_each(x: Array, pixels: int, blocks: int) -> int:
     """How many pixels a part of the gradient to the weight has, so that all multiprocessors have work."""
     wanted = -(-BLOCKS_EACH * x.device.attributes["MultiProcessorCount"] // blocks)
     each = max(FEWEST_PIXELS, -(-pixels // wanted))
-    return -(-each // DEPTH) * DEPTH
+    return -(-each // ROUND) * ROUND
 
 
 def _tile(dtype: np.dtype, columns: int, vector: bool) -> tuple[tuple[int, int, int, int], bool]:
@@ -229,11 +273,13 @@ def _geometry(
     return np.array([(*sizes, *step)], GEOMETRY)
 
 
-def _numbers(geometry: np.ndarray) -> dict[str, int]:
+def numbers(geometry: np.ndarray) -> dict[str, int]:
+    """A geometry's numbers by name."""
     return dict(zip(FIELDS, geometry[0].item(), strict=True))
 
 
-def _aligned(x: Array) -> bool:
+def aligned(x: Array) -> bool:
+    """Whether 128 bits at a time can be read from the beginning of an array on."""
     return x.data.ptr % 16 == 0
 
 

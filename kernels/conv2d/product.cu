@@ -9,12 +9,10 @@
 // pixel (VECTOR); else one number. Its place among the terms is kept in digits: nothing is divided in the loop.
 //
 // The way back is the same product, with dy for x: see axis_back. Each phase of the stride is a slice of the grid.
-#include "geometry.cuh"
-#include "tiles.cuh"
+#include "window.cuh"
 
 const int DEPTH = 8;    // terms of a round
 const int PADDING = 4;  // behind each line of images in shared memory, so that the columns written fall into different banks
-const int OUTSIDE = -(1 << 30);
 
 // w (F, C/groups, KH, KW) as the product wants it: (groups, taps, channels read, channels written), the last rounded up to
 // `padded` with zeros. Taps lie phase by phase. One thread an element.
@@ -29,8 +27,8 @@ __global__ void pack(const Real* __restrict__ w, Real* __restrict__ packed, cons
     if (back) {
         const Taps rows = taps_of(g.kernel_height, g.stride_y, g.dilation_y, y * g.dilation_y % g.stride_y);
         const Taps columns = taps_of(g.kernel_width, g.stride_x, g.dilation_x, x * g.dilation_x % g.stride_x);
-        tap = rows.before * g.kernel_width + rows.count * columns.before +
-              (y - rows.first) / rows.period * columns.count + (x - columns.first) / columns.period;
+        tap = rows.before * g.kernel_width + rows.count * columns.before + (y - rows.first) / rows.period * columns.count +
+              (x - columns.first) / columns.period;
     }
     const int line = back ? (group * read + c) * written + n : (group * written + n) * read + c;
     packed[((group * taps + tap) * read + c) * padded + n] =
@@ -51,57 +49,30 @@ __global__ void __launch_bounds__(ROWS / HIGH * (COLUMNS / WIDE), 2)
 
     const int phases = back ? g.stride_y * g.stride_x : 1, group = blockIdx.z / phases;
     // What is the same for all threads lies in shared memory, and is read where it is needed: registers are for the sums.
-    __shared__ Axis axes[2];
-    __shared__ Digits step;
-    const int padded = (g.written + 3) / 4 * 4;
-    if (threadIdx.x < 2) {
-        const Axis own = threadIdx.x == 0 ? axis_y(g, back, blockIdx.z % phases) : axis_x(g, back, blockIdx.z % phases);
-        axes[threadIdx.x] = own;
-        const Digits of_round = Digits::of(DEPTH, g.read, larger(own.taps, 1));
-        if (threadIdx.x == 1) step = of_round;
-    }
-    __syncthreads();
-    const Axis &y = axes[0], &x = axes[1];
-    const int pixels = g.images * y.outputs * x.outputs, first_pixel = blockIdx.x * ROWS;
+    __shared__ Phase phase;
+    find_phase(phase, g, back, blockIdx.z % phases, DEPTH);
+    const int pixels = g.images * phase.y.outputs * phase.x.outputs, first_pixel = blockIdx.x * ROWS;
     if (first_pixel >= pixels) return;
-    const int terms = y.taps * x.taps * g.read, thread = threadIdx.x;
+    const int padded = (g.written + 3) / 4 * 4;
+    const int terms = phase.y.taps * phase.x.taps * g.read, thread = threadIdx.x;
 
-    // What this thread reads of the images: from term `digits` on, `width` channels of each of `loads` pixels.
+    // What this thread reads of the images: `width` channels of each of `loads` pixels.
     const int in_line = thread % (DEPTH / width) * width, in_pixel = thread / (DEPTH / width);
-    int top[loads], left[loads], base[loads];
-#pragma unroll
-    for (int i = 0; i < loads; ++i) {
-        const int pixel = first_pixel + in_pixel + i * pixels_at_once;
-        const Digits at = Digits::of(pixel, x.outputs, y.outputs);
-        top[i] = pixel < pixels ? at.middle * y.scale + y.read : OUTSIDE;
-        left[i] = at.low * x.scale + x.read;
-        base[i] = ((at.high * g.height + at.middle * y.scale + y.read) * g.width + left[i]) * g.channels + group * g.read;
-    }
-    Digits digits = Digits::of(in_line, g.read, larger(x.taps, 1));  // channel, column and row of the tap
+    Window<Real, loads, width> window(g, phase, group, first_pixel + in_pixel, pixels_at_once, in_line);
 
     // And of the weights: `lanes` channels of one term.
     const int weight_line = thread / (COLUMNS / lanes), weight_column = thread % (COLUMNS / lanes) * lanes;
     const int weight_channel = blockIdx.y * COLUMNS + weight_column;
     const bool has_weights = weight_line < DEPTH && weight_channel < padded;
-    const int tap = y.before * x.all_taps + y.taps * x.before;
-    int weight = ((group * y.all_taps * x.all_taps + tap) * g.read + weight_line) * padded + weight_channel;
+    const int tap = group * g.kernel_height * g.kernel_width + phase.y.before * g.kernel_width + phase.y.taps * phase.x.before;
+    int weight = (tap * g.read + weight_line) * padded + weight_channel;
 
     Real of_images[loads][width], of_weights[lanes];  // on their way
     auto fetch = [&](int term) {
-        const int down = digits.high * y.advance, right = digits.middle * x.advance;
-        const int offset = (down * g.width + right) * g.channels + digits.low;
-        const bool any = digits.high < y.taps;
-#pragma unroll
-        for (int i = 0; i < loads; ++i) {
-            const bool inside = unsigned(top[i] + down) < unsigned(g.height) && unsigned(left[i] + right) < unsigned(g.width);
-#pragma unroll
-            for (int e = 0; e < width; ++e) of_images[i][e] = 0;
-            if (any && inside) load<width>(of_images[i], in + base[i] + offset);
-        }
+        window.read(of_images, in, g, phase);
 #pragma unroll
         for (int e = 0; e < lanes; ++e) of_weights[e] = 0;
         if (has_weights && term + weight_line < terms) load<lanes>(of_weights, weights + weight);
-        digits.add(step, g.read, x.taps);
         weight += DEPTH * padded;
     };
     auto keep = [&](int buffer) {
@@ -127,18 +98,14 @@ __global__ void __launch_bounds__(ROWS / HIGH * (COLUMNS / WIDE), 2)
         __syncthreads();
     }
 
-    const int last_pixel = g.images * y.outputs * x.outputs - 1;
+    // Counted anew: in the loop it would take a register.
+    const int last_pixel = g.images * phase.y.outputs * phase.x.outputs - 1;
     const bool by_vectors = g.written % lanes == 0;
 #pragma unroll
     for (int i = 0; i < HIGH; ++i) {
         const int pixel = first_pixel + Product::row(thread, i);
         if (pixel > last_pixel) continue;
-        int place = pixel;
-        if (phases > 1) {
-            const Digits at = Digits::of(pixel, x.outputs, y.outputs);
-            place = (at.high * g.out_height + y.start + at.middle * y.stride) * g.out_width + x.start + at.low * x.stride;
-        }
-        Real* to = out + place * g.out_channels + group * g.written;
+        Real* to = out + place_of(g, phase, pixel, phases == 1) * g.out_channels + group * g.written;
 #pragma unroll
         for (int j = 0; j < WIDE; j += lanes) {
             const int channel = blockIdx.y * COLUMNS + Product::column(thread, j);

@@ -55,7 +55,7 @@ __global__ void __launch_bounds__(ROWS / HIGH * (COLUMNS / WIDE), 2)
         for (int i = 0; i < row_loads; ++i) {
             const bool inside = unsigned(top[i] + down) < unsigned(g.height) && unsigned(left[i] + right) < unsigned(g.width);
             if constexpr (VECTOR) {
-                copy_async_16(&windows[buffer][line][place + i * at_once], x + offset + base[i], there && inside);
+                copy_async_16(&windows[buffer][line][place + i * at_once], x + (offset + base[i]), there && inside);
             } else {
                 of_windows[i][0] = 0;
                 if (there && inside) of_windows[i][0] = x[offset + base[i]];
@@ -66,7 +66,7 @@ __global__ void __launch_bounds__(ROWS / HIGH * (COLUMNS / WIDE), 2)
             if (place + j * at_once >= COLUMNS) continue;
             const bool wanted = there && first_column + place + j * at_once < written;
             if constexpr (VECTOR) {
-                copy_async_16(&gradients[buffer][line][place + j * at_once], dy + gradient + j * at_once, wanted);
+                copy_async_16(&gradients[buffer][line][place + j * at_once], dy + (gradient + j * at_once), wanted);
             } else {
                 of_gradients[j][0] = 0;
                 if (wanted) of_gradients[j][0] = dy[gradient + j * at_once];

@@ -51,6 +51,7 @@ SINGLE = "float64 is read by single numbers"
 OF_A_UNIT = "states come by 128 bits where rows allow it; a unit's sums and cell are single numbers"
 
 LARGE = tuple(arch for arch, limits in LIMITS.items() if limits.shared_of_a_block > 128 << 10)  # chips for data centres
+WITH_TF32 = tuple(arch for arch in LIMITS if arch >= 80)
 
 # By file, then by kernel with its template's parameters.
 BUDGETS: Mapping[str, Mapping[str, Budget]] = {
@@ -71,16 +72,22 @@ BUDGETS: Mapping[str, Mapping[str, Budget]] = {
     },
     "conv2d/product.cu": {
         "convolve<float, 128, 128, 8, 8, true>": Budget(128, 2, "FFMA", 0.75, wide_global=1.0, wide_shared=0.9),
-        "convolve<float, 128, 32, 8, 4, true>": Budget(120, 4, "FFMA", 0.6, wide_global=1.0, wide_shared=0.9),
-        "convolve<float, 128, 32, 8, 4, false>": Budget(136, 3, "FFMA", 0.5, wide_shared=0.9, narrow=RAGGED),
+        "convolve<float, 128, 32, 8, 4, true>": Budget(120, 4, "FFMA", 0.65, wide_global=1.0, wide_shared=0.9),
+        "convolve<float, 128, 32, 8, 4, false>": Budget(128, 4, "FFMA", 0.55, wide_shared=0.9, narrow=RAGGED),
         "convolve<double, 128, 32, 8, 4, false>": Budget(200, 2, "DFMA", 0.5, wide_shared=0.9, narrow=SINGLE),
         "pack<float>": Budget(registers=40, blocks=8, divides=True),  # once for each weight
         "pack<double>": Budget(registers=40, blocks=8, divides=True),
     },
+    "conv2d/tensor.cu": {
+        "convolve": Budget(240, 2, "HMMA", HMMA_SHARE, wide_global=1.0, wide_shared=0.9, archs=WITH_TF32),
+        "correlate": Budget(240, 2, "HMMA", HMMA_SHARE, wide_global=1.0, wide_shared=0.9, archs=WITH_TF32),
+        "pack": Budget(registers=40, blocks=8, divides=True, archs=WITH_TF32),  # once for each weight
+        "pack_gradient": Budget(registers=32, blocks=8, divides=True, archs=WITH_TF32),
+    },
     "conv2d/weight.cu": {
         "correlate<float, 128, 128, 8, 8, true>": Budget(128, 2, "FFMA", 0.75, wide_global=1.0, wide_shared=0.9),
-        "correlate<float, 128, 32, 8, 4, true>": Budget(104, 4, "FFMA", 0.6, wide_global=1.0, wide_shared=0.9),
-        "correlate<float, 128, 32, 8, 4, false>": Budget(128, 4, "FFMA", 0.5, wide_shared=0.9, narrow=RAGGED),
+        "correlate<float, 128, 32, 8, 4, true>": Budget(104, 4, "FFMA", 0.7, wide_global=1.0, wide_shared=0.9),
+        "correlate<float, 128, 32, 8, 4, false>": Budget(128, 4, "FFMA", 0.55, wide_shared=0.9, narrow=RAGGED),
         "correlate<double, 128, 32, 8, 4, false>": Budget(192, 2, "DFMA", 0.5, wide_shared=0.9, narrow=SINGLE),
         "sum_parts<float>": Budget(registers=40, blocks=8),
         "sum_parts<double>": Budget(registers=56, blocks=8),

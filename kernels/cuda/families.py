@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from minigrad.errors import KernelError
+from minigrad.kernels import registry
 from minigrad.kernels.cuda.launch import Program
 from minigrad.kernels.cuda.source import FAMILIES
 
@@ -38,10 +39,10 @@ def families() -> list[str]:
 
 
 def instances(family: str) -> list[Instance]:
-    """The kernels that a family launches where nothing is chosen.
+    """The kernels that a family launches: those of its ``gpu.py``, and of what else is made for GPUs and chosen by name.
 
     Raises:
-        KernelError: its ``gpu.py`` lists none, or something else than kernels.
+        KernelError: one of these files lists none, or something else than kernels.
 
     Example:
         >>> for each in instances("random")[:2]:
@@ -49,8 +50,10 @@ def instances(family: str) -> list[Instance]:
         random/philox.cu words 128
         random/philox.cu words_at 128
     """
-    module = importlib.import_module(f"minigrad.kernels.{family}.gpu")
-    return listed(module, f"kernels/{family}/gpu.py")
+    names = [one.module for one in registry.TABLE.get(family, {}).values() if one.device == "cuda"]
+    modules = [importlib.import_module(name) for name in (f"minigrad.kernels.{family}.gpu", *names)]
+    found = [each for one in modules for each in listed(one, f"kernels/{family}/{one.__name__.rpartition('.')[2]}.py")]
+    return list(dict.fromkeys(found))
 
 
 def listed(module: Any, file: str) -> list[Instance]:

@@ -27,7 +27,12 @@ from minigrad.kernels.trial import DOUBLE, SINGLE, Trial, has_floats
 pytestmark = pytest.mark.emulated
 
 EMULATED = device("emulated")
-FAMILIES = [family for family in kernels.families() if "cuda" in registry.TABLE[family]]
+IMPLEMENTATIONS = [  # a family's default, and what is chosen by its name
+    pytest.param(family, name, id=family if name == "cuda" else f"{family}={name}")
+    for family in kernels.families()
+    for name, one in registry.TABLE[family].items()
+    if one.device == "cuda"
+]
 ORDERS = (1, 7)  # backwards, shuffled
 LARGER = {  # what is launched for larger sizes than the cases', by tests of its own
     "lstm/sequence.cu": {  # test_cuda_lstm.py
@@ -38,8 +43,8 @@ LARGER = {  # what is launched for larger sizes than the cases', by tests of its
 
 
 @cache
-def trial_of(family: str) -> Trial:
-    return Trial(family, "cuda", EMULATED)
+def trial_of(family: str, name: str) -> Trial:
+    return Trial(family, name, EMULATED)
 
 
 def manners(mode: str, order: int = 0) -> Any:
@@ -49,9 +54,9 @@ def manners(mode: str, order: int = 0) -> Any:
     return launches(mode, order)
 
 
-def differences(family: str) -> Iterator[tuple[str, Any]]:
+def differences(family: str, name: str) -> Iterator[tuple[str, Any]]:
     """Each case of a family in both precisions, and how what the CUDA kernels give differs from the reference."""
-    trial = trial_of(family)
+    trial = trial_of(family, name)
     for case in trial.cases:
         for dtype in (SINGLE, DOUBLE) if has_floats(case) else (None,):
             call, beside = trial.arguments(case, dtype)
@@ -62,28 +67,28 @@ def differences(family: str) -> Iterator[tuple[str, Any]]:
 
 
 @pytest.mark.parametrize("where", ["emulated", pytest.param("cuda", marks=pytest.mark.gpu)])
-@pytest.mark.parametrize("family", FAMILIES)
-def test_the_laboratory(family: str, where: str) -> None:
-    report = laboratory.check(family, "cuda", where=where)
+@pytest.mark.parametrize(("family", "name"), IMPLEMENTATIONS)
+def test_the_laboratory(family: str, name: str, where: str) -> None:
+    report = laboratory.check(family, name, where=where)
     assert report.ok, "\n".join(map(str, report.failures[:5]))
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("family", FAMILIES)
-def test_orders(family: str, order: int) -> None:
+@pytest.mark.parametrize(("family", "name"), IMPLEMENTATIONS)
+def test_orders(family: str, name: str, order: int) -> None:
     with quiet(), manners("fast", order):
-        assert [each for each in differences(family) if each[1] is not None] == []
+        assert [each for each in differences(family, name) if each[1] is not None] == []
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_checked(family: str) -> None:
+@pytest.mark.parametrize(("family", "name"), IMPLEMENTATIONS)
+def test_checked(family: str, name: str) -> None:
     with quiet(), manners("checked"):
-        assert [each for each in differences(family) if each[1] is not None] == []
+        assert [each for each in differences(family, name) if each[1] is not None] == []
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_instances(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The cases reach each kernel that the family says it launches, and none besides."""
+@pytest.mark.parametrize(("family", "name"), IMPLEMENTATIONS)
+def test_instances(family: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cases reach each kernel that the implementation says it launches, and none besides."""
     launched, call = set(), Kernel.__call__
 
     def noted(kernel: Kernel, *arguments: Any, work: Any, **sizes: Any) -> None:
@@ -93,7 +98,12 @@ def test_instances(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(Kernel, "__call__", noted)
     with quiet():
-        list(differences(family))
-    family_kernels = registry.functions_of(family, "cuda", "emulated").instances()
-    told = {(program.name, program[key].expression) for program, key, _, _ in family_kernels}
-    assert launched == told - {each for each in told if each[1] in LARGER.get(each[0], ())}
+        list(differences(family, name))
+
+    def told(which: str) -> set[tuple[str, str]]:
+        own = registry.functions_of(family, which, "emulated").instances()
+        return {(program.name, program[key].expression) for program, key, _, _ in own}
+
+    others = set() if name == "cuda" else told("cuda")  # which is asked where the other cannot
+    larger = {each for each in told(name) if each[1] in LARGER.get(each[0], ())}
+    assert launched - others == told(name) - larger
