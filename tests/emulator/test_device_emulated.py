@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,20 +10,9 @@ import pytest
 
 import minigrad
 from minigrad import nn
-from minigrad.core import device as devices
 from minigrad.emulator import cupy as cp
 from minigrad.errors import ArgumentError, DeviceError, KernelError
 from minigrad.kernels import registry
-
-
-@pytest.fixture
-def several(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Forget afterwards that a second device was asked for."""
-    monkeypatch.setattr(devices, "SEVERAL", devices.SEVERAL)
-    before = list(devices.SEVERAL)
-    yield
-    devices.SEVERAL[:] = before
-    cp.cuda.Device(0).use()
 
 
 def convolutional() -> nn.Module:
@@ -93,7 +82,7 @@ def test_special_functions() -> None:
     assert x.to("emulated").erf().cpu().numpy() == pytest.approx(x.erf().numpy(), rel=1e-6)
 
 
-def test_one_of_several_is_followed(several: None) -> None:
+def test_one_of_several_is_followed() -> None:
     near, far = minigrad.ones(3, device="emulated"), minigrad.ones(3, device="emulated:1").requires_grad_()
     assert near.device == "emulated:0" and far.device == "emulated:1"
     assert (near * 2).device == "emulated:0" and (far * 2).device == "emulated:1"

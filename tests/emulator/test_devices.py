@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ import pytest
 
 import minigrad
 from minigrad import nn
-from minigrad.core import device as devices
 from minigrad.emulator import cupy as cp
 from minigrad.errors import DeviceError
 from tests import harness
@@ -28,15 +26,6 @@ APART = {
     *("atleast_1d", "atleast_2d", "atleast_3d", "meshgrid/ij", "meshgrid/xy", "meshgrid/number"),
     *("repeat_interleave/tensor of one", "addmm/beta 0 reads nothing"),
 }
-
-
-@pytest.fixture(autouse=True)
-def several() -> Iterator[None]:
-    """Forget afterwards that a second device was asked for."""
-    before = list(devices.SEVERAL)
-    yield
-    devices.SEVERAL[:] = before
-    cp.cuda.Device(0).use()
 
 
 def elsewhere() -> None:

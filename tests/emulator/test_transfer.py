@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 import minigrad
-from minigrad.core import device as devices
 from minigrad.data import transfer
 from minigrad.data.transfer import on_device
 from minigrad.emulator import cupy as cp
@@ -20,14 +19,6 @@ from minigrad.utils.data import DataLoader, TensorDataset
 class Pair(NamedTuple):
     x: Any
     y: Any
-
-
-@pytest.fixture(autouse=True)
-def several() -> Iterator[None]:
-    before = list(devices.SEVERAL)
-    yield
-    devices.SEVERAL[:] = before
-    cp.cuda.Device(0).use()
 
 
 def loader() -> DataLoader:
