@@ -13,6 +13,7 @@ from tests import readme
 
 FOLDER = readme.README.parent / "docs"
 PAGES = sorted(FOLDER.glob("*.md"))
+MARKS = {"machine-code": pytest.mark.static}  # it needs NVIDIA's compiler
 NAMED = re.compile(r"`([\w.-]+\.\w+)`:\s*$")  # what stands before the text of a file
 EXIT_CODE = re.compile(r"exit code (\d+)")
 
@@ -34,7 +35,7 @@ def differs(page: list[str], printed: list[str]) -> str:
     return "" if skipping or at == len(printed) else f"nothing more on the page; printed was {printed[at]!r}"
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [pytest.param(page, id=page.stem, marks=MARKS.get(page.stem, ())) for page in PAGES])
 def test_a_page_does_what_it_says(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -202,7 +202,7 @@ def _show(rows: Sequence[Row]) -> None:
         write_lines([Line()])
     over = sum(bool(row.faults) for row in rows)
     what = f"{over:,} over budget" if over else "none over budget"
-    say(f"{counted(len(groups), 'kernel')}, compiled {len(rows):,} times: {what}.")
+    say(f"{counted(len(groups), 'kernel')}, {counted(len(rows), 'compilation')}: {what}.")
 
 
 def _cells(row: Row) -> tuple[Any, ...]:

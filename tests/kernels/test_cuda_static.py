@@ -146,7 +146,7 @@ def test_the_report_of_a_kernel_with_a_contract_takes_the_blocks_of_its_cases(
     assert code == 0
     assert "planted.cu: slow, blocks of 32 threads\n" in out
     assert "planted.cu: slow, blocks of 64 threads\n" in out
-    assert out.endswith("2 kernels, compiled 2 times: none over budget.\n")
+    assert out.endswith("2 kernels, 2 compilations: none over budget.\n")
 
 
 @pytest.mark.parametrize(
