@@ -6,6 +6,7 @@
 | ``source.py`` | the text of a program with what it includes |
 | ``signature.py`` | what a kernel's head says of its parameters |
 | ``rows.py`` | how many threads share a row |
+| ``strips.py`` | how blocks share a table of pixels and channels |
 | ``*.cuh`` | what kernels of several families include |
 | ``families.py`` | the kernels that there are, as every family's ``gpu.py`` lists them |
 | ``static.py`` | what a kernel uses of a chip, from its machine code; by ``nvrtc.py``, ``machine_code.py`` and ``loops.py`` |
