@@ -6,6 +6,9 @@
 | ``weight.cu`` | the gradient to the weight: taps by channels, summed over the pixels |
 | ``depthwise.cu`` | all three for one channel a group |
 | ``geometry.cuh`` | the sizes, and the phases of a stride |
+| ``window.cuh`` | how a thread of a product reads the images |
+
+Numbers are float32's or float64's throughout; ``tf32.py`` rounds them for the tensor cores, where that is asked for.
 
 Why it is faster than ``im2col.py`` and ``vectorised.py``: there the columns, KH·KW times as large as the images, are written to
 the GPU's memory and read again by the product, or, tap by tap, all of y is read and written KH·KW times. Here no columns exist:
