@@ -58,7 +58,7 @@ LAYERS = (
 )
 RANK = {unit: rank for rank, layer in enumerate(LAYERS) for unit in layer}
 MAY_KNOW_EACH_OTHER = {"core.tensor", "ops"}
-KERNELS_MAY_IMPORT = {"minigrad.errors", "minigrad.core.device", "minigrad.core.machine"}
+KERNELS_MAY_IMPORT = {"minigrad.errors", "minigrad.core.device", "minigrad.core.machine", "minigrad.emulator.cupy.raw"}
 HEAVY = ("numba", "llvmlite", "scipy", "matplotlib", "PIL", "rich", "typer", "torch", "safetensors", "cupy", "pip")
 IMPORT_BUDGET = 0.3  # seconds beyond `import numpy`,
 NUMPY_IMPORT = 0.1  # where that takes no longer than this; a slower or busy machine has in proportion
