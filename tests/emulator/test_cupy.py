@@ -6,6 +6,7 @@ import copy
 import pickle
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -257,3 +258,33 @@ def test_importing_minigrad_does_not_load_it() -> None:
     code = "import minigrad, sys; print([name for name in sys.modules if 'emulator' in name])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_threads_make_arrays_while_others_look_for_some() -> None:
+    faults: list[BaseException] = []
+    busy = threading.Event()
+
+    def make() -> None:
+        while not busy.is_set():
+            kept = [cp.empty(3) for _ in range(50)]
+            assert kept
+
+    def look() -> None:
+        try:
+            for _ in range(300):
+                assert memory.memory_at([1, 2]) == []
+        except BaseException as fault:
+            faults.append(fault)
+        busy.set()
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=work) for work in (make, make, look)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert faults == []

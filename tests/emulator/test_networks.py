@@ -20,7 +20,6 @@ from minigrad.benchmarks import WORKLOADS
 from minigrad.core.device import device, module_for
 from minigrad.kernels import registry
 
-pytestmark = pytest.mark.emulated
 NAMES = ["small-cnn", "resnet20", "dcgan", "char-lstm-128", "seq2seq", "input-feeding", "handwriting", "perceptron"]
 STEPS = 10
 APART = 4.0  # times the distance between two implementations on the CPU

@@ -10,8 +10,6 @@ from minigrad.emulator.cupy.traffic import Passage
 from tests import harness
 from tests.harness import Case
 
-pytestmark = pytest.mark.emulated
-
 # The function that copies or waits, and why it must.
 BY_NATURE = {
     "item": "a number is asked for",

@@ -51,18 +51,25 @@ class Block:
         raw = np.empty(self.size + GRAIN, np.uint8)
         start = -raw.ctypes.data % GRAIN
         self.bytes = raw[start : start + size]
-        _living.add(self)
+        with _births:
+            _living.add(self)
 
     def __del__(self) -> None:
         self.pool.give_back(self.size, self.device)
 
 
 _living: weakref.WeakSet[Block] = weakref.WeakSet()
+_births = threading.Lock()  # held while a block is added, and while they are counted: several threads may compute
+
+
+def _living_blocks() -> list[Block]:
+    with _births:
+        return list(_living)
 
 
 def all_may_be_written() -> None:
     """Forget which blocks are unwritten: a kernel got addresses by which it can write anywhere."""
-    for block in list(_living):
+    for block in _living_blocks():
         block.unwritten = False
 
 
@@ -75,7 +82,7 @@ def memory_at(addresses: Iterable[int]) -> list[np.ndarray]:
         >>> [each.nbytes for each in memory_at([start, start + 7, start + 8])]
         [8]
     """
-    blocks = sorted((block.bytes.ctypes.data, block) for block in list(_living) if block.bytes.nbytes)
+    blocks = sorted((block.bytes.ctypes.data, block) for block in _living_blocks() if block.bytes.nbytes)
     starts = np.array([start for start, _ in blocks], np.uint64)
     asked = np.unique(np.fromiter(addresses, np.uint64))
     places = np.searchsorted(starts, asked, side="right").tolist()
