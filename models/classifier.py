@@ -149,13 +149,14 @@ class Classifier:
         """Labelled images in the order that they have, as the network takes them."""
         scaled = Augmented(images, 0, mean=self.card.mean, std=self.card.std)
         _, height, width = self.card.shape
-        return DataLoader(scaled, batch_size=min(BATCH, max(1, PIXELS // (height * width))), num_workers=1)
+        size = min(BATCH, max(1, PIXELS // (height * width)))
+        return DataLoader(scaled, batch_size=size, num_workers=1, device=device_of(self.network))
 
     def _logits(self, x: minigrad.Tensor) -> minigrad.Tensor:
         was = self.network.training
         self.network.eval()
         try:
-            return self.network(x.to(device_of(self.network)))
+            return self.network(x)
         finally:
             self.network.train(was)
 
@@ -171,7 +172,7 @@ class Classifier:
         with minigrad.no_grad():
             for x, y, _ in track(self.batches(images)):
                 logits = self._logits(x)
-                total += F.cross_entropy(logits, y.to(logits.device), reduction="sum").item()
+                total += F.cross_entropy(logits, y, reduction="sum").item()
                 found.append(F.softmax(logits, dim=1).cpu().numpy())
         return Judgement(self.card.classes, images.labels, np.concatenate(found), total / len(images))
 

@@ -149,8 +149,9 @@ class Classify(Task):
         check_memory(at_once * activations(network, train.shape), f"a step with {at_once:,} images at once")
         order = minigrad.Generator().manual_seed(settings.seed)
         self.loader = DataLoader(
-            augmented, batch_size=batch, shuffle=True, drop_last=True, generator=order, num_workers=settings.prefetch
-        )
+            augmented, batch_size=batch, shuffle=True, drop_last=True, generator=order, num_workers=settings.prefetch,
+            device=device_of(network),
+        )  # fmt: skip
         self.steps_per_epoch = len(self.loader)
         self.total_steps = (settings.epochs or 1) * self.steps_per_epoch
         self.evaluate_every = -(-(settings.epochs or 1) // LOOKS) * self.steps_per_epoch
@@ -255,7 +256,6 @@ class Classify(Task):
         """One step down the cross-entropy. The loss that is told is that of the labels as they are, not smoothed."""
         images, targets, _ = batch
         network = self.descent.module.train()
-        images, targets = (tensor.to(device_of(network)) for tensor in (images, targets))
         smoothing = self.settings.label_smoothing or 0.0
         right: list[Tensor] = []
         plain: list[Tensor] = []

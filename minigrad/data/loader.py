@@ -10,7 +10,8 @@ from collections.abc import Generator as Batches
 from dataclasses import dataclass
 from typing import Any
 
-from minigrad.core.device import get_default_device, set_default_device
+from minigrad.core.device import CPU, default_device, get_default_device, module_for, set_default_device
+from minigrad.core.device import device as Device
 from minigrad.core.dtypes import get_default_dtype, set_default_dtype
 from minigrad.core.hints import checked
 from minigrad.core.random import Generator
@@ -19,6 +20,7 @@ from minigrad.data.collate import default_collate, default_convert
 from minigrad.data.dataset import IterableDataset, size_of
 from minigrad.data.order import load_order, save_order
 from minigrad.data.sampler import BatchSampler, DrawnSampler, RandomSampler, SequentialSampler
+from minigrad.data.transfer import on_device
 from minigrad.errors import ArgumentError, StateError
 from minigrad.ops.dims import count_of
 
@@ -61,17 +63,20 @@ class DataLoader:
             reads ahead, so that no sample comes twice. At most ``num_workers * prefetch_factor`` batches wait in memory, beside
             the loop's own. When the loop is left, the batches being made are waited for, up to five seconds.
         collate_fn: makes a batch of a list of samples; default: ``default_collate``.
-        pin_memory: accepted for PyTorch's sake: ``minigrad.data.on_device`` copies batches to a GPU through pinned memory.
+        pin_memory: accepted for PyTorch's sake: with ``device``, batches go through pinned memory.
         drop_last: leave out a last batch that is smaller.
         worker_init_fn: called in each thread, with its number, before it works.
         generator: of the random order, which is a function of its state when a pass begins; default: that of the process. For a
             place that can be saved it must be one that nothing else draws from.
         prefetch_factor: batches that each thread is ahead; default 2.
         persistent_workers: accepted for PyTorch's sake: threads cost nothing to start.
+        device: where the batches' Tensors shall lie. They are made on the CPU, and on a GPU the next is on its way while the
+            loop computes with its own: see ``minigrad.data.on_device``. ``None`` leaves them where the samples make them.
 
     Raises:
         ArgumentError: arguments that exclude each other, sizes below 1, an empty data set with ``shuffle``.
         DTypeError: a data set without a length.
+        DeviceError: the device is not there.
 
     Example:
         >>> import minigrad
@@ -98,8 +103,12 @@ class DataLoader:
         *,
         prefetch_factor: int | None = None,
         persistent_workers: bool = False,
+        device: str | Device | None = None,
     ) -> None:
         self.dataset, self.drop_last, self.generator, self.worker_init_fn = dataset, drop_last, generator, worker_init_fn
+        self.device = None if device is None else Device(device)
+        if self.device is not None:
+            module_for(self.device)
         self.num_workers = count_of("DataLoader", "num_workers", num_workers, 0)
         self.prefetch_factor = count_of("DataLoader", "prefetch_factor", 2 if prefetch_factor is None else prefetch_factor)
         self.streams = isinstance(dataset, IterableDataset)
@@ -247,13 +256,14 @@ class DataLoader:
 
     def _hand_out(self, place: _Place, batches: Batches[Any, None, None]) -> Iterator[Any]:
         """The batches, counted."""
+        made = batches if self.device is None else _made_on_cpu(batches)
         try:
-            for batch in batches:
+            for batch in made if self.device in (None, CPU) else on_device(made, self.device):
                 place.batches += 1
                 yield batch
                 del batch  # while the next is made, memory holds the loop's own and no other
         finally:
-            batches.close()
+            made.close()
         if self._place is place:
             self._place, self._begun = _Place(place.epoch + 1), False
 
@@ -285,7 +295,7 @@ class DataLoader:
 
     def _thread_start(self) -> Callable[[], None]:
         """What each thread does first."""
-        dtype, place, numbers = get_default_dtype(), get_default_device(), itertools.count()
+        dtype, place, numbers = get_default_dtype(), CPU if self.device is not None else get_default_device(), itertools.count()
 
         def begin() -> None:
             set_default_dtype(dtype)  # these belong to a thread
@@ -294,6 +304,20 @@ class DataLoader:
                 self.worker_init_fn(next(numbers))
 
         return begin
+
+
+def _made_on_cpu(batches: Batches[Any, None, None]) -> Batches[Any, None, None]:
+    """The same, each made with the CPU for its device."""
+    try:
+        while True:
+            with default_device(CPU):
+                batch = next(batches, prefetch.END)
+            if batch is prefetch.END:
+                return
+            yield batch
+            del batch
+    finally:
+        batches.close()
 
 
 def _fixed_size(order: Any) -> int | None:

@@ -13,6 +13,7 @@ from minigrad.data import transfer
 from minigrad.data.transfer import on_device
 from minigrad.emulator import cupy as cp
 from minigrad.emulator import cupyx
+from minigrad.errors import DeviceError
 from minigrad.utils.data import DataLoader, TensorDataset
 
 
@@ -89,3 +90,37 @@ def test_a_copy_waits_until_it_is_waited_for() -> None:
     assert there.tolist() == [6, 6]
     there.set(source)  # in the usual stream
     assert there.tolist() == [5, 5]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("where", ["cpu", "emulated"])
+def test_a_loader_brings_its_batches_to_a_device(where: str, workers: int) -> None:
+    def loader(**more: Any) -> DataLoader:
+        samples = TensorDataset(minigrad.arange(7), minigrad.arange(7).float())
+        order = minigrad.Generator().manual_seed(3)
+        return DataLoader(samples, batch_size=2, shuffle=True, num_workers=workers, generator=order, **more)
+
+    near, far = loader(), loader(device=where)
+    with minigrad.default_device("emulated"):  # the samples are made on the CPU all the same
+        pairs = list(zip(near, far, strict=True))
+    for one, other in pairs:
+        assert {each.device.type for each in other} == {where}
+        assert [each.tolist() for each in one] == [each.tolist() for each in other]
+
+
+@pytest.mark.parametrize("where", ["cpu", "emulated"])
+def test_a_loaders_place_counts_what_the_loop_has(where: str) -> None:
+    def loader() -> DataLoader:
+        return DataLoader(TensorDataset(minigrad.arange(10)), batch_size=2, device=where)
+
+    first, again = loader(), loader()
+    batches = iter(first)
+    got = [next(batches)[0].tolist() for _ in range(2)]
+    again.load_state_dict(first.state_dict())
+    rest = [each.tolist() for (each,) in again]
+    assert got + rest == [[0, 1], [2, 3], [4, 5], [6, 7], [8, 9]]
+
+
+def test_a_loader_for_a_device_that_is_not_there() -> None:
+    with pytest.raises(DeviceError, match="an index below 2"):
+        DataLoader(TensorDataset(minigrad.arange(3)), device="emulated:7")
