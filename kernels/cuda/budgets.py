@@ -31,6 +31,7 @@ class Budget(NamedTuple):
             least.
         divides: whether its hot loop may divide whole numbers.
         narrow: why a kernel whose loop is held to a useful share need not load by 128 bits.
+        shared: bytes of shared memory of a block, static and dynamic, the most.
         archs: the compute capabilities, without their points, of those chips on which it is launched.
     """
 
@@ -42,6 +43,7 @@ class Budget(NamedTuple):
     wide_shared: float = 0.0
     divides: bool = False
     narrow: str = ""
+    shared: int = 0
     archs: tuple[int, ...] = tuple(LIMITS)
 
 
@@ -67,28 +69,32 @@ BUDGETS: Mapping[str, Mapping[str, Budget]] = {
         "convolve<float, true>": Budget(registers=72, blocks=7),
         "convolve<float, false>": Budget(registers=80, blocks=6),
         "convolve<double, false>": Budget(registers=96, blocks=5),
-        "correlate<float>": Budget(registers=64, blocks=4),
-        "correlate<double>": Budget(registers=64, blocks=4),
+        "correlate<float>": Budget(registers=64, blocks=4, shared=1 << 10),
+        "correlate<double>": Budget(registers=64, blocks=4, shared=2 << 10),
     },
     "conv2d/product.cu": {
-        "convolve<float, 128, 128, 8, 8, true>": Budget(128, 2, "FFMA", 0.75, wide_global=1.0, wide_shared=0.9),
-        "convolve<float, 128, 32, 8, 4, true>": Budget(120, 4, "FFMA", 0.65, wide_global=1.0, wide_shared=0.9),
-        "convolve<float, 128, 32, 8, 4, false>": Budget(128, 4, "FFMA", 0.55, wide_shared=0.9, narrow=RAGGED),
-        "convolve<double, 128, 32, 8, 4, false>": Budget(200, 2, "DFMA", 0.5, wide_shared=0.9, narrow=SINGLE),
+        "convolve<float, 128, 128, 8, 8, true>": Budget(
+            128, 2, "FFMA", 0.75, wide_global=1.0, wide_shared=0.9, shared=17 << 10
+        ),
+        "convolve<float, 128, 32, 8, 4, true>": Budget(120, 4, "FFMA", 0.65, wide_global=1.0, wide_shared=0.9, shared=11 << 10),
+        "convolve<float, 128, 32, 8, 4, false>": Budget(128, 4, "FFMA", 0.55, wide_shared=0.9, narrow=RAGGED, shared=11 << 10),
+        "convolve<double, 128, 32, 8, 4, false>": Budget(200, 2, "DFMA", 0.5, wide_shared=0.9, narrow=SINGLE, shared=21 << 10),
         "pack<float>": Budget(registers=40, blocks=8, divides=True),  # once for each weight
         "pack<double>": Budget(registers=40, blocks=8, divides=True),
     },
     "conv2d/tensor.cu": {
-        "convolve": Budget(240, 2, "HMMA", HMMA_SHARE, wide_global=1.0, wide_shared=0.9, archs=WITH_TF32),
-        "correlate": Budget(240, 2, "HMMA", HMMA_SHARE, wide_global=1.0, wide_shared=0.9, archs=WITH_TF32),
+        "convolve": Budget(240, 2, "HMMA", HMMA_SHARE, wide_global=1.0, wide_shared=0.9, archs=WITH_TF32, shared=41 << 10),
+        "correlate": Budget(240, 2, "HMMA", HMMA_SHARE, wide_global=1.0, wide_shared=0.9, archs=WITH_TF32, shared=33 << 10),
         "pack": Budget(registers=40, blocks=8, divides=True, archs=WITH_TF32),  # once for each weight
         "pack_gradient": Budget(registers=32, blocks=8, divides=True, archs=WITH_TF32),
     },
     "conv2d/weight.cu": {
-        "correlate<float, 128, 128, 8, 8, true>": Budget(128, 2, "FFMA", 0.75, wide_global=1.0, wide_shared=0.9),
-        "correlate<float, 128, 32, 8, 4, true>": Budget(104, 4, "FFMA", 0.7, wide_global=1.0, wide_shared=0.9),
-        "correlate<float, 128, 32, 8, 4, false>": Budget(128, 4, "FFMA", 0.55, wide_shared=0.9, narrow=RAGGED),
-        "correlate<double, 128, 32, 8, 4, false>": Budget(192, 2, "DFMA", 0.5, wide_shared=0.9, narrow=SINGLE),
+        "correlate<float, 128, 128, 8, 8, true>": Budget(
+            128, 2, "FFMA", 0.75, wide_global=1.0, wide_shared=0.9, shared=17 << 10
+        ),
+        "correlate<float, 128, 32, 8, 4, true>": Budget(104, 4, "FFMA", 0.7, wide_global=1.0, wide_shared=0.9, shared=11 << 10),
+        "correlate<float, 128, 32, 8, 4, false>": Budget(128, 4, "FFMA", 0.55, wide_shared=0.9, narrow=RAGGED, shared=11 << 10),
+        "correlate<double, 128, 32, 8, 4, false>": Budget(192, 2, "DFMA", 0.5, wide_shared=0.9, narrow=SINGLE, shared=21 << 10),
         "sum_parts<float>": Budget(registers=40, blocks=8),
         "sum_parts<double>": Budget(registers=56, blocks=8),
     },
@@ -114,15 +120,15 @@ BUDGETS: Mapping[str, Mapping[str, Budget]] = {
         "backward<double>": Budget(registers=40, blocks=8),
     },
     "lstm/sequence.cu": {
-        "forward<8, 16>": Budget(128, 2, "FFMA", FFMA_SHARE, wide_shared=0.9, narrow=OF_A_UNIT),
-        "forward<16, 16>": Budget(128, 2, "FFMA", FFMA_SHARE, wide_shared=0.9, narrow=OF_A_UNIT),
-        "forward<32, 16>": Budget(128, 2, "FFMA", FFMA_SHARE, wide_shared=0.9, narrow=OF_A_UNIT),
-        "forward<32, 32>": Budget(224, 1, "FFMA", FFMA_SHARE, wide_shared=0.9, narrow=OF_A_UNIT),
-        "backward<16, 16>": Budget(128, 2, "FFMA", FFMA_SHARE, wide_global=1.0, wide_shared=0.9),
-        "backward<32, 16>": Budget(128, 2, "FFMA", FFMA_SHARE, wide_global=1.0, wide_shared=0.9),
-        "backward<32, 32>": Budget(224, 1, "FFMA", FFMA_SHARE, wide_global=1.0, wide_shared=0.9),
-        "backward<64, 32>": Budget(224, 1, "FFMA", FFMA_SHARE, 1.0, 0.9, archs=tuple(LIMITS)[1:]),
-        "backward<128, 32>": Budget(224, 1, "FFMA", FFMA_SHARE, 1.0, 0.9, archs=LARGE),
+        "forward<8, 16>": Budget(128, 2, "FFMA", FFMA_SHARE, wide_shared=0.9, narrow=OF_A_UNIT, shared=9 << 10),
+        "forward<16, 16>": Budget(128, 2, "FFMA", FFMA_SHARE, wide_shared=0.9, narrow=OF_A_UNIT, shared=11 << 10),
+        "forward<32, 16>": Budget(128, 2, "FFMA", FFMA_SHARE, wide_shared=0.9, narrow=OF_A_UNIT, shared=18 << 10),
+        "forward<32, 32>": Budget(224, 1, "FFMA", FFMA_SHARE, wide_shared=0.9, narrow=OF_A_UNIT, shared=34 << 10),
+        "backward<16, 16>": Budget(128, 2, "FFMA", FFMA_SHARE, wide_global=1.0, wide_shared=0.9, shared=11 << 10),
+        "backward<32, 16>": Budget(128, 2, "FFMA", FFMA_SHARE, wide_global=1.0, wide_shared=0.9, shared=18 << 10),
+        "backward<32, 32>": Budget(224, 1, "FFMA", FFMA_SHARE, wide_global=1.0, wide_shared=0.9, shared=34 << 10),
+        "backward<64, 32>": Budget(224, 1, "FFMA", FFMA_SHARE, 1.0, 0.9, archs=tuple(LIMITS)[1:], shared=34 << 10),
+        "backward<128, 32>": Budget(224, 1, "FFMA", FFMA_SHARE, 1.0, 0.9, archs=LARGE, shared=34 << 10),
     },
     "lstm/step.cu": {
         "forward<float>": Budget(registers=32, blocks=8),
@@ -131,29 +137,29 @@ BUDGETS: Mapping[str, Mapping[str, Budget]] = {
         "backward<double>": Budget(registers=40, blocks=8),
     },
     "norm/channels.cu": {
-        "normalize<float, 4>": Budget(registers=64, blocks=4, divides=True),
-        "normalize<float, 1>": Budget(registers=64, blocks=4, divides=True),
-        "normalize<double, 1>": Budget(registers=72, blocks=3, divides=True),
-        "sum_gradients<float, 4>": Budget(registers=96, blocks=2),
-        "sum_gradients<float, 1>": Budget(registers=56, blocks=4, divides=True),
-        "sum_gradients<double, 1>": Budget(registers=64, blocks=4, divides=True),
-        "grad_input<float, 4>": Budget(registers=72, blocks=3),
-        "grad_input<float, 1>": Budget(registers=56, blocks=4, divides=True),
-        "grad_input<double, 1>": Budget(registers=56, blocks=3, divides=True),
+        "normalize<float, 4>": Budget(registers=64, blocks=4, divides=True, shared=3 << 10),
+        "normalize<float, 1>": Budget(registers=64, blocks=4, divides=True, shared=3 << 10),
+        "normalize<double, 1>": Budget(registers=72, blocks=3, divides=True, shared=6 << 10),
+        "sum_gradients<float, 4>": Budget(registers=96, blocks=2, shared=10 << 10),
+        "sum_gradients<float, 1>": Budget(registers=56, blocks=4, divides=True, shared=10 << 10),
+        "sum_gradients<double, 1>": Budget(registers=64, blocks=4, divides=True, shared=16 << 10),
+        "grad_input<float, 4>": Budget(registers=72, blocks=3, shared=9 << 10),
+        "grad_input<float, 1>": Budget(registers=56, blocks=4, divides=True, shared=9 << 10),
+        "grad_input<double, 1>": Budget(registers=56, blocks=3, divides=True, shared=18 << 10),
     },
     "norm/layers.cu": {
-        "layer_forward<float>": Budget(registers=64, blocks=4),
-        "layer_forward<double>": Budget(registers=88, blocks=2),
-        "layer_backward<float>": Budget(registers=64, blocks=4),
-        "layer_backward<double>": Budget(registers=96, blocks=2),
-        "layer_sums<float>": Budget(registers=64, blocks=4),
-        "layer_sums<double>": Budget(registers=88, blocks=2),
+        "layer_forward<float>": Budget(registers=64, blocks=4, shared=64),
+        "layer_forward<double>": Budget(registers=88, blocks=2, shared=64),
+        "layer_backward<float>": Budget(registers=64, blocks=4, shared=64),
+        "layer_backward<double>": Budget(registers=96, blocks=2, shared=64),
+        "layer_sums<float>": Budget(registers=64, blocks=4, shared=6 << 10),
+        "layer_sums<double>": Budget(registers=88, blocks=2, shared=7 << 10),
     },
     "norm/moments.cu": {
         "moments_of_groups": Budget(registers=56, blocks=8, divides=True),
-        "moments_of_strips<float, 4>": Budget(registers=96, blocks=2),
-        "moments_of_strips<float, 1>": Budget(registers=64, blocks=4),
-        "moments_of_strips<double, 1>": Budget(registers=64, blocks=4),
+        "moments_of_strips<float, 4>": Budget(registers=96, blocks=2, shared=6 << 10),
+        "moments_of_strips<float, 1>": Budget(registers=64, blocks=4, shared=6 << 10),
+        "moments_of_strips<double, 1>": Budget(registers=64, blocks=4, shared=6 << 10),
         "sums_of_channels<float>": Budget(registers=32, blocks=8),
         "sums_of_channels<double>": Budget(registers=32, blocks=8),
         "means_of_groups<float>": Budget(registers=32, blocks=8),
@@ -199,35 +205,35 @@ BUDGETS: Mapping[str, Mapping[str, Budget]] = {
         "adam<double>": Budget(registers=48, blocks=8),
     },
     "softmax/cross_entropy.cu": {
-        "cross_entropy_forward<float>": Budget(registers=48, blocks=4),
-        "cross_entropy_forward<double>": Budget(registers=112, blocks=2),
+        "cross_entropy_forward<float>": Budget(registers=48, blocks=4, shared=32),
+        "cross_entropy_forward<double>": Budget(registers=112, blocks=2, shared=64),
         "cross_entropy_backward<float>": Budget(registers=72, blocks=3),
         "cross_entropy_backward<double>": Budget(registers=96, blocks=2),
     },
     "softmax/softmax.cu": {
-        "forward_rows<float>": Budget(registers=48, blocks=4),
-        "forward_rows<double>": Budget(registers=112, blocks=2),
-        "forward_columns<float>": Budget(registers=48, blocks=4),
-        "forward_columns<double>": Budget(registers=96, blocks=2),
-        "backward_rows<float>": Budget(registers=56, blocks=4),
-        "backward_rows<double>": Budget(registers=120, blocks=2),
-        "backward_columns<float>": Budget(registers=56, blocks=4),
-        "backward_columns<double>": Budget(registers=56, blocks=4),
+        "forward_rows<float>": Budget(registers=48, blocks=4, shared=32),
+        "forward_rows<double>": Budget(registers=112, blocks=2, shared=64),
+        "forward_columns<float>": Budget(registers=48, blocks=4, shared=2 << 10),
+        "forward_columns<double>": Budget(registers=96, blocks=2, shared=4 << 10),
+        "backward_rows<float>": Budget(registers=56, blocks=4, shared=32),
+        "backward_rows<double>": Budget(registers=120, blocks=2, shared=64),
+        "backward_columns<float>": Budget(registers=56, blocks=4, shared=1 << 10),
+        "backward_columns<double>": Budget(registers=56, blocks=4, shared=2 << 10),
     },
     "sums/sums.cu": {
-        "add_rows<float>": Budget(registers=40, blocks=4, wide_global=1.0),
-        "add_rows<double>": Budget(registers=40, blocks=4),
-        "add_columns<float>": Budget(registers=48, blocks=4, wide_global=1.0),
-        "add_columns<double>": Budget(registers=48, blocks=4, wide_global=1.0),
+        "add_rows<float>": Budget(registers=40, blocks=4, wide_global=1.0, shared=32),
+        "add_rows<double>": Budget(registers=40, blocks=4, shared=64),
+        "add_columns<float>": Budget(registers=48, blocks=4, wide_global=1.0, shared=4 << 10),
+        "add_columns<double>": Budget(registers=48, blocks=4, wide_global=1.0, shared=4 << 10),
     },
     "update/gradients.cu": {
-        "parts_of_norm<float>": Budget(registers=56, blocks=4),
-        "parts_of_norm<double>": Budget(registers=56, blocks=4),
+        "parts_of_norm<float>": Budget(registers=56, blocks=4, shared=64),
+        "parts_of_norm<double>": Budget(registers=56, blocks=4, shared=64),
         "clip_norm<float>": Budget(registers=40, blocks=4),
         "clip_norm<double>": Budget(registers=32, blocks=4),
         "clip_value<float>": Budget(registers=24, blocks=4),
         "clip_value<double>": Budget(registers=32, blocks=4),
-        "whole_norm": Budget(registers=40, blocks=4),
+        "whole_norm": Budget(registers=40, blocks=4, shared=64),
     },
     "update/steps.cu": {
         "sgd<float>": Budget(registers=40, blocks=4, wide_global=1.0),
@@ -282,6 +288,8 @@ def _faults(figures: Figures, threads: int, shared: int, row: Budget | None) -> 
         return
     if figures.registers > row.registers:
         yield f"{figures.registers} registers, {row.registers} allowed"
+    if figures.shared + shared > row.shared:
+        yield f"{figures.shared + shared} bytes of shared memory, {row.shared} allowed"
     if blocks < row.blocks:
         yield f"{blocks} blocks at once, {row.blocks} wanted"
     if row.useful and loop.share(row.useful) < row.share:

@@ -55,6 +55,7 @@ RULES = {
     "divides": ["integer division"],
     "spills": ["spills", "accesses to local memory"],
     "stacks": ["a stack of 256 bytes", "accesses to local memory"],
+    "hoards": ["16384 bytes of shared memory, 0 allowed"],
     "slow": ["of the hot loop, 0.50 wanted"],
 }
 
