@@ -20,7 +20,7 @@ from minigrad.kernels.cuda.static import Figures
 
 LOOP = Loop({"FFMA": 64, "LDG.128": 4, "LDS.128": 8, "integer": 24})
 GOOD = Figures("product<float>", 80, 64, 0, 0, 8448, 1, 0, 900, LOOP)
-ROW = Budget(registers=64, blocks=4, useful="FFMA", share=0.5, wide_global=1.0, wide_shared=1.0)
+ROW = Budget(registers=64, blocks=4, useful="FFMA", share=0.5, wide_global=1.0, wide_shared=1.0, shared=9000)
 
 
 def test_a_kernel_within_its_budget_has_no_fault() -> None:
@@ -34,6 +34,7 @@ def test_a_kernel_within_its_budget_has_no_fault() -> None:
         ({"stack": 40}, "a stack of 40 bytes"),
         ({"local": 3}, "3 accesses to local memory"),
         ({"registers": 65}, "65 registers, 64 allowed"),
+        ({"shared": 9001}, "9001 bytes of shared memory, 9000 allowed"),
         ({"shared": 60000}, "2 blocks at once, 4 wanted"),
         ({"shared": 200_000}, "cannot be launched"),
         ({"loop": Loop({**LOOP.counts, "integer": 90})}, "FFMA 0.39 of the hot loop, 0.50 wanted"),
