@@ -20,6 +20,10 @@ endif
 # What is asked of every implementation of a kernel, not of the default alone.
 OF_OPS := $(addprefix tests/test_,$(addsuffix .py,tables recurrent recurrent_steps convolution normalization dropout loss optim \
 	elementwise_layout embedding sums named_rows sparse joined_relu image_layout repeated_products))
+# What is asked of the engine above them, on every device.
+OF_ENGINE := $(addprefix tests/test_,$(addsuffix .py,autograd anomaly activation_edges attention_layer averages creation float16 \
+	gradcheck hooks indexing init inplace module networks nn_utils promotion random repr schedules third_derivative views cnn \
+	checkpoint lost_history older_names save_load layer_table))
 
 .PHONY: help demo test rungs emulated devices cupy gpu static targets peer lint bench clean stale
 .NOTPARALLEL:
@@ -31,7 +35,7 @@ help:
 	@echo "make emulated  the CUDA kernels and networks that run on them, on the emulator (minutes)"
 	@echo "make gpu     the tests that need an NVIDIA GPU and CuPy (ARGS=-s shows times beside cuDNN's, with PyTorch)"
 	@echo "make static  the CUDA kernels' machine code for every architecture, held to its budgets"
-	@echo "make devices the tests of ops with every tensor on the emulated device   (minutes)"
+	@echo "make devices the tests of ops and of the engine with every tensor on the emulated device   (minutes)"
 	@echo "make cupy    what the stand-in for CuPy records, and what is called of CuPy, held against CuPy 13 and 14"
 	@echo "make targets kernels for NEON, AVX2 and AVX-512: machine code read, tiles run here (minutes)"
 	@echo "make peer    the tests that compare with PyTorch"
@@ -53,7 +57,7 @@ emulated: $(STAMPS)/test
 	$(PYTEST) -m "emulated and not gpu" $(ARGS)
 
 devices: $(STAMPS)/test
-	MINIGRAD_DEVICE=emulated $(PYTEST) $(OF_OPS) $(ARGS)
+	MINIGRAD_DEVICE=emulated $(PYTEST) $(OF_OPS) $(OF_ENGINE) $(ARGS)
 
 cupy:
 	for version in 13 14; do PYTHON='$(PYTHON)' sh .ci/venv build/cupy$$version && \

@@ -47,7 +47,7 @@ ROWS: list[tuple[str, tuple[float, ...], float]] = [
 ]
 each_row = pytest.mark.parametrize(("name", "args", "at_nan"), ROWS, ids=[f"{row[0]}{list(row[1]) or ''}" for row in ROWS])
 each_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
-each_kernel = pytest.mark.parametrize("kernel", kernels.available("activation", "cpu"))
+each_kernel = pytest.mark.parametrize("kernel", kernels.available("activation", minigrad.get_default_device().type))
 LOOSE = {"hardsigmoid": 1e-7}  # a sixth is rounded to float32 there
 
 

@@ -11,6 +11,7 @@ import pytest
 import minigrad
 from minigrad import nn
 from minigrad.errors import ArgumentError, DTypeError, ShapeError
+from tests import devices
 from tests.harness import Refusal, difference, numeric_gradients
 
 
@@ -18,7 +19,7 @@ def make(**words: Any) -> Any:
     layer = nn.MultiheadAttention(4, 2, **words).double()
     rng = np.random.default_rng(3)
     for parameter in layer.parameters():
-        parameter.array[...] = rng.standard_normal(parameter.shape) * 0.7
+        devices.put(parameter, rng.standard_normal(parameter.shape) * 0.7)
     return layer
 
 
@@ -44,12 +45,12 @@ def test_layer_is_the_slow_loop() -> None:
 @pytest.mark.parametrize("need_weights", [True, False])
 def test_derivatives_are_the_numeric_ones(need_weights: bool) -> None:
     layer = make(add_bias_kv=True, batch_first=True)
-    arrays = [np.random.default_rng(2).standard_normal((2, 3, 4)), *[p.array.copy() for p in layer.parameters()]]
+    arrays = [np.random.default_rng(2).standard_normal((2, 3, 4)), *[p.detach().numpy().copy() for p in layer.parameters()]]
     mask = minigrad.tensor([[False, True, False], [False, False, True], [False, False, False]])
 
     def value(moved: list[np.ndarray], requires_grad: bool = False) -> Any:
         for parameter, source in zip(layer.parameters(), moved[1:], strict=True):
-            parameter.array[...] = source
+            devices.put(parameter, source)
         x = minigrad.tensor(moved[0], requires_grad=requires_grad)
         output, weights = layer(x, x, x, need_weights=need_weights, attn_mask=mask)
         return (output * output).sum() + (weights.square().sum() if need_weights else 0), x

@@ -19,6 +19,7 @@ import minigrad
 from minigrad import Tensor
 from minigrad.autograd import Function, grad
 from minigrad.core import tape, walk
+from minigrad.core.device import array_module
 from minigrad.errors import ArgumentError, DeviceError, DTypeError, GradError, ShapeError
 
 
@@ -419,7 +420,7 @@ class Split(Function):
     """a = 2 x, b = 3 x, and the place of the largest."""
 
     def forward(ctx: Any, x: Any) -> Any:
-        return x * 2, x * 3, np.asarray(x.argmax())
+        return x * 2, x * 3, array_module(x).asarray(x.argmax())
 
     def backward(ctx: Any, da: Tensor, db: Tensor, dc: Tensor) -> Any:
         Split.seen = (da, db, dc)

@@ -94,7 +94,7 @@ def test_averages_are_pytorchs(name: str, use_buffers: bool) -> None:
 
 def test_the_average_is_a_copy_and_a_model(tmp_path: Path) -> None:
     net = minigrad.nn.Linear(2, 1)
-    average = AveragedModel(net, device="cpu")
+    average = AveragedModel(net, device=minigrad.get_default_device())
     x = minigrad.randn(3, 2)
     assert average(x).tolist() == net(x).tolist()
     average.update_parameters(net)

@@ -160,3 +160,14 @@ def test_quiet_is_as_quiet_as_errstate() -> None:
     assert np.geterr() == before
     with pytest.warns(RuntimeWarning):
         zero / zero
+
+
+def test_an_array_of_a_device_is_data_there() -> None:
+    x = minigrad.tensor([1.0, 2.0], device="emulated")
+    shared, copied = minigrad.as_tensor(x.array), minigrad.tensor(x.array)
+    assert shared.array is x.array and copied.device == x.device
+    x.add_(1)
+    assert shared.tolist() == [2, 3] and copied.tolist() == [1, 2]
+    assert minigrad.as_tensor(x.array, dtype=minigrad.int64, device="cpu").numpy().tolist() == [2, 3]
+    joined = minigrad.tensor([x.array, [x.array[0], 7]], device="cpu")
+    assert joined.dtype == minigrad.float32 and joined.tolist() == [[2, 3], [2, 7]]

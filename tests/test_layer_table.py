@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import minigrad
-from tests import harness
+from tests import devices, harness
 from tests.harness import difference, numeric_gradients
 from tests.layer_table import LAYERS, RECORDED, Layer, keys_and_shapes
 
@@ -21,10 +21,10 @@ def make(row: Layer) -> Any:
     layer = row.build(minigrad).double()
     rng = np.random.default_rng(5)
     for parameter in layer.parameters():
-        parameter.array[...] = rng.standard_normal(parameter.shape)
+        devices.put(parameter, rng.standard_normal(parameter.shape))
     for buffer in layer.buffers():
         if buffer.is_floating_point():
-            buffer.array[...] = rng.uniform(0.5, 2.0, tuple(buffer.shape))
+            devices.put(buffer, rng.uniform(0.5, 2.0, tuple(buffer.shape)))
     return layer
 
 
@@ -69,21 +69,21 @@ def test_state_and_repr_are_the_recorded_ones(row: Layer) -> None:
 @pytest.mark.parametrize("row", [row for row in LAYERS if row.numeric], ids=repr)
 def test_derivatives_are_the_numeric_ones(row: Layer) -> None:
     layer, arrays = make(row), row.arrays()
-    buffers = {name: buffer.array.copy() for name, buffer in layer.named_buffers()}
-    parameters = [parameter.array for parameter in layer.parameters()]
+    buffers = {name: buffer.numpy().copy() for name, buffer in layer.named_buffers()}
+    parameters = list(layer.parameters())
 
     def value(moved: list[np.ndarray]) -> float:
         for name, buffer in layer.named_buffers():
-            buffer.array[...] = buffers[name]
+            devices.put(buffer, buffers[name])
         for target, source in zip(parameters, moved[len(arrays) :], strict=True):
-            target[...] = source
+            devices.put(target, source)
         with minigrad.no_grad():
             outputs = harness.outputs_of(row.call(minigrad, layer, *harness.tensors(moved[: len(arrays)], requires_grad=False)))
         starts = harness.cotangents(row.name, outputs)
         return float(sum((o.numpy() * w).sum() for o, w in zip(outputs, starts, strict=True) if w is not None))
 
     _, gradients = run(row, minigrad, layer, arrays)
-    numeric = numeric_gradients(value, [*arrays, *[p.copy() for p in parameters]])
+    numeric = numeric_gradients(value, [*arrays, *[p.detach().numpy().copy() for p in parameters]])
     for ours, theirs in zip(gradients, numeric, strict=True):
         if theirs is not None:
             found = np.zeros_like(theirs) if ours is None else ours.numpy()
@@ -101,7 +101,7 @@ def test_copies_compute_the_same_and_share_nothing(row: Layer) -> None:
         for ours, first in zip(values, before, strict=True):
             assert np.array_equal(ours, first, equal_nan=ours.dtype.kind == "f")
         for tensor, other in zip(twin.state_dict().values(), layer.state_dict().values(), strict=True):
-            assert not np.shares_memory(tensor.numpy(), other.numpy())
+            assert not devices.share_memory(tensor, other)
 
 
 @pytest.mark.parametrize("row", LAYERS, ids=repr)

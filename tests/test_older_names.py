@@ -57,7 +57,10 @@ def test_older_names_give_what_the_new_ones_do() -> None:
         same = dtype == "float32"
         assert lines[9 * at : 9 * at + 9] == [made, dtype, (2, 0, 3), (0,), True, same, f"m.{name}", f"m.{name}", f"m.{name}"]
     shapes = [(2, 3), (0,), (0,), [5.0], (2, 3), [2.0, 3.0], [[0, 1, 2], [3, 4, 5]], [[0, 1, 2], [3, 4, 5]]]
-    rest = [False, True, -1, 4, 6, 2, True, False, [[0.0, 2.0, 4.0], [6.0, 8.0, 10.0]], False, True, False, 0, 3, "cpu"]
+    where = minigrad.get_default_device()
+    on_cpu = where.type == "cpu"
+    rest: list[Any] = [where.type == "cuda", on_cpu, -1 if on_cpu else where.index or 0, 4, 6, 2, True, False]
+    rest += [[[0.0, 2.0, 4.0], [6.0, 8.0, 10.0]], False, True, False, 0, 3, "cpu"]
     assert lines[9 * len(KINDS) :] == shapes + rest
 
 

@@ -203,6 +203,11 @@ def follow(arrays: Iterable[Any]) -> None:
             return
 
 
+def on_device(value: Any) -> bool:
+    """Whether this is an array of another device than the CPU, one that has been used."""
+    return _MODULES.get(type(value), np) is not np
+
+
 def places_of(arrays: Iterable[Any]) -> list[device]:
     """The devices on which those of the things given lie that are arrays, each once."""
     return list(dict.fromkeys(device_of(array) for array in arrays if type(array) in _MODULES))

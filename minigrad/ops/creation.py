@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.core import dtypes
-from minigrad.core.device import Array, device, get_default_device, module_for, move, quiet
+from minigrad.core.device import Array, device, get_default_device, module_for, move, on_device, quiet, to_host
 from minigrad.core.dtypes import DType, as_dtype, get_default_dtype, promote_types, scalar_dtype
 from minigrad.core.tensor import Size, Tensor
 from minigrad.errors import ArgumentError, DTypeError, ShapeError
@@ -28,7 +28,7 @@ def as_array(where: str, data: Any, dtype: Any, on: Any, copy: bool) -> Array:
         where: the function, for errors.
         data: what the user gave.
         dtype: the dtype, or ``None`` for that of the data.
-        on: the device, or ``None`` for that of a Tensor or CuPy array, and the default device for all else.
+        on: the device, or ``None`` for that of a Tensor or an array of a GPU, and the default device for all else.
         copy: copy an array or Tensor even where it could be taken as it is.
 
     Raises:
@@ -40,6 +40,8 @@ def as_array(where: str, data: Any, dtype: Any, on: Any, copy: bool) -> Array:
     target = None if on is None else _device(on)
     if isinstance(data, Tensor):
         array = data.array
+    elif on_device(data):
+        array = data
     elif hasattr(data, "__cuda_array_interface__"):
         array = module_for(_device("cuda")).asarray(data)
     else:
@@ -92,6 +94,8 @@ def _unwrap(data: Any, found: set[Any]) -> Any:
         return [_unwrap(item, found) for item in data]
     if isinstance(data, Tensor):
         data = move(data.array, _device("cpu"))
+    elif on_device(data):
+        data = to_host(data)
     elif hasattr(data, "__array__"):
         data = np.asarray(data)
     if isinstance(data, np.ndarray):
