@@ -135,8 +135,10 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
         contract=contract, functions=functions, reference=reference, module=SimpleNamespace(cases=lambda: cases)
     )
     monkeypatch.setattr(trial, "contract_of", lambda _: contract)
-    monkeypatch.setattr(trial, "functions_of", lambda _, name: reference if name == "reference" else functions)
-    monkeypatch.setattr(laboratory, "reason_not_available", lambda family, name: "")
+    monkeypatch.setattr(
+        trial, "functions_of", lambda _, name, device_type="cpu": reference if name == "reference" else functions
+    )
+    monkeypatch.setattr(laboratory, "reason_not_available", lambda family, name, device_type: "")
     monkeypatch.setattr(trial, "cases_of", lambda _: family.module)
     yield family
 
