@@ -28,6 +28,7 @@ from minigrad.cli.doctor import report
 from minigrad.core import device, machine
 from minigrad.emulator import compiler
 from minigrad.errors import DataError, DeviceError
+from minigrad.kernels import registry
 from minigrad.kernels.native import thread_count
 
 
@@ -377,8 +378,13 @@ def test_a_folder_for_compiled_kernels_that_others_can_write(tmp_path: Path, mon
     assert found.mend == "Set MINIGRAD_CACHE to a folder that only you can write"
 
 
-def test_kernels() -> None:
-    assert named("kernels", "conv2d").value == "winograd4 (used), winograd, cpu, im2col, vectorised, reference"
+def test_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_gpu(where: Any) -> Any:
+        raise DeviceError("device", "cuda", "a GPU", "none")
+
+    monkeypatch.setattr(registry, "module_for", no_gpu)
+    there = "winograd4 (used), winograd, cpu, cuda (not here: no GPU), tf32 (not here: no GPU), im2col, vectorised, reference"
+    assert named("kernels", "conv2d").value == there
 
 
 def test_the_emulator(monkeypatch: pytest.MonkeyPatch) -> None:
