@@ -257,13 +257,12 @@ class DataLoader:
     def _hand_out(self, place: _Place, batches: Batches[Any, None, None]) -> Iterator[Any]:
         """The batches, counted."""
         made = batches if self.device is None else _made_on_cpu(batches)
-        try:
-            for batch in made if self.device in (None, CPU) else on_device(made, self.device):
+        sent = made if self.device in (None, CPU) else on_device(made, self.device)
+        with contextlib.closing(made), contextlib.closing(sent):
+            for batch in sent:
                 place.batches += 1
                 yield batch
                 del batch  # while the next is made, memory holds the loop's own and no other
-        finally:
-            made.close()
         if self._place is place:
             self._place, self._begun = _Place(place.epoch + 1), False
 

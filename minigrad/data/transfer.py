@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import sys
+import threading
+from collections.abc import Generator, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,13 +12,20 @@ import numpy as np
 from minigrad.core.device import device, empty_pinned, module_for
 from minigrad.core.tensor import Tensor
 
+_Held = tuple[Any, list[np.ndarray]]
+"""Pinned memory, and the event after which no copy reads it any more."""
 
-def on_device(batches: Iterable[Any], where: str | device) -> Iterator[Any]:
+_left: list[_Held] = []  # by passes that are over, maybe before their last copies were
+_leaving = threading.Lock()
+
+
+def on_device(batches: Iterable[Any], where: str | device) -> Generator[Any, None, None]:
     """The batches with their Tensors on a device, in the same order.
 
     On a GPU the next batch is on its way while the loop computes with the current one: its numbers are laid into pinned memory
     and copied from there in a stream of their own. The loop's stream waits for the copy, the host does not. A batch that holds
-    other things than Tensors, in tuples, lists and dicts, keeps them as they are.
+    other things than Tensors, in tuples, lists and dicts, keeps them as they are. A loop may be left at any time: what its
+    stream does from then on comes after the copies under way.
 
     Args:
         batches: a ``DataLoader``, or any iterable.
@@ -31,18 +40,27 @@ def on_device(batches: Iterable[Any], where: str | device) -> Iterator[Any]:
         [[0, 1], [0, 1, 2]]
     """
     place = device(where)
-    if place.type == "cpu":
-        yield from (_mapped(batch, lambda tensor: tensor.to("cpu")) for batch in batches)
-        return
-    courier = _Courier(place)
+    courier = None if place.type == "cpu" else _Courier(place)
+    source = iter(batches)
     coming: list[tuple[Any, Any]] = []
-    for batch in batches:
-        coming.append(courier.send(batch))
-        del batch
-        if len(coming) > 1:
+    try:
+        for batch in source:
+            if courier is None:
+                yield _mapped(batch, lambda tensor: tensor.to("cpu"))
+                continue
+            coming.append(courier.send(batch))
+            del batch
+            if len(coming) > 1:
+                yield courier.arrived(*coming.pop(0))
+        while courier is not None and coming:
             yield courier.arrived(*coming.pop(0))
-    for sent in coming:
-        yield courier.arrived(*sent)
+    finally:
+        try:
+            if courier is not None:
+                courier.leave()
+        finally:
+            if source is not batches and isinstance(source, Generator):  # not the caller's own, who may go on with it
+                source.close()
 
 
 class _Courier:
@@ -52,19 +70,31 @@ class _Courier:
         self.where, self.xp = where, module_for(where)
         with self.xp.cuda.Device(where.index or 0):
             self.stream = self.xp.cuda.Stream(non_blocking=True)
-        self.held: list[tuple[Any, list[np.ndarray]]] = []  # pinned memory, until the event after its copy
+        self.held: list[_Held] = []
+        self.home: Any = None  # the loop's stream
 
     def send(self, batch: Any) -> tuple[Any, Any]:
         """Begin to copy a batch: what it will be, and the event after which it is."""
-        self.held = [(event, memory) for event, memory in self.held if not event.done]
+        self.held = _in_use(self.held)
         memory: list[np.ndarray] = []
         with self.xp.cuda.Device(self.where.index or 0):
             # The arrays are those of the loop's stream, which may still compute in memory that they are given.
-            self.stream.wait_event(self.xp.cuda.get_current_stream().record())
-            there = _mapped(batch, lambda tensor: self._copy(tensor, memory))
-            event = self.stream.record()
-        self.held.append((event, memory))
+            self.home = self.xp.cuda.get_current_stream()
+            self.stream.wait_event(self.home.record())
+            try:
+                there = _mapped(batch, lambda tensor: self._copy(tensor, memory))
+            finally:
+                event = self.stream.record()
+                self.held.append((event, memory))
         return there, event
+
+    def leave(self) -> None:
+        """Let the loop's stream wait for all copies, as it may soon be given the memory they write; keep what they read."""
+        if self.home is not None and not sys.is_finalizing():
+            with self.xp.cuda.Device(self.where.index or 0):
+                self.home.wait_event(self.stream.record())
+            with _leaving:
+                _left[:] = _in_use(_left + self.held)
 
     def arrived(self, batch: Any, event: Any) -> Any:
         """The batch, for what the loop's stream does from now on."""
@@ -81,6 +111,10 @@ class _Courier:
         array = self.xp.empty(laid.shape, laid.dtype)
         array.set(laid, stream=self.stream)
         return Tensor._wrap(array)
+
+
+def _in_use(held: list[_Held]) -> list[_Held]:
+    return [(event, memory) for event, memory in held if not event.done]
 
 
 def _mapped(batch: Any, change: Any) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -75,6 +77,103 @@ def test_a_buffer_filled_too_soon_is_found(monkeypatch: pytest.MonkeyPatch) -> N
     )
     with pytest.raises(AssertionError):
         test_order_and_numbers_are_the_loaders("emulated")
+
+
+@pytest.fixture
+def couriers(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Those made from now on."""
+    made: list[Any] = []
+    usual = transfer._Courier.__init__
+
+    def noted(self: Any, where: Any) -> None:
+        usual(self, where)
+        made.append(self)
+
+    monkeypatch.setattr(transfer._Courier, "__init__", noted)
+    return made
+
+
+def left_early(batches: Iterator[Any]) -> None:
+    for _ in batches:
+        break
+
+
+def left_by_an_error(batches: Iterator[Any]) -> None:
+    with pytest.raises(ZeroDivisionError):
+        for _ in batches:
+            raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("leave", [left_early, left_by_an_error])
+@pytest.mark.parametrize("workers", [None, 0, 2])
+def test_a_loop_that_is_left_waits_for_the_copies_under_way(couriers: list[Any], leave: Any, workers: int | None) -> None:
+    if workers is None:
+        leave(on_device(loader(), "emulated:1"))
+    else:
+        data = TensorDataset(minigrad.arange(13), minigrad.arange(13))
+        leave(iter(DataLoader(data, batch_size=3, num_workers=workers, device="emulated:1")))
+    (courier,) = couriers
+    assert courier.held and courier.stream.done  # or its memory could be given to others while a copy still writes there
+
+
+def test_an_error_between_batches_waits_for_the_copies_under_way(couriers: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    def batches() -> Iterator[Any]:
+        yield minigrad.ones(2)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        list(on_device(batches(), "emulated"))
+    usual = transfer.empty_pinned
+
+    def short(xp: Any, shape: Any, dtype: Any) -> Any:
+        if shape == (3,):
+            raise MemoryError
+        return usual(xp, shape, dtype)
+
+    monkeypatch.setattr(transfer, "empty_pinned", short)
+    with pytest.raises(MemoryError):  # half of a batch is on its way
+        list(on_device([(minigrad.ones(2), minigrad.ones(3))], "emulated"))
+    assert len(couriers) == 2 and all(courier.held and courier.stream.done for courier in couriers)
+
+
+def test_what_a_copy_reads_is_kept_until_it_is_done(couriers: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(cp.cuda.Stream, "wait_event", lambda self, event: None)  # a GPU that has not come to it yet
+        left_early(on_device(loader(), "emulated"))
+    (courier,) = couriers
+    read = weakref.ref(courier.held[0][1][0])
+    couriers.clear()
+    del courier
+    gc.collect()
+    assert read() is not None
+    event, _ = transfer._left[-1]
+    assert not event.done
+    event.synchronize()
+    list(on_device(loader(), "emulated"))
+    couriers.clear()
+    del event, _
+    gc.collect()
+    assert read() is None
+
+
+def test_what_a_loop_that_is_left_read_from_is_closed() -> None:
+    closed: list[str] = []
+
+    class Source:
+        def __iter__(self) -> Iterator[Any]:
+            try:
+                yield from (minigrad.full((1,), float(number)) for number in range(9))
+            finally:
+                closed.append("source")
+
+    for where in ("cpu", "emulated"):
+        batches = on_device(Source(), where)
+        next(batches)
+        batches.close()
+    assert closed == ["source", "source"]
+    own = iter(Source())
+    left_early(on_device(own, "cpu"))
+    assert next(own).tolist() == [1]
 
 
 def test_a_copy_waits_until_it_is_waited_for() -> None:
