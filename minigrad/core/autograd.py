@@ -9,7 +9,7 @@ from minigrad.core import tape
 from minigrad.core.device import SEVERAL, array_module, follow
 from minigrad.core.tensor import Tensor
 from minigrad.core.walk import accumulate, run_backward, run_post_hooks
-from minigrad.errors import ArgumentError, DTypeError, GradError, ShapeError
+from minigrad.errors import ArgumentError, DeviceError, DTypeError, GradError, ShapeError
 
 
 def _as_list(where: str, argument: str, value: Any) -> list[Any]:
@@ -54,6 +54,15 @@ def _roots(where: str, tensors: Any, grads: Any, names: tuple[str, str]) -> list
             raise ShapeError(
                 where, names[1], f"shape {tuple(output.array.shape)}, that of the tensor", str(tuple(start.array.shape))
             )
+        elif type(start.array) is not type(output.array) or (SEVERAL and start.device != output.device):
+            tensor = f"the tensor of shape {tuple(output.array.shape)}"
+            raise DeviceError(
+                where,
+                names[1],
+                f"a tensor on {output.device}, as {tensor}",
+                f"one on {start.device}",
+                f"Call .to('{output.device}') on it",
+            )
         elif start.array.dtype != output.array.dtype:
             start = start.to(output.array.dtype)
         roots.append((output, start))
@@ -81,6 +90,7 @@ def backward(
     Raises:
         GradError: a tensor does not require grad, or its gradient is missing, or the graph was freed.
         ShapeError: a gradient has another shape than its tensor.
+        DeviceError: it lies on another device.
 
     Example:
         >>> import minigrad
@@ -131,6 +141,7 @@ def grad(
 
     Raises:
         GradError: an input does not require grad or was not used; an output does not require grad.
+        ShapeError, DeviceError: a gradient in ``grad_outputs`` has another shape than its output, or lies on another device.
         ArgumentError: ``is_grads_batched``.
 
     Example:

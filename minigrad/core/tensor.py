@@ -402,7 +402,7 @@ class Tensor:
 
         Raises:
             GradError: nothing requires grad, or more than one element and no ``gradient``, or the graph was freed.
-            ShapeError: ``gradient`` has another shape.
+            ShapeError, DeviceError: ``gradient`` has another shape, or lies on another device.
         """
         tape.backward(self, gradient, retain_graph, create_graph, inputs)
 

@@ -214,3 +214,23 @@ def test_hooks_and_changes_in_place_run_where_the_tensor_lies() -> None:
         x.clamp_(max=5).copy_(x + 1)
     assert seen == [minigrad.device(FAR)] and x.tolist() == [6, 4, 4] and x.device == FAR
     assert np.array_equal(x.to(NEAR).cpu().detach().numpy(), x.detach().cpu().numpy())
+
+
+@pytest.mark.parametrize(("here", "there"), [("cpu", NEAR), (NEAR, "cpu"), (NEAR, FAR)])
+def test_a_gradient_to_start_from_lies_with_its_tensor(here: str, there: str) -> None:
+    x = minigrad.ones(3, device=here, requires_grad=True)
+    start = minigrad.ones(3, device=there)
+    calls = [
+        lambda: (x * 2).backward(start),
+        lambda: minigrad.autograd.backward([x * 2], [start]),
+        lambda: minigrad.autograd.grad(x * 2, x, start),
+    ]
+    for call in calls:
+        with pytest.raises(DeviceError) as caught:
+            call()
+        words = str(caught.value)
+        assert f"on {here}, as the tensor of shape (3,)" in words and f"got one on {there}" in words, words
+        assert f"Call .to('{here}')" in words, words
+        assert x.grad is None
+    (x * 2).backward(start.to(here))
+    assert x.grad is not None and x.grad.device == here
