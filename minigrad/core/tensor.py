@@ -79,6 +79,7 @@ class Tensor:
     _hidden_view: bool = False  # made inside no_grad, of a tensor that requires grad
     _hooks: dict[int, Callable] | None = None
     _post_hooks: dict[int, Callable] | None = None
+    _known: Any = None  # numbers that the host still has of an array on a GPU, see nn/utils/rnn.py
 
     __array_priority__ = 1000  # NumPy leaves `array * tensor` to us
     __hash__ = object.__hash__
@@ -551,7 +552,7 @@ class Tensor:
 
 
 _new = object.__new__
-_OWN = {"array", "_grad", "_counter", "_base", "_seen", "_hidden_view", "_hooks", "_post_hooks"}
+_OWN = {"array", "_grad", "_counter", "_base", "_seen", "_hidden_view", "_hooks", "_post_hooks", "_known"}
 
 
 def _rebuild(kind: type, array: Array, requires_grad: bool) -> Tensor:

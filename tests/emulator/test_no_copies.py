@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from minigrad import nn
 from minigrad.emulator import cupy as cp
 from minigrad.errors import IndexingError
 from minigrad.kernels import doubts
+from minigrad.nn.utils import rnn
 from minigrad.train.descent import Descent, ema
 from minigrad.train.watch import EVERY, Watch
 from tests.emulator.networks import NETWORKS, Row, moved
@@ -84,6 +86,36 @@ def test_the_trainers_step_and_its_watch_wait_once_in_sixteen_steps() -> None:
     with cp.counted() as seen:
         watch.see(EVERY, descent.step([net(*batch)]), None)
     assert seen.to_device == 0 and 1 <= seen.to_host <= 2, seen.told()  # all numbers together, and what is in doubt
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_packed_sequences_are_not_read_back(moved: bool) -> None:
+    layer = nn.GRU(4, 5, bidirectional=True).to("emulated")
+    x = minigrad.randn(6, 3, 4)
+    given = x if moved else x.to("emulated")
+    hx = minigrad.zeros(2, 3, 5, device="emulated")
+    with cp.counted() as seen:
+        packed = rnn.pack_padded_sequence(given, [2, 6, 4], enforce_sorted=False).to("emulated")
+        again = rnn.PackedSequence(packed.data * 2, packed.batch_sizes, packed.sorted_indices, packed.unsorted_indices)
+        output, last = layer(again, hx)
+        padded, lengths = rnn.pad_packed_sequence(output)
+        (padded.sum() + last.sum()).backward()
+    assert lengths.tolist() == [2, 6, 4]
+    assert (seen.to_host, seen.synchronisations) == (0, 0), seen.told()
+
+
+def test_indices_changed_by_the_user_are_read() -> None:
+    for change in ("in place", "data"):
+        packed = rnn.pack_padded_sequence(minigrad.ones(6, 2, 1, device="emulated"), [2, 6], enforce_sorted=False)
+        back = packed.unsorted_indices
+        assert back is not None
+        if change == "in place":
+            back.copy_(minigrad.arange(2, device="emulated"))
+        else:
+            back.data = minigrad.arange(2, device="emulated")
+        for indices in (back, copy.deepcopy(back)):
+            same = rnn.PackedSequence(packed.data, packed.batch_sizes, packed.sorted_indices, indices)
+            assert rnn.pad_packed_sequence(same)[1].tolist() == [6, 2]
 
 
 def test_a_hidden_copy_is_told_with_its_line() -> None:

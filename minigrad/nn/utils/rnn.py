@@ -59,7 +59,7 @@ class PackedSequence(_Fields):
         data = self.data.to(*target, **named)
         if data is self.data:
             return self
-        moved = [None if index is None else index.to(data.device) for index in self[2:]]
+        moved = [None if index is None else _moved(index, data) for index in self[2:]]
         return type(self)(data, self.batch_sizes, *moved)
 
     def float(self) -> Self:
@@ -80,10 +80,23 @@ class PackedSequence(_Fields):
 
 
 def _tensor(array: np.ndarray, like: Tensor) -> Tensor:
-    return from_numpy(array.astype(np.int64)).to(device_of(like.array))
+    """Numbers on the device of another tensor. The host keeps them, as it would wait for a GPU to read them there."""
+    numbers = array.astype(np.int64)
+    tensor = from_numpy(numbers).to(device_of(like.array))
+    if not tensor.is_cpu:
+        tensor._known = (numbers, tensor.array, tensor._version)
+    return tensor
+
+
+def _moved(indices: Tensor, like: Tensor) -> Tensor:
+    return indices if indices.device == like.device else _tensor(_host(indices), like)
 
 
 def _host(indices: Tensor) -> np.ndarray:
+    if indices._known is not None:
+        numbers, array, version = indices._known
+        if array is indices.array and version == indices._version:
+            return numbers
     return indices.detach().cpu().numpy()
 
 
