@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from minigrad.emulator.library import CFinding
 
 ACCESSES = ("", "reads", "writes", "changes by an atomic operation", "fills by an asynchronous copy")
-THREADS_WAIT = {2: "__syncthreads", 3: "its warp", 4: "grid_sync"}  # State of runtime/block.hpp
+THREADS_WAIT = {1: "a flag", 2: "__syncthreads", 3: "its warp", 4: "grid_sync"}  # State of runtime/block.hpp
 GLOBAL, SHARED, DYNAMIC, VARIABLE = 1, 2, 3, 4
 
 
@@ -149,6 +149,10 @@ def race(one: CFinding, memory: str) -> tuple[str, str]:
 
 def deadlock(one: CFinding, lanes: Callable[[int], str]) -> tuple[str, str]:
     waiting = THREADS_WAIT[one.argument]
+    if waiting == "a flag":
+        later = f", and {one.lanes} blocks begin only when others have ended" if one.lanes else ""
+        return (f"a thread asks again and again, and no thread is left to change the answer{later}",
+                "Let a thread that does not wait set it; only blocks of a cooperative launch all run at once")  # fmt: skip
     if waiting == "its warp":
         absent = lanes(one.mask & ~one.lanes)
         come = f"; lanes {absent} did not come" if absent else ", and others of its lanes wait for something else"

@@ -149,6 +149,34 @@ extern "C" __global__ void locked(int* lock, int* count) {
     atomicExch(lock, 0);
 }
 
+// Threads that ask very often, but not for ever: they count in a register, in memory, in a variable, or look at the clock.
+__device__ unsigned tickets;
+extern "C" __global__ void patient(int* word, int* counted, int times, int how) {
+    const long long start = clock64();
+    if (threadIdx.x == 0) {
+        if (how == 0) for (int i = 0; i < times && atomicAdd(word, 0) == 0; i++) {}
+        if (how == 1) while (*counted < times) *counted += 1, atomicMax(word, 0);
+        if (how == 2) while (atomicInc(&tickets, times) != times) {}
+        if (how == 3) while (clock64() - start < 3000000 && atomicAdd(word, 0) == 0) {}
+        *counted = times;
+    }
+    __syncthreads();
+}
+
+// A barrier of all blocks by hand, to which one block comes late.
+extern "C" __global__ void late_block(unsigned* arrived, int* x, int times) {
+    if (blockIdx.x == 0) for (int i = 0; i < times; i++) atomicMin(x, 7);
+    __syncthreads();
+    if (threadIdx.x == 0) {
+        __threadfence();
+        atomicAdd(arrived, 1u);
+        while (atomicAdd(arrived, 0u) < gridDim.x) {}
+        __threadfence();
+    }
+    __syncthreads();
+    if (blockIdx.x) atomicAdd(x, 1);
+}
+
 extern "C" __global__ void maths(const float* x, float* out, int n) {
     const int i = threadIdx.x;
     if (i >= n) return;

@@ -102,6 +102,19 @@ def _locked() -> Any:
     return (2, 32, (np.zeros(1, I32), count), {}), lambda: count[0], 64
 
 
+def _patient(how: int) -> Clean:
+    def case() -> Any:
+        counted = np.zeros(1, I32)
+        return (1, 32, (np.zeros(1, I32), counted, I32(400_000), I32(how)), {}), lambda: counted[0], 400_000
+
+    return case
+
+
+def _late_block() -> Any:
+    x = np.full(1, 7, I32)
+    return (3, 32, (np.zeros(1, U32), x, I32(10_000)), {"cooperative": True}), lambda: x[0], 7 + 64
+
+
 def _maths() -> Any:
     x, out = np.array([0.5, 1, 2.5, 3.75, 20], F32), np.empty((5, 8), F32)
     bits = [number.bit_count() for number in x.view(U32).tolist()]
@@ -123,6 +136,11 @@ CLEAN: dict[str, tuple[str, Clean]] = {
     "lanes": ("lanes", _lanes),
     "tensor_core": ("tensor_core", _tensor_core),
     "locked": ("locked", _locked),
+    "patient with a count": ("patient", _patient(0)),
+    "patient with a word": ("patient", _patient(1)),
+    "patient with a variable": ("patient", _patient(2)),
+    "patient with a clock": ("patient", _patient(3)),
+    "late_block": ("late_block", _late_block),
     "maths": ("maths", _maths),
 }
 

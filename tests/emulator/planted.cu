@@ -32,6 +32,37 @@ extern "C" __global__ void half_a_grid(unsigned* arrived) {
     if (blockIdx.x) grid_sync(arrived);  // here
 }
 
+extern "C" __global__ void nobody_sets_it(int* flag, int* y) {
+    if (threadIdx.x == 5) {
+        while (atomicAdd(flag, 0) == 0) {}  // here
+    }
+    y[threadIdx.x] = 1;
+}
+
+// Each asks in its own way, and rests in between.
+extern "C" __global__ void each_for_the_other(int* flags) {
+    if (threadIdx.x == 0) {
+        while (atomicCAS(flags, 1, 1) != 1) __nanosleep(20);  // there
+        atomicExch(flags + 1, 1);
+    } else if (threadIdx.x == 1) {
+        unsigned rest = 1;
+        while (atomicOr(flags + 1, 0) == 0 || atomicOr(flags + 2, 0)) __nanosleep(rest = min(2 * rest, 64u));  // here
+        atomicExch(flags, 1);
+    }
+}
+
+extern "C" __global__ void before_the_barrier(int* flag) {
+    if (threadIdx.x) __syncthreads();  // there
+    else while (atomicMax(flag, 0) == 0) {}  // here
+    atomicExch(flag, 1);
+}
+
+// Blocks that wait for the last one, which begins when they have ended.
+extern "C" __global__ void for_a_later_block(int* flag) {
+    if (blockIdx.x == gridDim.x - 1) atomicExch(flag, 1);
+    else while (atomicAdd(flag, 0) == 0) {}  // here
+}
+
 extern "C" __global__ void half_a_warp(const float* x, float* y) {
     const unsigned a[4] = {}, b[2] = {};
     float sums[4] = {x[threadIdx.x]};

@@ -156,6 +156,10 @@ FAULTS: dict[str, tuple[str, Any, str, str, dict[str, Any]]] = {
     "half_a_grid": (
         "deadlock", (np.zeros(1, U32),), "others have returned", "every thread of", {"grid": 2, "cooperative": True},
     ),
+    "nobody_sets_it": ("deadlock", (np.zeros(1, I32), np.zeros(32, I32)), "is left to change the answer$", "set it", {}),
+    "each_for_the_other": ("deadlock", (np.zeros(3, I32),), "asks again", "", {}),
+    "before_the_barrier": ("deadlock", (np.zeros(1, I32),), "asks again", "", {}),
+    "for_a_later_block": ("deadlock", (np.zeros(1, I32),), "8 blocks begin only when others", "cooperative", {"grid": 9}),
     "half_a_warp": ("partial warp", (X, Y), "lanes 8-31", "whole warps", {"block": 8}),
     "copy_between": ("bad copy", (X, Y), "not shared", "global to shared", {"block": 1}),
     "skewed_copy": ("bad copy", (X, Y), "16 bytes from or to", "smaller pieces", {"block": 1}),
@@ -170,9 +174,24 @@ FAULTS: dict[str, tuple[str, Any, str, str, dict[str, Any]]] = {
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_faults_that_show(name: str) -> None:
+    check_planted(name, "fast")
+
+
+@pytest.mark.parametrize("name", ["nobody_sets_it", "each_for_the_other", "before_the_barrier", "for_a_later_block"])
+def test_waiting_for_ever_shows_in_the_checked_mode(name: str) -> None:
+    check_planted(name, "checked")
+
+
+def test_a_volatile_read_in_vain_shows_in_the_checked_mode() -> None:
+    with pytest.raises(CudaFault, match="asks again and again") as caught:
+        planted("checked")["without_end"].launch(2, 1, (np.zeros(1, I32),))
+    assert caught.value.findings[0].place.text == "while (*x == 0) {"
+
+
+def check_planted(name: str, mode: str) -> None:
     kind, arguments, explanation, remedy, launch = FAULTS[name]
     with pytest.raises(CudaFault) as caught:
-        planted()[name].launch(**{"grid": 1, "block": 32, "arguments": arguments, **launch})
+        planted(mode)[name].launch(**{"grid": 1, "block": 32, "arguments": arguments, **launch})
     (finding,) = caught.value.findings
     assert finding.kind == kind
     assert re.search(explanation, finding.explanation) and re.search(remedy, finding.remedy)

@@ -71,4 +71,4 @@ EMULATOR_ATOMIC_SWAP(unsigned short)
 inline void __threadfence_block() { emulator::fence(emulator::Scope::block); }
 inline void __threadfence() { emulator::fence(emulator::Scope::device); }
 inline void __threadfence_system() { emulator::fence(emulator::Scope::system); }
-inline void __nanosleep(unsigned) { emulator::breathe(); }
+inline void __nanosleep(unsigned, EMULATOR_HERE) { emulator::breathe(place); }

@@ -98,7 +98,8 @@ bool Block::same_barrier() {
         if (thread.state == State::done) gone = gone ? gone : &thread;
         if (thread.state != State::at_barrier) continue;
         if (!first) first = &thread;
-        if (thread.place.line != first->place.line || strcmp(thread.place.file, first->place.file)) {
+        const auto file = [](const Thread& one) { return static_cast<const char*>(one.place.where); };
+        if (thread.place.line != first->place.line || strcmp(file(thread), file(*first))) {
             Finding finding{};
             finding.kind = Kind::divergent_barrier;
             finding.here = side_of(*first, first->place);

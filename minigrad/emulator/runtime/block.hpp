@@ -32,7 +32,7 @@ struct Thread {
     uint8_t detail;   // and which kind of that
     unsigned mask;    // the lanes it waits for
     void* payload;    // what it brings and takes
-    Place place;      // where it waits
+    Site place;       // where it waits
     int predicate;    // that it brings to a counting barrier
     unsigned asked;   // atomics since others ran: a thread that waits for another by asking again and again must let it run
     int copy_group;   // the number of the group of copies that it is filling

@@ -108,6 +108,7 @@ EMULATOR_API int emulator_start(void* handle) {
             break;
         }
         running->workers++;
+        running->launch.workers++;
         crew->waiting.push_back(running);
     }
     hold.unlock();

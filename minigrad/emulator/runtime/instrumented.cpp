@@ -24,7 +24,7 @@ void is_volatile(void* address, int size, Access access, void* code) {
     if (!a_kernel_runs()) return;
     InRuntime guard;
     Thread& thread = *worker->current;
-    if (access == Access::read) worker->asks_again(thread);
+    if (access == Access::read) worker->asks_again(thread, Site(code));
     worker->launch->observer->access(thread, static_cast<char*>(address), size, access, true, Site(code));
 }
 

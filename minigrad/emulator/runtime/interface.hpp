@@ -83,7 +83,7 @@ EMULATOR_API void wait_for_copies(int groups_left, Place place);
 // What checks must know: called before an atomic access, and at a fence. `breathe` lets other threads run now and then.
 EMULATOR_API void about_to_be_atomic(const void* address, int size, bool writes, Place place);
 EMULATOR_API void fence(Scope scope);
-EMULATOR_API void breathe();
+EMULATOR_API void breathe(Place place);
 
 EMULATOR_API void assertion_failed(const char* condition, Place place);
 EMULATOR_API void trap(Place place);

@@ -111,6 +111,11 @@ struct Launch {
     std::unique_ptr<Observer> observer;  // nullptr in fast mode
     std::mutex lock;                     // of the findings
     std::vector<Finding> findings;
+    // Also under the lock: workers that have not ended their share, and how many of them found, in this round of asking, that
+    // their threads wait for ever. In an odd round all had found it in the round before.
+    int workers = 0, stuck = 0;
+    uint64_t stuck_round = 0;
+    void count_stuck_anew(int odd) { stuck = 0, stuck_round = stuck_round / 2 * 2 + (odd ? 1 : 2); }
 
     uint64_t blocks() const { return uint64_t(request.grid[0]) * request.grid[1] * request.grid[2]; }
     uint32_t threads() const { return request.block[0] * request.block[1] * request.block[2]; }

@@ -71,7 +71,7 @@ void wait_for_copies(int groups_left, Place place) {
 void about_to_be_atomic(const void* address, int size, bool writes, Place place) {
     InRuntime guard;
     Thread& thread = *worker->current;
-    worker->asks_again(thread);
+    worker->asks_again(thread, place);
     if (Observer* observer = worker->launch->observer.get()) {
         char* where = static_cast<char*>(const_cast<void*>(address));
         observer->access(thread, where, size, writes ? Access::atomic : Access::read, !writes, place);
@@ -83,9 +83,9 @@ void fence(Scope) {
     if (Observer* observer = worker->launch->observer.get()) observer->fence(*worker->current);
 }
 
-void breathe() {
+void breathe(Place place) {
     InRuntime guard;
-    worker->let_others_run(*worker->current);
+    worker->let_others_run(*worker->current, place);
 }
 
 void assertion_failed(const char* condition, Place place) {
@@ -109,6 +109,8 @@ int print(const char* format, ...) {
 }
 
 uint64_t clock() {
+    InRuntime guard;
+    worker->waiting.begin(*worker->launch);  // who asks for the time does not wait for ever
     timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return uint64_t(now.tv_sec) * 1000000000u + uint64_t(now.tv_nsec);

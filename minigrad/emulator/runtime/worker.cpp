@@ -24,6 +24,11 @@ void Worker::run(Launch& what) {
     }
     in_runtime = 1;
     current = nullptr;
+    {
+        std::lock_guard<std::mutex> hold(launch->lock);
+        launch->workers--;
+        launch->count_stuck_anew(0);
+    }
     launch = nullptr;
     blocks.clear();
     if (what.over()) fibers.forget_all();
@@ -61,6 +66,7 @@ void Worker::run_together() {
 
 void Worker::run_resident() {
     turn = 0;
+    waiting.begin(*launch);
     Thread* first = choose();
     if (first && enter(*first)) emulator_change_fiber(&host_stack, first->fiber->stack_pointer);
 }
@@ -91,8 +97,13 @@ void Worker::suspend(Thread& thread) {
     emulator_change_fiber(&thread.fiber->stack_pointer, next->fiber->stack_pointer);
 }
 
-void Worker::let_others_run(Thread& thread) {
+void Worker::let_others_run(Thread& thread, Site site) {
     thread.asked = 0;
+    thread.place = site;
+    if (waiting.for_ever(*launch, blocks, thread)) {
+        report_waiting(thread);
+        return;
+    }
     thread.block->make_ready(thread);
     turn = (turn + 1) % blocks.size();
     suspend(thread);
@@ -185,6 +196,24 @@ void Worker::report_deadlock() {
         }
     }
     finding.argument = int(first->state);
+    launch->fail(finding);
+}
+
+// Nobody is left who could give what this thread asks for.
+void Worker::report_waiting(const Thread& asking) {
+    Finding finding{};
+    finding.kind = Kind::deadlock;
+    finding.here = side_of(asking, asking.place);
+    finding.argument = int(State::ready);
+    const uint64_t begun = launch->next_block.load(), count = launch->blocks();
+    finding.lanes = launch->request.cooperative || begun >= count ? 0 : count - begun;  // blocks whose turn comes only after these
+    for (const auto& block : blocks) {
+        for (const Thread& thread : block->threads) {  // one that waits elsewhere
+            const bool waits = thread.state != State::fresh && thread.state != State::done;
+            if (finding.there.known || !waits || thread.place == asking.place) continue;
+            finding.there = side_of(thread, thread.place);
+        }
+    }
     launch->fail(finding);
 }
 

@@ -4,6 +4,7 @@
 #include <setjmp.h>
 
 #include "block.hpp"
+#include "waiting.hpp"
 
 namespace emulator {
 
@@ -15,16 +16,17 @@ public:
     // For a running CUDA thread: let others run, and come back when it is ready.
     void suspend(Thread& thread);
     [[noreturn]] void give_up();  // back to `run`, and no thread of the launch runs again
-    void let_others_run(Thread& thread);
+    void let_others_run(Thread& thread, Site site);  // which asked there, or rests
     // An atomic operation or a volatile read, by which it may be waiting for another thread: now and then others run.
-    void asks_again(Thread& thread) {
-        if (++thread.asked > PATIENCE) let_others_run(thread);
+    void asks_again(Thread& thread, Site site) {
+        if (++thread.asked > PATIENCE) let_others_run(thread, site);
     }
     static void main_of_fiber();
 
     Launch* launch = nullptr;
     Thread* current = nullptr;
     FiberPool fibers;
+    Waiting waiting;
     // 0 while the kernel's own code runs. Only then may a signal break it off: the runtime's lists must stay whole.
     volatile int in_runtime = 1;
     sigjmp_buf escape;
@@ -40,6 +42,7 @@ private:
     Thread* choose();
     bool release_grid();
     void report_deadlock();
+    void report_waiting(const Thread& asking);
     bool enter(Thread& thread);
     void loop();
 
