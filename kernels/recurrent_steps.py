@@ -12,8 +12,8 @@ BLOCK = (32, 4)  # threads of a block: a warp does 32 units of a row
 
 
 def run_step(kernel: Kernel, step: Step, hidden: int, *arguments: Any) -> None:
-    """Launch the kernel of a step: a thread for each unit of each row."""
-    kernel(*arguments, work=(hidden, step.size), tile=BLOCK, block=BLOCK)
+    """Launch the kernel of a step: a thread for each unit of each row, with the rows along x, where a grid has most room."""
+    kernel(*arguments, work=(step.size, hidden), tile=BLOCK[::-1], block=BLOCK)
 
 
 def gapless(x: Array | None) -> Any:

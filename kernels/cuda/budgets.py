@@ -114,7 +114,7 @@ BUDGETS: Mapping[str, Mapping[str, Budget]] = {
         "sum_rows<double, 1>": Budget(registers=32, blocks=4),
     },
     "gru/step.cu": {
-        "forward<float>": Budget(registers=32, blocks=8),
+        "forward<float>": Budget(registers=40, blocks=8),
         "forward<double>": Budget(registers=40, blocks=8),
         "backward<float>": Budget(registers=40, blocks=8),
         "backward<double>": Budget(registers=40, blocks=8),

@@ -1,8 +1,9 @@
 // What the steps of recurrent networks share: their activations, and which thread does what.
 //
 // A step has `size` rows, one for each sequence that takes part, from row `start` of the packed batch on. A thread does one unit
-// of one row: neighbours along x are neighbouring units, so that a warp reads and writes 128 bytes next to each other. Row p of a
-// step follows row `before` + p where p < `known`, and begins with the first state of place p elsewhere.
+// of one row: neighbours in a block are neighbouring units, so that a warp reads and writes 128 bytes next to each other. Blocks
+// take rows along x, of which there may be any number, and units along y, where a grid has room for 65,535 only. Row p of a step
+// follows row `before` + p where p < `known`, and begins with the first state of place p elsewhere.
 
 __device__ __forceinline__ float exponential(float a) { return expf(a); }
 __device__ __forceinline__ double exponential(double a) { return exp(a); }
@@ -14,8 +15,8 @@ __device__ __forceinline__ Real logistic(Real a) {
     return Real(1) / (Real(1) + exponential(-a));
 }
 
-__device__ __forceinline__ int own_unit() { return blockIdx.x * blockDim.x + threadIdx.x; }
-__device__ __forceinline__ int own_row() { return blockIdx.y * blockDim.y + threadIdx.y; }
+__device__ __forceinline__ int own_unit() { return blockIdx.y * blockDim.x + threadIdx.x; }
+__device__ __forceinline__ int own_row() { return blockIdx.x * blockDim.y + threadIdx.y; }
 
 // The state that row `row` of a step begins with.
 template <typename Real>
