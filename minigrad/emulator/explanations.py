@@ -8,6 +8,7 @@ from minigrad.emulator.library import CFinding
 
 ACCESSES = ("", "reads", "writes", "changes by an atomic operation", "fills by an asynchronous copy")
 THREADS_WAIT = {1: "a flag", 2: "__syncthreads", 3: "its warp", 4: "grid_sync"}  # State of runtime/block.hpp
+READ, ATOMIC = 1, 3  # Access of runtime/launch.hpp
 GLOBAL, SHARED, DYNAMIC, VARIABLE = 1, 2, 3, 4
 
 
@@ -136,6 +137,13 @@ def race(one: CFinding, memory: str) -> tuple[str, str]:
     here, there = ACCESSES[one.here.access], ACCESSES[one.there.access]
     blocks = [tuple(side.block) for side in (one.here, one.there)]
     explanation = f"one thread {here} {memory}, another {there} it, and nothing orders the two"
+    if {one.here.access, one.there.access} == {READ, ATOMIC}:
+        how = "an atomic access" if one.space in (SHARED, DYNAMIC) else "a volatile or atomic access"
+        outcome = "split the kernel in two" if blocks[0] != blocks[1] else "put a __syncthreads() between"
+        return (
+            f"a plain read beside atomics: {explanation}",
+            f"If any value will do, read it by {how}; if it must be the last, {outcome}",
+        )
     if blocks[0] != blocks[1]:
         return explanation, "Blocks run in any order: give each its own place, use atomics, or split the kernel in two"
     both_of_one_warp = one.mask != 0

@@ -41,6 +41,7 @@ FAULTS: dict[str, tuple[str, tuple[Any, ...], str, str, dict[str, Any]]] = {
     "two_blocks": (RACE, (i(4),), "writes x, byte", "Blocks run in any order", {"grid": 4, "block": 2}),
     "half_atomic": (RACE, (i(1),), "changes by an atomic operation x, byte 0 of 4, another writes it", "__syncwarp", {}),
     "atomic_then_plain": (RACE, (i(1),), "atomic operation", "__syncwarp", {}),
+    "swaps": (RACE, (np.zeros(1),), "^a plain read beside atomics: .* sum, byte", "^If any .* a volatile or atomic", {}),
     "reader_not_waited_for": (RACE, (i(1), i(1), i(2)), "writes x, byte 0 of 4, another reads", "", {"block": 64}),
     "no_fence": (RACE, (i(1), i(1), i(1)), "reads data", "__syncthreads", {"block": 64}),
     "only_this_block": (RACE, (f(64), f(64)), "writes x", "Blocks run in any order", {"grid": 2}),
@@ -133,6 +134,14 @@ def test_the_same_without_the_fault() -> None:
     }
     extern "C" __global__ void fenced_for_block(float* x, unsigned* came, float* sum) { last_one_sums<false>(x, came, sum); }
     extern "C" __global__ void fenced_for_warp(float* x, unsigned* came, float* sum) { last_one_sums<true>(x, came, sum); }
+    extern "C" __global__ void swaps(double* sum) {
+        unsigned long long* word = reinterpret_cast<unsigned long long*>(sum);
+        unsigned long long old = *static_cast<volatile unsigned long long*>(word), assumed;
+        do {
+            assumed = old;
+            old = atomicCAS(word, assumed, __double_as_longlong(__longlong_as_double(assumed) + 1));
+        } while (assumed != old);
+    }
     __device__ int kept[32];
     extern "C" __global__ void keeps(int* x) {
         static const int table[4] = {1, 2, 3, 4};
@@ -155,6 +164,9 @@ def test_the_same_without_the_fault() -> None:
             program[name].launch(5, 64, (f(320), np.zeros(1, U32), total), order=order, uninitialised=["x", "sum"])
             assert total[0] == 320
             total[0] = 0
+        added = np.zeros(1)
+        program["swaps"].launch(3, 64, (added,), order=order)
+        assert added[0] == 192
         program["keeps"].launch(1, 32, (np.zeros(32, I32),), order=order)
     assert y[0] == 5
     program["in_place"].launch(2, 32, (x, x, x, I32(40)))  # one array by three names: it is const by two of them

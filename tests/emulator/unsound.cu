@@ -42,6 +42,17 @@ extern "C" __global__ void atomic_then_plain(int* x) {
     if (threadIdx.x == 0) *x = 0;  // here
 }
 
+// As CUDA's guide adds doubles where there is no atomicAdd for them, but that the first read is plain.
+extern "C" __global__ void swaps(double* sum) {
+    unsigned long long* word = reinterpret_cast<unsigned long long*>(sum);
+    unsigned long long old = *word, assumed;  // there
+    do {
+        assumed = old;
+        const double more = __longlong_as_double(assumed) + 1;
+        old = atomicCAS(word, assumed, __double_as_longlong(more));  // here
+    } while (assumed != old);
+}
+
 extern "C" __global__ void reader_not_waited_for(int* x, int* came, int* y) {
     if (threadIdx.x == 0) {
         y[0] = *x;
