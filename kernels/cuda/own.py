@@ -22,6 +22,7 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.device import CPU, device, module_for, move
-from minigrad.errors import KernelError
+from minigrad.errors import KernelError, MinigradError
 from minigrad.kernels.comparison import Difference
 from minigrad.kernels.cuda.launch import Kernel, Program
 from minigrad.kernels.cuda.source import text_of
@@ -49,7 +50,8 @@ class CudaKernel:
         arguments: called with a random generator and a case; the arguments of the kernel by their names in its head.
         reference: called with those of the arguments that it names, as NumPy arrays; what the array holds afterwards that the
             kernel writes, or a dict of such by name where there are several. What an array holds before that the kernel
-            writes, and the reference does not name, has no meaning: it is given filled with NaN.
+            writes, and the reference does not name, has no meaning: it is given with all bits set (NaN, or -1 of whole
+            numbers), and on the emulator reading it before it is written is a fault.
         grid, block, shared: blocks and threads along one to three axes, and bytes of dynamic shared memory: numbers, or
             functions of a case.
         tolerance: how far a result may be off, as a part of the largest number of the reference; by default 1e-5 for
@@ -102,8 +104,20 @@ class CudaKernel:
 
     def sizes(self, case: Mapping[str, Any]) -> tuple[tuple[int, ...], tuple[int, ...], int]:
         """Grid, block and bytes of shared memory of a case."""
-        grid, block = (_tuple(each(**case) if callable(each) else each) for each in (self._grid, self._block))
-        return grid, block, self._shared(**case) if callable(self._shared) else self._shared
+        said: dict[str, Any] = {"grid": self._grid, "block": self._block, "shared": self._shared}
+        values = {name: self._asked(name, each, **case) if callable(each) else each for name, each in said.items()}
+        return _tuple(values["grid"]), _tuple(values["block"]), values["shared"]
+
+    def _asked(self, name: str, function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
+        """What a function of the contract says; where it fails, that is no fault of minigrad's."""
+        try:
+            return function(*arguments, **keywords)
+        except MinigradError:
+            raise
+        except Exception as error:
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            got = f"{type(error).__name__}: {error} ({Path(last.filename).name}, line {last.lineno})"
+            raise KernelError(f"CudaKernel {self.name}", name, "a function that returns", got) from error
 
     def given(self, case: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments of a case, in the order of the kernel's head.
@@ -111,7 +125,10 @@ class CudaKernel:
         Raises:
             KernelError: names that are not those of the head.
         """
-        made = dict(self.arguments(np.random.default_rng(0), **case))
+        made = self._asked("arguments", self.arguments, np.random.default_rng(0), **case)
+        if not isinstance(made, Mapping):
+            expected = "a dict by names of parameters"
+            raise KernelError(f"CudaKernel {self.name}", "arguments", expected, f"a {type(made).__name__}")
         names = [each.name for each in self.launcher.head.parameters]
         if set(made) != set(names):
             raise KernelError(
@@ -137,8 +154,8 @@ class CudaKernel:
         for parameter in self.launcher.head.parameters:
             value = given[parameter.name]
             if isinstance(value, np.ndarray) and parameter.pointer:
-                meaningless = not parameter.read_only and parameter.name not in filled and value.dtype.kind == "f"
-                value = xp.full(value.shape, np.nan, value.dtype) if meaningless else move(value, where)
+                meaningless = not parameter.read_only and parameter.name not in filled
+                value = _unwritten(xp, value, where) if meaningless else move(value, where)
             passed[parameter.name] = value
         grid, block, shared = self.sizes(case)
         self.launcher(*passed.values(), work=grid, tile=(1,) * len(grid), block=block, shared=shared)
@@ -155,7 +172,7 @@ class CudaKernel:
         heads = [each for each in self.launcher.head.parameters if each.pointer]
         asked = {name: given[name] for name in inspect.signature(self.reference).parameters if name in given}
         copies = {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in asked.items()}
-        result = self.reference(**copies)
+        result = self._asked("reference", self.reference, **copies)
         written = [each.name for each in heads if not each.read_only]
         if not isinstance(result, Mapping):
             if len(written) != 1:
@@ -186,6 +203,14 @@ class CudaKernel:
                 place = f"{name}[{', '.join(map(str, at))}]"
                 return Difference(place, f"{expected[at]:.9g} within {allowed:.3g}", got_there)
         return None
+
+
+def _unwritten(xp: Any, like: np.ndarray, where: device) -> Any:
+    """An array that means nothing. The emulator's ``empty`` is that, and known for it until something is written there."""
+    if where.type == "emulated":
+        return xp.empty(like.shape, like.dtype)
+    byte = 1 if like.dtype.kind == "b" else 255
+    return move(np.full(like.nbytes, byte, np.uint8).view(like.dtype).reshape(like.shape), where)
 
 
 def _tuple(sizes: Sizes) -> tuple[int, ...]:

@@ -15,7 +15,7 @@ import typer
 
 from minigrad.cli import kernels_report, kernels_watched
 from minigrad.cli.output import Line, complain, say, say_json, write_lines
-from minigrad.errors import ArgumentError
+from minigrad.errors import ArgumentError, KernelError
 
 if TYPE_CHECKING:
     from minigrad.kernels import CudaKernel
@@ -158,6 +158,7 @@ def check(
     from minigrad.cli import kernels_check
 
     reports: list[tuple[Report, dict[str, str]]] = []
+    unasked: list[KernelError] = []
     with contextlib.ExitStack() as stack:
         if json:  # what the file prints is no JSON
             stack.enter_context(contextlib.redirect_stdout(sys.stderr))
@@ -165,7 +166,13 @@ def check(
         questions = [functools.partial(kernels_check.of_family, *each, emulate=emulate) for each in chosen]
         questions += [functools.partial(kernels_check.of_own, each, emulate=emulate) for each in own]
         for ask in questions:
-            report, about = ask()
+            try:
+                report, about = ask()
+            except KernelError as error:  # of one contract: the others are checked all the same
+                if len(questions) == 1:
+                    raise
+                unasked.append(error)
+                continue
             reports.append((report, about))
             if not json:
                 _show_report(report, about)
@@ -175,6 +182,11 @@ def check(
     if not json and len(reports) > 1:
         names = ", ".join(f"{report.name} of {report.family}" for report in failed)
         say(f"{len(reports)} implementations, " + (f"{len(failed)} with faults: {names}." if failed else "none with a fault."))
+    for words in dict.fromkeys(map(str, unasked[1:])):  # of the first the caller tells
+        if words != str(unasked[0]):
+            complain(words)
+    if unasked:
+        raise unasked[0]
     if failed:
         raise typer.Exit(FAILED)
 
