@@ -30,7 +30,8 @@ __global__ void outside(float* y, int n) {
 }
 __global__ void large(float* y) {
     extern __shared__ float s[];
-    s[threadIdx.x] = 1, y[threadIdx.x] = s[threadIdx.x];
+    __shared__ float t[8192];
+    s[threadIdx.x] = t[threadIdx.x] = 1, y[threadIdx.x] = s[threadIdx.x] * t[threadIdx.x];
 }
 """
 KEY = ("scale", "float32", 32, True)
@@ -92,6 +93,7 @@ LAUNCHES = [  # what is changed of a right launch: (x, y, by, n, unused), sizes;
     ({"tile": 0}, "as many tiles as axes of work"),
     ({"block": 2048}, "blocks of 1 to 1024 threads"),
     ({"work": (1, 70_000), "tile": (1, 1)}, "grid: expected at most"),
+    ({"block": 64}, "block: expected at most 32 threads, as the kernel is compiled, got 64"),
     ({"shared": 1 << 20}, "shared: expected at most 166912 bytes"),
 ]
 
@@ -131,6 +133,13 @@ def test_more_shared_memory_is_asked_for(program: Program, xp: Any) -> None:
     assert float(y.sum()) == 32
 
 
+def test_static_shared_memory_is_not_forgotten(tmp_path: Path, program: Program, xp: Any) -> None:
+    """40 KB are few, and with the 32 that the kernel declares too many for what needs no asking."""
+    y = xp.zeros(32, "float32")
+    launch(Program(program.name), y, key="large", shared=40 << 10)
+    assert float(y.sum()) == 32
+
+
 def test_a_fault_names_file_and_line(program: Program, xp: Any) -> None:
     from minigrad.emulator.cupy.raw import launches
 
@@ -153,7 +162,10 @@ def test_what_does_not_compile_is_told_with_its_line(tmp_path: Path, xp: Any) ->
 WRONG_HEADS = [
     ("__global__ void f(float** x) {}", "parameters like"),
     ("__global__ void f(float) {}", "parameters like"),
-    ("template <class T> __global__ void f(T* x) {}", "template parameters that are a typename"),
+    ("__global__ void f(float (*x)[4]) {}", "parameters like"),
+    ("__global__ void f(float x[4]) {}", "parameters like"),
+    ("__global__ void f(Pair<float> x) {}", "parameters like"),
+    ("template <float F> __global__ void f(int n) {}", "template parameters that are a typename"),
     ("__global__ void f(int n) {} __global__ void f(float n) {}", "kernels of different names"),
 ]
 
@@ -162,6 +174,55 @@ WRONG_HEADS = [
 def test_refuses_a_head(text: str, words: str) -> None:
     with pytest.raises(KernelError, match=words):
         heads(text, "own.cu")
+
+
+PARAMETERS = [  # as a head has it; and its dtype, pointer, read_only
+    ("float* const y", ("float32", True, False)),
+    ("const float* const __restrict__ y", ("float32", True, True)),
+    ("float const* y", ("float32", True, True)),
+    ("const int n", ("int32", False, False)),
+    ("size_t n", ("uint64", False, False)),
+    ("std::size_t n", ("uint64", False, False)),
+    ("long n", ("int64", False, False)),
+    ("unsigned long n", ("uint64", False, False)),
+    ("long long int n", ("int64", False, False)),
+    ("short int n = 3", ("int16", False, False)),
+    ("int64_t n", ("int64", False, False)),
+    ("const uint8_t* x", ("uint8", True, True)),
+    ("long long unsigned* x", ("uint64", True, False)),
+    ("float2* x", ("float32", True, False)),
+    ("const ulonglong2* x", ("uint64", True, True)),
+    ("uint4* x", ("uint32", True, False)),
+    ("Index n", ("int64", False, False)),
+    ("Pair* x", (None, True, False)),
+]
+
+
+@pytest.mark.parametrize(("text", "found"), PARAMETERS)
+def test_parameters(text: str, found: tuple[str | None, bool, bool]) -> None:
+    (one,) = heads(f"using Index = long long; __global__ void f({text}) {{}}", "own.cu")["f"].parameters
+    dtype = one.dtype({})
+    assert (None if dtype is None else dtype.name, one.pointer, one.read_only) == found
+
+
+def test_templates_and_places_of_static() -> None:
+    text = """template <class T, unsigned N = 4, typename U = float> static __global__ void f(T* x, U y) {}
+    __global__ static void g(int n) {}"""
+    found = heads(text, "own.cu")
+    assert found["f"].template == (("T", "typename"), ("N", "unsigned"), ("U", "typename")) and "g" in found
+
+
+def test_a_whole_number_of_a_template_without_sign(tmp_path: Path) -> None:
+    path = tmp_path / "own.cu"
+    path.write_text("template <unsigned N> __global__ void f(float* y) {}")
+    program = Program(str(path))
+    assert program["f", 4].expression == "f<4>"
+    with pytest.raises(KernelError, match="0 or more for N, got -1"):
+        program["f", -1]
+    path = tmp_path / "other.cu"
+    path.write_text("#define KERNEL __global__\nKERNEL void f(float* y) {}")
+    with pytest.raises(KernelError, match="Write __global__ out"):
+        Program(str(path))["f"]
 
 
 def test_heads_do_not_hide_in_comments() -> None:
@@ -191,6 +252,12 @@ def test_refuses_an_include(tmp_path: Path, include: str) -> None:
     path.write_text(f"\n#include {include}\n")
     with pytest.raises(KernelError, match=r"own\.cu:2.*an include of a file of kernels/cuda \(.*primitives\.cuh"):
         source(str(path))
+
+
+def test_the_one_header_of_cuda_may_be_included(tmp_path: Path) -> None:
+    path = tmp_path / "own.cu"
+    path.write_text("#include <cooperative_groups.h>\nint here;\n")
+    assert source(str(path)).splitlines()[1:] == ["#include <cooperative_groups.h>", "int here;"]
 
 
 def test_a_file_that_is_not_there() -> None:

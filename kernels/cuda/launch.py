@@ -4,7 +4,8 @@ CuPy's documentation says of its own launch that no validation is performed for 
 wrong one is read as whatever the bytes mean, and the result is wrong or the process's GPU context lost. Here each launch is
 checked: the number of arguments, arrays where pointers are declared and of the dtype that the pointer has, gapless in C order,
 all on one device; numbers are converted to the declared C type and must fit into it; the grid covers the work by construction;
-where there is no work nothing is launched; shared memory is what the device has.
+where there is no work nothing is launched; threads of a block are no more than the kernel is compiled for, and shared memory no
+more than the device has.
 
 The same text runs on a GPU, compiled by NVRTC through CuPy's ``RawModule``, and on the emulator, whose arrays' module has a
 ``RawModule`` of the same kind.
@@ -23,13 +24,12 @@ import numpy as np
 from minigrad.core.device import Array, array_module, device_of
 from minigrad.errors import KernelError, MinigradError
 from minigrad.kernels.cuda.occupancy import resident
-from minigrad.kernels.cuda.signature import NAMES, Head, heads
+from minigrad.kernels.cuda.signature import NAMES, TYPES, Head, heads
 from minigrad.kernels.cuda.source import line_of, source
 
 STANDARD = ("--std=c++17",)
 GRID = (2**31 - 1, 65535, 65535)  # blocks along x, y, z
 THREADS = 1024  # of a block
-PLAIN_SHARED = 48 << 10  # bytes of dynamic shared memory that need no asking
 Size = int | tuple[int, ...]
 
 
@@ -78,7 +78,10 @@ class Program:
         kernel = self._kernels.get(known)
         if kernel is None:
             if name not in self.heads:
-                raise KernelError("cuda", self.name, f"one of the kernels {', '.join(self.heads)}", repr(name))
+                there = (
+                    f"one of the kernels {', '.join(self.heads)}" if self.heads else "a kernel in it: __global__ void f(...)"
+                )
+                raise KernelError("cuda", self.name, there, repr(name), "" if self.heads else "Write __global__ out")
             made = Kernel(self, self.heads[name], arguments)
             with self.lock:
                 kernel = self._kernels[known] = self._kernels.setdefault(made.expression, made)
@@ -130,7 +133,7 @@ class Kernel:
             self._check_resident(grid, prod(block), shared, first)
         xp = array_module(first)
         with first.device:
-            self._function(xp, first.device.id, shared)(grid, block, values, shared_mem=shared)
+            self._function(xp, first.device.id, shared, prod(block))(grid, block, values, shared_mem=shared)
 
     def compiled(self, like: Array) -> Any:
         """The function for the device of an array, as CuPy has it: it knows its registers and shared memory.
@@ -141,19 +144,24 @@ class Kernel:
         with like.device:
             return self._function(array_module(like), like.device.id, 0)
 
-    def _function(self, xp: Any, device: int, shared: int) -> Any:
+    def _function(self, xp: Any, device: int, shared: int, threads: int = 1) -> Any:
         known = self._functions.get((xp, device))
         if known is None:
             with self.program.lock:
-                known = self._functions[xp, device] = [self._compile(xp), PLAIN_SHARED]
-        function, granted = known
-        if shared > granted:
-            most = xp.cuda.Device(device).attributes["MaxSharedMemoryPerBlockOptin"]
+                made = self._compile(xp)
+                known = self._functions[xp, device] = [made, made.max_threads_per_block, 0]
+        function, bound, granted = known
+        if threads > bound:
+            expected = f"at most {bound} threads, as the kernel is compiled"
+            raise self._refused("block", expected, str(threads), "Launch fewer, or change its __launch_bounds__")
+        if shared > granted:  # even where it is little: what the kernel has of static shared memory counts too
+            static = getattr(function, "shared_size_bytes", 0)
+            most = xp.cuda.Device(device).attributes["MaxSharedMemoryPerBlockOptin"] - static
             if shared > most:
                 raise self._refused(
                     "shared", f"at most {most} bytes, all that a block has here", str(shared), "Choose a smaller tile"
                 )
-            function.max_dynamic_shared_size_bytes = known[1] = shared
+            function.max_dynamic_shared_size_bytes = known[2] = shared
         return function
 
     def _compile(self, xp: Any) -> Any:
@@ -258,8 +266,10 @@ def _template_value(where: str, name: str, kind: str, value: Any) -> str:
             return found
         raise KernelError("cuda", where, f"a dtype among {', '.join(NAMES)} for {name}", repr(value))
     fits = type(value) is bool if kind == "bool" else isinstance(value, int) and type(value) is not bool
+    if fits and value < 0 and TYPES[kind].startswith("uint"):
+        raise KernelError("cuda", where, f"0 or more for {name}", repr(value))
     if not fits:
-        raise KernelError("cuda", where, f"a Python {kind} for {name}", repr(value))
+        raise KernelError("cuda", where, f"a Python {'bool' if kind == 'bool' else 'int'} for {name}", repr(value))
     return str(value).lower() if kind == "bool" else str(value)
 
 

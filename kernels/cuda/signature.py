@@ -24,10 +24,20 @@ TYPES = {
     "unsigned short": "uint16",
     "int": "int32",
     "unsigned": "uint32",
-    "unsigned int": "uint32",
+    "long": "int64",  # where CUDA kernels are compiled for Linux
+    "unsigned long": "uint64",
     "long long": "int64",
     "unsigned long long": "uint64",
     "bool": "bool",
+    "size_t": "uint64",
+    "ptrdiff_t": "int64",
+    **{f"{sign}int{bits}_t": f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)},
+}
+_VECTORS = {  # float4 is four float
+    **{name: name for name in ("char", "short", "int", "long", "float", "double")},
+    **{f"u{name}": f"unsigned {name}".replace(" int", "") for name in ("char", "short", "int", "long")},
+    "longlong": "long long",
+    "ulonglong": "unsigned long long",
 }
 NAMES = {
     "float32": "float",
@@ -40,10 +50,14 @@ NAMES = {
 
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.S)
 _TYPEDEF = re.compile(r"\btypedef\s+([\w\s]+?)\s+(\w+)\s*;")
-_BOUNDS = r"(?:__launch_bounds__\s*\((?:[^()]|\([^()]*\))*\)\s*)?"
+_USING = re.compile(r"\busing\s+(\w+)\s*=\s*([\w\s]+?)\s*;")
+_NESTED = r"(?:[^()]|\([^()]*\))*"
+_BOUNDS = rf"(?:__launch_bounds__\s*\({_NESTED}\)\s*)?"
 _HEAD = re.compile(
-    rf"(?:template\s*<(?P<template>[^<>]*)>\s*)?(?:extern\s+\"C\"\s+)?__global__\s+{_BOUNDS}void\s+{_BOUNDS}(?P<name>\w+)\s*\((?P<parameters>[^()]*)\)"
+    r"(?:template\s*<(?P<template>[^<>]*)>\s*)?(?:extern\s+\"C\"\s+)?(?:static\s+)?__global__\s+"
+    rf"{_BOUNDS}(?:static\s+)?void\s+{_BOUNDS}(?P<name>\w+)\s*\((?P<parameters>{_NESTED})\)"
 )
+_WHOLE = ("int", "unsigned", "long", "unsigned long", "long long", "unsigned long long", "short", "unsigned short", "size_t")
 
 
 @dataclass(frozen=True)
@@ -63,8 +77,14 @@ class Parameter:
     read_only: bool
 
     def dtype(self, template: Mapping[str, str]) -> np.dtype | None:
-        """The NumPy dtype, where ``template`` says what its parameters stand for; none for a structure of the file's own."""
-        name = TYPES.get(template.get(self.type, self.type))
+        """The NumPy dtype, where ``template`` says what its parameters stand for; none for a structure of the file's own.
+
+        A pointer to vectors like ``float4*`` takes an array of their components.
+        """
+        type_ = template.get(self.type, self.type)
+        if self.pointer and type_[-1:] in ("1", "2", "3", "4"):
+            type_ = _VECTORS.get(type_[:-1], type_)
+        name = TYPES.get(_plain(type_))
         return None if name is None else np.dtype(name)
 
 
@@ -74,7 +94,7 @@ class Head:
 
     Attributes:
         name: the kernel's.
-        template: the names of its template's parameters, and what each is (``"typename"``, ``"int"``, ``"bool"``).
+        template: the names of its template's parameters, and what each is, like ``"typename"``, ``"bool"``, ``"int"``.
         parameters: the kernel's own.
     """
 
@@ -97,14 +117,15 @@ def heads(text: str, where: str) -> dict[str, Head]:
     found: dict[str, Head] = {}
     text = _COMMENT.sub(" ", text)
     own_names = {name: " ".join(type_.split()) for type_, name in _TYPEDEF.findall(text)}
+    own_names |= {name: " ".join(type_.split()) for name, type_ in _USING.findall(text)}
     for match in _HEAD.finditer(text):
         name = match["name"]
         if name in found:
             raise KernelError("cuda", where, "kernels of different names", f"two kernels named {name}")
         template = tuple(_template_parameter(each, where) for each in _parts(match["template"] or ""))
-        found[name] = Head(
-            name, template, tuple(_parameter(each, own_names, f"{where}: {name}") for each in _parts(match["parameters"]))
-        )
+        place = f"{where}: {name}"
+        parameters = tuple(_parameter(each, own_names, place) for each in _parts(match["parameters"]))
+        found[name] = Head(name, template, parameters)
     return found
 
 
@@ -113,17 +134,36 @@ def _parts(text: str) -> list[str]:
 
 
 def _template_parameter(text: str, where: str) -> tuple[str, str]:
-    kind, _, name = text.partition(" ")
-    if kind not in ("typename", "int", "bool") or not name.isidentifier():
-        raise KernelError("cuda", where, "template parameters that are a typename, an int or a bool", repr(text))
+    """Its name and kind, whatever it is by default: a launch names them all."""
+    kind, _, name = text.partition("=")[0].strip().rpartition(" ")
+    kind = "typename" if kind == "class" else _plain(kind)
+    if kind not in ("typename", "bool", *_WHOLE) or not name.isidentifier():
+        raise KernelError("cuda", where, "template parameters that are a typename, a whole number or a bool", repr(text))
     return name, kind
 
 
 def _parameter(text: str, own_names: Mapping[str, str], where: str) -> Parameter:
-    plain = re.sub(r"\b(__restrict__|volatile|__grid_constant__)", " ", text).replace("*", " * ")
-    words = plain.split()
-    stars, constant = words.count("*"), "const" in words
-    type_, name = " ".join(word for word in words[:-1] if word not in ("*", "const")), words[-1]
-    if stars > 1 or not type_ or not name.isidentifier():
+    plain = re.sub(r"\b(__restrict__|__restrict|volatile|__grid_constant__)\b", " ", text.partition("=")[0])
+    words = plain.replace("*", " * ").split()
+    before = words[: words.index("*")] if "*" in words else words
+    type_ = " ".join(word for word in words[:-1] if word not in ("*", "const")).replace("std::", "")
+    stars, name = words.count("*"), words[-1] if words else ""
+    if stars > 1 or not name.isidentifier() or not re.fullmatch(r"[\w: ]+", type_) or _plain(name) in TYPES:
         raise KernelError("cuda", where, "parameters like 'const T* x' or 'int n'", repr(text))
-    return Parameter(name, own_names.get(type_, type_), stars == 1, constant and stars == 1)
+    return Parameter(name, own_names.get(type_, type_), stars == 1, stars == 1 and "const" in before)
+
+
+def _plain(type_: str) -> str:
+    """One of the names of a type of C++: ``long long`` for ``long long int``, ``unsigned long`` for ``long unsigned``.
+
+    Example:
+        >>> _plain("long long unsigned int"), _plain("signed"), _plain("float")
+        ('unsigned long long', 'int', 'float')
+    """
+    words = type_.split()
+    if not set(words) <= {"signed", "unsigned", "short", "long", "int", "char"}:
+        return type_
+    sizes = [word for word in words if word in ("short", "long", "char")]
+    if "char" in sizes and "signed" in words:
+        return "signed char"
+    return " ".join([*(["unsigned"] if "unsigned" in words else []), *sizes]) or "int"

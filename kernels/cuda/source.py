@@ -17,6 +17,7 @@ from minigrad.errors import KernelError
 
 FAMILIES = Path(__file__).parent.parent  # the folder ``kernels``
 SHARED = Path(__file__).parent
+COOPERATIVE_GROUPS = "<cooperative_groups.h>"  # the one header of CUDA's that the emulator has; CuPy finds the toolkit's
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+(?:"([^"\n]+)"|(<[^>\n]+>))[ \t]*(?://.*)?$', re.M)
 
 
@@ -78,13 +79,17 @@ def _with_includes(path: Path, name: str, seen: set[str]) -> str:
     def placed(match: re.Match[str]) -> str:
         number = text.count("\n", 0, match.start()) + 1
         wanted = match[1]
+        if match[2] == COOPERATIVE_GROUPS:
+            return match[0]
         file = SHARED / (wanted or "")
         if not file.is_file() and path.is_relative_to(FAMILIES):
             file = path.parent / (wanted or "")
         if not file.is_file() or file.suffix != ".cuh":
             there = ", ".join(sorted(each.name for each in SHARED.glob("*.cuh")))
             got = match[2] or f'"{wanted}"'
-            raise KernelError("cuda", f"{name}:{number}", f"an include of a file of kernels/cuda ({there})", got)
+            raise KernelError(
+                "cuda", f"{name}:{number}", f"an include of a file of kernels/cuda ({there}) or {COOPERATIVE_GROUPS}", got
+            )
         if wanted in seen:
             return f'#line {number + 1} "{name}"'
         seen.add(wanted)

@@ -205,20 +205,20 @@ def check_countable(where: str, grid: Sequence[int], block: Sequence[int]) -> No
 
 
 def sizes(
-    where: str, grid: Any, block: Any, shared: Any, cooperative: bool
+    where: str, grid: Any, block: Any, shared: Any, cooperative: bool, most_threads: int = MOST_THREADS
 ) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
     """Grid and block of three sizes each, with all that CUDA limits.
 
     Raises:
-        ShapeError: sizes out of range, or more than 1024 threads in a block.
+        ShapeError: sizes out of range, or more threads in a block than ``most_threads``.
         ArgumentError: too much shared memory, or too many threads for a cooperative launch.
     """
     grid, block = three(where, "grid", grid, MOST_BLOCKS), three(where, "block", block, MOST_IN_BLOCK)
     threads = block[0] * block[1] * block[2]
-    if threads > MOST_THREADS:
-        raise ShapeError(
-            where, "block", f"at most {MOST_THREADS} threads", f"{threads} ({block})", "Use smaller blocks and more of them"
-        )
+    if threads > most_threads:
+        bound = "" if most_threads == MOST_THREADS else ", as __launch_bounds__ says"
+        raise ShapeError(where, "block", f"at most {most_threads} threads{bound}", f"{threads} ({block})",
+                         "Use smaller blocks and more of them")  # fmt: skip
     if not isinstance(shared, int | np.integer) or not 0 <= shared <= MOST_SHARED:
         raise ArgumentError(where, "shared", f"from 0 to {MOST_SHARED} bytes", f"{shared!r}", "Use smaller tiles")
     together = grid[0] * grid[1] * grid[2] * threads

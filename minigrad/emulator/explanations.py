@@ -59,8 +59,8 @@ WORDS = {
     ),
     "bad copy": ("an asynchronous copy to memory that is not shared", "Copy from global to shared memory"),
     "shared memory": (
-        "with {name} the kernel declares {size} bytes of shared memory; 49152 are allowed",
-        "Use smaller tiles, or dynamic shared memory",
+        "with {name} the kernel declares {size} bytes of shared memory, and {bytes} more are dynamic; {offset} are allowed",
+        "Use smaller tiles, or more dynamic shared memory and less other, and set max_dynamic_shared_size_bytes",
     ),
     "assertion": ("the assertion failed: {name}", "See why the condition does not hold there"),
     "trap": ("the kernel called __trap()", "See why it came there"),
@@ -106,7 +106,7 @@ def of(kind: str, one: CFinding, parameters: Sequence[str], lanes: Callable[[int
     values = {
         "access": ACCESSES[one.here.access], "memory": memory, "name": name, "bytes": one.bytes, "size": one.size,
         "mask": f"{one.mask:#010x}", "lanes": lanes(one.lanes), "lane_count": one.lanes,
-        "address": f"{one.offset % 2**64:#x}",
+        "address": f"{one.offset % 2**64:#x}", "offset": one.offset,
     }  # fmt: skip
     return explanation.format_map(values), remedy
 

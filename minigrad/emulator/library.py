@@ -50,6 +50,7 @@ class CRequest(ctypes.Structure):
         ("grid", THREE),
         ("block", THREE),
         ("dynamic_shared", ctypes.c_uint64),
+        ("most_shared", ctypes.c_uint64),
         ("order", ctypes.c_uint64),
         ("cooperative", ctypes.c_int32),
         ("workers", ctypes.c_int32),

@@ -117,8 +117,9 @@ class Program:
         entries = listed()
         for at, one in enumerate(names):
             plain = re.split(r"[<\s]", one.strip())[0].split("::")[-1]
-            known = next((each.parameters for each in definitions if each.name == plain), ())
-            self._kernels[one] = Kernel(self, one, entries[at], known)
+            known = next((each for each in definitions if each.name == plain), source.Definition(plain, (), False))
+            most = known.most_threads(one, source_text) or checks.MOST_THREADS
+            self._kernels[one] = Kernel(self, one, entries[at], known.parameters, most)
 
     def __getitem__(self, name: str) -> Kernel:
         try:
@@ -165,10 +166,11 @@ class Kernel:
     Attributes:
         name: by which the program has it.
         parameters: what it takes, in order.
+        most_threads: of a block: 1024, or what its ``__launch_bounds__`` says in plain words.
     """
 
-    def __init__(self, program: Program, name: str, entry: library.CEntry, names: Sequence[str]) -> None:
-        self.program, self.name, self._entry = program, name, entry
+    def __init__(self, program: Program, name: str, entry: library.CEntry, names: Sequence[str], most_threads: int) -> None:
+        self.program, self.name, self._entry, self.most_threads = program, name, entry, most_threads
         listed = [names[at] if len(names) == entry.count else f"argument {at}" for at in range(entry.count)]
         self.parameters: tuple[Parameter, ...] = tuple(
             checks.described(entry.parameters[at], one) for at, one in enumerate(listed)
@@ -186,6 +188,7 @@ class Kernel:
         order: int = 0,
         cooperative: bool = False,
         *,
+        most_shared: int = checks.MOST_SHARED,
         uninitialised: Sequence[str | int] = (),
         reachable: Sequence[np.ndarray] = (),
         addressed: Sequence[np.ndarray] = (),
@@ -203,6 +206,7 @@ class Kernel:
             shared: bytes of dynamic shared memory.
             order: in which threads and blocks run: 0 as numbered, 1 backwards, else shuffled by this seed.
             cooperative: all blocks at once, so that they can wait for each other with ``grid_sync``.
+            most_shared: bytes that a block may have of static and dynamic shared memory together.
             uninitialised: names or places of arrays that hold nothing yet: reading them before writing is a finding.
             reachable: arrays whose addresses the kernel finds in memory.
             addressed: C-contiguous arrays whose addresses stand in structures among the arguments, in fields of uint64.
@@ -238,7 +242,7 @@ class Kernel:
               Guard the access with the size, or launch fewer threads; check how the index is computed.
         """
         where = f"launch of {self.name}"
-        grid, block = checks.sizes(where, grid, block, shared, cooperative)
+        grid, block = checks.sizes(where, grid, block, shared, cooperative, self.most_threads)
         packed = checks.pack(where, self.parameters, arguments, uninitialised, (*reachable, *addressed))
         guarded = None
         mode = self.program.mode
@@ -260,6 +264,7 @@ class Kernel:
             grid=grid,
             block=block,
             dynamic_shared=int(shared),
+            most_shared=most_shared,
             order=int(order) % 2**64,
             cooperative=bool(cooperative),
             workers=self._workers(grid, block, cooperative),

@@ -39,11 +39,34 @@ class Definition(NamedTuple):
         name: the function's name, without template arguments.
         parameters: the names of its parameters, in order.
         callable_by_name: whether it is ``extern "C"``, so that its name alone asks for it.
+        bound: what stands first in its ``__launch_bounds__``: the most threads of a block.
+        template: the names of its template's parameters.
     """
 
     name: str
     parameters: tuple[str, ...]
     callable_by_name: bool
+    bound: str = ""
+    template: tuple[str, ...] = ()
+
+    def most_threads(self, expression: str, text: str) -> int | None:
+        """The threads that a block may have, where that is a number, a template's parameter or a plain constant.
+
+        Args:
+            expression: the kernel as it is asked for, ``"forward<float, 64>"``.
+            text: the program's, in which constants are looked for.
+
+        Example:
+            >>> text = "template <int N> __global__ void __launch_bounds__(N) fill(float* y) {}"
+            >>> definitions(text)[0].most_threads("fill<64>", text)
+            64
+        """
+        given = [part[0].text for part in _split(tokens(expression)[2:-1]) if part]
+        said = dict(zip(self.template, given)).get(self.bound, self.bound)
+        constant = re.search(rf"\b(?:constexpr|const|define)\b[\w \t]*?\b{re.escape(said)}[ \t=]+(\d+)\b", text)
+        if constant and said.isidentifier():
+            said = constant[1]
+        return int(said) if said.isdecimal() else None
 
 
 def tokens(text: str) -> list[Token]:
@@ -57,9 +80,9 @@ def definitions(text: str) -> list[Definition]:
 
     Example:
         >>> definitions('extern "C" __global__ void twice(const float* x, float* y, int n) {}')
-        [Definition(name='twice', parameters=('x', 'y', 'n'), callable_by_name=True)]
+        [Definition(name='twice', parameters=('x', 'y', 'n'), callable_by_name=True, bound='', template=())]
         >>> definitions("template <int N> __global__ void __launch_bounds__(N) fill(float (&y)[N]) {}")
-        [Definition(name='fill', parameters=('y',), callable_by_name=False)]
+        [Definition(name='fill', parameters=('y',), callable_by_name=False, bound='N', template=('N',))]
     """
     all_tokens = tokens(text)
     found = []
@@ -73,6 +96,7 @@ def definitions(text: str) -> list[Definition]:
         elif token.text == "__global__":
             by_name = any(open_braces) or _has_c_linkage(all_tokens, at)
             definition = _definition(all_tokens, at + 1, by_name)
+            definition = definition and definition._replace(template=_template(all_tokens, at))
             if definition and definition not in found:
                 found.append(definition)
     return found
@@ -87,14 +111,28 @@ def _has_c_linkage(all_tokens: list[Token], at: int) -> bool:
     return False
 
 
+def _template(all_tokens: list[Token], at: int) -> tuple[str, ...]:
+    """The names of the parameters of a template's declaration that goes on with this token."""
+    start = at
+    while start > 0 and all_tokens[start - 1].text not in (";", "}", "{"):
+        start -= 1
+    words = [token.text for token in all_tokens[start:at]]
+    if "template" not in words or ">" not in words:
+        return ()
+    first, last = start + words.index("template") + 2, start + len(words) - 1 - words[::-1].index(">")
+    return tuple(_parameter_name(part) for part in _split(all_tokens[first:last]))
+
+
 def _definition(all_tokens: list[Token], at: int, by_name: bool) -> Definition | None:
+    bound = ""
     while at + 1 < len(all_tokens) and all_tokens[at].text not in (";", "{", "}"):
         token = all_tokens[at]
         if token.kind == "word" and all_tokens[at + 1].text == "(":
             end = _closing(all_tokens, at + 1)
             if token.text != "__launch_bounds__":
                 listed = [_parameter_name(part) for part in _split(all_tokens[at + 2 : end])]
-                return Definition(token.text, tuple(name for name in listed if name), by_name)
+                return Definition(token.text, tuple(name for name in listed if name), by_name, bound)
+            bound = " ".join(one.text for one in next(_split(all_tokens[at + 2 : end]), []))
             at = end
         at += 1
     return None

@@ -29,6 +29,14 @@ extern "C" __global__ void backwards(const float* x, float* y) {
     __syncthreads();
     y[threadIdx.x] = s[blockDim.x - 1 - threadIdx.x];
 }
+extern "C" __global__ void both(float* y) {
+    __shared__ float some[8192];
+    extern __shared__ float more[];
+    some[threadIdx.x] = 1, more[threadIdx.x] = 2;
+    y[threadIdx.x] = some[threadIdx.x] + more[threadIdx.x];
+}
+constexpr int THREADS = 32;
+extern "C" __global__ void __launch_bounds__(THREADS) bound(float* y) { y[threadIdx.x] = 2; }
 extern "C" __global__ void racing(int* x) { x[0] += 1; }
 template <typename T, int N> __global__ void fill(T* x, unsigned* arrived) {
     x[blockIdx.x] = N;
@@ -80,6 +88,27 @@ def test_shared_memory_is_asked_for(module: Any) -> None:
     backwards((1,), (8,), (x, y), shared_mem=50000)
     with pytest.raises(cp.cuda.driver.CUDADriverError, match="200000 bytes, of 166912"):
         backwards.max_dynamic_shared_size_bytes = 200000
+
+
+def test_static_shared_memory_counts_too(module: Any) -> None:
+    both, y = module.get_function("both"), cp.zeros(32, "float32")
+    both((1,), (32,), (y,), shared_mem=16 << 10)
+    with pytest.raises(CudaFault, match="32768 bytes of shared memory, and 40960 more are dynamic; 49152 are allowed"):
+        both((1,), (32,), (y,), shared_mem=40 << 10)
+    both.max_dynamic_shared_size_bytes = 40 << 10
+    both((1,), (32,), (y,), shared_mem=40 << 10)
+    assert y.tolist() == [3] * 32
+    both.max_dynamic_shared_size_bytes = 160 << 10
+    with pytest.raises(CudaFault, match="166912 are allowed"):
+        both((1,), (32,), (y,), shared_mem=160 << 10)
+
+
+def test_a_block_keeps_to_the_launch_bounds(module: Any) -> None:
+    bound, y = module.get_function("bound"), cp.zeros(64, "float32")
+    assert (bound.max_threads_per_block, module.get_function("scale").max_threads_per_block) == (32, 1024)
+    bound((1,), (32,), (y,))
+    with pytest.raises(cp.cuda.driver.CUDADriverError, match=r"64 threads of a block.*__launch_bounds__ say 32"):
+        bound((1,), (64,), (y,))
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "float32"])

@@ -1,9 +1,10 @@
 """``RawKernel`` and ``RawModule`` of the stand-in: CUDA C++ run by the emulator, with CuPy's manners and more refusals.
 
 CuPy hands any arguments to the GPU. Here their number, dtypes and widths are held against the kernel's parameters, an array
-must be C-contiguous and lie on the current device, no grid is empty, and more than 48 KB of shared memory must have been asked
-for. What a kernel reaches by addresses in structures or in arrays of uint64 is watched as its arrays are. ``launches`` chooses
-the mode and the order of threads for all kernels that run inside a ``with`` block.
+must be C-contiguous and lie on the current device, no grid is empty, a block keeps to the kernel's ``__launch_bounds__``, and
+more than 48 KB of shared memory, static and dynamic together, must have been asked for. What a kernel reaches by addresses in
+structures or in arrays of uint64 is watched as its arrays are. ``launches`` chooses the mode and the order of threads for all
+kernels that run inside a ``with`` block.
 """
 
 from __future__ import annotations
@@ -241,6 +242,7 @@ class RawKernel:
         self.enable_cooperative_groups = module.enable_cooperative_groups
         self.file_path = None
         self._most_shared = PLAIN_SHARED
+        self._most_together = PLAIN_SHARED
 
     def compile(self, log_stream: Any = None) -> None:
         """Compile now what would be compiled at the first use."""
@@ -248,8 +250,8 @@ class RawKernel:
 
     @property
     def max_threads_per_block(self) -> int:
-        """The most threads of a block; on a GPU it may be less, for want of registers."""
-        return cuda.PROPERTIES["maxThreadsPerBlock"]
+        """The most threads of a block, by its ``__launch_bounds__``; on a GPU it may be less, for want of registers."""
+        return int(self._kernel(_manners.current.mode).most_threads)
 
     @property
     def max_dynamic_shared_size_bytes(self) -> int:
@@ -265,7 +267,7 @@ class RawKernel:
         most = cuda.PROPERTIES["sharedMemPerBlockOptin"]
         if not 0 <= size <= most:
             raise cuda.CUDADriverError(f"CUDA_ERROR_INVALID_VALUE: invalid argument: {size} bytes, of {most}")
-        self._most_shared = size
+        self._most_shared, self._most_together = size, most
 
     def __call__(self, grid: tuple[int, ...], block: tuple[int, ...], args: Any, *, shared_mem: int = 0) -> None:
         """Run the kernel.
@@ -293,6 +295,12 @@ class RawKernel:
             self._check_resident(grid, block, shared_mem)
         manner = _manners.current
         kernel = self._kernel(manner.mode)
+        threads = int(np.prod(block))
+        if kernel.most_threads < threads <= cuda.PROPERTIES["maxThreadsPerBlock"]:
+            raise cuda.CUDADriverError(
+                f"CUDA_ERROR_INVALID_VALUE: invalid argument: {threads} threads of a block. The kernel's __launch_bounds__ say "
+                f"{kernel.most_threads}"
+            )
         given = [_given(f"launch of {self.name}", at, argument) for at, argument in enumerate(args)]
         counters.launches += 1
         reached = _watched(given) if manner.mode != "fast" else {}
@@ -305,6 +313,7 @@ class RawKernel:
             raise_findings=False,
             watched=manner.watched if looked_at else None,
             most_events=manner.most_events if looked_at else 0,
+            most_shared=self._most_together,
             uninitialised=unset,
             **reached,
         )

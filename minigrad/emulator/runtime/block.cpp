@@ -157,11 +157,15 @@ void* Block::shared(const SharedArray& array) {
     const uintptr_t start = reinterpret_cast<uintptr_t>(arena);
     const size_t offset = (start + arena_used + alignment - 1) / alignment * alignment - start;
     static_bytes += array.size;
-    if (static_bytes > MOST_STATIC || offset + array.size + GAP > ARENA) {
+    const size_t dynamic_bytes = launch.request.dynamic_shared, all = static_bytes + dynamic_bytes;
+    const bool too_many = static_bytes > MOST_STATIC || all > launch.request.most_shared;
+    if (too_many || offset + array.size + GAP > ARENA) {
         Finding finding{};
         finding.kind = Kind::shared_too_large;
         finding.name = array.name;
         finding.size = int64_t(static_bytes);
+        finding.bytes = int32_t(dynamic_bytes);
+        finding.offset = static_bytes > MOST_STATIC ? int64_t(MOST_STATIC) : int64_t(launch.request.most_shared);
         launch.fail(finding);
         return nullptr;
     }

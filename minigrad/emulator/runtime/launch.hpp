@@ -32,6 +32,7 @@ struct Request {
     uint32_t grid[3];
     uint32_t block[3];
     uint64_t dynamic_shared;
+    uint64_t most_shared;  // bytes, static and dynamic together
     uint64_t order;  // of threads and blocks: 0 as numbered, 1 backwards, else shuffled by this seed
     int32_t cooperative;
     int32_t workers;
