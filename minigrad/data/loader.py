@@ -52,14 +52,20 @@ class DataLoader:
     after that are those that would have come. A pass that is left (``break``) is over when the next begins. Of several passes
     at the same time the place is that of the one begun last.
 
+    With threads, and with a ``device`` that is a GPU, a batch is made before the loop is done with the one before it. Samples
+    that draw from the process's generator then draw at another time than without: where the loop draws from it too, both get
+    other numbers, and a pass that is taken up at a saved place others than one that was not left. Let such samples draw from a
+    generator of their own, made from a seed, the epoch and the number of the sample: they are then equal with any
+    ``num_workers`` and ``device``, and after any stop. ``minigrad.data.Augmented`` makes its choices so.
+
     Args:
         dataset: samples by number (``dataset[i]``, ``len(dataset)``), or an ``IterableDataset``.
         batch_size: samples in a batch; ``None`` gives single samples.
         shuffle: take them in random order, another at each pass.
         sampler: gives the numbers of the samples instead.
         batch_sampler: gives lists of numbers, the batches, instead.
-        num_workers: threads that make batches ahead of time; their order stays. With 0 each is made when it is asked for.
-            Threads help where samples wait for the disk or spend their time in NumPy. Of an ``IterableDataset`` one thread
+        num_workers: threads that make batches ahead of time; their order stays. With 0 each is made when it is asked for,
+            or, for a GPU, one ahead. Threads help where samples wait for the disk or spend their time in NumPy. Of an ``IterableDataset`` one thread
             reads ahead, so that no sample comes twice. At most ``num_workers * prefetch_factor`` batches wait in memory, beside
             the loop's own. When the loop is left, the batches being made are waited for, up to five seconds.
         collate_fn: makes a batch of a list of samples; default: ``default_collate``.
@@ -71,7 +77,8 @@ class DataLoader:
         prefetch_factor: batches that each thread is ahead; default 2.
         persistent_workers: accepted for PyTorch's sake: threads cost nothing to start.
         device: where the batches' Tensors shall lie. They are made on the CPU, and on a GPU the next is on its way while the
-            loop computes with its own: see ``minigrad.data.on_device``. ``None`` leaves them where the samples make them.
+            loop computes with its own (above, what this means for samples that draw random numbers): see
+            ``minigrad.data.on_device``. ``None`` leaves them where the samples make them.
 
     Raises:
         ArgumentError: arguments that exclude each other, sizes below 1, an empty data set with ``shuffle``.

@@ -27,6 +27,9 @@ def on_device(batches: Iterable[Any], where: str | device) -> Generator[Any, Non
     other things than Tensors, in tuples, lists and dicts, keeps them as they are. A loop may be left at any time: what its
     stream does from then on comes after the copies under way.
 
+    So the next batch is also made before the loop computes with the current one. Where both draw from the process's generator,
+    they get other numbers than on the CPU; ``DataLoader`` says what to do.
+
     Args:
         batches: a ``DataLoader``, or any iterable.
         where: the device.

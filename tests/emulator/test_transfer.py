@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import weakref
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -218,6 +219,45 @@ def test_a_loaders_place_counts_what_the_loop_has(where: str) -> None:
     again.load_state_dict(first.state_dict())
     rest = [each.tolist() for (each,) in again]
     assert got + rest == [[0, 1], [2, 3], [4, 5], [6, 7], [8, 9]]
+
+
+class Drawn:
+    """Samples that draw from a generator of their own."""
+
+    epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __getitem__(self, index: int) -> Any:
+        own = minigrad.Generator().manual_seed(1000 * self.epoch + index)
+        return minigrad.rand(1, generator=own)
+
+    def __len__(self) -> int:
+        return 8
+
+
+@pytest.mark.parametrize(("where", "workers"), [(None, 0), ("emulated", 0), ("emulated", 1)])
+def test_samples_with_a_generator_of_their_own_and_a_loop_that_draws(where: str | None, workers: int) -> None:
+    def numbers(where: str | None, workers: int, left_after: int | None) -> list[Any]:
+        minigrad.manual_seed(1)
+
+        def loader() -> DataLoader:
+            order = minigrad.Generator().manual_seed(3)
+            return DataLoader(Drawn(), 2, shuffle=True, generator=order, num_workers=workers, device=where)
+
+        first, found = loader(), []
+        for batch in itertools.islice(first, left_after):
+            found.append((batch.tolist(), minigrad.rand(1).tolist()))
+        if left_after is not None:
+            again = loader()
+            again.load_state_dict(first.state_dict())
+            found += [(batch.tolist(), minigrad.rand(1).tolist()) for batch in again]
+        return found
+
+    expected = numbers(None, 0, None)
+    assert len(expected) == 4
+    assert numbers(where, workers, None) == numbers(where, workers, 1) == expected
 
 
 def test_a_loader_for_a_device_that_is_not_there() -> None:
