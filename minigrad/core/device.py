@@ -180,7 +180,7 @@ def module_for(where: device) -> Any:
     """
     if where.type == "cpu":
         return np
-    module = _cupy(where) if where.type == "cuda" else _emulated(where)
+    module = _module_without_move(where)
     if not IN_USE:
         IN_USE.append(where)
     if where.index and not SEVERAL:
@@ -188,6 +188,10 @@ def module_for(where: device) -> Any:
     if SEVERAL:
         module.cuda.Device(where.index or 0).use()
     return module
+
+
+def _module_without_move(where: device) -> Any:
+    return _cupy(where) if where.type == "cuda" else _emulated(where)
 
 
 IN_USE: list[device] = []  # the first device other than the CPU that was asked for; without one, nothing can be mixed
@@ -201,6 +205,11 @@ def follow(arrays: Iterable[Any]) -> None:
         if module is not None and module is not np:
             module.cuda.Device(array.device.id).use()
             return
+
+
+def working_on() -> device:
+    """The GPU on which this thread works; asked only where one is ``IN_USE``."""
+    return _numbered(IN_USE[0].type, int(_module_without_move(IN_USE[0]).cuda.Device().id))
 
 
 def on_device(value: Any) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from minigrad.core import tape
-from minigrad.core.device import IN_USE, Array, array_module, device, device_of, module_for
+from minigrad.core.device import Array, device, device_of, module_for, working_on
 from minigrad.errors import OutOfMemoryError
 
 _WANTED = re.compile(r"Out of memory allocating ([\d,]+) bytes")
@@ -120,8 +120,8 @@ def _fitting(account: Account) -> int:
 
 def _account(wanted: int, arrays: list[Array], operands: list[Any]) -> Account:
     on_gpu = [array for array in arrays if device_of(array).type != "cpu"]
-    xp: Any = array_module(on_gpu[0]) if on_gpu else module_for(IN_USE[0])
-    where = device_of(on_gpu[0]) if on_gpu else IN_USE[0]
+    where = device_of(on_gpu[0]) if on_gpu else working_on()
+    xp = module_for(where)
     with xp.cuda.Device(where.index or 0) as gpu:
         pool = xp.get_default_memory_pool()
         used, all_of_pool = int(pool.used_bytes()), int(pool.total_bytes())

@@ -50,6 +50,15 @@ def test_the_op_says_what_it_wanted_and_what_is_used() -> None:
     assert isinstance(error, MemoryError) and isinstance(error.__cause__, cp.memory.OutOfMemoryError)
 
 
+@pytest.mark.parametrize(
+    ("asked", "told"), [("emulated", "emulated:0"), ("emulated:0", "emulated:0"), ("emulated:1", "emulated:1")]
+)
+def test_where_nothing_lies_there_yet_the_device_that_was_asked_is_named(asked: str, told: str) -> None:
+    with pytest.raises(OutOfMemoryError) as caught:
+        minigrad.zeros(10**12, device=asked)
+    assert caught.value.got.endswith(f" cached on {told}")
+
+
 def test_the_batch_that_is_proposed_fits_and_the_next_remedies_work() -> None:
     net = network()
 

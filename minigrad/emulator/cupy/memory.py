@@ -140,7 +140,7 @@ class MemoryPool:
     def give_back(self, size: int, device: int) -> None:
         """Count ``size`` bytes as free, and keep them."""
         with self._lock:
-            self._used[device] -= size
+            self._used[device] = self._used.get(device, 0) - size  # 0 of a device that never had any
             self._kept[device] = self._kept.get(device, 0) + size
 
     def used_bytes(self) -> int:
