@@ -64,10 +64,11 @@ class DataLoader:
         shuffle: take them in random order, another at each pass.
         sampler: gives the numbers of the samples instead.
         batch_sampler: gives lists of numbers, the batches, instead.
-        num_workers: threads that make batches ahead of time; their order stays. With 0 each is made when it is asked for,
-            or, for a GPU, one ahead. Threads help where samples wait for the disk or spend their time in NumPy. Of an ``IterableDataset`` one thread
-            reads ahead, so that no sample comes twice. At most ``num_workers * prefetch_factor`` batches wait in memory, beside
-            the loop's own. When the loop is left, the batches being made are waited for, up to five seconds.
+        num_workers: threads that make batches ahead of time; their order stays. With 0 each is made when it is asked for, or,
+            for a GPU, one ahead. Threads help where samples wait for the disk or spend their time in NumPy. Of an
+            ``IterableDataset`` one thread reads ahead, so that no sample comes twice. At most ``num_workers * prefetch_factor``
+            batches wait in memory, beside the loop's own. When the loop is left, the batches being made are waited for, up to
+            five seconds.
         collate_fn: makes a batch of a list of samples; default: ``default_collate``.
         pin_memory: accepted for PyTorch's sake: with ``device``, batches go through pinned memory.
         drop_last: leave out a last batch that is smaller.
