@@ -154,6 +154,9 @@ def _draw(where: str, draw: Callable[..., Array], x: Tensor, *options: Any) -> T
 def setitem(input: Tensor, index: Any, value: Any) -> None:
     """``input[index] = value``, for all indices that ``input[index]`` takes; ``value`` broadcasts.
 
+    A Tensor ``value`` on another device is copied to that of ``input`` without a word, as PyTorch does for slices. From a GPU
+    to the CPU the host waits for it.
+
     Raises:
         GradError, ArgumentError: ``input`` may not be written: see ``check_writable``.
         IndexingError, DTypeError: the index: see ``getitem``. DTypeError also where ``value`` is neither Tensor nor number.
@@ -171,7 +174,7 @@ def setitem(input: Tensor, index: Any, value: Any) -> None:
     check_writable("setitem", input)
     origin = None
     if isinstance(value, Tensor):
-        origin = value if type(value.array) is type(input.array) else value.to(input.device)
+        origin = value.to(input.device) if IN_USE and value.device != input.device else value
     elif not isinstance(value, (int, float, np.generic)):
         raise DTypeError("setitem", "value", "a Tensor or a number", type(value).__name__, "Wrap it in minigrad.tensor()")
     basic, template, indices = normalise_index("setitem", index, input)

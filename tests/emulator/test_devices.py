@@ -234,3 +234,15 @@ def test_a_gradient_to_start_from_lies_with_its_tensor(here: str, there: str) ->
         assert x.grad is None
     (x * 2).backward(start.to(here))
     assert x.grad is not None and x.grad.device == here
+
+
+@pytest.mark.parametrize(("here", "there"), [("cpu", NEAR), (NEAR, "cpu"), (NEAR, FAR), (FAR, NEAR)])
+def test_a_value_set_at_an_index_is_brought_along(here: str, there: str) -> None:
+    for index in (slice(0, 2), minigrad.tensor([0, 1], device=here)):
+        for recorded in (False, True):
+            x, value = minigrad.zeros(3, device=here), minigrad.ones(2, device=there, requires_grad=recorded)
+            x[index] = value
+            assert x.device == here and x.tolist() == [1, 1, 0]
+            if recorded:
+                x.sum().backward()
+                assert value.grad is not None and value.grad.device == there
