@@ -18,6 +18,8 @@ from tests.harness import Case
 from tests.optim_table import OPTIMISERS
 
 NEAR, FAR = "emulated:0", "emulated:1"
+REAL = [pytest.param(*pair, marks=pytest.mark.gpu) for pair in (("cpu", "cuda:0"), ("cuda:0", "cpu"))]
+PAIRS = [("cpu", NEAR), (NEAR, "cpu"), (NEAR, FAR), *REAL]
 # Cases whose inputs do not meet in one op; in the last, one of the inputs is not read.
 APART = {
     *("logical_not", "to/other", "type_as", "getitem/tensor numbers", "reshape_as", "view_as", "t", "broadcast_tensors"),
@@ -85,13 +87,14 @@ MIXED = [
 
 
 @pytest.mark.parametrize(("name", "call"), MIXED, ids=[row[0] for row in MIXED])
-@pytest.mark.parametrize(("here", "there"), [("cpu", NEAR), (NEAR, "cpu"), (NEAR, FAR)])
+@pytest.mark.parametrize(("here", "there"), PAIRS)
 def test_mixing_names_both_and_the_call_that_mends_it(name: str, call: Any, here: str, there: str) -> None:
     a, b = minigrad.ones(2, 2, device=here), minigrad.ones(2, 2, device=there)
     with pytest.raises(DeviceError) as caught, minigrad.no_grad():
         call(a, b)
     message = str(caught.value)
-    assert f"on {here}" in message and f"on {there}" in message and ".to('emulated:" in message
+    assert f"on {here}" in message and f"on {there}" in message
+    assert any(f".to('{where}')" in message for where in (here, there) if where != "cpu")
     call(a, b.to(here))
 
 
@@ -123,13 +126,16 @@ def test_training_on_another_device_is_the_same_to_the_bit(row: Row) -> None:
         assert np.array_equal(value, found[1][name]), name
 
 
+@pytest.mark.parametrize("places", [(NEAR, FAR), pytest.param(("cuda:0",), marks=pytest.mark.gpu)], ids=" ".join)
 @pytest.mark.parametrize(("name", "kind", "settings"), OPTIMISERS, ids=[row[0] for row in OPTIMISERS])
-def test_the_optimisers_state_follows_the_module(name: str, kind: str, settings: dict[str, Any]) -> None:
+def test_the_optimisers_state_follows_the_module(
+    name: str, kind: str, settings: dict[str, Any], places: tuple[str, ...]
+) -> None:
     net, still = nn.Linear(3, 2), nn.Linear(3, 2)
     still.load_state_dict(net.state_dict())
     x = minigrad.randn(4, 3)
     optimizers = [getattr(minigrad.optim, kind)(each.parameters(), **settings) for each in (net, still)]
-    for where in ("cpu", NEAR, FAR, "cpu"):
+    for where in ("cpu", *places, "cpu"):
         net.to(where)
         for each, optimizer in zip((net, still), optimizers, strict=True):
             elsewhere()
@@ -216,7 +222,7 @@ def test_hooks_and_changes_in_place_run_where_the_tensor_lies() -> None:
     assert np.array_equal(x.to(NEAR).cpu().detach().numpy(), x.detach().cpu().numpy())
 
 
-@pytest.mark.parametrize(("here", "there"), [("cpu", NEAR), (NEAR, "cpu"), (NEAR, FAR)])
+@pytest.mark.parametrize(("here", "there"), PAIRS)
 def test_a_gradient_to_start_from_lies_with_its_tensor(here: str, there: str) -> None:
     x = minigrad.ones(3, device=here, requires_grad=True)
     start = minigrad.ones(3, device=there)

@@ -12,6 +12,7 @@ import minigrad
 import minigrad.nn.functional as F
 from minigrad import nn
 
+CUDA = pytest.param("cuda", marks=pytest.mark.gpu)
 INITS = ["uniform_", "normal_", "trunc_normal_", "xavier_uniform_", "xavier_normal_", "kaiming_uniform_", "kaiming_normal_"]
 # name, draw on a device, and how many ulps normals may be apart: none for what sums, products and comparisons make.
 DRAWS: list[tuple[str, Callable[[str], Any], int]] = [
@@ -40,7 +41,7 @@ DRAWS: list[tuple[str, Callable[[str], Any], int]] = [
 ]
 
 
-@pytest.mark.parametrize("where", ["emulated", "emulated:1"])
+@pytest.mark.parametrize("where", ["emulated", "emulated:1", CUDA])
 @pytest.mark.parametrize(("name", "draw", "ulps"), DRAWS, ids=[row[0] for row in DRAWS])
 def test_numbers_and_stream_are_the_cpus(name: str, draw: Callable[[str], Any], ulps: int, where: str) -> None:
     found = []
@@ -57,10 +58,11 @@ def test_numbers_and_stream_are_the_cpus(name: str, draw: Callable[[str], Any], 
         assert np.array_equal(near, far)
 
 
-def test_a_generators_state_goes_on_elsewhere() -> None:
+@pytest.mark.parametrize("where", ["emulated", CUDA])
+def test_a_generators_state_goes_on_elsewhere(where: str) -> None:
     generator = minigrad.Generator().manual_seed(4)
-    minigrad.rand(5, generator=generator, device="emulated")
+    minigrad.rand(5, generator=generator, device=where)
     other = minigrad.Generator()
     other.set_state(generator.get_state())
     here = minigrad.randn(6, generator=generator)
-    assert np.array_equal(minigrad.randn(6, generator=other, device="emulated").cpu().numpy(), here.numpy())
+    assert np.array_equal(minigrad.randn(6, generator=other, device=where).cpu().numpy(), here.numpy())

@@ -19,6 +19,8 @@ from minigrad.emulator import cupyx
 from minigrad.errors import DeviceError
 from minigrad.utils.data import DataLoader, TensorDataset
 
+CUDA = pytest.param("cuda", marks=pytest.mark.gpu)
+
 
 class Pair(NamedTuple):
     x: Any
@@ -30,7 +32,7 @@ def loader() -> DataLoader:
     return DataLoader(TensorDataset(x, y), batch_size=3, num_workers=2)
 
 
-@pytest.mark.parametrize("where", ["cpu", "emulated", "emulated:1"])
+@pytest.mark.parametrize("where", ["cpu", "emulated", "emulated:1", CUDA])
 def test_order_and_numbers_are_the_loaders(where: str) -> None:
     count = 0
     for near, far in zip(loader(), on_device(loader(), where), strict=True):
@@ -40,12 +42,13 @@ def test_order_and_numbers_are_the_loaders(where: str) -> None:
     assert count == 5
 
 
-def test_structures_are_kept() -> None:
-    batch = {"a": Pair(minigrad.ones(2), "text"), "b": [minigrad.zeros(0, 2), 3], "c": minigrad.ones(2, device="emulated")}
-    (there,) = on_device([batch], "emulated")
+@pytest.mark.parametrize("where", ["emulated", CUDA])
+def test_structures_are_kept(where: str) -> None:
+    batch = {"a": Pair(minigrad.ones(2), "text"), "b": [minigrad.zeros(0, 2), 3], "c": minigrad.ones(2, device=where)}
+    (there,) = on_device([batch], where)
     assert isinstance(there["a"], Pair) and there["a"].y == "text" and there["b"][1] == 3
-    assert there["a"].x.device == there["b"][0].device == there["c"].device == "emulated" and there["a"].x.tolist() == [1, 1]
-    assert list(on_device([], "emulated")) == []
+    assert there["a"].x.device == there["b"][0].device == there["c"].device == where and there["a"].x.tolist() == [1, 1]
+    assert list(on_device([], where)) == []
 
 
 def test_the_next_is_sent_before_the_current_is_computed_and_the_host_waits_for_none() -> None:
@@ -105,14 +108,17 @@ def left_by_an_error(batches: Iterator[Any]) -> None:
             raise ZeroDivisionError
 
 
+@pytest.mark.parametrize("where", ["emulated:1", CUDA])
 @pytest.mark.parametrize("leave", [left_early, left_by_an_error])
 @pytest.mark.parametrize("workers", [None, 0, 2])
-def test_a_loop_that_is_left_waits_for_the_copies_under_way(couriers: list[Any], leave: Any, workers: int | None) -> None:
+def test_a_loop_that_is_left_waits_for_the_copies_under_way(
+    couriers: list[Any], leave: Any, workers: int | None, where: str
+) -> None:
     if workers is None:
-        leave(on_device(loader(), "emulated:1"))
+        leave(on_device(loader(), where))
     else:
         data = TensorDataset(minigrad.arange(13), minigrad.arange(13))
-        leave(iter(DataLoader(data, batch_size=3, num_workers=workers, device="emulated:1")))
+        leave(iter(DataLoader(data, batch_size=3, num_workers=workers, device=where)))
     (courier,) = couriers
     assert courier.held and courier.stream.done  # or its memory could be given to others while a copy still writes there
 
@@ -157,7 +163,8 @@ def test_what_a_copy_reads_is_kept_until_it_is_done(couriers: list[Any], monkeyp
     assert read() is None
 
 
-def test_what_a_loop_that_is_left_read_from_is_closed() -> None:
+@pytest.mark.parametrize("where", ["cpu", "emulated", CUDA])
+def test_what_a_loop_that_is_left_read_from_is_closed(where: str) -> None:
     closed: list[str] = []
 
     class Source:
@@ -167,11 +174,10 @@ def test_what_a_loop_that_is_left_read_from_is_closed() -> None:
             finally:
                 closed.append("source")
 
-    for where in ("cpu", "emulated"):
-        batches = on_device(Source(), where)
-        next(batches)
-        batches.close()
-    assert closed == ["source", "source"]
+    batches = on_device(Source(), where)
+    next(batches)
+    batches.close()
+    assert closed == ["source"]
     own = iter(Source())
     left_early(on_device(own, "cpu"))
     assert next(own).tolist() == [1]
@@ -193,7 +199,7 @@ def test_a_copy_waits_until_it_is_waited_for() -> None:
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-@pytest.mark.parametrize("where", ["cpu", "emulated"])
+@pytest.mark.parametrize("where", ["cpu", "emulated", CUDA])
 def test_a_loader_brings_its_batches_to_a_device(where: str, workers: int) -> None:
     def loader(**more: Any) -> DataLoader:
         samples = TensorDataset(minigrad.arange(7), minigrad.arange(7).float())
@@ -201,14 +207,14 @@ def test_a_loader_brings_its_batches_to_a_device(where: str, workers: int) -> No
         return DataLoader(samples, batch_size=2, shuffle=True, num_workers=workers, generator=order, **more)
 
     near, far = loader(), loader(device=where)
-    with minigrad.default_device("emulated"):  # the samples are made on the CPU all the same
+    with minigrad.default_device(where):  # the samples are made on the CPU all the same
         pairs = list(zip(near, far, strict=True))
     for one, other in pairs:
         assert {each.device.type for each in other} == {where}
         assert [each.tolist() for each in one] == [each.tolist() for each in other]
 
 
-@pytest.mark.parametrize("where", ["cpu", "emulated"])
+@pytest.mark.parametrize("where", ["cpu", "emulated", CUDA])
 def test_a_loaders_place_counts_what_the_loop_has(where: str) -> None:
     def loader() -> DataLoader:
         return DataLoader(TensorDataset(minigrad.arange(10)), batch_size=2, device=where)
