@@ -260,6 +260,13 @@ def test_the_one_header_of_cuda_may_be_included(tmp_path: Path) -> None:
     assert source(str(path)).splitlines()[1:] == ["#include <cooperative_groups.h>", "int here;"]
 
 
+def test_a_kernel_that_is_switched_off(tmp_path: Path) -> None:
+    path = tmp_path / "own.cu"
+    path.write_text("#if 0\n__global__ void old(int n) {}\n#else\n__global__ void f(int n) {}\n#endif\n__global__ void g();")
+    program = Program(str(path))
+    assert list(program.heads) == ["f", "g"] and line_of(program.text, str(path), 4) == "__global__ void f(int n) {}"
+
+
 def test_a_file_that_is_not_there() -> None:
     with pytest.raises(KernelError, match="none that can be read"):
         source("random/none.cu")

@@ -72,7 +72,7 @@ def line_of(text: str, file: str, number: int) -> str:
 
 def _with_includes(path: Path, name: str, seen: set[str]) -> str:
     try:
-        text = path.read_text("utf-8")
+        text = _without_dead_parts(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise KernelError("cuda", name, "a file of CUDA C++ text", f"none that can be read ({error})") from None
 
@@ -97,3 +97,24 @@ def _with_includes(path: Path, name: str, seen: set[str]) -> str:
         return f'{inner}\n#line {number + 1} "{name}"'
 
     return f'#line 1 "{name}"\n' + _INCLUDE.sub(placed, text)
+
+
+def _without_dead_parts(text: str) -> str:
+    """Blank lines where ``#if 0`` stands: a kernel there is none.
+
+    Example:
+        >>> _without_dead_parts("#if 0\\n#if A\\nb\\n#endif\\n#else\\nc\\n#endif")
+        '#if 0\\n\\n\\n\\n#else\\nc\\n#endif'
+    """
+    lines, depth = [], 0  # of conditions inside a dead part, itself counted
+    for line in text.split("\n"):
+        words = re.match(r"[ \t]*#[ \t]*(if|else|elif|endif)\w*[ \t]*(\S*)", line)
+        said = words[1] if words else ""
+        if depth == 1 and said in ("else", "elif", "endif"):
+            depth = 0
+        elif depth and said in ("if", "endif"):
+            depth += 1 if said == "if" else -1
+        lines.append("" if depth else line)
+        if not depth and words and said == "if" and words[2] == "0":
+            depth = 1
+    return "\n".join(lines)
