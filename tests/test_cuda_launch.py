@@ -164,7 +164,7 @@ WRONG_HEADS = [
     ("__global__ void f(float) {}", "parameters like"),
     ("__global__ void f(float (*x)[4]) {}", "parameters like"),
     ("__global__ void f(float x[4]) {}", "parameters like"),
-    ("__global__ void f(Pair<float> x) {}", "parameters like"),
+    ("__global__ void f(float& x) {}", "parameters like"),
     ("template <float F> __global__ void f(int n) {}", "template parameters that are a typename"),
     ("__global__ void f(int n) {} __global__ void f(float n) {}", "kernels of different names"),
 ]
@@ -195,6 +195,7 @@ PARAMETERS = [  # as a head has it; and its dtype, pointer, read_only
     ("uint4* x", ("uint32", True, False)),
     ("Index n", ("int64", False, False)),
     ("Pair* x", (None, True, False)),
+    ("const __grid_constant__ Pair<Real> x", (None, False, False)),
 ]
 
 

@@ -148,7 +148,7 @@ def _parameter(text: str, own_names: Mapping[str, str], where: str) -> Parameter
     before = words[: words.index("*")] if "*" in words else words
     type_ = " ".join(word for word in words[:-1] if word not in ("*", "const")).replace("std::", "")
     stars, name = words.count("*"), words[-1] if words else ""
-    if stars > 1 or not name.isidentifier() or not re.fullmatch(r"[\w: ]+", type_) or _plain(name) in TYPES:
+    if stars > 1 or not name.isidentifier() or not re.fullmatch(r"[\w:<> ]+", type_) or _plain(name) in TYPES:
         raise KernelError("cuda", where, "parameters like 'const T* x' or 'int n'", repr(text))
     return Parameter(name, own_names.get(type_, type_), stars == 1, stars == 1 and "const" in before)
 
