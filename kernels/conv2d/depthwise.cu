@@ -7,19 +7,21 @@
 
 const int STRIP = 4;
 
-// w: (groups · outputs, 1, KH, KW) as it is. Of each group one channel and `outputs` others; back, the others are read.
+// w: (groups · outputs, 1, KH, KW) as it is. Of each group one channel and `outputs` others; back, the others are read. Blocks
+// along y do phases from `first_phase` on, see product.cu.
 template <typename Real, bool VECTOR>
 __global__ void convolve(const Real* __restrict__ in, const Real* __restrict__ w, const Real* __restrict__ bias,
-                         Real* __restrict__ out, const Geometry g, bool back, bool relu) {
+                         Real* __restrict__ out, const Geometry g, bool back, bool relu, int first_phase) {
     const int width = VECTOR ? Pack<Real>::lanes : 1;
-    const Axis y = axis_y(g, back, blockIdx.y), x = axis_x(g, back, blockIdx.y);
+    const int phase = first_phase + blockIdx.y;
+    const Axis y = axis_y(g, back, phase), x = axis_x(g, back, phase);
     const int vectors = g.out_channels / width, strips = (x.outputs + STRIP - 1) / STRIP;
     const int place = blockIdx.x * blockDim.x + threadIdx.x;
     const Digits at = Digits::of(place / vectors, strips > 0 ? strips : 1, y.outputs > 0 ? y.outputs : 1);
     if (strips <= 0 || y.outputs <= 0 || at.high >= g.images) return;
     const int first = at.low * STRIP, channel = place % vectors * width;
     const int written = g.written, read = g.read, taps = g.kernel_height * g.kernel_width;
-    const Taps rows = taps_y(g, back, blockIdx.y), columns = taps_x(g, back, blockIdx.y);
+    const Taps rows = taps_y(g, back, phase), columns = taps_x(g, back, phase);
 
     Real sums[STRIP][width] = {};
     for (int member = 0; member < read; ++member) {
@@ -64,13 +66,14 @@ const int TAPS = 9;    // of the kernel, whose sums a thread has in registers
 
 // The gradient to the weight: a block takes LANES channels of dy and TAPS taps, and walks the pixels of its split, LINES at a time;
 // dy is read once for all the taps, and of x the neighbours come from the cache. The lines' sums meet in shared memory.
-// parts: (splits, groups, taps, outputs of a group), for sum_parts of weight.cu.
+// parts: (splits, groups, taps, outputs of a group), for sum_parts of weight.cu. Blocks lie along x by taps, along
+// y by channels.
 template <typename Real>
 __global__ void __launch_bounds__(LANES * LINES, 4)  // with the 64 registers that this leaves a thread, none is spilled
     correlate(const Real* __restrict__ x, const Real* __restrict__ dy, Real* __restrict__ parts, const Geometry g, int pixels_each) {
     __shared__ Real shares[LINES][LANES];
     const int lane = threadIdx.x % LANES, line = threadIdx.x / LANES;
-    const int channel = blockIdx.x * LANES + lane, first_tap = blockIdx.y * TAPS, split = blockIdx.z;
+    const int channel = blockIdx.y * LANES + lane, first_tap = blockIdx.x * TAPS, split = blockIdx.z;
     const int written = g.written, taps = g.kernel_height * g.kernel_width;
     const int pixels = g.images * g.out_height * g.out_width, begin = split * pixels_each;
     const int end = begin + pixels_each < pixels ? begin + pixels_each : pixels;

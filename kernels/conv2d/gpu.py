@@ -36,7 +36,7 @@ import numpy as np
 from minigrad.core.device import Array, array_module
 from minigrad.kernels.conv2d import Padding, Pair, output_sizes
 from minigrad.kernels.conv2d.taps import nhwc
-from minigrad.kernels.cuda import Kernel, Program
+from minigrad.kernels.cuda import Kernel, Program, launch
 from minigrad.kernels.layout import empty_channels_last
 
 Multiply = Callable[[Array, Array, "Array | None", Array, np.ndarray, bool, bool], None]  # as product
@@ -175,10 +175,11 @@ def product(x: Array, w: Array, bias: Array | None, y: Array, geometry: np.ndarr
     pack(xp.ascontiguousarray(w), packed, geometry, back, padded, packed.size, work=packed.size, tile=BLOCK, block=BLOCK)
     tile, vector = _tile(x.dtype, written, g["read"] % 4 == 0 and aligned(x))
     phases, pixels = phases_of(g, back)
-    PRODUCT["convolve", x.dtype, *tile, vector](
-        *(x, packed, bias, y, geometry, back, relu),
-        work=(pixels, written, g["groups"] * phases), tile=(*tile[:2], 1), block=_threads(tile),
-    )  # fmt: skip
+    for first, slices in launches_of(g["groups"] * phases):
+        PRODUCT["convolve", x.dtype, *tile, vector](
+            *(x, packed, bias, y, geometry, back, relu, first),
+            work=(pixels, written, slices), tile=(*tile[:2], 1), block=_threads(tile),
+        )  # fmt: skip
 
 
 def _depthwise(x: Array, w: Array, bias: Array | None, y: Array, geometry: np.ndarray, back: bool, relu: bool) -> None:
@@ -188,10 +189,11 @@ def _depthwise(x: Array, w: Array, bias: Array | None, y: Array, geometry: np.nd
     phases = (g["stride_y"], g["stride_x"]) if back else (1, 1)
     rows, columns = -(-g["out_height"] // phases[0]), -(-g["out_width"] // phases[1])  # of the largest phase
     work = g["images"] * rows * -(-columns // STRIP) * g["out_channels"] // (4 if vector else 1)
-    DEPTHWISE["convolve", x.dtype, vector](
-        *(x, array_module(x).ascontiguousarray(w), bias, y, geometry, back, relu),
-        work=(work, phases[0] * phases[1]), tile=(BLOCK, 1), block=BLOCK,
-    )  # fmt: skip
+    w = array_module(x).ascontiguousarray(w)
+    for first, slices in launches_of(phases[0] * phases[1]):
+        DEPTHWISE["convolve", x.dtype, vector](
+            x, w, bias, y, geometry, back, relu, first, work=(work, slices), tile=(BLOCK, 1), block=BLOCK
+        )
 
 
 def correlation(x: Array, dy: Array, geometry: np.ndarray) -> Launch:
@@ -204,8 +206,8 @@ def correlation(x: Array, dy: Array, geometry: np.ndarray) -> Launch:
 
 def _depthwise_correlation(x: Array, dy: Array, geometry: np.ndarray) -> Launch:
     g = numbers(geometry)
-    work = (g["out_channels"], g["kernel_height"] * g["kernel_width"])
-    return Launch(DEPTHWISE["correlate", x.dtype], dy, work, (LANES, TAPS), 1, LANES * LINES)
+    work = (g["kernel_height"] * g["kernel_width"], g["out_channels"])
+    return Launch(DEPTHWISE["correlate", x.dtype], dy, work, (TAPS, LANES), 1, LANES * LINES)
 
 
 def _weigh(correlate: Correlate, x: Array, dy: Array, geometry: np.ndarray) -> Array:
@@ -220,6 +222,12 @@ def _weigh(correlate: Correlate, x: Array, dy: Array, geometry: np.ndarray) -> A
     sizes = (splits, taps, g["read"], g["written"], dw.size)
     WEIGHT["sum_parts", x.dtype](parts, dw, *sizes, work=dw.size, tile=BLOCK, block=BLOCK)
     return dw
+
+
+def launches_of(slices: int) -> Iterator[tuple[int, int]]:
+    """The first slice, and how many, of each launch of as many as a grid has room for along y or z."""
+    most = min(launch.GRID[1:])
+    return ((first, min(most, slices - first)) for first in range(0, slices, most))
 
 
 def phases_of(g: dict[str, int], back: bool) -> tuple[int, int]:

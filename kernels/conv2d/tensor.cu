@@ -45,20 +45,20 @@ __global__ void pack(const float* __restrict__ w, unsigned* __restrict__ packed,
 // bytes that ldmatrix reads at once then lie in different banks.
 __global__ void __launch_bounds__(THREADS, 2)
     convolve(const float* __restrict__ in, const unsigned* __restrict__ weights, const float* __restrict__ bias,
-             float* __restrict__ out, const Geometry g, bool back, bool relu, int rounds, int padded) {
+             float* __restrict__ out, const Geometry g, bool back, bool relu, int first_slice, int rounds, int padded) {
     const int LINE = DEPTH + 4, at_once = THREADS / (DEPTH / 4), loads = ROWS / at_once, weight_loads = COLUMNS / at_once;
     __shared__ __align__(16) unsigned images[2][ROWS][LINE];
     __shared__ __align__(16) unsigned kernels[2][COLUMNS][LINE];
     __shared__ Phase phase;
 
-    const int phases = back ? g.stride_y * g.stride_x : 1, group = blockIdx.z / phases;
-    find_phase(phase, g, back, blockIdx.z % phases, DEPTH);
+    const int phases = back ? g.stride_y * g.stride_x : 1, slice = first_slice + blockIdx.z, group = slice / phases;
+    find_phase(phase, g, back, slice % phases, DEPTH);
     const int first_pixel = blockIdx.x * ROWS, pixels = g.images * phase.y.outputs * phase.x.outputs;
     if (first_pixel >= pixels) return;
     const int terms = phase.y.taps * phase.x.taps * g.read, first_channel = blockIdx.y * COLUMNS;
     const int quad = threadIdx.x % (DEPTH / 4) * 4, line = threadIdx.x / (DEPTH / 4);
     Window<float, loads, 4> window(g, phase, group, first_pixel + line, at_once, quad);
-    const unsigned* weight = weights + (blockIdx.z * rounds * padded + first_channel + line) * DEPTH + quad;
+    const unsigned* weight = weights + (slice * rounds * padded + first_channel + line) * DEPTH + quad;
 
     float of_images[loads][4];  // on their way
     auto fetch = [&](int buffer) {

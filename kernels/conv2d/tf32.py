@@ -86,10 +86,11 @@ def product(x: Array, w: Array, bias: Array | None, y: Array, geometry: np.ndarr
         *(xp.ascontiguousarray(w), packed, geometry, back, rounds, padded, packed.size),
         work=packed.size, tile=gpu.BLOCK, block=gpu.BLOCK,
     )  # fmt: skip
-    TENSOR["convolve"](
-        *(x, packed, bias, y, geometry, back, relu, rounds, padded),
-        work=(pixels, g["written"], g["groups"] * phases), tile=(ROWS, COLUMNS, 1), block=THREADS,
-    )  # fmt: skip
+    for first, slices in gpu.launches_of(g["groups"] * phases):
+        TENSOR["convolve"](
+            *(x, packed, bias, y, geometry, back, relu, first, rounds, padded),
+            work=(pixels, g["written"], slices), tile=(ROWS, COLUMNS, 1), block=THREADS,
+        )  # fmt: skip
 
 
 def correlation(x: Array, dy: Array, geometry: np.ndarray) -> gpu.Launch:
