@@ -63,7 +63,9 @@ class Definition(NamedTuple):
         """
         given = [part[0].text for part in _split(tokens(expression)[2:-1]) if part]
         said = dict(zip(self.template, given)).get(self.bound, self.bound)
-        constant = re.search(rf"\b(?:constexpr|const|define)\b[\w \t]*?\b{re.escape(said)}[ \t=]+(\d+)\b", text)
+        constant = re.search(
+            rf"\b(?:constexpr|const|define)\b[\w \t]*?\b{re.escape(said)}[ \t=]+(\d+)[ \t]*(?:[;,]|//|$)", text, re.M
+        )
         if constant and said.isidentifier():
             said = constant[1]
         return int(said) if said.isdecimal() else None

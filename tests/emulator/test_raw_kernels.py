@@ -35,7 +35,8 @@ extern "C" __global__ void both(float* y) {
     some[threadIdx.x] = 1, more[threadIdx.x] = 2;
     y[threadIdx.x] = some[threadIdx.x] + more[threadIdx.x];
 }
-constexpr int THREADS = 32;
+constexpr int THREADS = 32, WARPS = 2, MORE = 32 * WARPS;
+extern "C" __global__ void __launch_bounds__(MORE) computed(float* y) { y[threadIdx.x] = 2; }
 extern "C" __global__ void __launch_bounds__(THREADS) bound(float* y) { y[threadIdx.x] = 2; }
 extern "C" __global__ void racing(int* x) { x[0] += 1; }
 template <typename T, int N> __global__ void fill(T* x, unsigned* arrived) {
@@ -107,6 +108,7 @@ def test_a_block_keeps_to_the_launch_bounds(module: Any) -> None:
     bound, y = module.get_function("bound"), cp.zeros(64, "float32")
     assert (bound.max_threads_per_block, module.get_function("scale").max_threads_per_block) == (32, 1024)
     bound((1,), (32,), (y,))
+    module.get_function("computed")((1,), (64,), (y,))
     with pytest.raises(cp.cuda.driver.CUDADriverError, match=r"64 threads of a block.*__launch_bounds__ say 32"):
         bound((1,), (64,), (y,))
 
