@@ -140,24 +140,23 @@ __global__ void __launch_bounds__(THREADS, 2)
 // k + 4 eight pixels apart. They lie in shared memory as squares of two by two, 128 bits that are just what a lane brings to a
 // tile, or to two: for the terms pixel by pixel, for the channels channel by channel. Those of dy are put together beforehand.
 
-// dy, rounded, as blocks read it: (groups, rounds of DEPTH pixels, pairs of pixels, padded channels by twos, 2, 2), with zeros
-// behind the last pixel and the last channel. One thread a square.
-__global__ void pack_gradient(const float* __restrict__ dy, unsigned* __restrict__ packed, const Geometry g, int padded,
-                              int squares) {
+// dy, rounded, as blocks read it: (groups, rounds of DEPTH pixels, pairs of pixels, channels by twos, 2, 2), with zeros behind the
+// last pixel. A block whose channels are not COLUMNS reads on in the next line, for sums that it does not store: behind the last
+// line are zeros for that. One thread a square.
+__global__ void pack_gradient(const float* __restrict__ dy, unsigned* __restrict__ packed, const Geometry g, int squares) {
     const int place = blockIdx.x * blockDim.x + threadIdx.x;
     if (place >= squares) return;
-    const int channel = place % (padded / 2) * 2, pair = place / (padded / 2) % PAIRS;
+    const int twos = g.written / 2, channel = place % twos * 2, pair = place / twos % PAIRS;
     const int pixels = g.images * g.out_height * g.out_width, rounds = (pixels + DEPTH - 1) / DEPTH;
-    const int round = place / (padded / 2) / PAIRS % rounds, group = place / (padded / 2) / PAIRS / rounds;
+    const int round = place / twos / PAIRS % rounds, group = place / twos / PAIRS / rounds;
     float square[2][2] = {};
-    if (channel < g.written)
 #pragma unroll
-        for (int half = 0; half < 2; ++half) {
-            const int pixel = round * DEPTH + half * PAIRS + pair;
-            if (pixel >= pixels) continue;
-            const float* from = dy + pixel * g.out_channels + group * g.written + channel;
-            square[0][half] = from[0], square[1][half] = from[1];
-        }
+    for (int half = 0; half < 2; ++half) {
+        const int pixel = round * DEPTH + half * PAIRS + pair;
+        if (pixel >= pixels || group >= g.groups) continue;
+        const float* from = dy + pixel * g.out_channels + group * g.written + channel;
+        square[0][half] = from[0], square[1][half] = from[1];
+    }
     reinterpret_cast<uint4*>(packed)[place] = rounded(square[0][0], square[0][1], square[1][0], square[1][1]);
 }
 
@@ -186,8 +185,9 @@ __global__ void __launch_bounds__(THREADS, 2)
         from[i] = x + (((at.high * g.dilation_y - g.top) * g.width + left[i]) * g.channels + group * g.read + at.low);
     }
     Digits digits = Digits::of(begin + line, g.out_width, g.out_height);  // column and row of the pixel, and its image
-    const int padded = (g.written + COLUMNS - 1) / COLUMNS * COLUMNS, rounds = (pixels + DEPTH - 1) / DEPTH;
-    const unsigned* gradient = dy + (((group * rounds + begin / DEPTH) * PAIRS + line) * padded + first_column + place) * 2;
+    const int rounds = (pixels + DEPTH - 1) / DEPTH;
+    const long long lines = (long long)(group * rounds + begin / DEPTH) * PAIRS + line;
+    const unsigned* gradient = dy + (lines * g.written + first_column + place) * 2;
     unsigned *to_windows = &windows[0][line][place * 2], *to_gradients = &gradients[0][line][place * 2];
 
     float of_windows[row_loads][2][4];  // on their way
@@ -211,7 +211,7 @@ __global__ void __launch_bounds__(THREADS, 2)
             copy_async_16(to_gradients + buffer * PAIRS * COLUMN_LINE + j / 2 * at_once * 2 + j % 2 * 4,
                           gradient + j / 2 * at_once * 2 + j % 2 * 4);
         commit_copies();
-        gradient += PAIRS * padded * 2;
+        gradient += PAIRS * g.written * 2;
     };
     auto keep = [&](int buffer) {
 #pragma unroll

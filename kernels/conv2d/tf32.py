@@ -98,10 +98,11 @@ def correlation(x: Array, dy: Array, geometry: np.ndarray) -> gpu.Launch:
     g = gpu.numbers(geometry)
     if not _suits(g, x):
         return gpu.correlation(x, dy, geometry)
-    pixels, padded = g["images"] * g["out_height"] * g["out_width"], -(-g["written"] // COLUMNS) * COLUMNS
-    packed = array_module(x).empty((g["groups"], -(-pixels // DEPTH), DEPTH, padded), np.uint32)
+    pixels = g["images"] * g["out_height"] * g["out_width"]
+    numbers = g["out_channels"] * -(-pixels // DEPTH) * DEPTH + COLUMNS * 2  # hardly more than dy has
+    packed = array_module(x).empty(numbers, np.uint32)
     squares = packed.size // 4
-    TENSOR["pack_gradient"](dy, packed, geometry, padded, squares, work=squares, tile=gpu.BLOCK, block=gpu.BLOCK)
+    TENSOR["pack_gradient"](dy, packed, geometry, squares, work=squares, tile=gpu.BLOCK, block=gpu.BLOCK)
     work = (g["kernel_height"] * g["kernel_width"] * g["read"], g["written"])
     return gpu.Launch(TENSOR["correlate"], packed, work, (ROWS, COLUMNS), g["groups"], THREADS)
 

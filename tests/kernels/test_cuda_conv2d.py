@@ -12,6 +12,7 @@ from minigrad import kernels
 from minigrad.core.device import device, module_for
 from minigrad.kernels import conv2d
 from minigrad.kernels.conv2d import cases, gpu, reference, tf32
+from minigrad.kernels.conv2d.taps import nhwc
 
 pytestmark = pytest.mark.emulated
 SHAPE = next(shape for shape in cases.SHAPES if shape.name == "3x3 padded, stride 2")
@@ -103,3 +104,15 @@ def test_unaligned_images_are_read_one_by_one(xp: Any) -> None:
     got = gpu.forward(image, xp.asarray(w), None, **SHAPE.geometry()).get()
     (allowed,) = conv2d.tolerance("forward", x, w, None, **SHAPE.geometry())
     assert (abs(got - reference.forward(x.astype("float64"), w.astype("float64"), None, **SHAPE.geometry())) <= allowed).all()
+
+
+def test_the_gradient_that_tf32_packs_is_hardly_larger_than_dy(xp: Any) -> None:
+    """However few channels a group has; dw of 32 groups of four channels is right."""
+    shape = cases.Shape("groups of four", (1, 128, 4, 8), (128, 4, 3, 3), padding=cases.SAME, groups=32)
+    x, _, _, dy = (each.astype("float32") for each in shape.arrays())
+    geometry = gpu._geometry(x, dy.shape, (3, 3), (1, 1), cases.SAME, (1, 1), 32)
+    here, there = (nhwc(xp.asarray(each)) for each in (x, dy))
+    assert tf32.correlation(here, there, geometry).dy.size == dy.size + 2 * tf32.COLUMNS
+    got = tf32.grad_weight(xp.asarray(x), xp.asarray(dy), (3, 3), **shape.geometry()).get()
+    (allowed,) = tf32.tolerance("grad_weight", x, dy, (3, 3), **shape.geometry())
+    assert (abs(got - reference.grad_weight(x, dy, (3, 3), **shape.geometry())) <= allowed).all()
