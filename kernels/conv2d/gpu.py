@@ -175,11 +175,10 @@ def product(x: Array, w: Array, bias: Array | None, y: Array, geometry: np.ndarr
     pack(xp.ascontiguousarray(w), packed, geometry, back, padded, packed.size, work=packed.size, tile=BLOCK, block=BLOCK)
     tile, vector = _tile(x.dtype, written, g["read"] % 4 == 0 and aligned(x))
     phases, pixels = phases_of(g, back)
-    for first, slices in launches_of(g["groups"] * phases):
-        PRODUCT["convolve", x.dtype, *tile, vector](
-            *(x, packed, bias, y, geometry, back, relu, first),
-            work=(pixels, written, slices), tile=(*tile[:2], 1), block=_threads(tile),
-        )  # fmt: skip
+    PRODUCT["convolve", x.dtype, *tile, vector](
+        *(x, packed, bias, y, geometry, back, relu),
+        work=(pixels, written, g["groups"] * phases), tile=(*tile[:2], 1), block=_threads(tile),
+    )  # fmt: skip
 
 
 def _depthwise(x: Array, w: Array, bias: Array | None, y: Array, geometry: np.ndarray, back: bool, relu: bool) -> None:

@@ -8,8 +8,7 @@
 // Channels lie side by side, so where a group's number of them is a multiple of the vector's, a thread reads 128 bits of one
 // pixel (VECTOR); else one number. Its place among the terms is kept in digits: nothing is divided in the loop.
 //
-// The way back is the same product, with dy for x: see axis_back. Each phase of the stride is a slice of the grid, and so is each
-// group; where a grid has no room for all slices, a launch does those from `first_slice` on.
+// The way back is the same product, with dy for x: see axis_back. Each phase of the stride is a slice of the grid.
 #include "window.cuh"
 
 const int DEPTH = 8;    // terms of a round
@@ -40,7 +39,7 @@ __global__ void pack(const Real* __restrict__ w, Real* __restrict__ packed, cons
 template <typename Real, int ROWS, int COLUMNS, int HIGH, int WIDE, bool VECTOR>
 __global__ void __launch_bounds__(ROWS / HIGH * (COLUMNS / WIDE), 2)
     convolve(const Real* __restrict__ in, const Real* __restrict__ weights, const Real* __restrict__ bias, Real* __restrict__ out,
-             const Geometry g, bool back, bool relu, int first_slice) {
+             const Geometry g, bool back, bool relu) {
     typedef Tile<Real, ROWS, COLUMNS, HIGH, WIDE> Product;
     const int lanes = Pack<Real>::lanes, width = VECTOR ? lanes : 1;
     const int pixels_at_once = Product::threads / (DEPTH / width), loads = ROWS / pixels_at_once;
@@ -48,10 +47,10 @@ __global__ void __launch_bounds__(ROWS / HIGH * (COLUMNS / WIDE), 2)
     __shared__ __align__(16) Real images[2][DEPTH][ROWS + PADDING];
     __shared__ __align__(16) Real kernels[2][DEPTH][COLUMNS];
 
-    const int phases = back ? g.stride_y * g.stride_x : 1, slice = first_slice + blockIdx.z, group = slice / phases;
+    const int phases = back ? g.stride_y * g.stride_x : 1, group = blockIdx.z / phases;
     // What is the same for all threads lies in shared memory, and is read where it is needed: registers are for the sums.
     __shared__ Phase phase;
-    find_phase(phase, g, back, slice % phases, DEPTH);
+    find_phase(phase, g, back, blockIdx.z % phases, DEPTH);
     const int pixels = g.images * phase.y.outputs * phase.x.outputs, first_pixel = blockIdx.x * ROWS;
     if (first_pixel >= pixels) return;
     const int padded = (g.written + 3) / 4 * 4;
