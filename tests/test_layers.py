@@ -40,6 +40,7 @@ LAYERS = (
             "core.large",
             "core.modes",
             "core.printing",
+            "core.refusals",
             "core.shortage",
             "core.sums",
             "core.tape",

@@ -15,6 +15,8 @@ struct Digits {
     }
 };
 
+const int OUTSIDE = -(1 << 30);  // a row of an image that no tap brings inside
+
 struct Geometry {
     int images, height, width, channels;             // of the images that are read: x, or dy on the way back
     int out_height, out_width, out_channels;         // of those that are written: y or dx; of dy for the gradient to the weight

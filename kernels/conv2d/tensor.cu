@@ -163,7 +163,7 @@ __global__ void pack_gradient(const float* __restrict__ dy, unsigned* __restrict
 __global__ void __launch_bounds__(THREADS, 2)
     correlate(const float* __restrict__ x, const unsigned* __restrict__ dy, float* __restrict__ parts, const Geometry g,
               int pixels_each) {
-    const int at_once = THREADS / PAIRS * 4, row_loads = ROWS / at_once, column_loads = COLUMNS / at_once, OUTSIDE = -(1 << 30);
+    const int at_once = THREADS / PAIRS * 4, row_loads = ROWS / at_once, column_loads = COLUMNS / at_once;
     const int ROW_LINE = ROWS * 2 + 8, COLUMN_LINE = COLUMNS * 2 + 8;
     __shared__ __align__(16) unsigned windows[2][PAIRS][ROW_LINE];
     __shared__ __align__(16) unsigned gradients[2][PAIRS][COLUMN_LINE];

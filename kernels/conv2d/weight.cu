@@ -14,7 +14,6 @@
 
 const int DEPTH = 8;    // pixels of a round, as in Geometry's step
 const int PADDING = 4;  // behind each line in shared memory
-const int OUTSIDE = -(1 << 30);
 
 // parts: (splits, groups, K, F/groups). A split is over `pixels_each` pixels, a multiple of DEPTH.
 template <typename Real, int ROWS, int COLUMNS, int HIGH, int WIDE, bool VECTOR>

@@ -20,7 +20,6 @@ __device__ void find_phase(Phase& phase, const Geometry& g, bool back, int numbe
 // What one thread reads of the images in each round: `width` channels of one term of a window, for `loads` pixels.
 template <typename Real, int loads, int width>
 struct Window {
-    static const int OUTSIDE = -(1 << 30);
     int top[loads], left[loads], base[loads];
     Digits term;  // channel, column and row of the tap
 

@@ -34,8 +34,9 @@ __device__ __forceinline__ Real gradient(Real dy, Real y, Real sum, bool logarit
 }
 
 template <typename Real>
-__global__ void __launch_bounds__(256, 2) forward_rows(const Real* __restrict__ x, Real* __restrict__ y, long long rows, int length, int width,
-                             bool packed, bool logarithmic, bool zeros) {
+__global__ void __launch_bounds__(256, 2)
+    forward_rows(const Real* __restrict__ x, Real* __restrict__ y, long long rows, int length, int width,
+                 bool packed, bool logarithmic, bool zeros) {
     __shared__ Real shared[THREADS / 32];
     const Team<Real> team = team_of(width, shared);
     const long long row = row_of(team);
@@ -53,8 +54,9 @@ __global__ void __launch_bounds__(256, 2) forward_rows(const Real* __restrict__ 
 }
 
 template <typename Real>
-__global__ void __launch_bounds__(256, 2) backward_rows(const Real* __restrict__ dy, const Real* __restrict__ y, Real* __restrict__ dx,
-                              long long rows, int length, int width, bool packed, bool logarithmic) {
+__global__ void __launch_bounds__(256, 2)
+    backward_rows(const Real* __restrict__ dy, const Real* __restrict__ y, Real* __restrict__ dx,
+                  long long rows, int length, int width, bool packed, bool logarithmic) {
     __shared__ Real shared[THREADS / 32];
     const Team<Real> team = team_of(width, shared);
     const long long row = row_of(team);
@@ -86,8 +88,9 @@ __device__ __forceinline__ long long start_of(long long column, int length, int 
 }
 
 template <typename Real>
-__global__ void __launch_bounds__(256, 2) forward_columns(const Real* __restrict__ x, Real* __restrict__ y, long long columns, int length,
-                                int inner, bool logarithmic, bool zeros) {
+__global__ void __launch_bounds__(256, 2)
+    forward_columns(const Real* __restrict__ x, Real* __restrict__ y, long long columns, int length,
+                    int inner, bool logarithmic, bool zeros) {
     __shared__ Real greatest[SLICES][COLUMNS], sum[SLICES][COLUMNS];
     const int lane = threadIdx.x, slice = threadIdx.y;
     const long long column = (long long)blockIdx.x * COLUMNS + lane;
@@ -119,8 +122,9 @@ __global__ void __launch_bounds__(256, 2) forward_columns(const Real* __restrict
 }
 
 template <typename Real>
-__global__ void __launch_bounds__(256, 2) backward_columns(const Real* __restrict__ dy, const Real* __restrict__ y, Real* __restrict__ dx,
-                                 long long columns, int length, int inner, bool logarithmic) {
+__global__ void __launch_bounds__(256, 2)
+    backward_columns(const Real* __restrict__ dy, const Real* __restrict__ y, Real* __restrict__ dx,
+                     long long columns, int length, int inner, bool logarithmic) {
     __shared__ Real sums[SLICES][COLUMNS];
     const int lane = threadIdx.x, slice = threadIdx.y;
     const long long column = (long long)blockIdx.x * COLUMNS + lane;

@@ -20,7 +20,7 @@ import numpy as np
 
 from minigrad.core import tape
 from minigrad.core.device import IN_USE
-from minigrad.core.tape import refuse_mixed, refuse_size
+from minigrad.core.refusals import refuse_mixed, refuse_size
 from minigrad.errors import DTypeError, MinigradError
 
 _SHOWN = (bool, int, float, complex, str, bytes, tuple, list)  # by their value, if it is short

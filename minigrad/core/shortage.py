@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from minigrad.core import tape
+from minigrad.core import refusals, tape
 from minigrad.core.device import Array, device, device_of, module_for, working_on
 from minigrad.errors import OutOfMemoryError
 
@@ -68,7 +68,7 @@ def shortage(where: str, error: Exception, operands: Iterable[Any]) -> OutOfMemo
     found = _WANTED.search(str(error))
     if not isinstance(error, MemoryError) or found is None:
         return None
-    listed = list(tape.arrays_of(operands))
+    listed = list(refusals.arrays_of(operands))
     account = _account(int(found[1].replace(",", "")), listed, list(operands))
     got = (
         f"a need of {_size(account.wanted)} where {_size(account.used)} of {_size(account.room)} are used"
@@ -164,4 +164,4 @@ def _size(count: int) -> str:
     return f"{count} bytes" if unit == "bytes" else f"{number:.1f} {unit}"
 
 
-tape.shortage = shortage
+refusals.shortage = shortage

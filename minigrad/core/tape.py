@@ -11,18 +11,18 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy import asarray, ndarray
 
-from minigrad.core.device import ERRORS, IGNORED, IN_USE, SEVERAL, Array, device_of, follow, places_of
-from minigrad.errors import DeviceError, DTypeError, GradError, IndexingError, MinigradError, OutOfMemoryError, ShapeError
+from minigrad.core.device import ERRORS, IGNORED, IN_USE, SEVERAL, Array, follow, places_of
+from minigrad.core.refusals import explain, refuse_mixed
+from minigrad.errors import DTypeError, GradError
 
 Tensor: Any = None  # core.tensor hands its class in, so that this file need not know it,
-backward: Any = None  # and core.autograd this function, which Tensor.backward calls,
-shortage: Any = None  # and core.shortage this one, which words the error of a GPU without memory
+backward: Any = None  # and core.autograd this function, which Tensor.backward calls
 _ages = itertools.count()
 
 
@@ -144,7 +144,7 @@ class Function:
         try:
             result = cls.forward(*arrays, **kwargs) if kwargs else cls.forward(*arrays)
         except (ValueError, TypeError, IndexError, MemoryError, OverflowError) as error:
-            _explain(cls, args, error)
+            explain(cls, args, error)
             raise
         finally:
             if token is not None:
@@ -400,77 +400,3 @@ def _counter_of_base(base: Any, args: Sequence[Any]) -> list[int] | None:
         if isinstance(arg, Tensor) and (arg.array is base or arg.array.base is base):
             return arg._counter
     return None
-
-
-def refuse_mixed(where: str, operands: Iterable[Any], error: Exception | None = None) -> None:
-    """Raise our own words if Tensors or arrays among the operands, also in lists, lie on several devices.
-
-    Raises:
-        DeviceError: they do.
-    """
-    arrays = list(arrays_of(operands))
-    devices = sorted(map(str, places_of(arrays)))
-    if len(devices) > 1:
-        shapes = ", ".join(f"{tuple(array.shape)} on {device_of(array)}" for array in arrays)
-        remedy = f"Call .to({devices[-1]!r}) on the others"
-        raise DeviceError(where, "operands", "tensors of one device", shapes, remedy) from error
-
-
-def arrays_of(operands: Iterable[Any]) -> Iterator[Any]:
-    """The arrays among operands of an op, also those of Tensors and in lists."""
-    for each in operands:
-        if isinstance(each, (tuple, list)):
-            yield from arrays_of(each)
-        elif isinstance(each, Tensor):
-            yield each.array
-        elif places_of([each]):
-            yield each
-
-
-def refuse_size(where: str, error: Exception, operands: Iterable[Any] = ()) -> None:
-    """Raise our own words for what NumPy or CuPy says of sizes beyond all memory; do nothing for other errors."""
-    if isinstance(error, MinigradError):
-        return
-    if isinstance(error, MemoryError) and IN_USE:
-        told = shortage(where, error, operands)
-        if told is not None:
-            raise told from error
-    text = str(error)
-    if isinstance(error, MemoryError) or any(sign in text for sign in _TOO_LARGE):
-        raise OutOfMemoryError(where, "sizes", "sizes that memory holds", text, "Make it smaller, or work in parts") from error
-
-
-_TOO_LARGE = (
-    "Maximum allowed dimension exceeded",
-    "array is too big",
-    "too large to convert",
-    "array size defined by dims is larger",
-    "iterator is too large",
-    "negative dimensions are not allowed",  # a product of sizes that went round past 2^63
-    "Maximum allowed size exceeded",
-)
-
-
-def _explain(cls: type[Function], args: tuple, error: Exception) -> None:
-    """Raise our own words for what NumPy or CuPy refused, where we know better; built only on failure."""
-    if isinstance(error, MinigradError):
-        return
-    op = cls.__name__.lower()
-    tensors = [arg for arg in args if isinstance(arg, Tensor)]
-    refuse_mixed(op, args, error)
-    if "broadcast" in str(error) and len(tensors) > 1:
-        shapes = " and ".join(str(tuple(t.array.shape)) for t in tensors)
-        raise ShapeError(
-            op,
-            "operands",
-            "shapes that broadcast: counted from the last, sizes equal or 1",
-            shapes,
-            "Reshape or expand one of them",
-        ) from error
-    if cls._guarded:  # the user's own: what else it raised passes as it is
-        return
-    refuse_size(op, error, args)
-    if isinstance(error, IndexError):
-        raise IndexingError(op, "index", "places inside the tensor", str(error)) from error
-    if isinstance(error, OverflowError):
-        raise DTypeError(op, "operands", "numbers that the dtype holds", str(error)) from error

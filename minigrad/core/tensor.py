@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minigrad.core import tape
+from minigrad.core import refusals, tape
 from minigrad.core.device import IN_USE, SEVERAL, Array, array_module, device, device_of, follow, module_of, move, number
 from minigrad.core.dtypes import DType, get_default_dtype
 from minigrad.core.printing import tensor_text
@@ -595,5 +595,5 @@ def check_tensor(where: str, argument: str, value: Any) -> Tensor:
     return value
 
 
-tape.Tensor = Tensor
+tape.Tensor = refusals.Tensor = Tensor
 __all__ = ["RemovableHandle", "Size", "Tensor", "check_tensor"]

@@ -9,7 +9,7 @@ from minigrad.core.device import device as _device
 from minigrad.core.device import device_of, move, names_device
 from minigrad.core.dtypes import DType, as_dtype, float16, float32, float64
 from minigrad.core.hints import check_constructor
-from minigrad.core.tape import refuse_size
+from minigrad.core.refusals import refuse_size
 from minigrad.core.tensor import Tensor
 from minigrad.errors import ArgumentError, DTypeError, GradError
 from minigrad.nn.hooks import Hookable, call_with_hooks

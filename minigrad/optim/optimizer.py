@@ -14,7 +14,7 @@ import numpy as np
 from minigrad.core.device import SEVERAL, array_module, device_of, follow, move, quiet
 from minigrad.core.hints import check_constructor
 from minigrad.core.modes import enable_grad
-from minigrad.core.tape import refuse_size
+from minigrad.core.refusals import refuse_size
 from minigrad.core.tensor import RemovableHandle, Tensor
 from minigrad.errors import ArgumentError, DTypeError, GradError, StateError
 from minigrad.ops.sparse import SparseRows
