@@ -146,7 +146,9 @@ def run(case: Case, arrays: list[np.ndarray]) -> tuple[list[np.ndarray], list[np
     outputs = outputs_of(case.call(minigrad, *inputs))
     starts = cotangents(case.name, outputs)
     pairs = [
-        (o, minigrad.tensor(g).to(o.dtype)) for o, g in zip(outputs, starts, strict=True) if g is not None and o.requires_grad
+        (o, minigrad.tensor(g, device=o.device).to(o.dtype))
+        for o, g in zip(outputs, starts, strict=True)
+        if g is not None and o.requires_grad
     ]
     if pairs:
         minigrad.autograd.backward([o for o, _ in pairs], [g for _, g in pairs])
@@ -205,7 +207,11 @@ def first_gradients(case: Case, arrays: list[np.ndarray], create_graph: bool) ->
     inputs = tensors(arrays)
     outputs = outputs_of(case.call(minigrad, *inputs))
     starts = cotangents(case.name, outputs)
-    pairs = [(o, minigrad.tensor(g)) for o, g in zip(outputs, starts, strict=True) if g is not None and o.requires_grad]
+    pairs = [
+        (o, minigrad.tensor(g, device=o.device))
+        for o, g in zip(outputs, starts, strict=True)
+        if g is not None and o.requires_grad
+    ]
     floats = [t for t in inputs if t.requires_grad]
     gradients = minigrad.autograd.grad(
         [o for o, _ in pairs], floats, [g for _, g in pairs], create_graph=create_graph, materialize_grads=True

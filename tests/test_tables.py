@@ -94,7 +94,9 @@ def test_strides_do_not_matter_and_inputs_stay(case: Case) -> None:
     outputs = harness.outputs_of(case.call(minigrad, *inputs))
     starts = harness.cotangents(case.name, outputs)
     pairs = [
-        (o, minigrad.tensor(g).to(o.dtype)) for o, g in zip(outputs, starts, strict=True) if g is not None and o.requires_grad
+        (o, minigrad.tensor(g, device=o.device).to(o.dtype))
+        for o, g in zip(outputs, starts, strict=True)
+        if g is not None and o.requires_grad
     ]
     if pairs:
         minigrad.autograd.backward([o for o, _ in pairs], [g for _, g in pairs])
