@@ -56,6 +56,7 @@ from minigrad.ops.likelihood import (
     poisson_nll_loss,
 )
 from minigrad.ops.loss import cross_entropy, nll_loss
+from minigrad.ops.mixture import bivariate_mixture_nll
 from minigrad.ops.normalization import (
     group_norm,
     instance_norm,

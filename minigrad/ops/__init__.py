@@ -41,6 +41,7 @@ FAMILIES = (
     "logic",
     "loss",
     "matrices",
+    "mixture",
     "normalization",
     "norms",
     "padding",
