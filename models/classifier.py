@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from textwrap import shorten
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,18 +14,16 @@ from minigrad import nn
 from minigrad.data import DataLoader, LabelledImages
 from minigrad.data.augment import Augmented
 from minigrad.data.decode import read_image
-from minigrad.errors import MinigradError, RunError, StateError
+from minigrad.errors import RunError
 from minigrad.models.cnn import build
 from minigrad.models.cost import parameters
-from minigrad.train import Run
-from minigrad.train.watch import not_finite
+from minigrad.train.trained import Trained
 
 MEASURED = 10_000  # images from which mean and deviation of the pixels are taken
 BATCH = 256  # images that are judged at once, at most,
 PIXELS = 1 << 22  # and pixels of them
 LARGEST = 4096  # pixels a side, and more classes than this are a damaged config: nothing is made of that size unseen
 MOST_CLASSES = 1_000_000
-LONGEST = 300  # letters of a reason that is quoted in another
 
 
 class Card(NamedTuple):
@@ -50,6 +47,10 @@ class Card(NamedTuple):
     def build(self) -> nn.Module:
         """The network, not trained."""
         return build(self.network, self.shape, len(self.classes), **self.options)
+
+    def parameters(self) -> int:
+        """How many parameters it has, told without the memory for them."""
+        return parameters(self.network, self.shape, len(self.classes), **self.options)
 
     @classmethod
     def of(cls, content: Any, where: str) -> Card:
@@ -101,33 +102,15 @@ class Classifier:
 
     @classmethod
     def load(cls, model: str) -> Classifier:
-        """The classifier of a run folder.
+        """The classifier of a run folder, or of the name of a shipped model.
 
         Raises:
             RunError: there is no trained classifier, or its weights belong to another network.
             FileFormatError: a damaged file.
         """
-        run = Run(model)
-        config = run.config()
-        if config["task"] != "classify":
-            raise RunError("classify", model, "a run of the task classify", f"one of the task {config['task']}")
-        card = Card.of(config.get("model"), model)
-        weights = run.weights()
-        remedy = "Put back the files that belong together, or train anew"
-        try:
-            if not isinstance(weights, dict) or not all(isinstance(tensor, minigrad.Tensor) for tensor in weights.values()):
-                raise StateError("load", "weights", "tensors by name", "something else")
-            there = sum(tensor.numel() for tensor in weights.values())
-            needed = parameters(card.network, card.shape, len(card.classes), **card.options)
-            if needed > there:  # before memory is taken for them
-                raise StateError("load", "weights", f"{needed:,} numbers, as the config.json has it", f"{there:,}")
-            network = card.build()
-            network.load_state_dict(weights)
-        except (MinigradError, TypeError) as error:
-            expected, got = "weights and a config.json of one network", f"others ({shorten(str(error), LONGEST)})"
-            raise RunError("classify", str(run.model), expected, got, remedy) from error
-        if broken := not_finite(weights):
-            raise RunError("classify", str(run.model), "finite weights", f"nan or inf in {min(broken)}", remedy)
+        trained = Trained.open(model)
+        card = Card.of(trained.config("classify").get("model"), trained.name)
+        network = trained.network(card.build, card.parameters)
         return cls(card, network)
 
     def read(self, path: Any) -> np.ndarray:

@@ -93,12 +93,12 @@ def evaluate(model: str, data: str | None, json: bool) -> None:
     from minigrad.models.classify import labelled
     from minigrad.show.pictures import confusion_png
     from minigrad.show.progress import track
-    from minigrad.train.runs import Run
+    from minigrad.train.trained import Trained
 
-    run = Run(model)
+    trained = Trained.open(model)
     classifier = Classifier.load(model)
     with reading() as report:
-        images, what = labelled(run.config(), data, report)
+        images, what = labelled(trained.config(), data, report)
     judgement = classifier.judge(images, lambda batches: track(batches, describe="evaluating", unit="batches"))
     rows = judgement.per_class()
     if json:
@@ -117,7 +117,7 @@ def evaluate(model: str, data: str | None, json: bool) -> None:
         say(f"{what}: {len(images):,} images")
         say(f"accuracy {judgement.accuracy:.2%}, cross-entropy {judgement.loss:.4f} nats")
         show(class_table(rows))
-    picture = run.path / ("confusion.png" if data is None else f"confusion-{short_name(data)}.png")
+    picture = trained.folder / ("confusion.png" if data is None else f"confusion-{short_name(data)}.png")
     write_atomically("eval", picture, confusion_png(judgement.counts, judgement.classes))
     if not json:
         say(f"The confusion matrix: {picture}")

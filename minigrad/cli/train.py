@@ -41,7 +41,9 @@ Device = Annotated[
     ),
 ]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; may be repeated.")]
-Model = Annotated[str, typer.Argument(metavar="MODEL", help="A run folder.", show_default=False)]
+Model = Annotated[
+    str, typer.Argument(metavar="MODEL", help="A run folder, or the name of a shipped model.", show_default=False)
+]
 Json = Annotated[bool, typer.Option("--json", metavar="", help="Write JSON for a program to read.")]
 
 
@@ -130,9 +132,9 @@ def evaluate(
 
     Example: minigrad eval runs/classify-photos-1 --data other-photos
     """
-    from minigrad.train.runs import Run
+    from minigrad.train.trained import Trained
 
-    commands(Run(model).config()["task"]).evaluate(model, data, json)
+    commands(Trained.open(model).config()["task"]).evaluate(model, data, json)
 
 
 def short_name(data: str) -> str:

@@ -1,0 +1,172 @@
+"""A trained model, wherever it lies: a run folder, or one of the models that are shipped with minigrad.
+
+What is shipped lies beside the architectures, as two files for each model: ``NAME.safetensors`` has the weights, and
+``NAME.json``, its card, says what they are and how they were made (``ship.py`` writes both). Nothing but these files is read.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import importlib.util
+import io
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from textwrap import shorten
+from typing import Any
+
+import minigrad
+from minigrad import nn
+from minigrad.errors import MinigradError, RunError, StateError
+from minigrad.train.runs import Run
+from minigrad.train.watch import not_finite
+
+FORMAT = 1  # of cards
+ENTRIES = ("config", "command", "seed", "data_digest", "licence", "figure", "sha256")  # of a card
+LONGEST = 300  # letters of a reason that is quoted in another
+REINSTALL = "Install minigrad anew: its files were damaged"
+ANEW = "Put back the files that belong together, or train anew"
+
+
+def shipped_folder() -> Path:
+    """Where the models lie that are shipped with minigrad.
+
+    Example:
+        >>> shipped_folder().name
+        'pretrained'
+    """
+    spec = importlib.util.find_spec("minigrad.models")
+    if spec is None or not spec.submodule_search_locations:
+        raise RunError("run", "minigrad.models", "the folder of the architectures", "none", REINSTALL)
+    return Path(next(iter(spec.submodule_search_locations))) / "pretrained"
+
+
+def shipped() -> list[str]:
+    """The names of the models that are shipped.
+
+    Example:
+        >>> all((shipped_folder() / f"{name}.safetensors").exists() for name in shipped())
+        True
+    """
+    return sorted(card.stem for card in shipped_folder().glob("*.json"))
+
+
+class Trained:
+    """A trained model: all that applying it takes. Made by ``Trained.open``.
+
+    Attributes:
+        name: what it was called by.
+        path: the file of its weights.
+        folder: where pictures of it go: a run's own folder, or the current one.
+        card: what is known of a shipped model (its command, licence, figure, ...); ``None`` for a run.
+    """
+
+    def __init__(self, name: str, path: Path, folder: Path, config: Mapping[str, Any], card: Mapping[str, Any] | None) -> None:
+        self.name, self.path, self.folder, self.card = name, path, folder, card
+        self._config = config
+
+    @classmethod
+    def open(cls, model: str | os.PathLike[str]) -> Trained:
+        """The model of a run folder or of a shipped name. A folder that is called as a shipped model is ``./NAME``.
+
+        Raises:
+            RunError: there is none, or its config is damaged or of a later format.
+
+        Example:
+            >>> import tempfile
+            >>> from minigrad.train import Run
+            >>> with Run(tempfile.mkdtemp()) as run:
+            ...     run.begin({"task": "line", "settings": {}})
+            >>> Trained.open(run.path).config()
+            {'task': 'line', 'settings': {}}
+        """
+        name = os.fspath(model)
+        known = shipped()
+        if name in known:
+            card = _card(name)
+            return cls(name, shipped_folder() / f"{name}.safetensors", Path(), card["config"], card)
+        run = Run(name)
+        if known and not run.path.exists() and os.path.basename(name) == name:
+            near = difflib.get_close_matches(name, known, 1)
+            remedy = f"Did you mean {near[0]}?" if near else f"These are shipped: {', '.join(known)}"
+            raise RunError(
+                "run", name, "a run folder, or the name of a shipped model", "no such folder, and no such name", remedy
+            )
+        return cls(name, run.model, run.path, run.config(), None)
+
+    def config(self, task: str | None = None) -> dict[str, Any]:
+        """What the task wrote of it: ``task``, ``data``, ``settings``, ``model`` and so on.
+
+        Args:
+            task: the task that it must be of.
+
+        Raises:
+            RunError: it is of another.
+        """
+        config = json.loads(json.dumps(self._config))  # a copy, which may be changed
+        if task is not None and config["task"] != task:
+            raise RunError(task, self.name, f"a model of the task {task}", f"one of the task {config['task']}")
+        return config
+
+    def weights(self) -> Any:
+        """Its weights, on the CPU: of a whole model a dict of Tensors by name.
+
+        Raises:
+            RunError: a run that has none yet; a shipped file that is not the one of its card.
+            FileFormatError: the file is damaged.
+        """
+        if self.card is None:
+            return Run(self.folder).weights()
+        try:
+            data = self.path.read_bytes()
+        except OSError as error:
+            raise RunError(
+                "run", str(self.path), "the weights that are shipped", error.strerror or "none", REINSTALL
+            ) from error
+        if hashlib.sha256(data).hexdigest() != self.card["sha256"]:
+            raise RunError("run", str(self.path), "the weights that its card has the digest of", "others", REINSTALL)
+        return minigrad.load(io.BytesIO(data))
+
+    def network(self, build: Callable[[], nn.Module], size: Callable[[], int]) -> nn.Module:
+        """The network that the config describes, with its weights, in float32 whatever they are stored in.
+
+        Args:
+            build: makes it, untrained.
+            size: how many parameters ``build`` would make, told without the memory for them.
+
+        Raises:
+            RunError: the weights are another network's, or not finite.
+            FileFormatError: the file is damaged.
+        """
+        config, weights = self.config(), self.weights()
+        try:
+            if not isinstance(weights, dict) or not all(isinstance(tensor, minigrad.Tensor) for tensor in weights.values()):
+                raise StateError("load", "weights", "tensors by name", "something else")
+            there, needed = sum(tensor.numel() for tensor in weights.values()), size()
+            if needed > there:  # before memory is taken for them
+                raise StateError("load", "weights", f"{needed:,} numbers, as the config.json has it", f"{there:,}")
+            network = build()
+            network.load_state_dict(weights)
+        except (MinigradError, TypeError) as error:
+            expected, got = "weights and a config.json of one network", f"others ({shorten(str(error), LONGEST)})"
+            raise RunError(config["task"], str(self.path), expected, got, ANEW) from error
+        if broken := not_finite(weights):
+            raise RunError(config["task"], str(self.path), "finite weights", f"nan or inf in {min(broken)}", ANEW)
+        return network
+
+
+def _card(name: str) -> dict[str, Any]:
+    """The card of a shipped model, checked."""
+    path = shipped_folder() / f"{name}.json"
+    expected = "the card of a shipped model"
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise RunError("run", str(path), expected, f"a file that cannot be read ({error})", REINSTALL) from error
+    if not isinstance(card, dict) or card.get("format") != FORMAT or not all(entry in card for entry in ENTRIES):
+        raise RunError("run", str(path), expected, "something else, or one of another format", REINSTALL)
+    if not isinstance(card["config"], dict) or not isinstance(card["config"].get("task"), str):
+        raise RunError("run", str(path), f"{expected}, with a config", "one without", REINSTALL)
+    return card
