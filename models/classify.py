@@ -9,7 +9,6 @@ data: the network's input, how long to train, whether to mirror; every finding i
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,11 +20,10 @@ import minigrad.nn.functional as F
 from minigrad import Tensor, nn, optim
 from minigrad.data import ClassificationData, DataLoader, LabelledImages
 from minigrad.data.augment import Augmented
-from minigrad.data.catalogue import DATASETS
 from minigrad.data.labelled import open_images
 from minigrad.data.mirror import mirror_is_safe
-from minigrad.data.words import shown
-from minigrad.errors import ArgumentError, DataError, RunError
+from minigrad.errors import ArgumentError, DataError
+from minigrad.models.begun import check_same, check_there, recipe, source
 from minigrad.models.classifier import Card, Classifier, Judgement, device_of, statistics
 from minigrad.models.cnn import NETWORKS
 from minigrad.models.cost import COPIES, activations, check_memory, multiplications, parameters
@@ -117,7 +115,7 @@ class Classify(Task):
         say: Callable[[str], None] = lambda text: None,
         progress: Callable[[str, int, int], None] | None = None,
     ) -> None:
-        self.source = data if data in DATASETS else os.path.abspath(os.path.expanduser(data))
+        self.source = source(data)
         settings = settings.decide(**RECIPES.get(data, {}))
         self.data: ClassificationData = open_images(
             data, image_size=settings.image_size, channels=settings.channels, holdout=settings.holdout, seed=settings.seed,
@@ -170,10 +168,10 @@ class Classify(Task):
             DataError: its data have changed, or are gone.
             RunError: the config is damaged.
         """
-        data, settings = recipe(config)
-        check_there(data)
+        data, settings = recipe(config, cls.name, ClassifySettings)
+        check_there(data, "images")
         task = cls(data, settings, say, progress)
-        check_same(task.data, config)
+        check_same(task.data.digest, config, "images and classes")
         return task
 
     # ------------------------------------------------------------------ what is found from the data
@@ -312,48 +310,6 @@ class Classify(Task):
             page.text(line)
 
 
-def recipe(config: Mapping[str, Any]) -> tuple[str, ClassifySettings]:
-    """The data and the settings in a run's config.
-
-    Raises:
-        RunError: they are not there, or are damaged.
-    """
-    data, settings = config.get("data"), config.get("settings")
-    try:
-        if not isinstance(data, str) or not isinstance(config.get("data_digest"), str) or not isinstance(settings, dict):
-            raise ValueError("an entry is missing")
-        return data, ClassifySettings.of(settings)
-    except ValueError as error:  # an ArgumentError too
-        expected = "data, data_digest and settings, as minigrad train classify writes them"
-        remedy = "Put back a copy of the file, or train anew"
-        raise RunError("classify", "config.json", expected, f"others ({error})", remedy) from error
-
-
-def check_there(data: str) -> None:
-    """See that the data that a run began with are where they were.
-
-    Raises:
-        DataError: they are not.
-    """
-    if data not in DATASETS and not os.path.exists(data):
-        remedy = "Put them back there (a link to where they are now will do); what a model says of others tells eval --data"
-        raise DataError("data", shown(data), "the images that the run began with", "nothing of that name", remedy)
-
-
-def check_same(data: ClassificationData, config: Mapping[str, Any]) -> None:
-    """See that data are those that a run began with.
-
-    Raises:
-        DataError: they are not.
-    """
-    if data.digest != config["data_digest"]:
-        expected, got = (
-            "the images and classes that the run began with",
-            "others: files were added, removed, renamed or changed",
-        )
-        raise DataError("data", str(config["data"]), expected, got, "Put them back as they were, or train a new run on them")
-
-
 def labelled(config: Mapping[str, Any], data: str | None, progress: Any = None) -> tuple[LabelledImages, str]:
     """Images to measure a run's classifier on, and what they are.
 
@@ -367,14 +323,14 @@ def labelled(config: Mapping[str, Any], data: str | None, progress: Any = None) 
         RunError: the config is damaged.
     """
     card = Card.of(config.get("model"), "config.json")
-    own, settings = recipe(config)
+    own, settings = recipe(config, Classify.name, ClassifySettings)
     if data is None:
-        check_there(own)
+        check_there(own, "images")
         found = open_images(
             own, image_size=card.shape[1:], channels=card.shape[0], holdout=settings.holdout, seed=settings.seed,
             progress=progress,
         )  # fmt: skip
-        check_same(found, config)
+        check_same(found.digest, config, "images and classes")
         if found.test is not None:
             return found.test, f"test part of {own}"
         return found.validation, f"held-out part of {own}"

@@ -106,12 +106,16 @@ def _over_layers(network: nn.Module, shape: tuple[int, int, int], count: Callabl
     return sum(counts)
 
 
-def check_memory(numbers: int, what: str) -> None:
+def check_memory(
+    numbers: int, what: str, task: str = "classify", knobs: str = "width, hidden, image_size or batch_size, or a larger accumulate"
+) -> None:
     """Refuse what needs more memory than this process may have: most systems would end the process, or stand still.
 
     Args:
         numbers: how many float32 are needed at once, at least.
         what: what needs them.
+        task: the word of the task.
+        knobs: the settings that change it, as they stand behind "Try smaller ones of".
 
     Raises:
         OutOfMemoryError: it has not so much.
@@ -123,6 +127,6 @@ def check_memory(numbers: int, what: str) -> None:
     there = machine.total if machine.limit is None else min(machine.total, machine.limit)
     needed = numbers * NUMBER
     if needed > there:
-        remedy = "Try smaller ones of width, hidden, image_size or batch_size, or a larger accumulate (--set KEY=VALUE)"
+        remedy = f"Try smaller ones of {knobs} (--set KEY=VALUE)"
         expected = f"what fits into the {there / 1e9:.1f} GB of memory that this process may have"
-        raise OutOfMemoryError("classify", what, expected, f"{needed / 1e9:,.1f} GB at least", remedy)
+        raise OutOfMemoryError(task, what, expected, f"{needed / 1e9:,.1f} GB at least", remedy)

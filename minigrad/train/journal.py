@@ -40,11 +40,18 @@ class Journal:
         Raises:
             OSError: it cannot be written.
         """
-        line = json.dumps(row, allow_nan=False).encode() + b"\n"
+        self.write(json.dumps(row, allow_nan=False).encode() + b"\n")
+
+    def write(self, data: bytes) -> None:
+        """Add bytes at the end, in a file that is none of rows.
+
+        Raises:
+            OSError: they cannot be written.
+        """
         with open(self.path, "ab") as file:
-            file.write(line)
-        self._length += len(line)
-        self._digest.update(line)
+            file.write(data)
+        self._length += len(data)
+        self._digest.update(data)
 
     def place(self) -> dict[str, Any]:
         """Where the end is, for ``cut``; what stands before it is on the disk when this returns."""

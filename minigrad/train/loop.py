@@ -18,6 +18,7 @@ from minigrad.show.text import write_line
 from minigrad.train.checkpoints import Checkpoints
 from minigrad.train.interrupt import Interrupt
 from minigrad.train.runs import Run, differences, digest
+from minigrad.train.samples import brief
 from minigrad.train.task import Rollback, Step, Task
 from minigrad.train.watch import REMEDY, Watch, not_finite
 
@@ -247,6 +248,7 @@ class _Loop:
             # An evaluation, one that is interrupted too, leaves no trace in the random numbers of the steps.
             with minigrad.random.fork_rng(), self.bar.pause("evaluating") if self.bar else contextlib.nullcontext():
                 measured = {name: float(value) for name, value in task.evaluate(self._track).items()}
+                sample = task.sample()
         except Rollback as wish:
             self._roll_back(str(wish))
             return True
@@ -271,6 +273,10 @@ class _Loop:
         self._append({**self._where(), **{f"val/{name}": number for name, number in measured.items()}})
         self._clock()
         self.say(self._line(measured, better))
+        if sample:
+            with self.folder.explained("samples.txt"):
+                self.folder.samples.add(place.step, f"{task.goal[0]} {value:.4f}", sample)
+            self.say(brief(sample))
         self.shown.update({f"val {task.goal[0]}": value})
         self._save(*[ACCEPTED] * self.rolls_back, "")
         return False
@@ -342,6 +348,7 @@ class _Loop:
             content = {
                 "place": asdict(place),
                 "metrics": self.folder.metrics.place(),
+                "samples": self.folder.samples.place(),
                 "random": minigrad.get_rng_state(),
                 "state": self._state(),
             }
@@ -359,6 +366,7 @@ class _Loop:
             self.say("There is no checkpoint yet. Beginning anew.")
         with self.folder.explained("metrics.jsonl"):
             self.folder.metrics.cut(content and content["metrics"])
+            self.folder.samples.cut(content and content.get("samples"))  # of a version that wrote none it has none
             self.folder.timing.mend()
         self.meant = not_finite(self._state())
 

@@ -10,6 +10,9 @@ from minigrad.train.runs import Run
 from minigrad.train.task import Task
 
 
+SHOWN = 4  # samples on the page
+
+
 def series(rows: list[dict[str, Any]], along: str) -> dict[str, dict[str, tuple[list[float], list[float]]]]:
     """Rows of ``metrics.jsonl`` as panels of curves: ``train/loss`` and ``val/loss`` share the panel ``loss``.
 
@@ -43,6 +46,10 @@ def write(task: Task, run: Run) -> None:
     task.report(page)
     page.section("How it went")
     page.picture(history(task, rows), caption="Over the steps of the training", alt="curves of the training")
+    if samples := run.samples.last(SHOWN):
+        page.section("What it wrote while it learned", "samples.txt in the folder of the run has all.")
+        for head, text in samples:
+            page.sample(text, head)
     page.section("Settings")
     page.facts({name: "auto" if value is None else value for name, value in task.settings.to_dict().items()})
     page.write(run.report)

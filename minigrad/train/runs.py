@@ -7,10 +7,11 @@
     checkpoints/           the newest two, by number
     metrics.jsonl          what was measured: no clocks, so that equal runs have equal files
     timing.jsonl           when and how fast
+    samples.txt            what a model that writes wrote after each evaluation
     report.html            the page of the run
     run.lock               held by the process that trains here
 
-Every file but the two journals is written whole or not at all.
+Every file but the journals and the samples is written whole or not at all.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from minigrad.errors import MinigradError, RunError
 from minigrad.interop.atomic import write_atomically
 from minigrad.train.journal import Journal
 from minigrad.train.lock import Lock
+from minigrad.train.samples import Samples
 
 FORMAT = 1
 HALF_WRITTEN = re.compile(r"\..*\.[0-9a-f]{12}\.tmp")  # what write_atomically leaves when it is killed
@@ -73,6 +75,7 @@ class Run:
         self.path = Path(path)
         self.metrics = Journal(self.path / "metrics.jsonl")
         self.timing = Journal(self.path / "timing.jsonl")
+        self.samples = Samples(self.path / "samples.txt")
         self.checkpoints = self.path / "checkpoints"
         self.model = self.path / "model.safetensors"
         self.report = self.path / "report.html"

@@ -102,6 +102,13 @@ class Task:
         """
         raise NotImplementedError(f"{type(self).__name__} has no evaluate")
 
+    def sample(self) -> str:
+        """What the model makes as it is now, for people to read; empty: nothing. Kept in ``samples.txt``.
+
+        Asked for after each evaluation. Like it, it leaves no trace in what the steps draw.
+        """
+        return ""
+
     def weights(self) -> Mapping[str, Tensor]:
         """What applying the model takes, as a ``state_dict``; kept in ``model.safetensors`` for the best evaluation."""
         raise NotImplementedError(f"{type(self).__name__} has no weights")
