@@ -13,6 +13,7 @@ from minigrad.core.machine import memory
 from minigrad.errors import OutOfMemoryError
 from minigrad.models.cnn import build
 
+KNOBS = "width, hidden, image_size or batch_size, or a larger accumulate"  # settings that change what a classifier needs
 NUMBER = 4  # bytes of a float32
 COPIES = 4  # of each parameter in training: itself, its gradient, and what the optimiser keeps
 DEGREES = {"width": 2, "hidden": 1}  # in these options the number of parameters is a polynomial of such a degree
@@ -106,9 +107,7 @@ def _over_layers(network: nn.Module, shape: tuple[int, int, int], count: Callabl
     return sum(counts)
 
 
-def check_memory(
-    numbers: int, what: str, task: str = "classify", knobs: str = "width, hidden, image_size or batch_size, or a larger accumulate"
-) -> None:
+def check_memory(numbers: int, what: str, task: str = "classify", knobs: str = KNOBS) -> None:
     """Refuse what needs more memory than this process may have: most systems would end the process, or stand still.
 
     Args:

@@ -9,7 +9,6 @@ from minigrad.show.pictures import curves
 from minigrad.train.runs import Run
 from minigrad.train.task import Task
 
-
 SHOWN = 4  # samples on the page
 
 
