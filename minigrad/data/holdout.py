@@ -60,8 +60,8 @@ def held_out(
         groups.setdefault(digest, []).append(i)
     ranked = []
     for group in groups.values():
-        rank, first = min((_rank(seed, names[i]), i) for i in group)
-        ranked.append((rank, int(labels[first]), group))
+        place, first = min((rank(seed, names[i]), i) for i in group)
+        ranked.append((place, int(labels[first]), group))
     ranked.sort()
     total = np.bincount(labels, minlength=len(classes))
     target = np.maximum(1, np.rint(total * share).astype(np.int64))
@@ -106,5 +106,11 @@ def _too_few(expected: str, which: Sequence[str]) -> DataError:
     return DataError("data", "classes", expected, listed(which), "Add images, or remove the folders of these classes")
 
 
-def _rank(seed: int, name: str) -> bytes:
+def rank(seed: int, name: str) -> bytes:
+    """What names are sorted by for a choice that neither their order nor other names change.
+
+    Example:
+        >>> sorted("abcd", key=lambda name: rank(0, name))
+        ['d', 'c', 'a', 'b']
+    """
     return hashlib.sha256(f"{seed}\0{unicodedata.normalize('NFC', name)}".encode("utf-8", "surrogatepass")).digest()

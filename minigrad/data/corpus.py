@@ -1,0 +1,246 @@
+"""A corpus of text, from a named set, a file or a folder, ready to learn from."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from minigrad.data.characters import FOLDED, Characters, described
+from minigrad.data.holdout import rank
+from minigrad.data.ids import Ids, Span, stored
+from minigrad.data.scan import Progress, Scanned, Stretch, cut, encoded, scan
+from minigrad.data.textfiles import TextFile, find_text
+from minigrad.data.words import counted, listed, shown
+from minigrad.errors import ArgumentError, DataError
+from minigrad.ops.dims import count_of
+
+SHARE = 0.1  # held out for validation where nothing is said,
+MOST = 1_000_000  # but no more characters than these, which tell the figure to a thousandth
+FEW = 256  # distinct characters: of no more, none is folded where nothing is said;
+RARE = 10  # of more, those that come fewer times
+LEAST = 2  # characters of a part: one is read, and one predicted
+PARTS = ("train", "validation", "test")
+_NAMED = 8
+
+
+class TextData(NamedTuple):
+    """What a model of text is trained, chosen and tested on.
+
+    Attributes:
+        train, validation: to learn from, and to choose by.
+        test: to tell the result by; ``None`` where the data hold no such part.
+        vocabulary: the characters of the training part.
+        policy: lines to print: what was found, how it is split, what was left out and why.
+        digest: sha256 of what the data are, of the files' names and contents. It is the same wherever they lie, and
+            whatever split is asked for.
+        names: the files, in the order of the parts.
+    """
+
+    train: Ids
+    validation: Ids
+    test: Ids | None
+    vocabulary: Characters
+    policy: tuple[str, ...]
+    digest: str
+    names: tuple[str, ...]
+
+
+def open_text(
+    data: str | os.PathLike[str],
+    *,
+    bytes: bool = False,
+    glob: str | None = None,
+    min_count: int | None = None,
+    holdout: float | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> TextData:
+    """Text by the path of a file or a folder, as numbers of characters, ready to train on.
+
+    What is not asked for is decided from the data, and told in the lines of ``policy``. Files are UTF-8: a mark at their
+    beginning is left out, and line ends of CR and LF are read as LF. ``textfiles.find_text`` says which files of a folder are
+    read, and which are parts of their own. Where none is for validation: of one file the last tenth is held out, from the
+    beginning of a line; of several, whole files, chosen by a hash of their names. No more than a million characters are, where
+    no share is asked for. No file is ever in memory whole: where the numbers take more than ``ids.IN_MEMORY`` bytes, they are
+    written to the cache folder, once, and mapped.
+
+    The vocabulary is made of the training part, in the order of code points. A character that comes fewer than ``min_count``
+    times there, or only in the other parts, is read as U+FFFD.
+
+    Args:
+        data: the path.
+        bytes: learn from bytes, of files in any encoding or none.
+        glob: which files of a folder, ``"*.py"``.
+        min_count: 1 folds nothing that comes in the training part; by default 10, of at most 256 distinct characters 1.
+        holdout: the share that is held out where the data have no validation part.
+        seed: of the choice of files.
+        progress: called as ``progress(doing, done, total)`` with bytes.
+
+    Raises:
+        DataError: there is no such text; it is empty, binary or no UTF-8; or too short to be split.
+        ArgumentError: a share outside 0 to 1, or a ``min_count`` below 1.
+
+    Example:
+        >>> from pathlib import Path
+        >>> _ = Path("poem.txt").write_text("Roses are red,\\nviolets are blue.\\n" * 100)
+        >>> text = open_text("poem.txt")
+        >>> text.vocabulary.decode(text.validation[:9]), len(text.train), len(text.validation), len(text.vocabulary)
+        ('Roses are', 2970, 330, 17)
+    """
+    if holdout is not None and not 0 < holdout < 1:
+        raise ArgumentError("data", "holdout", "a share between 0 and 1", repr(holdout))
+    if min_count is not None:
+        min_count = count_of("data", "min_count", min_count)
+    name = os.fsdecode(data)
+    files, notes = find_text(name, glob, bytes=bytes)
+    scanned = scan(_stretches(files, holdout), bytes=bytes, progress=progress)
+    parts = {part: [one for one in scanned if one.stretch.part == part] for part in PARTS}
+    if not parts["validation"]:
+        parts["train"], parts["validation"] = _by_file(name, parts["train"], holdout, seed)
+    vocabulary, folding = _vocabulary(parts, min_count, bytes)
+    policy = [_about(scanned, vocabulary), *_encodings(scanned), *folding, _split(name, parts), *notes]
+    ordered = [one for part in PARTS for one in parts[part]]
+    length, key = sum(one.length for one in ordered), _key(ordered, vocabulary)
+    row, path = stored(key, length, len(vocabulary), lambda: encoded(ordered, vocabulary, progress))
+    if path is not None:
+        policy.append(f"memory: the numbers of the characters are in {path}, and mapped into memory")
+    train, validation, test = (_ids(row, parts, part) for part in PARTS)
+    names = tuple(dict.fromkeys(one.stretch.file.name for one in ordered))
+    return TextData(train, validation, test if len(test) else None, vocabulary, tuple(policy), _digest(scanned), names)
+
+
+def _stretches(files: Sequence[TextFile], holdout: float | None) -> list[Stretch]:
+    """The files; a lone one to learn from is cut, where none is for validation."""
+    learned = [file for file in files if file.part in ("", "train")]
+    found = []
+    for file in files:
+        if len(learned) == 1 and file is learned[0] and all(other.part != "validation" for other in files):
+            found += cut(file, min(SHARE, MOST / file.size) if holdout is None else holdout)
+        else:
+            found.append(Stretch(file, 0, file.size, file.part or "train"))
+    return found
+
+
+def _digest(scanned: Sequence[Scanned]) -> str:
+    """sha256 of names and contents."""
+    digest = hashlib.sha256()
+    for file, _, stop, _, content in ((*one.stretch, one.digest) for one in scanned):
+        if stop == file.size:
+            digest.update(f"{file.name}\0".encode() + content)
+    return digest.hexdigest()
+
+
+def _key(ordered: Sequence[Scanned], vocabulary: Characters) -> str:
+    """What the numbers of a corpus are a function of: contents, their order, and the vocabulary."""
+    made_of = hashlib.sha256(repr(vocabulary.to_config()).encode("utf-8", "surrogatepass"))
+    for one in ordered:
+        made_of.update(one.digest)
+    return made_of.hexdigest()
+
+
+def _by_file(data: str, scanned: Sequence[Scanned], holdout: float | None, seed: int) -> tuple[list[Scanned], list[Scanned]]:
+    """Files to learn from, and files to choose by: about that share of the characters, equal files on one side."""
+    groups: dict[bytes, list[Scanned]] = {}
+    for one in scanned:
+        groups.setdefault(one.digest, []).append(one)
+    if len(groups) == 1:
+        got = "one file" if len(scanned) == 1 else f"{len(scanned)} files of the same contents"
+        raise DataError(
+            "data", shown(data), "two files that differ: one to choose by", got, "Give more text, or one file alone"
+        )
+    ranked = sorted(groups.values(), key=lambda group: min(rank(seed, one.stretch.file.name) for one in group))
+    sizes = [sum(one.length for one in group) for group in ranked]
+    target = sum(sizes) * SHARE if holdout is None else sum(sizes) * holdout
+    target = max(min(target, MOST) if holdout is None else target, min(sizes))
+    out: set[bytes] = set()
+    taken = 0
+    for group, size in zip(ranked, sizes, strict=True):
+        if taken + size <= target and len(out) < len(groups) - 1:
+            out.add(group[0].digest)
+            taken += size
+    return [one for one in scanned if one.digest not in out], [one for one in scanned if one.digest in out]
+
+
+def _vocabulary(parts: dict[str, list[Scanned]], min_count: int | None, bytes: bool) -> tuple[Characters, list[str]]:
+    """The characters of the training part, and lines about those that are folded."""
+    if bytes:
+        return Characters(kind="bytes"), []
+    points, counts = _summed(parts["train"])
+    least = min_count if min_count is not None else RARE if len(points) > FEW else 1
+    kept = {chr(point) for point in points[counts >= least].tolist()}
+    rare = {chr(point): count for point, count in zip(points.tolist(), counts.tolist(), strict=True) if count < least}
+    elsewhere, times = _summed([one for part in PARTS[1:] for one in parts[part]])
+    new = {chr(point): count for point, count in zip(elsewhere.tolist(), times.tolist(), strict=True)}
+    new = {symbol: count for symbol, count in new.items() if symbol not in kept and symbol not in rare}
+    lines = []
+    for folded, why in ((rare, f"that come fewer than {least} times"), (new, "that only the parts to measure by have")):
+        if folded:
+            named = [described(symbol) for symbol in sorted(folded, key=lambda symbol: (-folded[symbol], symbol))]
+            total = counted(sum(folded.values()), "place")
+            words = counted(len(folded), "character")
+            lines.append(f"folded: {words} {why}, at {total}, read as U+FFFD: {listed(named, _NAMED)}")
+    return Characters(sorted(kept | {FOLDED} if rare or new else kept)), lines
+
+
+def _summed(scanned: Sequence[Scanned]) -> tuple[np.ndarray, np.ndarray]:
+    """All characters of stretches, and how often each comes."""
+    if not scanned:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    points, inverse = np.unique(np.concatenate([one.codes for one in scanned]), return_inverse=True)
+    counts = np.zeros(len(points), np.int64)
+    np.add.at(counts, inverse, np.concatenate([one.counts for one in scanned]))
+    return points, counts
+
+
+def _ids(row: np.ndarray, parts: dict[str, list[Scanned]], part: str) -> Ids:
+    """A part's share of the row in which all parts follow each other."""
+    lengths = {name: sum(one.length for one in found) for name, found in parts.items()}
+    start = sum(lengths[before] for before in PARTS[: PARTS.index(part)])
+    spans, end = [], 0
+    for one in parts[part]:
+        spans.append(Span(one.stretch.file.name, end, end + one.length))
+        end += one.length
+    return Ids(row[start : start + end], spans)
+
+
+def _about(scanned: Sequence[Scanned], vocabulary: Characters) -> str:
+    files = counted(len({one.stretch.file.name for one in scanned}), "file")
+    length = sum(one.length for one in scanned)
+    if vocabulary.kind == "bytes":
+        return f"text: {files}, {length:,} bytes as they are"
+    return f"text: {files}, {length:,} characters in UTF-8, a vocabulary of {len(vocabulary):,}"
+
+
+def _encodings(scanned: Sequence[Scanned]) -> Iterator[str]:
+    """What is read otherwise than it stands in the files."""
+    marked = sum(one.odd.bom for one in scanned)
+    if marked:
+        yield f"encoding: the mark of UTF-8 (BOM) at the beginning of {counted(marked, 'file')} left out"
+    ends = [one for one in scanned if one.odd.crlf]
+    if ends:
+        files = counted(len({one.stretch.file.name for one in ends}), "file")
+        yield f"line ends: {sum(one.odd.crlf for one in ends):,} of CR and LF, in {files}, are read as LF"
+
+
+def _split(data: str, parts: dict[str, list[Scanned]]) -> str:
+    """How the data are split, after a look at whether each part holds anything to predict."""
+    lengths = {part: sum(one.length for one in found) for part, found in parts.items()}
+    for part in PARTS:
+        if parts[part] and lengths[part] < LEAST:
+            expected = f"at least {LEAST} characters in the {part} part: the first is read, the second predicted"
+            raise DataError("data", shown(data), expected, str(lengths[part]), "Give more text")
+    held = parts["validation"]
+    told = f"{lengths['validation']:,} characters ({lengths['validation'] / sum(lengths.values()):.1%})"
+    if held[0].stretch.start:
+        return f"split: the end of the file, {told} from the beginning of a line, is held out for validation"
+    if held[0].stretch.file.part:
+        test = f", {lengths['test']:,} for test" if parts["test"] else ""
+        own = f"{lengths['train']:,} characters to train on, {lengths['validation']:,} for validation{test}"
+        return f"split: the data's own parts: {own}"
+    names = [one.stretch.file.name for one in held]
+    files = f"{len(names):,} of {counted(len(names) + len(parts['train']), 'file')}"
+    return f"split: {files}, {told}, held out for validation: {listed(names)}"

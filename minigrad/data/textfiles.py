@@ -1,0 +1,254 @@
+"""Which files a corpus is made of: one file, or those of a folder; and which of them are of which part."""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+import io
+import os
+import stat
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from minigrad.data.folder import natural
+from minigrad.data.partnames import likely_part, part_of
+from minigrad.data.passed_over import holds_runs, is_passed_over
+from minigrad.data.words import counted, listed, shown
+from minigrad.errors import DataError
+
+HEAD = 8192  # bytes by which a file is judged: where one of them is 0, it is no text, as git has it
+_EXPECTED = "a file of text, or a folder of such files"
+_BESIDE = ("readme", "license", "licence", "copying", "citation")  # files that are no part of a corpus which lies beside them
+
+
+class TextFile(NamedTuple):
+    """A file of a corpus.
+
+    Attributes:
+        name: what a person calls it: its path below the folder.
+        path: where it is; empty where the text is not a file of its own.
+        size: its bytes.
+        part: "train", "validation" or "test" where its place tells; else empty.
+        content: its bytes, where it is no file.
+    """
+
+    name: str
+    path: str
+    size: int
+    part: str = ""
+    content: bytes = b""
+
+    def open(self) -> BinaryIO:
+        """Its bytes, from the first.
+
+        Raises:
+            DataError: it cannot be read.
+        """
+        if not self.path:
+            return io.BytesIO(self.content)
+        try:
+            return open(self.path, "rb")
+        except OSError as error:
+            raise unreadable(self.name, error) from error
+
+
+class Found(NamedTuple):
+    """The files of a corpus in natural order, and lines that say what else there was."""
+
+    files: list[TextFile]
+    notes: list[str]
+
+
+def find_text(data: str, glob: str | None = None, *, bytes: bool = False, named: Sequence[str] = ()) -> Found:
+    """The files of text that a path leads to.
+
+    A folder is gone through with all folders below it. Hidden files, run folders and empty files are passed over, and so are
+    binary files where no ``glob`` asks for them. Two folders or more of the names train, validation (or val, valid) and test
+    are parts; so are files such as ``ptb.train.txt`` and ``ptb.valid.txt`` where there are no others.
+
+    Args:
+        data: a file or a folder.
+        glob: patterns of names, ``"*.py"`` or ``"*.py,*.pyi"``; one with a ``/`` is held against the path below the folder.
+        bytes: whether any bytes will do.
+        named: the names of sets, for the message where nothing is found.
+
+    Raises:
+        DataError: there is no such thing, or no text in it.
+
+    Example:
+        >>> os.makedirs("poems/old")
+        >>> for name in ("poems/b.txt", "poems/old/a.txt"):
+        ...     _ = Path(name).write_text("Roses are red")
+        >>> [file.name for file in find_text("poems").files]
+        ['b.txt', 'old/a.txt']
+    """
+    path = os.path.expanduser(data)
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError) as error:
+        if os.path.lexists(path):
+            raise unreadable(data, error) from error
+        expected = f"{_EXPECTED}, or one of the named sets {', '.join(named)}" if named else _EXPECTED
+        raise DataError("data", shown(data), expected, "nothing of that name", _nearest(data, named)) from error
+    if stat.S_ISDIR(mode):
+        return _Walk(path, data, glob, bytes).found()
+    if not stat.S_ISREG(mode):
+        raise DataError("data", shown(data), _EXPECTED, "neither", "Write what it gives to a file first")
+    if glob is not None:
+        raise DataError("data", shown(data), "a folder, as a glob is given", "a file", "Leave the glob out, or name the folder")
+    file = TextFile(shown(os.path.basename(path)), path, os.path.getsize(path))
+    if not file.size:
+        raise DataError("data", shown(data), "a file of text", "an empty file", "Name another file")
+    if not bytes and is_binary(file):
+        raise binary(data)
+    return Found([file], [])
+
+
+def is_binary(file: TextFile) -> bool:
+    """Whether a file holds something else than text: a byte of 0 near its beginning; UTF-16 is told apart when it is read.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    with file.open() as content:
+        head = content.read(HEAD)
+    return b"\0" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff"))
+
+
+def binary(name: str) -> DataError:
+    """The error for a file that is no text."""
+    remedy = "Name a file of text; to learn from the bytes as they are, --set bytes=true"
+    return DataError("data", shown(name), "text", "a binary file (it holds bytes of 0)", remedy)
+
+
+def unreadable(name: str, error: Exception) -> DataError:
+    """The error for a file that the system does not hand over."""
+    got = getattr(error, "strerror", None) or str(error)
+    return DataError("data", shown(name), "a file that can be read", got, "Mend its permissions, or leave it out")
+
+
+class _Walk:
+    """One walk through a folder, and what it passes on the way."""
+
+    def __init__(self, path: str, given: str, glob: str | None, bytes: bool) -> None:
+        self.path, self.given, self.bytes = path, given, bytes
+        self.patterns = [pattern.strip() for pattern in (glob or "").split(",") if pattern.strip()]
+        self.others: Counter[str] = Counter()
+        self.binary: list[str] = []
+        self.empty: list[str] = []
+
+    def found(self) -> Found:
+        files = [file for file in self._files() if self._is_text(file)]
+        if not files:
+            raise self._nothing()
+        files.sort(key=lambda file: natural(file.name))
+        files, left_out = _in_parts(files)
+        notes = [f"{listed(left_out)} left out: {'it is' if len(left_out) == 1 else 'they are'} of no part"] if left_out else []
+        if self.binary:
+            notes.append(f"{counted(len(self.binary), 'binary file')} left out: {listed(self.binary)}")
+        if self.empty:
+            notes.append(f"{counted(len(self.empty), 'empty file')} left out: {listed(self.empty)}")
+        return Found(files, notes)
+
+    def _files(self) -> list[TextFile]:
+        """All files of the folder and of those below it that the patterns take. A folder that links repeat is seen once."""
+        found: list[TextFile] = []
+        seen: set[str] = set()
+        waiting = [self.path]
+        while waiting:
+            folder = waiting.pop()
+            real = os.path.realpath(folder)
+            if real in seen:
+                continue
+            seen.add(real)
+            try:
+                with os.scandir(folder) as entries:
+                    for entry in entries:
+                        if is_passed_over(entry.name):
+                            continue
+                        if entry.is_dir():
+                            if not holds_runs(entry.path):
+                                waiting.append(entry.path)
+                        elif self._is_asked_for(entry.path):
+                            file = self._file(entry)
+                            found += [] if file is None else [file]
+                        else:
+                            self.others[os.path.splitext(entry.name)[1].casefold()] += 1
+            except OSError as error:
+                raise unreadable(folder, error) from error
+        return found
+
+    def _is_asked_for(self, path: str) -> bool:
+        below = os.path.relpath(path, self.path).replace(os.sep, "/")
+        name = os.path.basename(path)
+        matches = (fnmatch.fnmatchcase(below if "/" in pattern else name, pattern) for pattern in self.patterns)
+        return not self.patterns or any(matches)
+
+    def _file(self, entry: os.DirEntry[str]) -> TextFile | None:
+        """A regular file; a pipe would never end, and a link that leads nowhere has nothing."""
+        name = shown(os.path.relpath(entry.path, self.path).replace(os.sep, "/"))
+        if not entry.is_file():
+            self.others[os.path.splitext(entry.name)[1].casefold()] += 1
+            return None
+        return TextFile(name, entry.path, entry.stat().st_size)
+
+    def _is_text(self, file: TextFile) -> bool:
+        if not file.size:
+            self.empty.append(file.name)
+            return False
+        if self.bytes or not is_binary(file):
+            return True
+        if self.patterns:
+            raise binary(file.path)
+        self.binary.append(file.name)
+        return False
+
+    def _nothing(self) -> DataError:
+        got = "none"
+        if self.binary or self.empty:
+            got = " and ".join(
+                counted(len(names), f"{kind} file") for kind, names in (("binary", self.binary), ("empty", self.empty)) if names
+            )
+        elif self.others:
+            kinds = [f"{number:,} {shown(suffix) or 'without suffix'}" for suffix, number in self.others.most_common()]
+            got = f"none of that name among {counted(sum(self.others.values()), 'file')} ({listed(kinds)})"
+        expected = f"files that match {', '.join(self.patterns)}" if self.patterns else "files of text in the folder"
+        return DataError(
+            "data", shown(self.given), expected, got, "Name another folder" + (" or glob" if self.patterns else "")
+        )
+
+
+def _in_parts(files: Sequence[TextFile]) -> tuple[list[TextFile], list[str]]:
+    """The files with their parts, where there are parts; and the names of what then belongs to none."""
+    tops = [file.name.partition("/")[0] if "/" in file.name else "" for file in files]
+    parts = {top: part for top in set(tops) if (part := part_of(top)) is not None}
+    if len(set(parts.values())) > 1 and "train" in parts.values():
+        kept = [file._replace(part=parts[top]) for file, top in zip(files, tops, strict=True) if top in parts]
+        others = [top or file.name for file, top in zip(files, tops, strict=True) if top not in parts]
+        return kept, list(dict.fromkeys(others))
+    if any(tops):
+        return list(files), []
+    beside = [file.name for file in files if file.name.casefold().startswith(_BESIDE)]
+    named = [(file, likely_part(Path(file.name).stem)) for file in files if file.name not in beside]
+    found = [part for _, part in named if part is not None]
+    if len(found) == len(named) == len(set(found)) > 1 and "train" in found:
+        return [file._replace(part=part) for file, part in named if part is not None], beside
+    return list(files), []
+
+
+def _nearest(path: str, named: Sequence[str]) -> str:
+    """What a path that is not there may have meant."""
+    close = [] if os.sep in path else difflib.get_close_matches(path.casefold(), named, n=1)
+    if close:
+        return f"The named set closest to it is {close[0]}"
+    folder, name = os.path.split(os.path.abspath(os.path.expanduser(path.replace("\0", ""))))
+    try:
+        close = difflib.get_close_matches(name, os.listdir(folder), n=1)
+    except OSError:
+        close = []
+    return f"The name closest to it is {shown(os.path.join(folder, close[0]))}" if close else "Check the path"
+
+
+__all__ = ["Found", "TextFile", "binary", "find_text", "is_binary", "unreadable"]
