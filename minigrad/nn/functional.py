@@ -94,5 +94,6 @@ from minigrad.ops.smooth import (
     tanh,
     tanhshrink,
 )
+from minigrad.ops.soft_window import soft_window
 from minigrad.ops.softmax import gumbel_softmax, log_softmax, softmax, softmin
 from minigrad.ops.windows import fold, unfold

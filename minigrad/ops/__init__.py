@@ -58,6 +58,7 @@ FAMILIES = (
     "selecting",
     "shape",
     "smooth",
+    "soft_window",
     "softmax",
     "sorting",
     "special",
