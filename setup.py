@@ -17,7 +17,7 @@ FOLDERS = {
     "minigrad.models": "models",
     "minigrad.benchmarks": "benchmarks",
 }
-DATA = ("py.typed", "*.cu", "*.h", "*.cuh", "*.hpp", "*.cpp", "*.safetensors", "*.json", "*.html")
+DATA = ("py.typed", "*.cu", "*.h", "*.cuh", "*.hpp", "*.cpp", "*.safetensors", "*.json", "*.html", "*.css", "*.js")
 
 
 def packages() -> list[str]:

@@ -19,7 +19,7 @@ FOLDERS = {
     "models": "minigrad/models",
     "benchmarks": "minigrad/benchmarks",
 }
-SHIPPED = {".py", ".cu", ".cuh", ".h", ".hpp", ".cpp", ".safetensors", ".json", ".html", ".typed"}
+SHIPPED = {".py", ".cu", ".cuh", ".h", ".hpp", ".cpp", ".safetensors", ".json", ".html", ".css", ".js", ".typed"}
 LEFT_OUT = shutil.ignore_patterns(
     ".*cache", ".git", ".hypothesis", ".venv*", "__pycache__", "build", "dist", "runs", "*.egg-info"
 )

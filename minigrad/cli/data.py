@@ -1,4 +1,4 @@
-"""``minigrad data list``, ``get`` and ``check``."""
+"""``minigrad data list``, ``get``, ``check`` and ``record``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from minigrad.cli import record as recorder
 from minigrad.cli.output import Line, say_json, write_lines
 from minigrad.errors import ArgumentError
 
@@ -28,6 +29,8 @@ FEW_SMALLEST, FEW_LARGEST = 10, 5
 _STATES = {"cached": "on this machine", "system": "on this machine, by a system package"}
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+
+app.command("record", help=recorder.HELP)(recorder.record)
 
 
 @app.command("list")
