@@ -25,6 +25,7 @@ def global_state() -> dict[str, Any]:
         "grad mode": tape.mode.grad,
         "inference mode": tape.mode.inference,
         "observers of ops": tape.mode.observers,
+        "stepping": tape.mode.stepping,
         "default dtype": dtypes.get_default_dtype(),
         "default device": device.get_default_device(),
         "kernel choice": dict(choice._names()),

@@ -47,6 +47,7 @@ class _Mode(threading.local):
     observers: tuple[Observer, ...] = ()
     saver: Any = None  # a checkpoint, which decides what becomes of the arrays that nodes save
     wanted: tuple[Any, tuple[bool, ...]] | None = None  # a node, and for each of its inputs whether its gradient is wanted
+    stepping: Any = None  # keeps what kernels derive from weights, for steps that are not recorded: see ops/step_weights.py
     direct = False  # a pass back runs that is neither recorded nor watched: ``backward`` may work on arrays, without ops
     walk: Any = None  # the pass back that runs, with whom nodes may leave something for an older one: ``left_behind``
 

@@ -14,7 +14,7 @@ reference to its node with the weight (:func:`called`); if there is a second cal
 :func:`repeated` begins to gather, for all calls but the first.
 
 All this lives as long as a graph that uses it. A new one is begun when the weights have changed, and after a way back through
-the old.
+the old. Steps that nothing records have no graph; they keep the memo in a :class:`Stepping`, where there is one.
 """
 
 from __future__ import annotations
@@ -152,18 +152,18 @@ class StepWeights:
         weights: what steps take in place of the weights.
         ticket: what they take besides, to tell that they gather; ``None`` where no weight requires grad.
         memo: for the kernel.
-        node: where gradients are gathered.
+        node: where gradients are gathered; ``None`` where there are none.
     """
 
     __slots__ = ("__weakref__", "given", "memo", "node", "ticket", "versions", "weights")
 
-    def __init__(self, given: Four, products: Callable[..., Four]) -> None:
+    def __init__(self, given: Four, products: Callable[..., Four] | None) -> None:
         self.given, self.memo = given, dict[Any, Any]()
         self.versions = _versions(given)
         self.weights: Four = given
         self.node: Gather | None = None
         self.ticket: Tensor | None = None
-        if any(weight is not None and weight.requires_grad for weight in given):
+        if products is not None and any(weight is not None and weight.requires_grad for weight in given):
             self.node = Gather.over(given, products)
             *weights, self.ticket = self.node.handed_on(given)
             self.weights = tuple(weights)
@@ -187,14 +187,16 @@ class StepWeights:
 
 
 def step_weights(given: Four, products: Callable[..., Four]) -> StepWeights | None:
-    """What steps with these weights share now; ``None`` where nothing is recorded, or someone watches the ops.
+    """What steps with these weights share now; ``None`` where nothing is recorded or kept, or someone watches the ops.
 
     Args:
         given: weight_ih, weight_hh, bias_ih, bias_hh; ``None`` for a bias that is not there.
         products: makes the gradients, from which of them are wanted and da, x and h of many rows.
     """
-    if not mode.grad or mode.observers or any(each is not None and each._counter is None for each in given):
+    if mode.observers or any(each is not None and each._counter is None for each in given):
         return None
+    if not mode.grad:
+        return None if mode.stepping is None else mode.stepping.weights(given)
     place = given[1].__dict__
     reference = place.get("_step_weights")
     found = None if reference is None else reference()
@@ -202,6 +204,46 @@ def step_weights(given: Four, products: Callable[..., Four]) -> StepWeights | No
         found = StepWeights(given, products)
         place["_step_weights"] = weakref.ref(found)
     return found
+
+
+class Stepping:
+    """Recurrent layers that are called for one step after the other, without gradients, rearrange their weights once for all.
+
+    A kernel wants a layer's weights in another order than they lie in. Over many steps at once that costs nothing to speak of;
+    for a single step it takes longer than the step. Inside ``with stepping:`` what was rearranged is kept, until the weights
+    change or the object is gone. Steps that gradients are recorded of need none of this: see ``step_weights.py``.
+
+    One object serves one thread at a time, is entered as often as one likes, and inside another it stands in its place.
+
+    Example:
+        >>> import minigrad
+        >>> layer, state, stepping = minigrad.nn.LSTM(3, 5), None, Stepping()
+        >>> for _ in range(4):
+        ...     with minigrad.no_grad(), stepping:
+        ...         y, state = layer(minigrad.ones(1, 2, 3), state)
+        >>> y.shape
+        minigrad.Size([1, 2, 5])
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[int, StepWeights] = {}
+        self._before: list[Stepping | None] = []
+
+    def __enter__(self) -> Stepping:
+        self._before.append(mode.stepping)
+        mode.stepping = self
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        mode.stepping = self._before.pop()
+
+    def weights(self, given: Four) -> StepWeights:
+        """What the steps of a layer with these weights share."""
+        key = id(given[1])  # which lives as long as what is kept for it
+        found = self._kept.get(key)
+        if found is None or not found.fits(given):
+            found = self._kept[key] = StepWeights(given, None)
+        return found
 
 
 # ---------------------------------------------------------------------- ops that may be called once, or many times

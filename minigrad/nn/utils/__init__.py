@@ -4,8 +4,10 @@ from minigrad.nn.utils import rnn
 from minigrad.nn.utils.clip import clip_grad_norm_, clip_grad_value_, clip_grads_with_norm_, get_total_norm
 from minigrad.nn.utils.spectral_norm import remove_spectral_norm, spectral_norm
 from minigrad.nn.utils.vector import parameters_to_vector, vector_to_parameters
+from minigrad.ops.step_weights import Stepping
 
 __all__ = [
+    "Stepping",
     "clip_grad_norm_",
     "clip_grad_value_",
     "clip_grads_with_norm_",
