@@ -83,5 +83,35 @@ DATASETS: dict[str, DataSet] = {
             "60,000 colour photos of 32x32 pixels in 10 classes, 10,000 of them to test on",
             ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
         ),
+        DataSet(
+            "hershey",
+            (
+                File(
+                    "HersheyFonts.py",
+                    "f4b804eafbe29c030123c8caf510579c541228d689aea71c0da325a8a2c30775",
+                    91_220,
+                    (Wheel("Hershey-Fonts==2.1.0", "HersheyFonts/HersheyFonts.py"),),
+                ),
+                File(
+                    "eff-long.txt",
+                    "6d557f0693958fb5e650b68b5bee585eb82cf4da32965505c789e924743bc522",
+                    62_144,
+                    (Wheel("xkcdpass==1.30.0", "xkcdpass/static/eff-long"),),
+                ),
+            ),
+            "MIT (the fonts), CC-BY-3.0 (the words, by the Electronic Frontier Foundation)",
+            "pen strokes of 18 fonts by A. V. Hershey, with which 7,776 English words are written",
+            kind="handwriting",
+        ),
     )
 }
+
+
+def named(kind: str) -> tuple[str, ...]:
+    """The names of the data sets of a kind.
+
+    Example:
+        >>> named("images")
+        ('mnist5k', 'fashion-mnist', 'cifar10')
+    """
+    return tuple(name for name, data in DATASETS.items() if data.kind == kind)

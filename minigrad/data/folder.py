@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from minigrad.data.catalogue import DATASETS
+from minigrad.data.catalogue import named
 from minigrad.data.partnames import likely_part, part_of
 from minigrad.data.passed_over import holds_runs, is_passed_over
 from minigrad.data.words import counted, listed, shown
@@ -169,7 +169,7 @@ class _Search:
             packed = os.path.splitext(path)[1].casefold() in _ARCHIVES
             remedy = "Unpack it, and name the folder" if packed else f"Name the folder that holds the class folders. {_HOW}"
             raise DataError("data", shown(self.given), _LAYOUT, "a packed archive" if packed else "a file", remedy)
-        expected = f"{_LAYOUT}, or one of the named sets {', '.join(DATASETS)}"
+        expected = f"{_LAYOUT}, or one of the named sets {', '.join(named('images'))}"
         raise DataError("data", shown(self.given), expected, "nothing of that name", _nearest(self.given))
 
     def _descend(self, path: str) -> str:
@@ -374,9 +374,9 @@ def _kind(entry: os.DirEntry[str]) -> str:
 
 def _nearest(path: str) -> str:
     """What a path that is not there may have meant."""
-    named = [] if os.sep in path else difflib.get_close_matches(path.casefold(), DATASETS, n=1)
-    if named:
-        return f"The named set closest to it is {named[0]}"
+    sets = [] if os.sep in path else difflib.get_close_matches(path.casefold(), named("images"), n=1)
+    if sets:
+        return f"The named set closest to it is {sets[0]}"
     folder, name = os.path.split(os.path.abspath(os.path.expanduser(path)))
     while not os.path.isdir(folder):
         folder, name = os.path.split(folder)

@@ -69,13 +69,17 @@ class File:
 
 @dataclass(frozen=True)
 class DataSet:
-    """A named data set: its files, its licence, a line that says what it is, and its classes' names where it has classes."""
+    """A named data set: its files, its licence, a line that says what it is, and its classes' names where it has classes.
+
+    ``kind`` is what it holds: ``"images"`` with labels, or ``"handwriting"``.
+    """
 
     name: str
     files: tuple[File, ...]
     licence: str
     about: str
     classes: tuple[str, ...] = ()
+    kind: str = "images"
 
 
 class Source(Protocol):

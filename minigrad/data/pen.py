@@ -1,0 +1,70 @@
+"""Handwriting, from a named set or from files of a user's own, ready to train on."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+
+from minigrad.data.drawn import open_fonts
+from minigrad.data.sources import Progress
+from minigrad.data.stroke_data import StrokeData
+from minigrad.errors import ArgumentError, DTypeError
+
+USUAL_FONTS = ("futural",)
+
+
+def open_strokes(
+    data: str | os.PathLike[str],
+    *,
+    holdout: float | None = None,
+    seed: int = 0,
+    fonts: Sequence[str] | None = None,
+    strength: float = 1.0,
+    step: float | None = None,
+    progress: Progress | None = None,
+) -> StrokeData:
+    """Handwriting by name or from files, ready to train on.
+
+    ``"hershey"`` is words in stroke fonts, fresh in each epoch: English words as they are, as names, in capitals, with marks
+    and in pairs, and numbers. Words, not drawings, are held out: none of validation is in the training part in whatever form.
+
+    Args:
+        data: a named set, or a path.
+        holdout: the share that is held out for validation where the data have no such part; default 0.1, and 0.2 where there
+            are fewer than 1,000 items.
+        seed: of the choice of what is held out, and of the variants.
+        fonts: names of Hershey's fonts, ``hershey.FONTS``; default ``futural``.
+        strength: how much the variants of fonts differ: 0 not at all, 1 as hands do.
+        step: the distance between points, in the units of the data; default: a seventh of a capital's height for fonts, and for
+            recorded data the points as they are.
+        progress: called as ``progress(doing, done, total)`` while files are fetched and read.
+
+    Raises:
+        DataError: the data are not there, or hold what is no handwriting.
+        ArgumentError: another argument is out of range.
+        DTypeError: ``data`` is no path.
+
+    Example:
+        >>> data = open_strokes("hershey")
+        >>> len(data.train), len(data.validation), data.train[0].text
+        (8390, 932, 'abacus')
+    """
+    if not isinstance(data, (str, os.PathLike)):
+        raise DTypeError("open_strokes", "data", "the name of a data set or a path", f"a {type(data).__name__}")
+    _check_number("holdout", holdout, 0, 1, open_=True)
+    _check_number("strength", strength, 0, 10)
+    _check_number("step", step, 0, 1e6, open_=True)
+    return open_fonts(USUAL_FONTS if fonts is None else tuple(fonts), holdout, seed, strength, step, progress)
+
+
+def _check_number(name: str, value: float | None, low: float, high: float, open_: bool = False) -> None:
+    if value is None:
+        return
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or not (low < value < high if open_ else low <= value <= high):
+        expected = f"a number between {low:g} and {high:g}" if open_ else f"a number from {low:g} to {high:g}"
+        raise ArgumentError("open_strokes", name, expected, repr(value))
+
+
+__all__ = ["StrokeData", "open_strokes"]
