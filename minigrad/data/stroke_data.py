@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minigrad.data.characters import Characters
 from minigrad.data.holdout import rank
 from minigrad.data.strokes import Strokes, offset_scale
 from minigrad.data.written import Source, Written
@@ -18,7 +19,7 @@ class StrokeData(NamedTuple):
     Attributes:
         train, validation: to learn from, and to choose by.
         test: to tell the result by; None where the data hold no such part.
-        alphabet: the characters of the training part and of what is held out, sorted.
+        alphabet: the characters of all parts, sorted.
         scale: the standard deviation of the training part's offsets, by which batches are divided.
         height: of what is written, in the units of the offsets: the median of the heights of the training part's items.
         policy: lines to print: what was found, how it is split, what was left out and why.
@@ -28,7 +29,7 @@ class StrokeData(NamedTuple):
     train: Written
     validation: Written
     test: Written | None
-    alphabet: tuple[str, ...]
+    alphabet: Characters
     scale: float
     height: float
     policy: tuple[str, ...]
@@ -49,11 +50,11 @@ def stroke_data(
         >>> from minigrad.data.written import Recorded
         >>> dash, tick = Strokes("-", [[0, 0, 0], [3, 0, 0], [-3, 0, 1]]), Strokes("v", [[0, 0, 0], [1, 2, 0], [1, -2, 1]])
         >>> data = stroke_data(Recorded([dash]), Recorded([tick]), None, [dash], [], "")
-        >>> data.alphabet, f"{data.scale:.2f}"
+        >>> data.alphabet.symbols, f"{data.scale:.2f}"
         (('-', 'v'), '2.12')
     """
     texts = [*train.texts, *validation.texts, *(test.texts if test is not None else ())]
-    alphabet = tuple(sorted(set("".join(texts))))
+    alphabet = Characters(sorted(set("".join(texts))))
     scale = offset_scale(measured)
     height = float(np.median([item.box[3] - item.box[1] for item in measured]))
     last = None if test is None else Written(test, alphabet, scale)

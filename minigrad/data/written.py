@@ -9,10 +9,11 @@ import numpy as np
 
 from minigrad.core.random import Generator
 from minigrad.core.tensor import Tensor
+from minigrad.data.characters import Characters
 from minigrad.data.dataset import Dataset, size_of, whole_index, whole_indices
 from minigrad.data.sampler import DrawnSampler
 from minigrad.data.strokes import Strokes
-from minigrad.errors import DataError, ShapeError
+from minigrad.errors import ShapeError
 from minigrad.ops.dims import count_of
 from minigrad.ops.sampling import randperm
 
@@ -42,7 +43,7 @@ class StrokeBatch(NamedTuple):
     Attributes:
         points: float32 (T, B, 3), dx and dy divided by the scale, and 1 where the pen is lifted; 0 from an item's end on.
         lengths: int64 (B,), how many points each has.
-        text: int64 (B, U), the places of its characters in the alphabet; 0 from its end on.
+        text: int64 (B, U), the numbers of its characters in the alphabet; 0 from its end on.
         text_lengths: int64 (B,).
         numbers: int64 (B,), of the items.
     """
@@ -59,7 +60,7 @@ class Written(Dataset):
 
     Args:
         source: where they come from.
-        alphabet: the characters that there are.
+        alphabet: the characters that there are, with their numbers.
         scale: by which offsets are divided in batches.
 
     Attributes:
@@ -70,22 +71,18 @@ class Written(Dataset):
 
     Example:
         >>> dash = Strokes("-", [[0, 0, 0], [4, 0, 1]])
-        >>> batch = Written(Recorded([dash, dash]), ("-",), 2.0).take_batch([0, 1])
+        >>> batch = Written(Recorded([dash, dash]), Characters("-"), 2.0).take_batch([0, 1])
         >>> batch.points.shape, batch.points[:, 0].tolist()
         (minigrad.Size([2, 2, 3]), [[0.0, 0.0, 0.0], [2.0, 0.0, 1.0]])
     """
 
-    def __init__(self, source: Source, alphabet: Sequence[str], scale: float) -> None:
-        self.source, self.alphabet, self.scale, self.epoch = source, tuple(alphabet), float(scale), 0
+    def __init__(self, source: Source, alphabet: Characters, scale: float) -> None:
+        self.source, self.alphabet, self.scale, self.epoch = source, alphabet, float(scale), 0
         self.texts, self.names, self.sizes = source.texts, source.names, source.sizes
-        self._places = {character: place for place, character in enumerate(self.alphabet)}
+        known = set(alphabet.symbols)
         for text, name in zip(self.texts, self.names, strict=True):
-            unknown = sorted(set(text) - self._places.keys())
-            if unknown:
-                expected = f"characters of the alphabet {''.join(self.alphabet)!r}"
-                raise DataError(
-                    "strokes", name, expected, repr(unknown[0]), "Leave the item out, or train on data that have it"
-                )
+            if not known.issuperset(text):
+                alphabet.encode(text, where=name)  # refuses it
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -113,11 +110,11 @@ class Written(Dataset):
         for column, item in enumerate(items):
             points[: len(item), column] = item.points
         points[:, :, :2] /= np.float32(self.scale)
-        texts = [[self._places[character] for character in item.text] for item in items]
+        texts = [self.alphabet.encode(item.text, where=item.name) for item in items]
         text_lengths = np.array(list(map(len, texts)), np.int64)
         text = np.zeros((len(items), int(text_lengths.max())), np.int64)
-        for row, places in enumerate(texts):
-            text[row, : len(places)] = places
+        for row, symbols in enumerate(texts):
+            text[row, : len(symbols)] = symbols
         return StrokeBatch(*map(Tensor._wrap, (points, lengths, text, text_lengths, numbers)))
 
     def __repr__(self) -> str:
