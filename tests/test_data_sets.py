@@ -105,10 +105,12 @@ def test_overview(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     small_fashion(tmp_path / "system", monkeypatch)
     files = sources.DATASETS["fashion-mnist"].files
     (digits,) = sources.DATASETS["mnist5k"].files
-    assert {name: seen()[name] for name in named("images")} == {
+    assert {name: seen()[name] for name in named("images") + named("text")} == {
         "mnist5k": ("absent", 1_106_785, None),
         "fashion-mnist": ("system", 0, str(tmp_path / "system")),
         "cifar10": ("absent", 170_052_171, None),
+        "shakespeare": ("absent", 2_061_715, None),
+        "python-stdlib": ("system", 0, os.path.dirname(os.__file__)),
     }
     cache.mkdir()
     with open(sources.cached_path(digits), "wb") as file:
@@ -123,7 +125,7 @@ def test_overview(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     for record in sources.overview():
         known = sources.DATASETS[record.name]
         assert (record.about, record.licence) == (known.about, known.licence)
-        assert record.size == sum(file.size for file in known.files)
+        assert record.size == sum(file.size for file in known.files) or (known.folder and record.size > 1_000_000)
 
 
 def test_class_names() -> None:
@@ -131,9 +133,11 @@ def test_class_names() -> None:
     assert class_names("fashion-mnist")[0::9] == ("T-shirt/top", "Ankle boot")
     assert class_names("cifar10")[0::9] == ("airplane", "truck")
     assert all(len(set(class_names(name))) == 10 for name in named("images"))
-    with pytest.raises(DataError, match="expected one of mnist5k, fashion-mnist, cifar10, got 'mnist'"):
-        class_names("mnist")
-    with pytest.raises(DataError, match=r"got 'hershey'\. hershey is handwriting: train that with minigrad train handwriting"):
+    for name in ("mnist", "shakespeare"):
+        for call in (class_names, load):
+            with pytest.raises(DataError, match=f"expected one of mnist5k, fashion-mnist, cifar10, got '{name}'"):
+                call(name)
+    with pytest.raises(DataError, match=r"got 'hershey'\. hershey holds handwriting: minigrad train handwriting takes it"):
         class_names("hershey")
 
 

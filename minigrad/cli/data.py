@@ -26,7 +26,7 @@ FINDINGS = 1  # the exit code of a check that found errors
 SHOWN = 10  # files of a finding on the terminal; --json has all of them
 MOST_CLASSES = 30  # in the table; of more, the smallest and the largest few
 FEW_SMALLEST, FEW_LARGEST = 10, 5
-_STATES = {"cached": "on this machine", "system": "on this machine, by a system package"}
+_STATES = {"cached": "on this machine", "system": "on this machine, by a system package or Python"}
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 

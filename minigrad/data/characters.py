@@ -92,22 +92,37 @@ class Characters:
             >>> Characters("ab").encode("a-b", unknown="skip").tolist(), Characters(kind="bytes").encode("é").tolist()
             ([0, 1], [195, 169])
         """
-        if unknown not in POLICIES:
-            raise ArgumentError(where, "unknown", f"one of {', '.join(POLICIES)}", repr(unknown))
         codes = self._codes_of(text, where)
         ids = self.numbers(codes)
         unseen = ids < 0
-        if not unseen.any():
-            return ids.astype(np.int64)
+        self.check(_counts(codes[unseen]), unknown, where)
         if unknown == "skip":
             return ids[~unseen].astype(np.int64)
+        return np.where(unseen, self.unknown or 0, ids).astype(np.int64)
+
+    def check(self, unseen: Mapping[str, int], unknown: str, where: str) -> None:
+        """See that characters without a number may come.
+
+        Args:
+            unseen: the characters, and how often each comes.
+            unknown, where: as for ``encode``.
+
+        Raises:
+            ArgumentError, DataError: as ``encode`` says.
+
+        Example:
+            >>> Characters("ab").check({"c": 1}, "skip", "text")
+        """
+        if unknown not in POLICIES:
+            raise ArgumentError(where, "unknown", f"one of {', '.join(POLICIES)}", repr(unknown))
+        if not unseen or unknown == "skip":
+            return
         if unknown == "refuse":
-            raise self._refusal(where, _counts(codes[unseen]))
+            raise self._refusal(where, unseen)
         if self.unknown is None:
             expected = "a vocabulary with a place for characters that it does not know"
             remedy = "Leave them out (skip), or train with rare characters folded (--set min_count=10)"
             raise ArgumentError(where, "unknown", expected, f"{len(self)} characters without U+FFFD", remedy)
-        return np.where(unseen, self.unknown, ids).astype(np.int64)
 
     def numbers(self, codes: np.ndarray) -> np.ndarray:
         """The numbers of code points (or bytes), int32 of the same shape; -1 for those that have none.

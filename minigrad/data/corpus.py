@@ -9,11 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minigrad.data.catalogue import DATASETS, named
 from minigrad.data.characters import FOLDED, Characters, described
 from minigrad.data.holdout import rank
 from minigrad.data.ids import Ids, Span, stored
 from minigrad.data.scan import Progress, Scanned, Stretch, cut, encoded, scan
-from minigrad.data.textfiles import TextFile, find_text
+from minigrad.data.textfiles import Found, TextFile, find_text
+from minigrad.data.textsets import open_named
 from minigrad.data.words import counted, listed, shown
 from minigrad.errors import ArgumentError, DataError
 from minigrad.ops.dims import count_of
@@ -59,7 +61,7 @@ def open_text(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> TextData:
-    """Text by the path of a file or a folder, as numbers of characters, ready to train on.
+    """Text by name, or by the path of a file or a folder, as numbers of characters, ready to train on.
 
     What is not asked for is decided from the data, and told in the lines of ``policy``. Files are UTF-8: a mark at their
     beginning is left out, and line ends of CR and LF are read as LF. ``textfiles.find_text`` says which files of a folder are
@@ -72,7 +74,7 @@ def open_text(
     times there, or only in the other parts, is read as U+FFFD.
 
     Args:
-        data: the path.
+        data: a named set, ``"shakespeare"`` or ``"python-stdlib"`` (see ``textsets.open_named``), or a path.
         bytes: learn from bytes, of files in any encoding or none.
         glob: which files of a folder, ``"*.py"``.
         min_count: 1 folds nothing that comes in the training part; by default 10, of at most 256 distinct characters 1.
@@ -96,7 +98,7 @@ def open_text(
     if min_count is not None:
         min_count = count_of("data", "min_count", min_count)
     name = os.fsdecode(data)
-    files, notes = find_text(name, glob, bytes=bytes)
+    files, notes = files_of(name, glob, bytes, progress)
     scanned = scan(_stretches(files, holdout), bytes=bytes, progress=progress)
     parts = {part: [one for one in scanned if one.stretch.part == part] for part in PARTS}
     if not parts["validation"]:
@@ -111,6 +113,23 @@ def open_text(
     train, validation, test = (_ids(row, parts, part) for part in PARTS)
     names = tuple(dict.fromkeys(one.stretch.file.name for one in ordered))
     return TextData(train, validation, test if len(test) else None, vocabulary, tuple(policy), _digest(scanned), names)
+
+
+def files_of(data: str, glob: str | None, bytes: bool, progress: Progress | None) -> Found:
+    """The files of a named set or of a path.
+
+    Raises:
+        DataError, ArgumentError: as ``open_text`` says.
+
+    Example:
+        >>> len(files_of("shakespeare", None, False, None).files)
+        37
+    """
+    if data not in DATASETS:
+        return find_text(data, glob, bytes=bytes, named=named("text"))
+    if glob is not None:
+        raise ArgumentError("data", "glob", "none with a named set, whose files are known", repr(glob), "Leave it out")
+    return Found(open_named(data, progress), [])
 
 
 def _stretches(files: Sequence[TextFile], holdout: float | None) -> list[Stretch]:
@@ -169,11 +188,11 @@ def _vocabulary(parts: dict[str, list[Scanned]], min_count: int | None, bytes: b
     """The characters of the training part, and lines about those that are folded."""
     if bytes:
         return Characters(kind="bytes"), []
-    points, counts = _summed(parts["train"])
+    points, counts = summed(parts["train"])
     least = min_count if min_count is not None else RARE if len(points) > FEW else 1
     kept = {chr(point) for point in points[counts >= least].tolist()}
     rare = {chr(point): count for point, count in zip(points.tolist(), counts.tolist(), strict=True) if count < least}
-    elsewhere, times = _summed([one for part in PARTS[1:] for one in parts[part]])
+    elsewhere, times = summed([one for part in PARTS[1:] for one in parts[part]])
     new = {chr(point): count for point, count in zip(elsewhere.tolist(), times.tolist(), strict=True)}
     new = {symbol: count for symbol, count in new.items() if symbol not in kept and symbol not in rare}
     lines = []
@@ -186,8 +205,13 @@ def _vocabulary(parts: dict[str, list[Scanned]], min_count: int | None, bytes: b
     return Characters(sorted(kept | {FOLDED} if rare or new else kept)), lines
 
 
-def _summed(scanned: Sequence[Scanned]) -> tuple[np.ndarray, np.ndarray]:
-    """All characters of stretches, and how often each comes."""
+def summed(scanned: Sequence[Scanned]) -> tuple[np.ndarray, np.ndarray]:
+    """All characters of stretches, as code points, and how often each comes.
+
+    Example:
+        >>> summed([])
+        (array([], dtype=int64), array([], dtype=int64))
+    """
     if not scanned:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     points, inverse = np.unique(np.concatenate([one.codes for one in scanned]), return_inverse=True)
@@ -234,13 +258,14 @@ def _split(data: str, parts: dict[str, list[Scanned]]) -> str:
             expected = f"at least {LEAST} characters in the {part} part: the first is read, the second predicted"
             raise DataError("data", shown(data), expected, str(lengths[part]), "Give more text")
     held = parts["validation"]
-    told = f"{lengths['validation']:,} characters ({lengths['validation'] / sum(lengths.values()):.1%})"
+    share = f"{lengths['validation']:,} characters ({lengths['validation'] / sum(lengths.values()):.1%})"
     if held[0].stretch.start:
-        return f"split: the end of the file, {told} from the beginning of a line, is held out for validation"
+        return f"split: the end of the file, {share} from the beginning of a line, is held out for validation"
     if held[0].stretch.file.part:
-        test = f", {lengths['test']:,} for test" if parts["test"] else ""
-        own = f"{lengths['train']:,} characters to train on, {lengths['validation']:,} for validation{test}"
-        return f"split: the data's own parts: {own}"
-    names = [one.stretch.file.name for one in held]
-    files = f"{len(names):,} of {counted(len(names) + len(parts['train']), 'file')}"
-    return f"split: {files}, {told}, held out for validation: {listed(names)}"
+        told = [f"{lengths['train']:,} characters to train on"]
+        for part in PARTS[1:]:
+            if parts[part]:
+                told.append(f"{lengths[part]:,} for {part} ({listed([one.stretch.file.name for one in parts[part]])})")
+        return f"split: the data's own parts: {', '.join(told)}"
+    files = f"{len(held):,} of {counted(len(held) + len(parts['train']), 'file')}"
+    return f"split: {files}, {share}, held out for validation: {listed([one.stretch.file.name for one in held])}"

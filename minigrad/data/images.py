@@ -8,8 +8,6 @@ from typing import NamedTuple
 import numpy as np
 
 from minigrad.data import formats, sources
-from minigrad.data.catalogue import named
-from minigrad.errors import DataError
 
 CLASSES = 10
 PER_CLASS = 500
@@ -53,8 +51,7 @@ def load(name: str, progress: sources.Progress | None = None) -> ImageArrays:
         >>> data.train_images.shape, data.test_images.shape
         ((4000, 1, 28, 28), (1000, 1, 28, 28))
     """
-    _check_images(name)
-    paths = sources.get(name, progress)
+    paths = sources.get(sources.dataset(name, "images").name, progress)
     if name == "fashion-mnist":
         train_images, train_labels, test_images, test_labels = paths
         return ImageArrays(
@@ -75,23 +72,13 @@ def load(name: str, progress: sources.Progress | None = None) -> ImageArrays:
 
 
 def class_names(name: str) -> tuple[str, ...]:
-    """The names of a data set's classes, in the order of their numbers.
+    """The names of the classes of a set of images, in the order of their numbers.
 
     Raises:
-        DataError: there is no such data set.
+        DataError: there is no such set.
 
     Example:
         >>> class_names("fashion-mnist")[:3]
         ('T-shirt/top', 'Trouser', 'Pullover')
     """
-    _check_images(name)
-    return sources.dataset(name).classes
-
-
-def _check_images(name: str) -> None:
-    """See that it is a set of labelled images."""
-    known = named("images")
-    if name not in known:
-        kind = sources.DATASETS[name].kind if name in sources.DATASETS else ""
-        remedy = f"{name} is {kind}: train that with minigrad train {kind}" if kind else ""
-        raise DataError("data", "name", f"one of {', '.join(known)}", repr(name), remedy)
+    return sources.dataset(name, "images").classes

