@@ -95,6 +95,7 @@ class Classify(Task):
         settings: what the user chose; a run's config holds all of them, found ones too.
         say: takes lines for the user: what was found and decided.
         progress: called as ``progress(doing, done, total)`` while images are read.
+        like: the card of a classifier whose weights are to be begun with: images are brought to what it takes.
 
     Raises:
         DataError: the data cannot be had or are not fit.
@@ -105,6 +106,7 @@ class Classify(Task):
     unit = "images"
     goal = ("accuracy", "max")
     tie = ("loss", "min")
+    inherits = ("network", "width", "hidden", "image_size", "channels")
     Settings = ClassifySettings
     settings: ClassifySettings
 
@@ -114,11 +116,14 @@ class Classify(Task):
         settings: ClassifySettings,
         say: Callable[[str], None] = lambda text: None,
         progress: Callable[[str, int, int], None] | None = None,
+        like: Mapping[str, Any] | None = None,
     ) -> None:
         self.source = source(data)
         settings = settings.decide(**RECIPES.get(data, {}))
+        begun = None if like is None else Card.of(like, "the model to begin from")
         self.data: ClassificationData = open_images(
-            data, image_size=settings.image_size, channels=settings.channels, holdout=settings.holdout, seed=settings.seed,
+            data, image_size=settings.image_size or (begun and begun.shape[1:]),
+            channels=settings.channels or (begun and begun.shape[0]), holdout=settings.holdout, seed=settings.seed,
             progress=progress,
         )  # fmt: skip
         for line in self.data.policy:
@@ -129,7 +134,8 @@ class Classify(Task):
             expected, got = f"images of at least {SMALLEST} pixels a side", f"{width}x{height} (width x height)"
             raise DataError("data", data, expected, got, "Have them enlarged: --set image_size=32")
         settings = self._network_settings(settings, train)
-        self.card = Card(settings.network, self._options(settings), train.shape, train.classes, *statistics(train))
+        scale = (begun.mean, begun.std) if begun is not None and begun.shape[0] == channels else statistics(train)
+        self.card = Card(settings.network, self._options(settings), train.shape, train.classes, *scale)
         count = parameters(self.card.network, train.shape, len(train.classes), **self.card.options)
         check_memory(COPIES * count, f"a network of {count:,} parameters")
         minigrad.manual_seed(settings.seed)
@@ -170,7 +176,7 @@ class Classify(Task):
         """
         data, settings = recipe(config, cls.name, ClassifySettings)
         check_there(data, "images")
-        task = cls(data, settings, say, progress)
+        task = cls(data, settings, say, progress, like=config.get("model") if "init_from" in config else None)
         check_same(task.data.digest, config, "images and classes")
         return task
 

@@ -65,12 +65,14 @@ def shapes(
     return root
 
 
-def made_run(folder: Path, card: Card, weights: dict[str, minigrad.Tensor] | None = None) -> Path:
+def made_run(
+    folder: Path, card: Card, weights: dict[str, minigrad.Tensor] | None = None, settings: Mapping[str, object] | None = None
+) -> Path:
     """A run folder with a model that nobody trained."""
     minigrad.manual_seed(0)
     model = {**card._asdict(), **{name: list(getattr(card, name)) for name in ("shape", "classes", "mean", "std")}}
     with Run(folder) as run:
-        run.begin({"task": "classify", "data": "nowhere", "data_digest": "", "settings": {}, "model": model})
+        run.begin({"task": "classify", "data": "nowhere", "data_digest": "", "settings": settings or {}, "model": model})
         minigrad.save(dict(card.build().state_dict()) if weights is None else weights, run.model)
     return folder
 

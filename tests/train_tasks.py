@@ -33,6 +33,7 @@ from minigrad.interop import atomic
 from minigrad.nn import functional as F
 from minigrad.train import (
     Descent,
+    Initial,
     Outcome,
     Rollback,
     Run,
@@ -202,12 +203,12 @@ def silent(text: str) -> None:
     """What to do with the sentences for the user."""
 
 
-def train(folder: Path, task: Task, say: Callable[[str], None] = silent) -> Outcome:
+def train(folder: Path, task: Task, say: Callable[[str], None] = silent, initial: Initial | None = None) -> Outcome:
     """Train in a folder, to the end or to what stops it. The page of the run is left out: it has tests of its own."""
     kept, report.write = report.write, lambda task, run: atomic.write_atomically("report", run.report, b"the page")
     try:
         with Run(folder) as run:
-            return fit(task, run, say=say)
+            return fit(task, run, say=say, initial=initial)
     finally:
         report.write = kept
 

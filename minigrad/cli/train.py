@@ -44,6 +44,10 @@ Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", hel
 Model = Annotated[
     str, typer.Argument(metavar="MODEL", help="A run folder, or the name of a shipped model.", show_default=False)
 ]
+InitFrom = Annotated[
+    str | None,
+    typer.Option("--init-from", metavar="MODEL", help="Begin with the weights of this model: a run folder, or a shipped one."),
+]
 Json = Annotated[bool, typer.Option("--json", metavar="", help="Write JSON for a program to read.")]
 
 
@@ -65,30 +69,45 @@ def _add(name: str) -> None:
     help = f"Train {task.makes}.\n\nData: {task.data}.\n\nExample: {task.example}"
 
     @app.command(name, cls=WithSettings, help=help)
-    def command(data: Data, out: Out = None, device: Device = None, set: Set = None, kernels: Kernels = None) -> None:
-        train(name, data, out, device, set or [])
+    def command(
+        data: Data,
+        out: Out = None,
+        init_from: InitFrom = None,
+        device: Device = None,
+        set: Set = None,
+        kernels: Kernels = None,
+    ) -> None:
+        train(name, data, out, init_from, device, set or [])
 
 
 for _name in TASKS:
     _add(_name)
 
 
-def train(name: str, data: str, out: Path | None, device: str | None, words: list[str]) -> None:
+def train(name: str, data: str, out: Path | None, init_from: str | None, device: str | None, words: list[str]) -> None:
     """Begin a run, and stay with it to its end."""
+    from minigrad.train.initial import Initial
     from minigrad.train.runs import Run, free_name
+    from minigrad.train.trained import Trained
 
     kind = task_class(name)
-    settings = kind.Settings.parse(words)
+    settings, initial, like = kind.Settings.parse(words), None, {}
+    if init_from is not None:
+        model = Trained.open(init_from)
+        initial, config = Initial.of(model), model.config(name)
+        theirs = config.get("settings")
+        known = {key: theirs[key] for key in kind.inherits if key in theirs} if isinstance(theirs, dict) else {}
+        settings, like = kind.Settings.parse(words, known), {"like": config.get("model")}
     run = Run(free_name("runs", f"{name}-{short_name(data)}") if out is None else out)
     run.check_new()
     with _on(device), run:  # taken before the data are read, which may take long
         run.check_new()  # another process may have been faster
         with reading() as report:
             try:
-                task = kind(data, settings, say, report)
+                task = kind(data, settings, say, report, **like)
             except DataError as error:
                 raise _with_check(error, name, data) from error
-        _fit(task, run)
+        _fit(task, run, initial)
 
 
 def _with_check(error: DataError, task: str, data: str) -> DataError:
@@ -158,7 +177,7 @@ def _on(device: str | None) -> Iterator[None]:
         yield
 
 
-def _fit(task: Any, run: Any) -> None:
+def _fit(task: Any, run: Any, initial: Any = None) -> None:
     """Train, and say how it ended and what can be done now."""
     from minigrad.kernels import chosen
 
@@ -166,7 +185,9 @@ def _fit(task: Any, run: Any) -> None:
     if chosen():
         names = ", ".join(f"{family}={name}" for family, name in sorted(chosen().items()))
         say(f"kernels: {names}; MINIGRAD_CHECK=1 stops at the first call that differs from the reference")
-    outcome = follow(task, run, f"minigrad resume {path}")
+    if initial is not None:
+        say(f"beginning with the weights of {initial.entry['model']}")
+    outcome = follow(task, run, f"minigrad resume {path}", initial)
     best = f"best {task.goal[0]} {outcome.best:.4f} at step {outcome.best_step}"
     say(f"{outcome.status.capitalize()} after {outcome.step} steps; {best}.")
     say(f"The report: {run.report}")
@@ -174,13 +195,14 @@ def _fit(task: Any, run: Any) -> None:
     say_command(entry(task.name).use.format(run=path))
 
 
-def follow(task: Any, run: Any, again: str) -> Any:
+def follow(task: Any, run: Any, again: str, initial: Any = None) -> Any:
     """Train to the end, and give the outcome; when it is stopped, say how to go on and leave.
 
     Args:
         task: what to train.
         run: the folder, entered.
         again: the command that goes on.
+        initial: the weights to begin with, where they are another model's.
 
     Raises:
         typer.Exit: it was stopped.
@@ -189,7 +211,7 @@ def follow(task: Any, run: Any, again: str) -> Any:
 
     say(f"run folder: {run.path}")
     try:
-        outcome = fit(task, run)
+        outcome = fit(task, run, initial=initial)
         code, how = 128 + outcome.signal, f"stopped at step {outcome.step} of {task.total_steps}; all is saved"
     except KeyboardInterrupt:  # the second one, which does not wait for the step's end
         outcome, code = None, INTERRUPTED

@@ -4,9 +4,24 @@ Begin with ``examples.py``, the smallest whole task, then ``task.py`` and ``loop
 """
 
 from minigrad.train.descent import Descent, ema, parts
+from minigrad.train.initial import Initial
 from minigrad.train.loop import Outcome, fit
 from minigrad.train.runs import Run
 from minigrad.train.settings import Settings, setting
 from minigrad.train.task import Rollback, Step, Task, Track
 
-__all__ = ["Descent", "Outcome", "Rollback", "Run", "Settings", "Step", "Task", "Track", "ema", "fit", "parts", "setting"]
+__all__ = [
+    "Descent",
+    "Initial",
+    "Outcome",
+    "Rollback",
+    "Run",
+    "Settings",
+    "Step",
+    "Task",
+    "Track",
+    "ema",
+    "fit",
+    "parts",
+    "setting",
+]

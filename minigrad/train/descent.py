@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from minigrad import Tensor
@@ -123,6 +123,16 @@ class Descent:
     def learned(self) -> Module:
         """What is to be measured and kept: the average where there is one, else the module itself."""
         return self.module if self.average is None else self.average.module
+
+    def begin_from(self, weights: Mapping[str, Tensor]) -> None:
+        """Take the weights of another module, for the average too; what the optimiser knows is not touched.
+
+        Raises:
+            StateError: they do not fit; all that does not is named, and nothing was taken.
+        """
+        self.module.load_state_dict(weights)
+        if self.average is not None:
+            self.average.module.load_state_dict(weights)
 
     def _parts(self) -> dict[str, Any]:
         found = {"module": self.module, "optimizer": self.optimizer, "schedule": self.schedule, "average": self.average}

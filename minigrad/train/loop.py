@@ -16,6 +16,7 @@ from minigrad.errors import DivergedError, MinigradError, RunError
 from minigrad.show.progress import Progress
 from minigrad.show.text import write_line
 from minigrad.train.checkpoints import Checkpoints
+from minigrad.train.initial import Initial
 from minigrad.train.interrupt import Interrupt
 from minigrad.train.runs import Run, differences, digest
 from minigrad.train.samples import brief
@@ -77,7 +78,7 @@ class _Interrupted(Exception):
     pass
 
 
-def fit(task: Task, run: Run, *, say: Callable[[str], None] | None = None) -> Outcome:
+def fit(task: Task, run: Run, *, say: Callable[[str], None] | None = None, initial: Initial | None = None) -> Outcome:
     """Train a task in a run folder, from the newest checkpoint there or from the beginning, to the end or to a Ctrl-C.
 
     A training that was killed at any moment goes on by the same call, and its ``metrics.jsonl`` becomes byte for byte that of
@@ -87,9 +88,11 @@ def fit(task: Task, run: Run, *, say: Callable[[str], None] | None = None) -> Ou
         task: what to learn.
         run: the folder, entered (``with Run(path) as run``). In a new one the task's config is written first.
         say: takes the sentences for the user instead of the progress display.
+        initial: another model's weights, to begin a new run with.
 
     Raises:
-        RunError: the folder is of another task or config, or cannot be written to.
+        RunError: the folder is of another task or config, or cannot be written to; or the initial weights are of another
+            network, or the run has begun already.
         DivergedError: a step gave nan or inf.
 
     Example:
@@ -104,8 +107,17 @@ def fit(task: Task, run: Run, *, say: Callable[[str], None] | None = None) -> Ou
     if not run.held:
         raise RunError("fit", "run", "a run folder that is locked", "one that is not", "Write: with Run(path) as run")
     if not run.exists():
+        if initial is not None:
+            initial.into(task)
+            initial.keep(run)
+            config["init_from"] = initial.entry
         run.begin(config)
-    elif digest(run.config()) != digest(config):
+    elif initial is not None:
+        expected, remedy = "a new run to begin with other weights", "Train into a new folder"
+        raise RunError("train", str(run.path), expected, "one that was begun before", remedy)
+    elif "init_from" in (begun := run.config()):
+        config["init_from"] = begun["init_from"]
+    if digest(run.config()) != digest(config):
         raise RunError(
             "resume", str(run.path), "the task, data and settings that the run began with",
             f"other {', '.join(differences(run.config(), config))}", "Put them back as they were, or train into a new folder",
@@ -118,7 +130,7 @@ class _Loop:
     def __init__(
         self, task: Task, run: Run, interrupt: Interrupt, config: Mapping[str, Any], say: Callable[[str], None] | None
     ) -> None:
-        self.task, self.folder, self.interrupt = task, run, interrupt
+        self.task, self.folder, self.interrupt, self.config = task, run, interrupt, config
         self.place = Place()
         self.bar: Progress | None = None
         self._say = say
@@ -364,6 +376,8 @@ class _Loop:
         elif self.folder.metrics.path.exists():
             self.folder.check_unfinished()
             self.say("There is no checkpoint yet. Beginning anew.")
+        if content is None and "init_from" in self.config:
+            Initial.kept(self.folder, self.config["init_from"]).into(self.task)
         with self.folder.explained("metrics.jsonl"):
             self.folder.metrics.cut(content and content["metrics"])
             self.folder.samples.cut(content and content.get("samples"))  # of a version that wrote none it has none

@@ -4,6 +4,7 @@
 
     config.json            task, data, settings and what the model is made of; never changed
     model.safetensors      the best weights so far
+    initial.safetensors    the weights that it began with, where those were another model's
     checkpoints/           the newest two, by number
     metrics.jsonl          what was measured: no clocks, so that equal runs have equal files
     timing.jsonl           when and how fast
@@ -78,6 +79,7 @@ class Run:
         self.samples = Samples(self.path / "samples.txt")
         self.checkpoints = self.path / "checkpoints"
         self.model = self.path / "model.safetensors"
+        self.initial = self.path / "initial.safetensors"
         self.report = self.path / "report.html"
         self._config = self.path / "config.json"
         self._lock = Lock(self.path / "run.lock")
@@ -120,6 +122,7 @@ class Run:
         if not self.exists():
             with contextlib.suppress(OSError):
                 if self._fresh and self.held:
+                    self.initial.unlink(missing_ok=True)
                     self._lock.path.unlink()
             for made in reversed(self._made):
                 with contextlib.suppress(OSError):
@@ -156,7 +159,7 @@ class Run:
             raise RunError(
                 "train", str(self.path), "a new folder, or an empty one", got, "Choose another with --out"
             ) from error
-        others = sorted(name for name in names if name not in ("run.lock", "checkpoints"))
+        others = sorted(name for name in names if name not in ("run.lock", "checkpoints", self.initial.name))
         others += sorted(f"checkpoints/{path.name}" for path in self.checkpoints.glob("*"))
         if others:
             got = f"one that holds {', '.join(others[:3])}{', ...' if len(others) > 3 else ''}"

@@ -108,6 +108,8 @@ def command(config: Mapping[str, Any]) -> str:
     words = ["minigrad", "train", config["task"]]
     if config.get("data") is not None:
         words += ["--data", config["data"]]
+    if isinstance(config.get("init_from"), dict):
+        words += ["--init-from", str(config["init_from"].get("model"))]
     for key, value in sorted(config.get("settings", {}).items()):
         if value is not None:
             words += ["--set", f"{key}={json.dumps(value) if isinstance(value, bool) else value}"]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 from minigrad import Tensor
+from minigrad.train.descent import Descent
 from minigrad.train.settings import Settings
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ class Task:
     Attributes:
         name: the task word.
         unit: what progress counts.
+        inherits: the settings that the shapes of the weights depend on. A training that begins with another model's weights
+            takes them from there, where the user does not choose.
         goal: the metric of ``evaluate`` by which the best state is chosen, and ``"max"`` or ``"min"``.
         tie: another metric of ``evaluate``, and ``"max"`` or ``"min"``, that decides between states whose goal is equal: with
             few images to judge by many are. ``None``: the first of them stays the best.
@@ -64,6 +67,7 @@ class Task:
 
     name: ClassVar[str] = "task"
     unit: ClassVar[str] = "examples"
+    inherits: ClassVar[tuple[str, ...]] = ()
     goal: ClassVar[tuple[str, str]] = ("loss", "min")
     tie: ClassVar[tuple[str, str] | None] = None
     settings: Settings
@@ -116,6 +120,19 @@ class Task:
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
         """Take what ``weights`` gave, for the report of the best state; training does not go on after this."""
         raise NotImplementedError(f"{type(self).__name__} has no load_weights")
+
+    def begin_from(self, weights: Mapping[str, Tensor]) -> None:
+        """Take the weights of another model, before the first step: all of them, or none where some do not fit.
+
+        As it stands it is for tasks whose state has one ``Descent``; others write their own.
+
+        Raises:
+            StateError: they are another network's; all that does not fit is named.
+        """
+        descents = [part for part in self.state().values() if isinstance(part, Descent)]
+        if len(descents) != 1:
+            raise NotImplementedError(f"{type(self).__name__} has {len(descents)} descents and no begin_from of its own")
+        descents[0].begin_from(weights)
 
     def origin(self, batch: Any) -> Any:
         """What a stop names when this batch gave no number: small, since some are kept. See ``describe``."""
