@@ -107,6 +107,15 @@ def sizes(where: str, args: tuple, argument: str = "size") -> tuple[int, ...]:
         args = tuple(args[0])
     if len(args) > MOST_DIMENSIONS:
         raise ShapeError(where, argument, f"at most {MOST_DIMENSIONS} dimensions", str(len(args)))
+    return integers(where, args, argument)
+
+
+def integers(where: str, args: tuple, argument: str) -> tuple[int, ...]:
+    """As many integers as one likes.
+
+    Raises:
+        DTypeError: one of them is none.
+    """
     if bool in map(type, args):  # x.sum(True) and zeros(True) are mistakes, though Python takes True for 1
         raise DTypeError(where, argument, "integers", repr(args))
     try:

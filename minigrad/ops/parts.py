@@ -11,7 +11,7 @@ from minigrad.core.tape import Function, mode
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import ArgumentError, DTypeError, IndexingError, ShapeError
 from minigrad.kernels.layout import empty_channels_last, is_channels_last
-from minigrad.ops.dims import one_dim, sizes
+from minigrad.ops.dims import integers, one_dim, sizes
 from minigrad.ops.operands import cast, seen_as
 from minigrad.ops.shape import Expand, Reshape, atleast_1d, atleast_2d, atleast_3d
 
@@ -219,7 +219,7 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Te
     """
     axis, size = _axis("split", tensor, dim)
     if isinstance(split_size_or_sections, (tuple, list)):
-        parts = sizes("split", tuple(split_size_or_sections), "split_size_or_sections")
+        parts = integers("split", tuple(split_size_or_sections), "split_size_or_sections")
         if sum(parts) != size or min(parts, default=0) < 0:
             raise ShapeError("split", "split_size_or_sections", f"sizes whose sum is {size}", str(parts))
     else:
@@ -282,7 +282,7 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
         if not 0 < count < 2**31:
             raise ArgumentError(where, argument, "a positive number (at most 2^31), or places", str(count))
         return Split.apply(input, tuple([size // count + (i < size % count) for i in range(count)]), axis)
-    bounds = [slice(place, None).indices(size)[0] for place in sizes(where, tuple(at), argument)]
+    bounds = [slice(place, None).indices(size)[0] for place in integers(where, tuple(at), argument)]
     edges = [0, *bounds, size]
     if edges == sorted(edges):
         return Split.apply(input, tuple([end - start for start, end in itertools.pairwise(edges)]), axis)

@@ -67,6 +67,8 @@ CASES = [
     Case("split/size", lambda m, x: m.split(x, 2), normal(5, 2)),
     Case("split/sizes", lambda m, x: x.split([1, 0, 3], dim=-1), normal(2, 4)),
     Case("split/larger than it is", lambda m, x: x.split(7), normal(3)),
+    Case("split/more parts than an array has dimensions", lambda m, x: x.split([1] * 70)[1::2], normal(70), peer=False),
+    Case("tensor_split/more places than dimensions", lambda m, x: x.tensor_split([*range(70)])[5:9], normal(70), peer=False),
     Case("split/empty", lambda m, x: x.split(2), normal(0, 2)),
     Case("split/one part used", lambda m, x: x.split(2)[1] ** 2, normal(5)),
     Case("split/products of parts", lambda m, x: x.split(2)[0] * x.split(2)[1], normal(4)),
