@@ -91,7 +91,7 @@ class CharLSTM(nn.Module):
                 for layer in self.layers:
                     layer.bias_hh_l0[hidden : 2 * hidden] = 1  # of the gates i f g o
                     layer.bias_ih_l0[hidden : 2 * hidden] = 0
-            if tied:
+            if tied and self.embedding is not None:
                 self.embedding.weight.copy_(self.head.weight)  # so small that the first logits are
                 self.head.weight = self.embedding.weight
 

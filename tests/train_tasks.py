@@ -3,7 +3,7 @@
 As a script, in a process of its own::
 
     python -m tests.train_tasks train FOLDER [key=value ...]    train, telling what is said
-    python -m tests.train_tasks kill FOLDER SEED KILLS          kill it at random moments
+    python -m tests.train_tasks kill FOLDER SEED KILLS TASK     kill a task of KILLED at random moments
     python -m tests.train_tasks inject FOLDER                   kill it at each step of each write
     python -m tests.train_tasks limited FOLDER BYTES [...]      train where no file may be larger
 """
@@ -221,8 +221,8 @@ def traces(folder: Path) -> dict[str, Any]:
     whole = io.BytesIO()
     minigrad.save(state, whole)
     left = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.tmp"))
-    files = {name: (folder / name).read_bytes() for name in ("metrics.jsonl", "config.json", "model.safetensors")}
-    return {**files, "state": whole.getvalue(), "half-written": left}
+    names = ["metrics.jsonl", "config.json", "model.safetensors", *(path.name for path in folder.glob("samples.txt"))]
+    return {**{name: (folder / name).read_bytes() for name in names}, "state": whole.getvalue(), "half-written": left}
 
 
 # ---------------------------------------------------------------------- breaking off
@@ -326,16 +326,30 @@ LARGE = DuelSettings(save_every=0, ballast=200_000, workers=1, roll_back="14")  
 SHORT = DuelSettings(steps=4, evaluate_every=2, log_every=2, roll_back="4")
 
 
-def kill(folder: Path, seed: int, kills: int) -> None:
+def text(folder: Path) -> Task:
+    """A model of a text, whose state is carried from step to step, and that writes samples."""
+    from minigrad.models.text import Text, TextSettings
+
+    poem = folder / "poem.txt"
+    if not poem.exists():
+        poem.write_text("".join(f"{number} bottles of beer on the wall\n" for number in range(99)))
+    settings = TextSettings(hidden=6, embedding=4, epochs=1.5, batch_size=16, sequence=8, dropout=0.1, sample=9, save_every=0)
+    return Text(str(poem), settings)
+
+
+KILLED: dict[str, Callable[[Path], Task]] = {"duel": lambda folder: Duel(LARGE), "text": text}
+
+
+def kill(folder: Path, seed: int, kills: int, make: Callable[[Path], Task]) -> None:
     """Train in ``folder/0``, ``folder/1``, ... until so many trainings were killed, and finish all."""
     draw = random.Random(seed)
     began = time.monotonic()
-    if not ended(fork(lambda: train(folder / "whole", Duel(LARGE)) and None)):
+    if not ended(fork(lambda: train(folder / "whole", make(folder)) and None)):
         raise SystemExit("not killed, and yet it is dead")
     life = time.monotonic() - began
     number = done = 0
     while done < kills:
-        child = fork(lambda number=number: train(folder / str(number), Duel(LARGE)) and None)  # type: ignore[misc]
+        child = fork(lambda number=number: train(folder / str(number), make(folder)) and None)  # type: ignore[misc]
         time.sleep(draw.uniform(0, life / 4))
         os.kill(child, signal.SIGKILL)
         if ended(child):
@@ -343,7 +357,7 @@ def kill(folder: Path, seed: int, kills: int) -> None:
         else:
             done += 1
     for left in range(number + 1):
-        ended(fork(lambda left=left: train(folder / str(left), Duel(LARGE)) and None))  # type: ignore[misc]
+        ended(fork(lambda left=left: train(folder / str(left), make(folder)) and None))  # type: ignore[misc]
     print(json.dumps({"kills": done, "runs": number + 1, "seconds": life}))
 
 
@@ -380,8 +394,10 @@ def main(command: str, folder: str, *words: str) -> None:
     if command in ("kill", "inject"):
         with tempfile.TemporaryDirectory() as aside:
             train(Path(aside, "run"), Duel(SHORT))  # what it loads, kernels too, all children have
+            if command == "kill":
+                train(Path(aside, words[2]), KILLED[words[2]](Path(aside)))
     if command == "kill":
-        kill(path, *map(int, words))
+        kill(path, int(words[0]), int(words[1]), KILLED[words[2]])
     elif command == "inject":
         inject(path)
     elif command == "limited":

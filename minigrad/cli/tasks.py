@@ -38,6 +38,14 @@ TASKS: dict[str, Entry] = {
         example="minigrad train classify --data photos --set epochs=20",
         use="minigrad classify {run} IMAGE...",
     ),
+    "text": Entry(
+        place="minigrad.models.text:Text",
+        commands="minigrad.cli.text",
+        makes="a model of a text, which foretells it letter by letter and can write like it",
+        data="shakespeare, python-stdlib, or the path of a file of text or of a folder of them",
+        example="minigrad train text --data src --set glob=*.py",
+        use="minigrad eval {run} --data FILE",
+    ),
 }
 
 

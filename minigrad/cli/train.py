@@ -18,7 +18,7 @@ from minigrad.cli.kernels import Kernels
 from minigrad.cli.output import complain, say, say_command
 from minigrad.cli.reading import reading
 from minigrad.cli.tasks import TASKS, commands, entry, task_class
-from minigrad.errors import DataError
+from minigrad.errors import ArgumentError, DataError
 
 app = typer.Typer(
     help="Train a model on data of your own, or on a named set.\n\nExample: minigrad train classify --data photos",
@@ -144,6 +144,15 @@ def evaluate(
     data: Annotated[
         str | None, typer.Option("--data", metavar="NAME|PATH", help="Other data than those it was trained on.")
     ] = None,
+    unseen: Annotated[
+        str | None,
+        typer.Option(
+            "--unseen",
+            metavar="refuse|skip|fold",
+            help="Of a text: what becomes of characters that the model does not know.",
+            show_default="refuse",
+        ),
+    ] = None,
     json: Json = False,
     kernels: Kernels = None,
 ) -> None:
@@ -153,7 +162,14 @@ def evaluate(
     """
     from minigrad.train.trained import Trained
 
-    commands(Trained.open(model).config()["task"]).evaluate(model, data, json)
+    task = Trained.open(model).config()["task"]
+    if unseen is None:
+        commands(task).evaluate(model, data, json)
+    elif task != "text" or data is None:
+        got = f"one of the task {task}" if task != "text" else "none: a model knows the characters of its own data"
+        raise ArgumentError("eval", "--unseen", "a model of text, and --data", got, "Leave it out")
+    else:
+        commands(task).evaluate(model, data, json, unseen)
 
 
 def short_name(data: str) -> str:

@@ -73,7 +73,7 @@ def brief(text: str) -> str:
 
     Example:
         >>> brief("ROMEO:\\nWhat say\\tyou?" + chr(27))
-        '    ROMEO:\\n    What say you?�'
+        '    ROMEO:\\n    What say    you?�'
     """
     lines = [printable(line.expandtabs(4)) for line in text[:LETTERS].split("\n")[:LINES]]
     return "\n".join(f"    {line}".rstrip() for line in lines).strip("\n")
