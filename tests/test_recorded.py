@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from minigrad.data.recorded import is_recorded, read_recorded
-from minigrad.errors import FileFormatError, MissingFileError
+from minigrad.data.recorded import is_recorded, read_recorded, recorded_strokes
+from minigrad.errors import DataError, FileFormatError, MissingFileError
 
 WORD = {
     "text": "Hi",
@@ -38,6 +38,15 @@ def test_a_file_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert is_recorded(path) and not is_recorded(__file__) and not is_recorded(tmp_path)
 
 
+def test_its_words_as_strokes(tmp_path: Path) -> None:
+    one, two = recorded_strokes(written(tmp_path, FILE))
+    assert (one.text, two.text, two.name) == ("Hi", "you", "mine.json, word 2")
+    assert one.points.tolist() == [[0, -24.75, 0], [0.5, -2.25, 1], [27, 12, 1]]  # from 12.5 on the line at 185
+    leap = {**WORD, "strokes": [[*([5, y, y] for y in range(9)), [90000, 6, 9]]]}
+    with pytest.raises(DataError, match=r"mine.json, word 1: expected offsets that a pen makes, where 1 is usual, got one of"):
+        recorded_strokes(written(tmp_path, {**FILE, "words": [leap]}))
+
+
 def put(keys: str, value: Any) -> Damage:
     """Damage of the second word: what lies under these keys becomes another value."""
 
@@ -60,7 +69,8 @@ def put(keys: str, value: Any) -> Damage:
         (put("pad.height", 0), "word 2 (you): expected pad.height, a number of pixels above 0, got 0"),
         (put("pad.baseline", True), "word 2 (you): expected pad.baseline, a number of pixels above 0, got True"),
         (put("strokes", []), "word 2 (you): expected at least one stroke, got []. Leave out the word, or write it anew"),
-        (put("strokes", [[[1, 2, 3]]]), "word 2 (you): expected at least two points, got a single one"),
+        (put("strokes", [[[1, 2, 3]]]), "word 2 (you): expected points at two places at least, got a single one. Leave it out"),
+        (put("strokes", [[[1, 2, 3], [1, 2, 4]]]), "word 2 (you): expected points at two places at least, got a single one"),
         (put("strokes.0", []), "word 2 (you), stroke 1: expected a list of points, got []"),
         (put("strokes.0.1", [1, 2]), "word 2 (you), stroke 1, point 2: expected x, y and t, three finite numbers, got [1, 2]"),
         (put("strokes.0.1.0", float("nan")), "stroke 1, point 2: expected x, y and t, three finite numbers, got [nan, 158"),

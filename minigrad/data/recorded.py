@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minigrad.data.strokes import Strokes
 from minigrad.data.words import shown
 from minigrad.errors import FileFormatError, MissingFileError
 
@@ -52,6 +53,23 @@ class Writing(NamedTuple):
         """How many points all strokes have."""
         return sum(map(len, self.strokes))
 
+    def as_strokes(self, name: str = "") -> Strokes:
+        """The way of the pen, its points as they are: in pixels, from the left end of the line that was written on.
+
+        Args:
+            name: what messages call it.
+
+        Raises:
+            DataError: a way that no pen makes.
+
+        Example:
+            >>> dash = Writing("-", (np.array([[10.0, 90.0, 0.0], [30.0, 90.0, 50.0]]),), 200, 150, 100, "pen")
+            >>> dash.as_strokes().points.tolist()
+            [[0.0, -10.0, 0.0], [20.0, 0.0, 1.0]]
+        """
+        left = min(float(stroke[:, 0].min()) for stroke in self.strokes)
+        return Strokes.of_lines(self.text, [stroke[:, :2] for stroke in self.strokes], name, (left, self.baseline))
+
 
 def is_recorded(path: str | os.PathLike[str]) -> bool:
     """Whether a file says of itself that the recorder made it.
@@ -82,6 +100,17 @@ def read_recorded(path: str | os.PathLike[str]) -> list[Writing]:
         remedy = "Write some on the page, and save it again"
         raise FileFormatError(WHERE, name, "words with their strokes", got, remedy)
     return [_writing(row, f"{name}, word {number}") for number, row in enumerate(words, 1)]
+
+
+def recorded_strokes(path: str | os.PathLike[str]) -> list[Strokes]:
+    """The words of a recorder's file as ``Strokes``, in pixels.
+
+    Raises:
+        MissingFileError, FileFormatError: as ``read_recorded``.
+        DataError: a word whose points are no pen's way; the message names it.
+    """
+    name = os.path.basename(os.fspath(path))
+    return [row.as_strokes(f"{name}, word {number}") for number, row in enumerate(read_recorded(path), 1)]
 
 
 def _content(path: Any, name: str) -> Mapping[str, Any]:
@@ -121,8 +150,9 @@ def _writing(row: Any, name: str) -> Writing:
     if not isinstance(strokes, list) or not strokes:
         raise FileFormatError(WHERE, name, "at least one stroke", _short(strokes), "Leave out the word, or write it anew")
     drawn = tuple(_stroke(stroke, f"{name}, stroke {number}") for number, stroke in enumerate(strokes, 1))
-    if sum(map(len, drawn)) < 2:
-        raise FileFormatError(WHERE, name, "at least two points", "a single one", "Leave out the word, or write it anew")
+    places = len(np.unique(np.concatenate(drawn)[:, :2], axis=0))
+    if places < 2:
+        raise FileFormatError(WHERE, name, "points at two places at least", "a single one", "Leave it out, or write it anew")
     return Writing(text, drawn, **pad, pointer=str(row.get("pointer", "")))
 
 
