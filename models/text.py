@@ -10,6 +10,7 @@ is carried on from step to step. Adam, one cycle of the learning rate (Smith 201
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,10 +20,11 @@ import numpy as np
 import minigrad
 import minigrad.nn.functional as F
 from minigrad import Tensor, optim
+from minigrad.data.catalogue import DATASETS
 from minigrad.data.corpus import TextData, open_text
 from minigrad.data.ids import Ids
+from minigrad.data.knowntext import open_known
 from minigrad.data.lanes import Lanes
-from minigrad.data.unseen_text import open_unseen
 from minigrad.data.words import counted
 from minigrad.errors import ArgumentError, DataError, StateError
 from minigrad.models.begun import check_same, check_there, recipe, source
@@ -125,6 +127,7 @@ class Text(Task):
         settings: what the user chose; a run's config holds all of them, found ones too.
         say: takes lines for the user: what was found and decided.
         progress: called as ``progress(doing, done, total)`` while the text is read.
+        like: the card of a model whose weights are to be begun with: the text is read in the characters that it knows.
 
     Raises:
         DataError: the data cannot be had or are not fit.
@@ -135,6 +138,7 @@ class Text(Task):
     name = "text"
     unit = "characters"
     goal = ("loss", "min")
+    inherits = (*OPTIONS, "bytes", "sequence")
     Settings = TextSettings
     settings: TextSettings
 
@@ -144,12 +148,14 @@ class Text(Task):
         settings: TextSettings,
         say: Callable[[str], None] = lambda text: None,
         progress: Callable[[str, int, int], None] | None = None,
+        like: Mapping[str, Any] | None = None,
     ) -> None:
         self.source = source(data)
         settings = settings.decide(**RECIPES.get(data, {}))
         self.data: TextData = open_text(
             data, bytes=settings.bytes, glob=settings.glob, min_count=settings.min_count, holdout=settings.holdout,
             seed=settings.seed, progress=progress,
+            vocabulary=None if like is None else Card.of(like, "the model to begin from").vocabulary,
         )  # fmt: skip
         for line in self.data.policy:
             say(line)
@@ -188,7 +194,7 @@ class Text(Task):
         """
         data, settings = recipe(config, cls.name, TextSettings)
         check_there(data, "text")
-        task = cls(data, settings, say, progress)
+        task = cls(data, settings, say, progress, like=config.get("model") if "init_from" in config else None)
         check_same(task.data.digest, config, "text")
         return task
 
@@ -277,11 +283,11 @@ class Text(Task):
         return measure(self.network, ids, self.card.steps, track)
 
     def sample(self) -> str:
-        """What it writes at a temperature of 0.8, from the beginning of a line; other letters after each evaluation."""
+        """What it writes from the beginning of a line; other letters after each evaluation."""
         from minigrad.models.text_report import written
 
         length = self.settings.sample
-        return written(self.network, self.data.vocabulary, length) if length else ""
+        return written(self.card, self.network, length) if length else ""
 
     def weights(self) -> Mapping[str, Tensor]:
         """Those of the network."""
@@ -315,7 +321,7 @@ def to_measure(
     Args:
         config: the run's.
         data: a named set or a path; ``None`` for the run's own data: the test part, else what was held out.
-        unseen: of other data, what becomes of characters that the model does not know: see ``open_unseen``.
+        unseen: of other data, what becomes of characters that the model does not know: see ``Characters.encode``.
         progress: as for ``Text``.
 
     Raises:
@@ -325,12 +331,13 @@ def to_measure(
     card = Card.of(config.get("model"), "config.json")
     own, settings = recipe(config, Text.name, TextSettings)
     if data is not None:
-        found = open_unseen(data, card.vocabulary, glob=settings.glob, unknown=unseen, progress=progress)
-        return found.ids, data, found.policy
+        glob = settings.glob if os.path.isdir(os.path.expanduser(data)) and data not in DATASETS else None
+        ids, lines = open_known(data, card.vocabulary, unknown=unseen, glob=glob, progress=progress)
+        return ids, data, lines
     check_there(own, "text")
     opened = open_text(
         own, bytes=settings.bytes, glob=settings.glob, min_count=settings.min_count, holdout=settings.holdout,
-        seed=settings.seed, progress=progress,
+        seed=settings.seed, progress=progress, vocabulary=card.vocabulary if "init_from" in config else None,
     )  # fmt: skip
     check_same(opened.digest, config, "text")
     card.vocabulary.check_same(opened.vocabulary, "config.json")

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 import minigrad
 from minigrad.data.characters import Characters, described
-from minigrad.models.char_lstm import CharLSTM
+from minigrad.models.char_lstm import Card, CharLSTM
 from minigrad.models.text_loss import Measured
-from minigrad.nn.utils import Stepping
+from minigrad.models.writer import Writer
 from minigrad.show.page import Page
 
 if TYPE_CHECKING:
@@ -21,26 +19,17 @@ WRITTEN = 800  # characters on the page
 COSTLIEST = 15  # characters in the table
 
 
-def written(network: CharLSTM, vocabulary: Characters, length: int) -> str:
-    """What a network writes from the beginning of a line on, drawn at ``TEMPERATURE`` with the default generator.
+def written(card: Card, network: CharLSTM, length: int) -> str:
+    """What a network writes at ``TEMPERATURE`` from the beginning of a line on, by a seed that the default generator draws.
 
     Example:
-        >>> len(written(CharLSTM(3, hidden=4, embedding=2), Characters("abc"), 20))
+        >>> options = {"cell": "gru", "hidden": 4, "layers": 1, "embedding": 2, "dropout": 0}
+        >>> card = Card(Characters("abc"), {**options, "layer_norm": False, "tied": False}, 8)
+        >>> len(written(card, card.build(), 20))
         20
     """
-    start = vocabulary.symbols.index("\n") if "\n" in vocabulary.symbols else 0
-    chances = minigrad.rand(length, dtype=minigrad.float64, device="cpu").numpy()
-    token, state, drawn = minigrad.full((1, 1), start, device=network.head.weight.device), None, []
-    was = network.training
-    network.eval()
-    with minigrad.no_grad(), Stepping():
-        for chance in chances:
-            logits, state = network(token, state)
-            weights = minigrad.softmax(logits[0, 0].double() / TEMPERATURE, dim=0).cpu().numpy().cumsum()
-            drawn.append(min(int(np.searchsorted(weights, chance * weights[-1], side="right")), len(vocabulary) - 1))
-            token = minigrad.full((1, 1), drawn[-1], device=token.device)
-    network.train(was)
-    return vocabulary.decode(drawn)
+    seed = int(minigrad.randint(0, 1 << 31, (1,), device="cpu").item())
+    return "".join(Writer(card, network).stream(length=length, temperature=TEMPERATURE, seed=seed))
 
 
 def add_model(page: Page, task: Text) -> None:
@@ -63,7 +52,7 @@ def add_model(page: Page, task: Text) -> None:
     if part == "held-out":
         page.text("This text was not learned from, but the best state was chosen by it, which flatters it a little.")
     page.section("What it writes", f"Drawn letter by letter, at a temperature of {TEMPERATURE}.")
-    page.sample(written(task.network, data.vocabulary, WRITTEN))
+    page.sample(written(task.card, task.network, WRITTEN))
     page.section("What it finds hard", "The characters that cost it the most, of all the nats that the text costs it.")
     header = ("character", "how often", "nats each time", "share of all nats")
     page.table(header, costliest(measured, data.vocabulary, COSTLIEST))

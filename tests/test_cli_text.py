@@ -56,7 +56,7 @@ def test_train_and_measure(minigrad: Commands, tmp_path: Path) -> None:
     for line in ("text: 1 file, ", "split: the end of the file, ", "network: 2 layers of 8 LSTM units, ", "training: "):
         assert f"\n{line}" in f"\n{out}"
     path = "runs/text-my-poem.txt-1"
-    assert out.endswith(f"To use it:\n  minigrad eval {path} --data FILE\n")
+    assert out.endswith(f"To use it:\n  minigrad write {path}\n")
     assert re.search(r"^step +\d+/11  train loss \d.*  val loss \d.*  val bits \d.*  \(best\)\n    \S", err, re.MULTILINE)
     assert {file.name for file in Path(path).iterdir()} >= {"samples.txt", "report.html", "model.safetensors"}
     code, out, _ = minigrad("eval", path)
@@ -81,7 +81,7 @@ def test_eval_of_other_text(minigrad: Commands, trained: Path, tmp_path: Path) -
     assert code == 0 and "text: 1 file, " in out and "other.txt: 1," in out
     (tmp_path / "new.txt").write_text("The cat sät.\n")
     words = minigrad.refused("eval", trained / "run", "--data", "new.txt")
-    assert "data: new.txt: expected the 23 characters that the model knows, got 1 character that the model" in words
+    assert "data: new.txt: characters: expected the 23 characters that the vocabulary has, got 1 other: " in words
     code, out, _ = minigrad("eval", trained / "run", "--data", "new.txt", "--unseen", "skip")
     assert code == 0 and "left out: 1 character" in out and "new.txt: 12 characters" in out
     assert "expected one of refuse, fold, skip, got 'x'" in minigrad.refused(

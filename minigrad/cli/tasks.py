@@ -44,7 +44,7 @@ TASKS: dict[str, Entry] = {
         makes="a model of a text, which foretells it letter by letter and can write like it",
         data="shakespeare, python-stdlib, or the path of a file of text or of a folder of them",
         example="minigrad train text --data src --set glob=*.py",
-        use="minigrad eval {run} --data FILE",
+        use="minigrad write {run}",
     ),
 }
 

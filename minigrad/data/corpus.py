@@ -59,6 +59,7 @@ def open_text(
     min_count: int | None = None,
     holdout: float | None = None,
     seed: int = 0,
+    vocabulary: Characters | None = None,
     progress: Progress | None = None,
 ) -> TextData:
     """Text by name, or by the path of a file or a folder, as numbers of characters, ready to train on.
@@ -80,10 +81,12 @@ def open_text(
         min_count: 1 folds nothing that comes in the training part; by default 10, of at most 256 distinct characters 1.
         holdout: the share that is held out where the data have no validation part.
         seed: of the choice of files.
+        vocabulary: that of a model which is to learn more; characters that it has not are read as U+FFFD, if it has that.
         progress: called as ``progress(doing, done, total)`` with bytes.
 
     Raises:
-        DataError: there is no such text; it is empty, binary or no UTF-8; or too short to be split.
+        DataError: there is no such text; it is empty, binary or no UTF-8; or too short to be split; or it has characters
+            that the ``vocabulary`` given neither has nor can fold.
         ArgumentError: a share outside 0 to 1, or a ``min_count`` below 1.
 
     Example:
@@ -103,7 +106,10 @@ def open_text(
     parts = {part: [one for one in scanned if one.stretch.part == part] for part in PARTS}
     if not parts["validation"]:
         parts["train"], parts["validation"] = _by_file(name, parts["train"], holdout, seed)
-    vocabulary, folding = _vocabulary(parts, min_count, bytes)
+    if vocabulary is None:
+        vocabulary, folding = _vocabulary(parts, min_count, bytes)
+    else:
+        folding = _known(name, scanned, vocabulary)
     policy = [_about(scanned, vocabulary), *_encodings(scanned), *folding, _split(name, parts), *notes]
     ordered = [one for part in PARTS for one in parts[part]]
     length, key = sum(one.length for one in ordered), _key(ordered, vocabulary)
@@ -203,6 +209,20 @@ def _vocabulary(parts: dict[str, list[Scanned]], min_count: int | None, bytes: b
             words = counted(len(folded), "character")
             lines.append(f"folded: {words} {why}, at {total}, read as U+FFFD: {listed(named, _NAMED)}")
     return Characters(sorted(kept | {FOLDED} if rare or new else kept)), lines
+
+
+def _known(data: str, scanned: Sequence[Scanned], vocabulary: Characters) -> list[str]:
+    """A line about characters that a vocabulary which is given has not, if it has a place for them.
+
+    Raises:
+        DataError: it has none.
+    """
+    codes, counts = summed(scanned)
+    new = vocabulary.numbers(codes) < 0
+    unseen = {chr(code): int(count) for code, count in zip(codes[new], counts[new], strict=True)}
+    vocabulary.check(unseen, "refuse" if vocabulary.unknown is None else "fold", f"data: {shown(data)}")
+    words = f"{counted(len(unseen), 'character')} that the model does not know, at {counted(sum(unseen.values()), 'place')}"
+    return [f"folded: {words}, read as U+FFFD: {listed([described(symbol) for symbol in unseen], _NAMED)}"] if unseen else []
 
 
 def summed(scanned: Sequence[Scanned]) -> tuple[np.ndarray, np.ndarray]:
