@@ -112,7 +112,8 @@ def placed(rows: Sequence[Sequence[Strokes]], height: float) -> list[np.ndarray]
     """
     set_rows: list[list[np.ndarray]] = []
     for row in rows:
-        right, found = 0.0, []
+        found: list[np.ndarray] = []
+        right = 0.0
         for piece in row:
             lines = levelled(piece, height)
             begin = right + GAP * height if found else 0.0
