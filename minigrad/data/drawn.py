@@ -17,7 +17,7 @@ from minigrad.data.strokes import Strokes
 from minigrad.data.words import counted
 
 NUMBERS = 700  # that are written beside the words
-MEASURED = 256  # items from which the scale is found
+MEASURED = 128  # items from which the scale is found
 _VALIDATION = (1 << 63) - 1  # the epoch of what is held out: always the same, and none of training
 
 

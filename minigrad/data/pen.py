@@ -6,7 +6,9 @@ import math
 import os
 from collections.abc import Sequence
 
+from minigrad.data.catalogue import named
 from minigrad.data.drawn import open_fonts
+from minigrad.data.pen_files import open_files
 from minigrad.data.sources import Progress
 from minigrad.data.stroke_data import StrokeData
 from minigrad.errors import ArgumentError, DTypeError
@@ -22,12 +24,17 @@ def open_strokes(
     fonts: Sequence[str] | None = None,
     strength: float = 1.0,
     step: float | None = None,
+    level: bool = False,
     progress: Progress | None = None,
 ) -> StrokeData:
     """Handwriting by name or from files, ready to train on.
 
     ``"hershey"`` is words in stroke fonts, fresh in each epoch: English words as they are, as names, in capitals, with marks
     and in pairs, and numbers. Words, not drawings, are held out: none of validation is in the training part in whatever form.
+
+    Files may be the recorder's (``minigrad data record``), a copy of IAM-OnDB, stroke-3 files or QuickDraw's: ``iam``,
+    ``stroke3`` and ``quickdraw`` say how they are read. Folders train/, validation/ and test/ are the parts; where there is no
+    part for validation, whole groups are held out: lines of one form, items of one text.
 
     Args:
         data: a named set, or a path.
@@ -38,6 +45,7 @@ def open_strokes(
         strength: how much the variants of fonts differ: 0 not at all, 1 as hands do.
         step: the distance between points, in the units of the data; default: a seventh of a capital's height for fonts, and for
             recorded data the points as they are.
+        level: turn recorded writing level and upright: see ``Strokes.levelled``.
         progress: called as ``progress(doing, done, total)`` while files are fetched and read.
 
     Raises:
@@ -55,6 +63,9 @@ def open_strokes(
     _check_number("holdout", holdout, 0, 1, open_=True)
     _check_number("strength", strength, 0, 10)
     _check_number("step", step, 0, 1e6, open_=True)
+    name = os.fsdecode(data)
+    if name not in named("handwriting"):
+        return open_files(name, holdout, seed, level, step, progress)
     return open_fonts(USUAL_FONTS if fonts is None else tuple(fonts), holdout, seed, strength, step, progress)
 
 

@@ -58,6 +58,10 @@ class _Code:
 
     def __init__(self, code: Any) -> None:
         self.code = code
+        self.order = "<"
+
+
+_NUMBERS = frozenset(("i1", "i2", "i4", "i8", "u1", "u2", "u4", "f2", "f4", "f8"))
 
 
 class PickledArray:
@@ -71,14 +75,9 @@ class PickledArray:
         Raises:
             ValueError: it is of another dtype or shape, or its bytes do not fill the shape.
         """
-        state = self.state
-        if not isinstance(state, tuple) or len(state) != 5:
-            raise ValueError("an array without its contents")
-        _, sizes, code, by_columns, content = state
+        code, sizes, by_columns, content = self._parts()
         if not isinstance(code, _Code) or code.code not in ("u1", "|u1", "uint8"):
             raise ValueError("an array that is not of bytes")
-        if not isinstance(sizes, tuple) or not all(type(size) is int and size >= 0 for size in sizes):
-            raise ValueError("an array without a shape")
         if len(sizes) != len(shape) or any(want not in (None, size) for want, size in zip(shape, sizes)):
             raise ValueError(f"an array of shape {tuple(sizes[:8])}")
         content = content.encode("latin-1") if isinstance(content, str) else content
@@ -86,13 +85,51 @@ class PickledArray:
             raise ValueError(f"contents that do not fill the shape {sizes}")
         return np.frombuffer(content, np.uint8).reshape(sizes, order="F" if by_columns is True else "C")
 
+    def numbers(self) -> np.ndarray:
+        """The array, where it is one of whole numbers or of floats.
 
-def read_pickle(content: bytes, source: str) -> Any:
+        Raises:
+            ValueError: it is of another dtype, or its bytes do not fill its shape.
+        """
+        code, sizes, by_columns, content = self._parts()
+        if not isinstance(code, _Code) or code.code not in _NUMBERS or code.order not in ("<", ">", "|", "="):
+            raise ValueError("an array that is not of numbers")
+        dtype = np.dtype(code.code).newbyteorder(">" if code.order == ">" else "<")
+        content = content.encode("latin-1") if isinstance(content, str) else content
+        if not isinstance(content, bytes) or len(content) != math.prod(sizes) * dtype.itemsize:
+            raise ValueError(f"contents that do not fill the shape {sizes}")
+        return np.frombuffer(content, dtype).reshape(sizes, order="F" if by_columns is True else "C")
+
+    def values(self) -> list[Any]:
+        """The elements, where it is an array of other values.
+
+        Raises:
+            ValueError: it is of another dtype, or they do not fill its shape.
+        """
+        code, sizes, _, content = self._parts()
+        if not isinstance(code, _Code) or code.code not in ("O", "O4", "O8") or not isinstance(content, list):
+            raise ValueError("an array that is not of other values")
+        if len(content) != math.prod(sizes):
+            raise ValueError(f"contents that do not fill the shape {sizes}")
+        return content
+
+    def _parts(self) -> tuple[Any, tuple[int, ...], Any, Any]:
+        """The dtype, the shape, the order and the contents."""
+        if not isinstance(self.state, tuple) or len(self.state) != 5:
+            raise ValueError("an array without its contents")
+        _, sizes, code, by_columns, content = self.state
+        if not isinstance(sizes, tuple) or not all(type(size) is int and size >= 0 for size in sizes):
+            raise ValueError("an array without a shape")
+        return code, sizes, by_columns, content
+
+
+def read_pickle(content: bytes, source: str, most: int = _MOST_INSTRUCTIONS) -> Any:
     """The values in a pickle: dictionaries with text as keys, lists, tuples, numbers, text, bytes, ``PickledArray``.
 
     Args:
         content: the pickle, of protocol 1 to 5.
         source: the file's name, for errors.
+        most: instructions that it may have.
 
     Raises:
         DataError: it is cut short, no pickle, or holds anything else than such values.
@@ -103,7 +140,7 @@ def read_pickle(content: bytes, source: str) -> Any:
         {'labels': [3, 1]}
     """
     try:
-        return _Machine(len(content)).run(content)
+        return _Machine(len(content), most).run(content)
     except _Refused as error:
         expected = "a pickle of numbers, text and arrays only"
         raise DataError("data", source, expected, str(error), "Do not open this file with Python's pickle either") from error
@@ -119,7 +156,8 @@ class _Refused(Exception):
 class _Machine:
     """The stack and the memo of one pickle. The values it makes take no more memory than a small multiple of the file."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, most: int) -> None:
+        self.most = most
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
         self.encodable = size  # bytes that ``encode`` may still make: no file needs more than its own size
@@ -136,8 +174,8 @@ class _Machine:
             "BUILD": self.build,
         }
         for number, (opcode, argument, position) in enumerate(pickletools.genops(content)):
-            if number > _MOST_INSTRUCTIONS:
-                raise _Refused(f"more than {_MOST_INSTRUCTIONS} instructions")
+            if number > self.most:
+                raise _Refused(f"more than {self.most} instructions")
             name = opcode.name
             if name == "STOP":
                 (value,) = self.stack
@@ -238,5 +276,8 @@ class _Machine:
         (state,) = self.last(1)
         if isinstance(self.stack[-1], PickledArray):
             self.stack[-1].state = state
-        elif not isinstance(self.stack[-1], _Code):
+        elif isinstance(self.stack[-1], _Code):
+            if isinstance(state, tuple) and len(state) > 1:
+                self.stack[-1].order = state[1]
+        else:
             raise _Refused("a state for something other than an array")

@@ -182,6 +182,20 @@ class Strokes:
         lifted = np.flatnonzero(self.points[:-1, 2]) + 1
         return Strokes.of_lines(self.text, np.split(places, lifted), self.name, (0.0, 0.0))
 
+    def seated(self) -> Strokes:
+        """With the origin at the left end of the line that the text stands on, as ``baseline`` finds it.
+
+        Example:
+            >>> Strokes("l", [[0, 0, 0], [0, 9, 1]]).seated().absolute().tolist()
+            [[0.0, -9.0], [0.0, 0.0]]
+        """
+        places = self.absolute()
+        rise, height = baseline(places)
+        left = float(places[:, 0].min())
+        points = self.points.copy()
+        points[0, :2] -= np.array([left, height + rise * left], np.float32)
+        return Strokes(self.text, points, self.name)
+
     def _through(self, lines: list[np.ndarray]) -> Strokes:
         return Strokes.of_lines(self.text, lines, self.name, (0.0, 0.0))
 

@@ -1,0 +1,125 @@
+"""IAM-OnDB, lines of English that people wrote on a whiteboard, as it is published: the user's own copy.
+
+M. Liwicki and H. Bunke, "IAM-OnDB - an On-Line English Sentence Database Acquired from Handwritten Text on a Whiteboard",
+ICDAR 2005. The strokes of a line are in ``lineStrokes/a01/a01-000/a01-000u-01.xml``, the texts of a form's lines in
+``ascii/a01/a01-000/a01-000u.txt``, after the line ``CSR:``. ``trainset.txt``, ``testset_v.txt``, ``testset_t.txt`` and
+``testset_f.txt`` name the forms of each part of the task that is published with it, where they are there.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from xml.etree import ElementTree
+
+import numpy as np
+
+from minigrad.data.entries import Entry, entry
+from minigrad.data.strokes import Strokes
+from minigrad.data.words import shown
+from minigrad.errors import DataError
+
+STROKES, TEXTS = "lineStrokes", "ascii"
+PARTS = {"trainset": "train", "testset_v": "validation", "testset_t": "validation", "testset_f": "test"}
+_HEAD = "CSR:"
+
+
+def find_iam(path: str) -> str | None:
+    """The folder with ``lineStrokes`` and ``ascii`` in it: the one given, one in it, or the one around a ``lineStrokes``.
+
+    Example:
+        >>> find_iam("/nowhere") is None
+        True
+    """
+    inside = [path, os.path.dirname(os.path.abspath(path))]
+    if os.path.isdir(path):
+        inside += sorted(os.path.join(path, name) for name in os.listdir(path))
+    return next(
+        (folder for folder in inside if all(os.path.isdir(os.path.join(folder, name)) for name in (STROKES, TEXTS))), None
+    )
+
+
+def read_iam(folder: str) -> Iterator[Entry]:
+    """Each line of the database, by form and number; lines of one form are one group.
+
+    Args:
+        folder: as ``find_iam`` finds it.
+
+    Raises:
+        DataError: a file of parts that cannot be read.
+    """
+    parts = _parts(folder)
+    top = os.path.join(folder, STROKES)
+    for where, inner, names in os.walk(top):
+        inner.sort()
+        for name in sorted(names):
+            stem, ending = os.path.splitext(name)
+            if ending.casefold() != ".xml" or name.startswith("."):
+                continue
+            file = shown(os.path.relpath(os.path.join(where, name), folder))
+            form, _, number = stem.rpartition("-")
+            texts = os.path.join(folder, TEXTS, os.path.relpath(where, top), f"{form}.txt")
+
+            def line(
+                path: str = os.path.join(where, name), file: str = file, texts: str = texts, number: str = number
+            ) -> Strokes:
+                return Strokes.of_lines(_text(texts, number, file), read_lines(path, file), file).seated()
+
+            yield entry(file, file, line, f"form {form.rstrip('abcdefghijklmnopqrstuvwxyz')}", parts.get(form, ""))
+
+
+def read_lines(path: str, file: str) -> list[np.ndarray]:
+    """The strokes in an XML file, (k, 2) each, y down.
+
+    Args:
+        path: the file.
+        file: what errors call it.
+
+    Raises:
+        DataError: it cannot be read, or holds no strokes.
+    """
+    try:
+        root = ElementTree.parse(path).getroot()
+    except (ElementTree.ParseError, OSError, ValueError) as error:
+        raise DataError("strokes", file, "XML with strokes", f"something else ({error})", "Fetch the file again") from error
+    try:
+        lines = [
+            [(float(point.attrib["x"]), float(point.attrib["y"])) for point in stroke.iter("Point")]
+            for stroke in root.iter("Stroke")
+        ]
+    except (KeyError, ValueError) as error:
+        raise DataError("strokes", file, "x and y of each point", f"one without ({error})", "Fetch the file again") from error
+    return [np.array(line) for line in lines if line]
+
+
+def _text(path: str, number: str, file: str) -> str:
+    """The text of a form's line: the file has them after a head, one a line."""
+    name = os.path.basename(path)
+    remedy = "Put the file where it is published, in ascii/, or set the line's file aside"
+    try:
+        with open(path, encoding="utf-8", errors="replace") as texts:
+            lines = texts.read().partition(_HEAD)[2].strip("\r\n ").splitlines()
+        text = lines[int(number) - 1].strip() if int(number) > 0 else ""
+    except OSError as error:
+        raise DataError("strokes", file, f"its text in {shown(name)}", error.strerror or str(error), remedy) from error
+    except (IndexError, ValueError) as error:
+        raise DataError("strokes", file, f"its text, line {number} of {shown(name)}", "none", remedy) from error
+    return text
+
+
+def _parts(folder: str) -> dict[str, str]:
+    """The part of each form that the lists of parts name."""
+    found: dict[str, str] = {}
+    for name, part in PARTS.items():
+        for path in (os.path.join(folder, f"{name}.txt"), os.path.join(folder, "task1", f"{name}.txt")):
+            try:
+                with open(path, encoding="ascii") as forms:
+                    found |= dict.fromkeys(forms.read().split(), part)
+            except FileNotFoundError:
+                continue
+            except (OSError, UnicodeDecodeError) as error:
+                raise DataError("strokes", shown(path), "a list of forms", str(error), "Fetch the file again") from error
+    return found
+
+
+__all__ = ["find_iam", "read_iam", "read_lines"]

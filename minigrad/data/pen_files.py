@@ -1,0 +1,161 @@
+"""Handwriting in files of a user's own: which kind a file is, and its items split, ready to train on."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shlex
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from minigrad.data.catalogue import named
+from minigrad.data.entries import Entry, entry
+from minigrad.data.holdout import usual_share
+from minigrad.data.iam import find_iam, read_iam
+from minigrad.data.partnames import part_of
+from minigrad.data.passed_over import is_passed_over
+from minigrad.data.quickdraw import read_ndjson
+from minigrad.data.recorded import is_recorded, read_recorded
+from minigrad.data.sources import Progress
+from minigrad.data.stroke3 import read_json, read_npy, read_npz
+from minigrad.data.stroke_data import StrokeData, held_out_groups, stroke_data
+from minigrad.data.strokes import Strokes
+from minigrad.data.words import counted, shown
+from minigrad.data.written import Recorded
+from minigrad.errors import DataError, MinigradError
+
+KINDS = (
+    "a stroke file of the recorder (minigrad data record), a folder of IAM-OnDB, stroke-3 files (.npz, .npy, .json) or"
+    " QuickDraw's .ndjson"
+)
+_READERS: dict[str, Callable[[str, str], Iterator[Entry]]] = {
+    ".npz": read_npz,
+    ".npy": read_npy,
+    ".ndjson": read_ndjson,
+    ".json": read_json,
+}
+
+
+def read_entries(path: str, progress: Progress | None = None) -> Iterator[Entry]:
+    """All items in a file, or in the files of a folder, sound or not.
+
+    Args:
+        path: the file or folder.
+        progress: called as ``progress(doing, done, total)``; a folder of IAM-OnDB does not know its total.
+
+    Raises:
+        DataError: nothing is there, or no file of handwriting.
+
+    Example:
+        >>> next(read_entries("/nowhere"))
+        Traceback (most recent call last):
+            ...
+        minigrad.errors.DataError: ...
+    """
+    given = os.path.expanduser(path)
+    if not os.path.exists(given):
+        expected = f"the name of a set ({', '.join(named('handwriting'))}), or a path of handwriting"
+        raise DataError("data", shown(path), expected, "nothing of that name", "Check the path")
+    iam = find_iam(given)
+    if iam is not None:
+        for number, found in enumerate(read_iam(iam), 1):
+            if progress and number % 50 == 0:
+                progress("lines", number, number)
+            yield found
+        return
+    files = _files(given)
+    if not files:
+        raise DataError("data", shown(path), KINDS, "none of these", "Name such a file, or a folder of them")
+    for number, file in enumerate(files):
+        if progress:
+            progress(os.path.basename(file), number, len(files))
+        yield from _read(file, shown(os.path.relpath(file, given) if file != given else os.path.basename(file)))
+
+
+def _files(path: str) -> list[str]:
+    """The files of handwriting at a path or below it."""
+    if os.path.isfile(path):
+        return [path] if _reader(path) else []
+    found = []
+    for where, inner, names in os.walk(path):
+        inner[:] = sorted(name for name in inner if not is_passed_over(name))
+        found += [os.path.join(where, name) for name in sorted(names) if not is_passed_over(name) and _reader(name)]
+    return found
+
+
+def _reader(name: str) -> Callable[[str, str], Iterator[Entry]] | None:
+    return _READERS.get(os.path.splitext(name)[1].casefold())
+
+
+def _read(path: str, file: str) -> Iterator[Entry]:
+    """The items of one file; a file that is damaged as a whole is one entry, with what is wrong with it."""
+    part = next((part for name in file.split(os.sep)[:-1] if (part := part_of(name))), "")
+    reader = _recorded if is_recorded(path) else _reader(path)
+    assert reader is not None
+    try:
+        for found in reader(path, file):
+            yield found._replace(part=found.part or part)
+    except MinigradError as error:
+        yield Entry(file, file, error, file, part)
+
+
+def _recorded(path: str, file: str) -> Iterator[Entry]:
+    """The words of a recorder's file, the origin at the left end of the line that was written on."""
+    for number, writing in enumerate(read_recorded(path), 1):
+        name = f"{file}, word {number} ({shown(writing.text)})"
+        lines = [stroke[:, :2] for stroke in writing.strokes]
+        left = float(min(line[:, 0].min() for line in lines))
+
+        def word(lines: list[np.ndarray] = lines, text: str = writing.text, name: str = name,
+                 origin: tuple[float, float] = (left, writing.baseline)) -> Strokes:  # fmt: skip
+            return Strokes.of_lines(text, lines, name, origin)
+
+        yield entry(name, file, word)
+
+
+def open_files(
+    data: str, holdout: float | None, seed: int, level: bool, step: float | None, progress: Progress | None
+) -> StrokeData:
+    """Handwriting in files: ``open_strokes`` with a path, with its arguments and errors."""
+    check = f"`minigrad data check handwriting {shlex.quote(data)}` lists all that is wrong"
+    items, groups, parts = [], [], []
+    digest = hashlib.sha256()
+    for found in read_entries(data, progress):
+        if isinstance(found.found, MinigradError):
+            error = found.found
+            remedy = f"{error.remedy}; {check}" if error.remedy else check[0].upper() + check[1:]
+            raise type(error)(error.where, error.argument, error.expected, error.got, remedy) from error
+        digest.update(f"{found.found.text}\0{found.name}\0{found.part}\0".encode("utf-8", "surrogatepass"))
+        digest.update(found.found.points.tobytes())
+        strokes = found.found.levelled() if level else found.found
+        items.append(strokes.resampled(step) if step is not None else strokes)
+        groups.append(found.group)
+        parts.append(found.part)
+    which = np.array([part or "train" for part in parts], object)
+    learn = np.flatnonzero(which == "train")
+    policy = [f"data: {counted(len(items), 'written text')} in {shown(data)}"]
+    if level:
+        policy.append("each was turned level and upright")
+    if not (which == "validation").any():
+        _check_groups(data, {groups[i] for i in learn})
+        share = usual_share(len(learn)) if holdout is None else holdout
+        out = held_out_groups([groups[i] for i in learn], share, seed)
+        which[learn[out]] = "validation"
+        policy.append(f"held out: {counted(int(out.sum()), 'text')} ({share:.0%} of the groups), chosen with seed {seed}")
+    sources = {part: [items[i] for i in np.flatnonzero(which == part)] for part in ("train", "validation", "test")}
+    if not sources["train"]:
+        raise DataError("data", shown(data), "texts to learn from", "none", "Add some, or a folder train/")
+    test = Recorded(sources["test"]) if sources["test"] else None
+    learned = sources["train"]
+    return stroke_data(Recorded(learned), Recorded(sources["validation"]), test, learned, policy, digest.hexdigest())
+
+
+def _check_groups(data: str, groups: set[str]) -> None:
+    """See that something can be held out."""
+    if len(groups) < 2:
+        expected = "at least 2 groups of texts (by writer's form, or different texts), so that one can be held out"
+        raise DataError("data", shown(data), expected, counted(len(groups), "group"), "Add more handwriting")
+
+
+__all__ = ["KINDS", "open_files", "read_entries"]

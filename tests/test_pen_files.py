@@ -1,0 +1,262 @@
+"""Handwriting from files: what each kind becomes, how it is split, and what is said of files that are damaged."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from minigrad.data.iam import find_iam
+from minigrad.data.pen import open_strokes
+from minigrad.data.pen_files import read_entries
+from minigrad.data.strokes import Strokes
+from minigrad.errors import DataError, FileFormatError, MinigradError
+from tests import stroke_files as made
+
+A = [[0, 0, 0], [3, -8, 0], [3, 8, 1], [-5, -3, 0], [4, 0, 1]]  # as offsets; the way to the first point is from the baseline
+
+
+def found(path: Path) -> list[Strokes]:
+    entries = list(read_entries(str(path)))
+    assert all(isinstance(each.found, Strokes) for each in entries), entries
+    return [each.found for each in entries if isinstance(each.found, Strokes)]
+
+
+def is_a(strokes: Strokes, size: float = 1) -> bool:
+    return np.array_equal(strokes.points[1:] / [size, size, 1], A[1:])
+
+
+def faults(path: Path) -> list[MinigradError]:
+    return [each.found for each in read_entries(str(path)) if isinstance(each.found, MinigradError)]
+
+
+# ---------------------------------------------------------------- what the files become
+
+
+def test_iam(tmp_path: Path) -> None:
+    folder = made.iam(tmp_path / "iam", {"a01-000u": ["By A", "and B"], "a01-000x": ["C"], "b02-017z": ["D, E."]})
+    entries = list(read_entries(str(folder)))
+    texts = [each.found.text for each in entries if isinstance(each.found, Strokes)]
+    assert texts == ["By A", "and B", "C", "D, E."]
+    assert [each.group for each in entries] == ["form a01-000", "form a01-000", "form a01-000", "form b02-017"]
+    assert entries[1].name == "lineStrokes/a01/a01-000/a01-000u-02.xml"
+    for strokes in found(folder):
+        assert is_a(strokes)
+        assert strokes.absolute()[:, 1].max() == pytest.approx(0, abs=1.5) and strokes.box[0] == 0
+    for place in (tmp_path, folder, folder / "lineStrokes"):
+        assert find_iam(str(place)) == str(folder)
+    data = open_strokes(str(folder), holdout=0.5)
+    assert {tuple(data.train.texts), tuple(data.validation.texts)} == {("By A", "and B", "C"), ("D, E.",)}
+    assert data.test is None and data.alphabet.symbols == tuple(sorted(set("By Aand BCD, E.")))
+
+
+def test_the_parts_of_iam_that_are_published(tmp_path: Path) -> None:
+    folder = made.iam(tmp_path, {"a01-000u": ["A"], "b02-017z": ["B"], "c03-001a": ["C"], "d04-002b": ["D"]})
+    for name, form in {"trainset": "a01-000u", "testset_v": "b02-017z", "testset_f": "c03-001a"}.items():
+        (folder / f"{name}.txt").write_text(f"{form}\n")
+    data = open_strokes(folder)
+    assert data.test is not None
+    assert [list(part.texts) for part in (data.train, data.validation, data.test)] == [["A", "D"], ["B"], ["C"]]
+    (folder / "trainset.txt").write_bytes(b"\xff")
+    with pytest.raises(DataError, match=r"trainset\.txt: expected a list of forms"):
+        open_strokes(folder)
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.float32, ">f8"])
+def test_sketches(tmp_path: Path, dtype: Any) -> None:
+    np.savez(tmp_path / "cat.npz", train=made.sketches(3, dtype), valid=made.sketches(1, dtype), test=made.sketches(2, dtype))
+    data = open_strokes(tmp_path / "cat.npz")
+    assert data.test is not None and (len(data.train), len(data.validation), len(data.test)) == (3, 1, 2)
+    assert is_a(data.train[1], 2) and set(data.train.texts) == {"cat"} and data.train.names[2] == "cat.npz, train, item 2"
+
+
+def test_texts_beside_rows(tmp_path: Path) -> None:
+    np.savez(tmp_path / "two.npz", train=made.sketches(2), train_text=np.array(["one", "two"]))
+    assert [strokes.text for strokes in found(tmp_path / "two.npz")] == ["one", "two"]
+    np.savez(tmp_path / "even.npz", items=np.array([A, A]), items_text=made.objects(["a", "b"]))
+    assert [(strokes.text, is_a(strokes)) for strokes in found(tmp_path / "even.npz")] == [("a", True), ("b", True)]
+    first = [np.array(item, np.float32)[:, [2, 0, 1]] for item in (made.rows(0), made.rows(1))]
+    np.save(tmp_path / "strokes.npy", made.objects(first), allow_pickle=True)
+    (tmp_path / "sentences.txt").write_text("A first\nAnd then\n")
+    pens_first = found(tmp_path / "strokes.npy")
+    assert [strokes.text for strokes in pens_first] == ["A first", "And then"] and is_a(pens_first[1], 2)
+
+
+def test_json(tmp_path: Path) -> None:
+    (tmp_path / "dog.json").write_text(
+        json.dumps([made.rows(0), {"text": "a", "points": A}, {"text": "b", "strokes": made.LINES}])
+    )
+    strokes = found(tmp_path / "dog.json")
+    assert [each.text for each in strokes] == ["dog", "a", "b"] and all(map(is_a, strokes))
+    (tmp_path / "dog.json").write_text(json.dumps({"train": [made.rows(0)], "valid": [made.rows(1)]}))
+    data = open_strokes(tmp_path / "dog.json")
+    assert (len(data.train), len(data.validation)) == (1, 1)
+
+
+def test_quickdraw_and_recorder(tmp_path: Path) -> None:
+    assert all(map(is_a, found(made.quickdraw(tmp_path / "A.ndjson", 3))))
+    words = found(made.recorded(tmp_path / "my.json", ["hello", "you"]))
+    assert [word.text for word in words] == ["hello", "you"] and all(map(is_a, words))
+    assert words[0].points[0].tolist() == [0, 2, 0]  # the first point is 2 below the line, where the word begins
+    assert words[1].name == "my.json, word 2 (you)"
+
+
+def test_a_folder_of_all_kinds_with_parts(tmp_path: Path) -> None:
+    for part in ("train", "val"):
+        (tmp_path / part / "inner").mkdir(parents=True)
+        made.quickdraw(tmp_path / part / "inner" / "A.ndjson", 2)
+        made.recorded(tmp_path / part / "my.json", ["hello"])
+    (tmp_path / ".hidden.json").write_text("[")
+    (tmp_path / "readme.txt").write_text("no strokes")
+    data = open_strokes(tmp_path)
+    assert sorted(data.train.texts) == sorted(data.validation.texts) == ["A", "A", "hello"]
+    assert data.train.names[0] == "train/my.json, word 1 (hello)"
+
+
+def test_split_scale_step_and_level(tmp_path: Path) -> None:
+    path = made.recorded(tmp_path / "my.json", [f"word {number // 2}" for number in range(40)])
+    data = open_strokes(path)
+    assert len(data.validation) == 8 and not set(data.train.texts) & set(data.validation.texts)
+    assert data.height == 8 and data.scale == pytest.approx(np.sqrt(np.mean(np.var(np.array(A)[1:, :2], axis=0))))
+    assert open_strokes(path, seed=1).validation.texts != data.validation.texts
+    assert "held out: 8 texts (20% of the groups), chosen with seed 0" in data.policy
+    fine = open_strokes(path, step=0.5, level=True)
+    assert len(fine.train[0]) > 20 and fine.digest == data.digest and "each was turned level and upright" in fine.policy
+    made.recorded(path, [f"word {number // 2}" for number in range(1, 41)])
+    assert open_strokes(path).digest != data.digest
+
+
+# ---------------------------------------------------------------- what is refused
+
+
+def test_nothing_there(tmp_path: Path) -> None:
+    with pytest.raises(
+        DataError, match=r"nowhere: expected the name of a set \(hershey\), or a path of handwriting, got nothing"
+    ):
+        open_strokes(tmp_path / "nowhere")
+    for name in ("empty", "photo.jpg"):
+        with pytest.raises(DataError, match=f"{name}: expected a stroke file of the recorder .*, got none of these"):
+            path = tmp_path / name
+            path.write_text("") if "." in name else path.mkdir()
+            open_strokes(path)
+
+
+NAN, ONE, LEAP = [[0, 0, 0], [1, float("nan"), 1]], [[0, 0, 1]], [*A, [90_000, 0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("item", "words"),
+    [
+        (NAN, "expected finite offsets, got nan in point 1"),
+        (ONE, "expected at least 2 points, got 1 point"),
+        (LEAP, "expected offsets that a pen makes"),
+        ([], r"expected rows of dx, dy and pen lifted, \(n, 3\), got shape \(0,\)"),
+        ("no", "expected rows of dx, dy and pen lifted, got something else"),
+        ({"text": "", "points": A}, "expected the text that is written, got ''"),
+        ({"text": "a", "strokes": [[1, 2, 3]]}, "expected x and y of each point, got something else"),
+        ({"text": "a", "strokes": "no"}, "expected at least 2 points, got none"),
+    ],
+)
+def test_an_item_that_is_no_handwriting(tmp_path: Path, item: Any, words: str) -> None:
+    (tmp_path / "my.json").write_text(json.dumps([A, A, item]))
+    with pytest.raises(DataError, match=rf"^strokes: my\.json, item 2: {words}.*`minigrad data check handwriting ") as caught:
+        open_strokes(tmp_path / "my.json")
+    assert str(tmp_path / "my.json") in caught.value.remedy
+    if isinstance(item, list) and item:
+        np.savez(tmp_path / "x.npz", train=made.objects([np.array(each) for each in (A, item)]))
+        with pytest.raises(DataError, match=rf"^strokes: x\.npz, train, item 1: {words}"):
+            open_strokes(tmp_path / "x.npz")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.json", b"{", "expected JSON with items"),
+        ("a.json", b"3", "expected a list of items, or one for each part"),
+        ("a.json", b'{"a": 3}', "expected a list of items, or one for each part"),
+        ("a.npz", b"PK", "expected an .npz file"),
+        ("a.npy", b"numbers", "expected an array, got something else"),
+        ("a.ndjson", b"\xff\xfe", "expected lines of JSON in UTF-8"),
+        ("a.ndjson", b"{}\n", "line 1: expected an object with word and drawing"),
+        ("a.ndjson", b'{"word": "a", "drawing": [[[1]]]}\n', "line 1: expected an object with word and drawing"),
+        ("a.ndjson", b'{"word": "a", "drawing": []}\n', "line 1: expected at least 2 points, got none"),
+    ],
+)
+def test_a_file_that_is_damaged(tmp_path: Path, name: str, content: bytes, words: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=f"^strokes: {name}.*{words}"):
+        open_strokes(tmp_path / name)
+
+
+def test_a_recorder_file_that_is_damaged(tmp_path: Path) -> None:
+    path = made.recorded(tmp_path / "my.json", ["a"])
+    path.write_text(path.read_text().replace("640", "-1"))
+    with pytest.raises(FileFormatError, match=r"my\.json, word 1 \(a\): expected pad\.width.*data check handwriting"):
+        open_strokes(path)
+
+
+def test_archives_that_are_odd(tmp_path: Path) -> None:
+    path = tmp_path / "x.npz"
+    np.savez(path, train=made.sketches(2), train_text=np.array(["one"]))
+    with pytest.raises(DataError, match=r"x\.npz, train: expected a text for each of 2 items, got 1 text"):
+        open_strokes(path)
+    np.savez(path)
+    with pytest.raises(DataError, match=r"x\.npz: expected arrays of items, got none"):
+        open_strokes(path)
+    np.savez(path, train=np.zeros((2, 5, 4)))
+    with pytest.raises(
+        DataError, match=r"x\.npz, train, item 0: expected rows of dx, dy and pen lifted, \(n, 3\), got shape \(5, 4\)"
+    ):
+        open_strokes(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("train.npy", b"\x93NUMPY\x01\x00")
+    with pytest.raises(DataError, match=r"x\.npz, train: expected an array"):
+        open_strokes(path)
+
+
+class Call:
+    """What runs a command when Python's own pickle opens it."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        import os
+
+        return os.system, ("touch opened",)
+
+
+def test_nothing_in_an_array_of_objects_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.save("x.npy", made.objects([Call()]), allow_pickle=True)
+    with pytest.raises(DataError, match=r"x\.npy: expected a pickle of numbers, text and arrays only, got a reference to"):
+        open_strokes("x.npy")
+    assert not Path("opened").exists()
+    np.load("x.npy", allow_pickle=True)
+    assert Path("opened").exists()  # the file does what it is feared to
+    assert pickle.dumps(1)
+
+
+def test_iam_with_files_missing(tmp_path: Path) -> None:
+    folder = made.iam(tmp_path, {"a01-000u": ["A", "B"], "b02-017z": ["C"]})
+    (folder / "ascii/a01/a01-000/a01-000u.txt").write_text("CSR:\n\nA\n")
+    (folder / "lineStrokes/b02/b02-017/b02-017z-01.xml").write_text("<a>")
+    first, second = faults(folder)
+    assert str(first).startswith("strokes: lineStrokes/a01/a01-000/a01-000u-02.xml: expected its text, line 02 of a01-000u.txt")
+    assert str(second).startswith("strokes: lineStrokes/b02/b02-017/b02-017z-01.xml: expected XML with strokes")
+    (folder / "ascii/a01/a01-000/a01-000u.txt").unlink()
+    assert "expected its text in a01-000u.txt, got No such file" in str(faults(folder)[0])
+    (folder / "lineStrokes/b02/b02-017/b02-017z-01.xml").write_text('<a><Stroke><Point x="1"/></Stroke></a>')
+    assert "expected x and y of each point, got one without" in str(faults(folder)[-1])
+
+
+def test_too_little_to_hold_something_out(tmp_path: Path) -> None:
+    path = made.recorded(tmp_path / "my.json", ["a", "a"])
+    with pytest.raises(DataError, match=r"my\.json: expected at least 2 groups of texts .*, got 1 group"):
+        open_strokes(path)
+    (tmp_path / "val").mkdir()
+    path.rename(tmp_path / "val" / "my.json")
+    with pytest.raises(DataError, match="expected texts to learn from, got none"):
+        open_strokes(tmp_path)
