@@ -25,13 +25,14 @@ OF_ENGINE := $(addprefix tests/test_,$(addsuffix .py,autograd anomaly activation
 	gradcheck hooks indexing init inplace module networks nn_utils promotion random repr schedules third_derivative views cnn \
 	checkpoint lost_history older_names save_load layer_table))
 
-.PHONY: help demo test rungs emulated devices cupy gpu static targets peer lint bench clean stale
+.PHONY: help demo test rungs native emulated devices cupy gpu static targets peer lint bench clean stale
 .NOTPARALLEL:
 
 help:
 	@echo "make demo    train each system small on real data, and show it on one page"
 	@echo "make test    all tests but those that need PyTorch or a GPU   (ARGS='-k name' chooses)"
-	@echo "make rungs   the tests of ops with each kernel that is not the default"
+	@echo "make rungs   the laboratory and the tests of ops with each kernel that is not the default"
+	@echo "make native  what is below the kernels: compiler, cache, threads, signals, machine code"
 	@echo "make emulated  the CUDA kernels and networks that run on them, on the emulator (minutes)"
 	@echo "make gpu     the tests that need an NVIDIA GPU and CuPy (ARGS=-s shows times beside cuDNN's, with PyTorch)"
 	@echo "make static  the CUDA kernels' machine code for every architecture, held to its budgets"
@@ -50,6 +51,7 @@ test: $(STAMPS)/test
 	$(PYTEST) $(ARGS)
 
 rungs: $(STAMPS)/test
+	$(PYTEST) -m rungs $(ARGS)
 	for choice in $$($(RUN) -m tests.rungs); do echo "MINIGRAD_KERNELS=$$choice"; \
 	MINIGRAD_KERNELS=$$choice $(PYTEST) $(OF_OPS) $(ARGS) || exit 1; done
 
@@ -69,6 +71,9 @@ gpu: $(STAMPS)/test
 
 static: $(STAMPS)/test $(STAMPS)/cuda-check
 	$(PYTEST) -m static $(ARGS)
+
+native: $(STAMPS)/test
+	$(PYTEST) -m "native and not targets" $(ARGS)
 
 targets: $(STAMPS)/test
 	$(PYTEST) -m targets $(ARGS)

@@ -58,7 +58,13 @@ def test_cases_are_told_apart_and_bounded(family: str) -> None:
                 assert np.isfinite(bound).all() and np.min(bound, initial=0) >= 0, (case.function, case.name)
 
 
-@pytest.mark.parametrize(("family", "name"), IMPLEMENTATIONS)
+@pytest.mark.parametrize(
+    ("family", "name"),
+    [
+        pytest.param(family, name, marks=() if name == kernels.default_of(family) else pytest.mark.rungs)
+        for family, name in IMPLEMENTATIONS
+    ],
+)
 def test_every_implementation_keeps_its_contract(family: str, name: str) -> None:
     report = laboratory.check(family, name)
     assert report.failures == []

@@ -27,6 +27,8 @@ from minigrad.kernels.native.identity import Identity
 from minigrad.kernels.native.language import Helper, Kernel
 from tests.small_disk import small_disk
 
+pytestmark = pytest.mark.native
+
 ROOT = Path(__file__).parent.parent
 NUMBERS = itertools.count(1000)  # a kernel that no other test has made
 

@@ -15,6 +15,8 @@ from minigrad.core.machine import Cores, Memory
 from minigrad.kernels.native import ahead, claims, companion, companions, store
 from minigrad.kernels.native.usual import USUAL
 
+pytestmark = pytest.mark.native
+
 ROOT = Path(__file__).parent.parent
 GONE = 2**22 + 1  # no process has this number
 

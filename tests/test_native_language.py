@@ -38,6 +38,8 @@ from minigrad.kernels.native import (
 from minigrad.kernels.native.programs import assembly
 from minigrad.kernels.native.target import KNOWN, target, tiled
 
+pytestmark = pytest.mark.native
+
 
 @kernel
 def everything(

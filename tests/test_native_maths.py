@@ -14,6 +14,8 @@ from minigrad.kernels.native.programs import assembly
 from minigrad.kernels.native.target import KNOWN, tiled
 from tests import fit_polynomials
 
+pytestmark = pytest.mark.native
+
 
 @kernel
 def run_exp(x: Real, y: Real, count: int, part: int, parts: int) -> None:

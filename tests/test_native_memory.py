@@ -14,6 +14,8 @@ import pytest
 from minigrad.errors import ArgumentError
 from minigrad.kernels.native import memory
 
+pytestmark = pytest.mark.native
+
 ROOT = Path(__file__).parent.parent
 TUNING = ("MALLOC_", "GLIBC_TUNABLES", memory.ENVIRONMENT)
 

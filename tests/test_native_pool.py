@@ -36,6 +36,8 @@ from minigrad.kernels.native import (
 from minigrad.kernels.native.language import atomic_load, atomic_store, breathe
 from minigrad.kernels.native.pool import MOST_PARTS
 
+pytestmark = pytest.mark.native
+
 MOST = 64  # parts
 
 

@@ -27,6 +27,8 @@ from minigrad import nn
 from minigrad.kernels.native import set_threads, store, threads
 from minigrad.kernels.native.patience import finished_first
 
+pytestmark = pytest.mark.native
+
 ROOT = Path(__file__).parent.parent
 PATIENCE = 60  # seconds: what takes longer hangs
 

@@ -17,6 +17,8 @@ import pytest
 
 from minigrad.kernels.native import pool
 
+pytestmark = pytest.mark.native
+
 POINTS = {"atomic_load", "atomic_store", "atomic_swap", "atomic_add", "wait_for", "wake"}
 PATIENCE = 1
 Thread = Generator[tuple[str, tuple[Any, ...]], Any, None]

@@ -22,6 +22,8 @@ from minigrad.kernels.native.programs import assembly, tile_assembly
 from minigrad.kernels.native.target import KNOWN, Target, tiled
 from minigrad.kernels.update import loops
 
+pytestmark = pytest.mark.native
+
 ROOT = Path(__file__).parent.parent
 X86, ARM = "x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"
 

@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 from minigrad.kernels.native import Real, kernel, real, tile
 from minigrad.kernels.native.target import target
 
+pytestmark = pytest.mark.native
+
 ROOT = Path(__file__).parent.parent
 UNTOUCHED = 12345.0
 HERE = target()

@@ -15,6 +15,8 @@ from minigrad.kernels.native.programs import assembly, tile_assembly
 from minigrad.kernels.native.target import KNOWN, Target, tiled
 from tests.test_native_targets import body, inner_loops
 
+pytestmark = pytest.mark.native
+
 TARGETS = {
     "NEON": ("aarch64-unknown-linux-gnu", "cortex-a76"),
     "AVX2": ("x86_64-unknown-linux-gnu", "haswell"),
