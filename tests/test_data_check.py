@@ -33,18 +33,18 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_clean_folder_yields_nothing(clean: Path, parts: Path) -> None:
     report = check_images(clean)
-    assert (report.findings, report.images, report.set_aside) == ((), 2 * EACH, {})
+    assert (report.findings, report.size, report.set_aside) == ((), 2 * EACH, {})
     assert report.about == "24x24 pixels, colour"
     assert report.counts == {"train": {"cat": EACH, "dog": EACH}}
     report = check_images(str(parts))
     assert report.findings == ()
     assert report.counts == {"train": {"cat": EACH, "dog": EACH}, "test": {"cat": HELD_OUT, "dog": HELD_OUT}}
-    assert report.classes == ("cat", "dog")
+    assert report.groups == ("cat", "dog")
 
 
 def test_digits_that_resemble_each_other_are_no_copies() -> None:
     report = check_images("mnist5k")
-    assert (report.findings, report.images, report.about) == ((), 5000, "28x28 pixels, grey")
+    assert (report.findings, report.size, report.about) == ((), 5000, "28x28 pixels, grey")
 
 
 # ---------------------------------------------------------------- faults of single files
@@ -153,7 +153,7 @@ def test_a_file_that_may_not_be_read_is_left_alone(clean: Path, monkeypatch: pyt
     assert told(report) == "error unreadable, warning little-data"
     assert lines(report, "unreadable")[0] == "cat/3.png: Permission denied"
     assert report.set_aside == {}
-    assert report.images == 2 * EACH - 4
+    assert report.size == 2 * EACH - 4
 
 
 def test_an_image_that_is_too_large_names_the_bound(clean: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

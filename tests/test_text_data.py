@@ -207,7 +207,7 @@ def test_a_folder_is_split_by_file(tmp_path: Path) -> None:
     assert len(data.names) == 10 and len(data.validation.files) == 1
     everything = sorted(file.name for part in (data.train, data.validation) for file in part.files)
     assert everything == [f"code/f{number}.py" for number in range(10)]
-    assert any("split: 1 of 10 files" in line for line in data.policy) and "1 empty file left out: empty.py" in data.policy
+    assert any("split: 1 of 10 files" in line for line in data.policy) and "left out: 1 empty file: empty.py" in data.policy
     for file in data.train.files:
         text = data.vocabulary.decode(data.train[file.start : file.end])
         assert text == (folder / file.name).read_text()
@@ -244,7 +244,7 @@ def test_parts_of_their_own(tmp_path: Path) -> None:
         assert text_of(data, data.train) == "aab\n" * 4 and text_of(data, data.test) == "b\n" * 4
         assert text_of(data, data.validation) == "ab\ufffd\n" * 4
         assert data.policy[2].startswith("split: the data's own parts: 16 characters to train on, 16 for validation (")
-        assert "README left out: it is of no part" in data.policy
+        assert "left out: of no part: README" in data.policy
     (tmp_path / "folders/valid/1.txt").unlink()
     (tmp_path / "files/ptb.valid.txt").unlink()
     cut = open_text(tmp_path / "folders")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import pkgutil
+from collections import ChainMap
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,10 +22,13 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-CHECKS = {"classify": "minigrad.data.check:check_images"}  # task -> who checks its data
+CHECKS = {  # task -> who checks its data, what they are, and the unit in which reading them is told
+    "classify": ("minigrad.data.check:check_images", "a folder with one sub-folder of images a class", "images"),
+    "text": ("minigrad.data.check:check_text", "a file of text, or a folder of such files", "bytes"),
+}
 FINDINGS = 1  # the exit code of a check that found errors
 SHOWN = 10  # files of a finding on the terminal; --json has all of them
-MOST_CLASSES = 30  # in the table; of more, the smallest and the largest few
+MOST_GROUPS = 30  # in the table; of more, the smallest and the largest few
 FEW_SMALLEST, FEW_LARGEST = 10, 5
 _STATES = {"cached": "on this machine", "system": "on this machine, by a system package or Python"}
 
@@ -69,7 +73,8 @@ def get(name: Annotated[str, typer.Argument(help="A name of minigrad data list."
 
 
 _CHECK_HELP = """\
-Look for what spoils training: broken files, copies, leaks from train to test, small and unequal classes.
+Look for what spoils training: broken files, copies, leaks from train to test; of images, small and unequal classes; of text, \
+encodings, odd and rare characters, line ends.
 
 Each finding names its files and what to do. Nothing is changed without --fix, which moves files to PATH-set-aside beside \
 PATH and writes down in fix-log.txt there what it moved and why; then the data are checked again.
@@ -79,13 +84,16 @@ Exit code: 0 where no errors were found (there may be warnings and notes), 1 whe
 
 Example: minigrad data check classify photos --fix
 """
+_PATH_HELP = f"{'; '.join(f'{task}: {what}' for task, (_, what, _) in CHECKS.items())}. Or the name of a set."
 
 
 @app.command(help=_CHECK_HELP)
 def check(
     task: Annotated[str, typer.Argument(help=f"What the data are for: {', '.join(CHECKS)}.", show_default=False)],
-    path: Annotated[str, typer.Argument(help="A folder with one sub-folder a class, or a named set.", show_default=False)],
+    path: Annotated[str, typer.Argument(help=_PATH_HELP, show_default=False)],
     fix: Annotated[bool, typer.Option("--fix", help="Move what can be mended so to PATH-set-aside; delete nothing.")] = False,
+    glob: Annotated[str | None, typer.Option("--glob", help="Which files of a folder of text: '*.py,*.pyi'.")] = None,
+    bytes: Annotated[bool, typer.Option("--bytes", help="Text is learned as bytes, in any encoding.")] = False,
     json: Json = False,
 ) -> None:
     """The command of that name; ``_CHECK_HELP`` is what it says of itself."""
@@ -94,13 +102,18 @@ def check(
 
     if task not in CHECKS:
         raise ArgumentError("data check", "task", f"one of {', '.join(CHECKS)}", repr(task))
-    check_data = pkgutil.resolve_name(CHECKS[task])
-    with reading("images") as progress:
-        report: Report = check_data(path, progress)
+    options: dict[str, Any] = {"glob": glob, "bytes": bytes} if task == "text" else {}
+    for name, value in (("--glob", glob), ("--bytes", bytes)):
+        if value and not options:
+            raise ArgumentError("data check", name, f"none with {task}", repr(value), "It belongs to text")
+    place, _, unit = CHECKS[task]
+    check_data = pkgutil.resolve_name(place)
+    with reading(unit) as progress:
+        report: Report = check_data(path, progress, **options)
         fixed: Aside | None = None
         if fix:
             fixed = set_aside(path, report.set_aside)
-            report = check_data(path, progress) if fixed.moved else report
+            report = check_data(path, progress, **options) if fixed.moved else report
     if json:
         moved = {"folder": fixed.folder, "moved": fixed.moved} if fixed is not None and fixed.moved else None
         say_json({**report.as_json(), "fixed": moved})
@@ -127,27 +140,33 @@ def _moves(fixed: Aside | None) -> Iterator[Line]:
 
 
 def _head(report: Report) -> Iterator[Line]:
-    classes = len(report.classes)
-    yield Line(f"{report.path}: {report.images:,} images in {classes:,} class{'' if classes == 1 else 'es'}, {report.about}")
+    yield Line(f"{report.path}: {report.size:,} {report.unit}s in {_groups(report, len(report.groups))}, {report.about}")
     yield Line()
 
 
 def _table(report: Report) -> None:
-    """How many images each class has in each part."""
+    """How much there is of each class or file in each part."""
     from minigrad.cli.terminal import show, table
 
-    train, classes = report.counts["train"], list(report.classes)
-    left_out = len(classes) - FEW_SMALLEST - FEW_LARGEST if len(classes) > MOST_CLASSES else 0
+    groups, parts = list(report.groups), [dict(counts) for counts in report.counts.values()]
+    left_out = len(groups) - FEW_SMALLEST - FEW_LARGEST if len(groups) > MOST_GROUPS else 0
     if left_out:
-        ranked = sorted(classes, key=lambda label: train.get(label, 0))
-        classes = [*ranked[:FEW_SMALLEST], *ranked[-FEW_LARGEST:]]
-    rows = [(label, *(counts.get(label) for counts in report.counts.values())) for label in classes]
-    show(table(["class", *report.counts], rows))
+        sizes = ChainMap(*parts)  # of a class what the first part holds; a file is in one part only
+        ranked = sorted(groups, key=lambda name: sizes.get(name, 0))
+        groups = [*ranked[:FEW_SMALLEST], *ranked[-FEW_LARGEST:]]
+    show(table([report.group, *report.counts], [(name, *(counts.get(name) for counts in parts)) for name in groups]))
     if left_out:
-        write_lines(
-            [Line(f"The {FEW_SMALLEST} smallest and {FEW_LARGEST} largest classes; --json has the {left_out:,} between.")]
-        )
+        shown = f"The {FEW_SMALLEST} smallest and {FEW_LARGEST} largest {_plural(report.group)}"
+        write_lines([Line(f"{shown}; --json has the {left_out:,} between.")])
     write_lines([Line()])
+
+
+def _groups(report: Report, number: int) -> str:
+    return f"{number:,} {report.group if number == 1 else _plural(report.group)}"
+
+
+def _plural(word: str) -> str:
+    return f"{word}es" if word.endswith("s") else f"{word}s"
 
 
 def _finding(finding: Finding) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -82,6 +82,7 @@ def open_text(
         holdout: the share that is held out where the data have no validation part.
         seed: of the choice of files.
         vocabulary: that of a model which is to learn more; characters that it has not are read as U+FFFD, if it has that.
+            It says whether bytes are learned from, too.
         progress: called as ``progress(doing, done, total)`` with bytes.
 
     Raises:
@@ -100,9 +101,11 @@ def open_text(
         raise ArgumentError("data", "holdout", "a share between 0 and 1", repr(holdout))
     if min_count is not None:
         min_count = count_of("data", "min_count", min_count)
+    if vocabulary is not None:
+        bytes = vocabulary.kind == "bytes"
     name = os.fsdecode(data)
-    files, notes = files_of(name, glob, bytes, progress)
-    scanned = scan(_stretches(files, holdout), bytes=bytes, progress=progress)
+    found = files_of(name, glob, bytes, progress)
+    scanned = scan(_stretches(found.files, holdout), bytes=bytes, progress=progress)
     parts = {part: [one for one in scanned if one.stretch.part == part] for part in PARTS}
     if not parts["validation"]:
         parts["train"], parts["validation"] = _by_file(name, parts["train"], holdout, seed)
@@ -110,7 +113,7 @@ def open_text(
         vocabulary, folding = _vocabulary(parts, min_count, bytes)
     else:
         folding = _known(name, scanned, vocabulary)
-    policy = [_about(scanned, vocabulary), *_encodings(scanned), *folding, _split(name, parts), *notes]
+    policy = [_about(scanned, vocabulary), *_encodings(scanned), *folding, _split(name, parts), *found.notes()]
     ordered = [one for part in PARTS for one in parts[part]]
     length, key = sum(one.length for one in ordered), _key(ordered, vocabulary)
     row, path = stored(key, length, len(vocabulary), lambda: encoded(ordered, vocabulary, progress))
@@ -121,8 +124,18 @@ def open_text(
     return TextData(train, validation, test if len(test) else None, vocabulary, tuple(policy), _digest(scanned), names)
 
 
-def files_of(data: str, glob: str | None, bytes: bool, progress: Progress | None) -> Found:
-    """The files of a named set or of a path.
+class Counted(Protocol):
+    """Something of which the characters are counted: code points, and how often each comes."""
+
+    @property
+    def codes(self) -> np.ndarray: ...
+
+    @property
+    def counts(self) -> np.ndarray: ...
+
+
+def files_of(data: str, glob: str | None, bytes: bool, progress: Progress | None, *, tolerant: bool = False) -> Found:
+    """The files of a named set or of a path; arguments as for ``open_text`` and ``find_text``.
 
     Raises:
         DataError, ArgumentError: as ``open_text`` says.
@@ -132,10 +145,10 @@ def files_of(data: str, glob: str | None, bytes: bool, progress: Progress | None
         37
     """
     if data not in DATASETS:
-        return find_text(data, glob, bytes=bytes, named=named("text"))
+        return find_text(data, glob, bytes=bytes, named=named("text"), tolerant=tolerant)
     if glob is not None:
         raise ArgumentError("data", "glob", "none with a named set, whose files are known", repr(glob), "Leave it out")
-    return Found(open_named(data, progress), [])
+    return Found(open_named(data, progress))
 
 
 def _stretches(files: Sequence[TextFile], holdout: float | None) -> list[Stretch]:
@@ -225,7 +238,7 @@ def _known(data: str, scanned: Sequence[Scanned], vocabulary: Characters) -> lis
     return [f"folded: {words}, read as U+FFFD: {listed([described(symbol) for symbol in unseen], _NAMED)}"] if unseen else []
 
 
-def summed(scanned: Sequence[Scanned]) -> tuple[np.ndarray, np.ndarray]:
+def summed(scanned: Sequence[Counted]) -> tuple[np.ndarray, np.ndarray]:
     """All characters of stretches, as code points, and how often each comes.
 
     Example:

@@ -44,8 +44,8 @@ def open_known(
         ([1, 0, 2, 1, 0, 2, 1], 'left out: 1 character that the model does not know, at 1 place')
     """
     name = os.fsdecode(data)
-    files, notes = files_of(name, glob, vocabulary.kind == "bytes", progress)
-    chosen = [file for file in files if file.part == "test"] or files
+    found = files_of(name, glob, vocabulary.kind == "bytes", progress)
+    chosen = [file for file in found.files if file.part == "test"] or found.files
     scanned = scan([Stretch(file, 0, file.size) for file in chosen], bytes=vocabulary.kind == "bytes", progress=progress)
     codes, counts = summed(scanned)
     new = vocabulary.numbers(codes) < 0
@@ -65,4 +65,4 @@ def open_known(
     if unseen:
         words = f"{counted(len(unseen), 'character')} that the model does not know, at {counted(sum(unseen.values()), 'place')}"
         lines.append(f"left out: {words}" if skip else f"folded: {words}, read as U+FFFD")
-    return Ids(row, spans), (*lines, *notes)
+    return Ids(row, spans), (*lines, *found.notes())

@@ -55,13 +55,27 @@ class TextFile(NamedTuple):
 
 
 class Found(NamedTuple):
-    """The files of a corpus in natural order, and lines that say what else there was."""
+    """The files of a corpus in natural order; and what else there was: those outside its parts, binary and empty ones."""
 
     files: list[TextFile]
-    notes: list[str]
+    outside: tuple[str, ...] = ()
+    binary: tuple[TextFile, ...] = ()
+    empty: tuple[str, ...] = ()
+
+    def notes(self) -> list[str]:
+        """Lines that say what was left out."""
+        binary = [file.name for file in self.binary]
+        told = [
+            (self.outside, f"of no part: {listed(self.outside)}"),
+            (binary, f"{counted(len(binary), 'binary file')}: {listed(binary)}"),
+            (self.empty, f"{counted(len(self.empty), 'empty file')}: {listed(self.empty)}"),
+        ]
+        return [f"left out: {words}" for names, words in told if names]
 
 
-def find_text(data: str, glob: str | None = None, *, bytes: bool = False, named: Sequence[str] = ()) -> Found:
+def find_text(
+    data: str, glob: str | None = None, *, bytes: bool = False, named: Sequence[str] = (), tolerant: bool = False
+) -> Found:
     """The files of text that a path leads to.
 
     A folder is gone through with all folders below it. Hidden files, run folders and empty files are passed over, and so are
@@ -73,6 +87,7 @@ def find_text(data: str, glob: str | None = None, *, bytes: bool = False, named:
         glob: patterns of names, ``"*.py"`` or ``"*.py,*.pyi"``; one with a ``/`` is held against the path below the folder.
         bytes: whether any bytes will do.
         named: the names of sets, for the message where nothing is found.
+        tolerant: take note of files that are no text, and refuse none.
 
     Raises:
         DataError: there is no such thing, or no text in it.
@@ -93,7 +108,7 @@ def find_text(data: str, glob: str | None = None, *, bytes: bool = False, named:
         expected = f"{_EXPECTED}, or one of the named sets {', '.join(named)}" if named else _EXPECTED
         raise DataError("data", shown(data), expected, "nothing of that name", _nearest(data, named)) from error
     if stat.S_ISDIR(mode):
-        return _Walk(path, data, glob, bytes).found()
+        return _Walk(path, data, glob, bytes, tolerant).found()
     if not stat.S_ISREG(mode):
         raise DataError("data", shown(data), _EXPECTED, "neither", "Write what it gives to a file first")
     if glob is not None:
@@ -102,8 +117,10 @@ def find_text(data: str, glob: str | None = None, *, bytes: bool = False, named:
     if not file.size:
         raise DataError("data", shown(data), "a file of text", "an empty file", "Name another file")
     if not bytes and is_binary(file):
+        if tolerant:
+            return Found([], binary=(file,))
         raise binary(data)
-    return Found([file], [])
+    return Found([file])
 
 
 def is_binary(file: TextFile) -> bool:
@@ -132,53 +149,54 @@ def unreadable(name: str, error: Exception) -> DataError:
 class _Walk:
     """One walk through a folder, and what it passes on the way."""
 
-    def __init__(self, path: str, given: str, glob: str | None, bytes: bool) -> None:
-        self.path, self.given, self.bytes = path, given, bytes
+    def __init__(self, path: str, given: str, glob: str | None, bytes: bool, tolerant: bool) -> None:
+        self.path, self.given, self.bytes, self.tolerant = path, given, bytes, tolerant
         self.patterns = [pattern.strip() for pattern in (glob or "").split(",") if pattern.strip()]
         self.others: Counter[str] = Counter()
-        self.binary: list[str] = []
+        self.binary: list[TextFile] = []
         self.empty: list[str] = []
 
     def found(self) -> Found:
         files = [file for file in self._files() if self._is_text(file)]
-        if not files:
+        if not files and not (self.tolerant and self.patterns and self.binary):
             raise self._nothing()
         files.sort(key=lambda file: natural(file.name))
-        files, left_out = _in_parts(files)
-        notes = [f"{listed(left_out)} left out: {'it is' if len(left_out) == 1 else 'they are'} of no part"] if left_out else []
-        if self.binary:
-            notes.append(f"{counted(len(self.binary), 'binary file')} left out: {listed(self.binary)}")
-        if self.empty:
-            notes.append(f"{counted(len(self.empty), 'empty file')} left out: {listed(self.empty)}")
-        return Found(files, notes)
+        files, outside = _in_parts(files)
+        return Found(files, tuple(outside), tuple(self.binary), tuple(self.empty))
 
     def _files(self) -> list[TextFile]:
-        """All files of the folder and of those below it that the patterns take. A folder that links repeat is seen once."""
+        """All files of the folder and of those below it that the patterns take.
+
+        A folder that links repeat is seen once, under its own name where that is below the folder too.
+        """
         found: list[TextFile] = []
         seen: set[str] = set()
-        waiting = [self.path]
-        while waiting:
-            folder = waiting.pop()
+        waiting, linked = [self.path], list[str]()
+        while waiting or linked:
+            folder = waiting.pop() if waiting else linked.pop()
             real = os.path.realpath(folder)
             if real in seen:
                 continue
             seen.add(real)
-            try:
-                with os.scandir(folder) as entries:
-                    for entry in entries:
-                        if is_passed_over(entry.name):
-                            continue
-                        if entry.is_dir():
-                            if not holds_runs(entry.path):
-                                waiting.append(entry.path)
-                        elif self._is_asked_for(entry.path):
-                            file = self._file(entry)
-                            found += [] if file is None else [file]
-                        else:
-                            self.others[os.path.splitext(entry.name)[1].casefold()] += 1
-            except OSError as error:
-                raise unreadable(folder, error) from error
+            for entry in self._entries(folder):
+                if is_passed_over(entry.name):
+                    continue
+                if entry.is_dir():
+                    if not holds_runs(entry.path):
+                        (linked if entry.is_symlink() else waiting).append(entry.path)
+                elif entry.is_file() and self._is_asked_for(entry.path):  # a pipe would never end
+                    name = shown(os.path.relpath(entry.path, self.path).replace(os.sep, "/"))
+                    found.append(TextFile(name, entry.path, entry.stat().st_size))
+                else:
+                    self.others[os.path.splitext(entry.name)[1].casefold()] += 1
         return found
+
+    def _entries(self, folder: str) -> list[os.DirEntry[str]]:
+        try:
+            with os.scandir(folder) as entries:
+                return sorted(entries, key=lambda entry: entry.name, reverse=True)
+        except OSError as error:
+            raise unreadable(folder, error) from error
 
     def _is_asked_for(self, path: str) -> bool:
         below = os.path.relpath(path, self.path).replace(os.sep, "/")
@@ -186,34 +204,31 @@ class _Walk:
         matches = (fnmatch.fnmatchcase(below if "/" in pattern else name, pattern) for pattern in self.patterns)
         return not self.patterns or any(matches)
 
-    def _file(self, entry: os.DirEntry[str]) -> TextFile | None:
-        """A regular file; a pipe would never end, and a link that leads nowhere has nothing."""
-        name = shown(os.path.relpath(entry.path, self.path).replace(os.sep, "/"))
-        if not entry.is_file():
-            self.others[os.path.splitext(entry.name)[1].casefold()] += 1
-            return None
-        return TextFile(name, entry.path, entry.stat().st_size)
-
     def _is_text(self, file: TextFile) -> bool:
         if not file.size:
             self.empty.append(file.name)
             return False
-        if self.bytes or not is_binary(file):
+        try:
+            text = self.bytes or not is_binary(file)
+        except DataError:
+            if not self.tolerant:
+                raise
+            return True  # who reads it will say what is wrong with it
+        if text:
             return True
-        if self.patterns:
+        if self.patterns and not self.tolerant:
             raise binary(file.path)
-        self.binary.append(file.name)
+        self.binary.append(file)
         return False
 
     def _nothing(self) -> DataError:
         got = "none"
         if self.binary or self.empty:
-            got = " and ".join(
-                counted(len(names), f"{kind} file") for kind, names in (("binary", self.binary), ("empty", self.empty)) if names
-            )
+            kinds = (("binary file", len(self.binary)), ("empty file", len(self.empty)))
+            got = " and ".join(counted(number, kind) for kind, number in kinds if number)
         elif self.others:
-            kinds = [f"{number:,} {shown(suffix) or 'without suffix'}" for suffix, number in self.others.most_common()]
-            got = f"none of that name among {counted(sum(self.others.values()), 'file')} ({listed(kinds)})"
+            suffixes = [f"{number:,} {shown(suffix) or 'without suffix'}" for suffix, number in self.others.most_common()]
+            got = f"none of that name among {counted(sum(self.others.values()), 'file')} ({listed(suffixes)})"
         expected = f"files that match {', '.join(self.patterns)}" if self.patterns else "files of text in the folder"
         return DataError(
             "data", shown(self.given), expected, got, "Name another folder" + (" or glob" if self.patterns else "")

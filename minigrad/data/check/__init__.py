@@ -3,5 +3,6 @@
 from minigrad.data.check.classify import check_images
 from minigrad.data.check.report import Finding, Item, Report
 from minigrad.data.check.setaside import Aside, set_aside
+from minigrad.data.check.text import check_text
 
-__all__ = ["Aside", "Finding", "Item", "Report", "check_images", "set_aside"]
+__all__ = ["Aside", "Finding", "Item", "Report", "check_images", "check_text", "set_aside"]

@@ -31,7 +31,7 @@ def check_images(data: Any, progress: Progress | None = None) -> Report:
 
     Example:
         >>> report = check_images("mnist5k")
-        >>> report.images, report.about, report.errors
+        >>> report.size, report.about, report.errors
         (5000, '28x28 pixels, grey', 0)
     """
     given = os.fspath(data)

@@ -1,4 +1,4 @@
-"""What a check of data found: findings with their files and their mend, and the count of each class."""
+"""What a check of data found: findings with their files and their mend, and how much there is of each class or file."""
 
 from __future__ import annotations
 
@@ -51,31 +51,35 @@ class Report:
 
     Args:
         path: the folder, file or name that was checked.
-        images: how many images could be read.
-        about: size and colours of the images, in words.
-        counts: part of the data -> class -> number of images that could be read.
+        size: how much could be read, in units.
+        about: what else is to be said of all of it, in words.
+        counts: part of the data -> group -> units of it that could be read.
         findings: the worst first.
+        unit: what is counted: ``"image"``, ``"character"``.
+        group: what it is counted by: ``"class"``, ``"file"``.
 
     Example:
         >>> blank = Finding("blank", "warning", "1 image is blank", "Look at it.", (Item(("cat/1.png",)),))
         >>> report = Report("pets", 20, "8x8 pixels, grey", {"train": {"cat": 9, "dog": 11}}, [blank])
-        >>> report.count("warning"), report.errors, report.classes
+        >>> report.count("warning"), report.errors, report.groups
         (1, 0, ('cat', 'dog'))
     """
 
     path: str
-    images: int
+    size: int
     about: str
     counts: Mapping[str, Mapping[str, int]]
     findings: Sequence[Finding] = field(default=())
+    unit: str = "image"
+    group: str = "class"
 
     def __post_init__(self) -> None:
         ranked = sorted(self.findings, key=lambda finding: SEVERITIES.index(finding.severity))
         object.__setattr__(self, "findings", tuple(ranked))
 
     @property
-    def classes(self) -> tuple[str, ...]:
-        """The classes of all parts, in the order of their first part."""
+    def groups(self) -> tuple[str, ...]:
+        """The classes or files of all parts, in the order of their first part."""
         return tuple(dict.fromkeys(name for part in self.counts.values() for name in part))
 
     @property
@@ -102,7 +106,7 @@ class Report:
         findings = [{**asdict(finding), "files": finding.files, "set_aside": finding.set_aside} for finding in self.findings]
         return {
             "path": self.path,
-            "images": self.images,
+            f"{self.unit}s": self.size,
             "about": self.about,
             "counts": {part: dict(counts) for part, counts in self.counts.items()},
             **{f"{severity}s": self.count(severity) for severity in SEVERITIES},
