@@ -46,6 +46,14 @@ TASKS: dict[str, Entry] = {
         example="minigrad train text --data src --set glob=*.py",
         use="minigrad write {run}",
     ),
+    "handwriting": Entry(
+        place="minigrad.models.handwriting_task:Handwriting",
+        commands="minigrad.cli.handwriting",
+        makes="a hand, which writes any text with a pen",
+        data="hershey, words in stroke fonts, or the path of a file of strokes or of a folder of them",
+        example="minigrad train handwriting --data hershey --set fonts=cursive",
+        use="minigrad eval {run}",
+    ),
 }
 
 
