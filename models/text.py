@@ -82,7 +82,7 @@ class TextSettings(Settings):
 
 
 RECIPES: dict[str, dict[str, Any]] = {
-    "shakespeare": {"hidden": 256, "epochs": 3.0, "dropout": 0.0, "batch_size": 64},
+    "shakespeare": {"hidden": 256, "epochs": 4.0, "dropout": 0.0, "batch_size": 64},
     "python-stdlib": {"hidden": 256, "epochs": 2.0, "dropout": 0.0, "batch_size": 64},
 }  # what is known of the named sets, in place of what would be found
 

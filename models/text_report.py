@@ -65,6 +65,7 @@ def costliest(measured: Measured, vocabulary: Characters, most: int) -> list[tup
     """A row for each of the characters that cost the most: what it is, how often, nats each time, share of all nats.
 
     Example:
+        >>> import numpy as np
         >>> costliest(Measured(np.array([2.0, 6.0]), np.array([4, 2])), Characters("ab"), 1)
         [("'b'", 2, 3.0, '75.0%')]
     """

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minigrad.cli import demo
+from minigrad.cli import demo, demo_text
 from minigrad.errors import DataError, RunError
-from minigrad.models import classify
+from minigrad.models import classify, text, text_report
 from tests.shape_images import SMALL, Commands, rows
+from tests.texts import poem
 
 
 @pytest.fixture
@@ -38,6 +39,7 @@ def digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(classify, "open_images", lambda name, **options: real(tmp_path / "stripes", **options))
     settings = {**SMALL, "image_size": None, "epochs": None, "batch_size": 30, "flip": False}
     monkeypatch.setitem(classify.RECIPES, "mnist5k", settings)
+    monkeypatch.setattr(demo, "SECTIONS", {"classify": demo.SECTIONS["classify"]})
 
 
 def good(page: Any, folder: Path, seed: int) -> None:
@@ -92,7 +94,7 @@ def test_what_else_goes_wrong_is_an_error(minigrad: Commands, tmp_path: Path, mo
 
 
 def test_only_what_there_is(minigrad: Commands, tmp_path: Path) -> None:
-    assert "demo: --only: expected one of classify, got 'text'." in minigrad.refused("demo", "--only", "text")
+    assert "demo: --only: expected one of classify, text, got 'poems'." in minigrad.refused("demo", "--only", "poems")
     assert "Invalid value for '--seed'" in minigrad.refused("demo", "--seed", "-1")
     assert not (tmp_path / "runs").exists()
 
@@ -110,6 +112,25 @@ def test_the_classifier(minigrad: Commands, tmp_path: Path) -> None:
         assert title in page
     assert page.count("data:image/png;base64,") >= 30
     assert (tmp_path / "runs/demo-1/classify/model.safetensors").exists()
+
+
+def test_the_writer(minigrad: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a short text in place of the plays, by a small network."""
+    path = str(poem(tmp_path / "poem.txt", 120))
+    real = text.open_text
+    monkeypatch.setattr(text, "open_text", lambda name, **options: real(path, **options))
+    for name, value in {"EPOCHS": 2, "HIDDEN": 8, "WRITTEN": 60, "PRIME": "The cat"}.items():
+        monkeypatch.setattr(demo_text, name, value)
+    monkeypatch.setattr(text_report, "WRITTEN", 30)
+    monkeypatch.setitem(text.RECIPES, "shakespeare", {})
+    code, out, _ = minigrad("demo", "--only", "text")
+    assert code == 0
+    words = r"Text that it never saw costs it (\d\.\d\d) nats a character, .*, it would be 3\.14\."
+    found = re.search(words, " ".join(out.split()))
+    assert found is not None and float(found[1]) < 3.14
+    page = (tmp_path / "runs/demo-1/index.html").read_text()
+    assert found[0] in page and "A text, letter by letter" in page
+    assert page.count('<pre class="sample">') == 4 and '<pre class="sample">The cat' in page
 
 
 @pytest.mark.usefixtures("digits")

@@ -14,7 +14,10 @@ from minigrad.cli.output import complain, say
 from minigrad.errors import ArgumentError, DataError
 
 # Each section: the function that trains and shows it, called with the page, the folder to work in, and the seed.
-SECTIONS: dict[str, str] = {"classify": "minigrad.cli.demo_classify:section"}
+SECTIONS: dict[str, str] = {
+    "classify": "minigrad.cli.demo_classify:section",
+    "text": "minigrad.cli.demo_text:section",
+}
 
 
 def demo(

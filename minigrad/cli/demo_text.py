@@ -1,0 +1,48 @@
+"""The demo's writer: Shakespeare's plays, letter by letter."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from pathlib import Path
+from typing import Any
+
+from minigrad.cli.output import say
+from minigrad.cli.train import follow
+
+EPOCHS, HIDDEN, RATE = 0.3, 128, 0.008  # of a pass: less than 75 seconds on two cores
+LOOKS = 3  # evaluations, each with a sample
+PRIME, WRITTEN = "ROMEO:\n", 700
+
+
+def section(page: Any, folder: Path, seed: int) -> None:
+    """Train on the plays, and show the curve, what was written on the way, and what the model writes at the end."""
+    from minigrad.cli.reading import reading
+    from minigrad.models.text import Text, TextSettings
+    from minigrad.models.writer import Writer
+    from minigrad.train.report import history
+    from minigrad.train.runs import Run
+
+    run = Run(folder)
+    with run:
+        if not run.exists():  # else a demo that was stopped goes on
+            run.check_new()
+        with reading("bytes") as report:
+            task = Text("shakespeare", TextSettings(seed=seed, hidden=HIDDEN, epochs=EPOCHS, lr=RATE), say, report)
+        task.evaluate_every = -(-task.total_steps // LOOKS)
+        outcome = follow(task, run, f"minigrad demo --out {shlex.quote(str(folder.parent))} --seed {seed}")
+    symbols, best = len(task.card.vocabulary), outcome.best or 0.0
+    words = (
+        f"Text that it never saw costs it {best:.2f} nats a character, {best / math.log(2):.2f} bits; "
+        f"by chance, of {symbols} characters, it would be {math.log(symbols):.2f}."
+    )
+    say(words)
+    read = f"{outcome.step * (task.settings.batch_size or 1) * task.settings.sequence:,}"
+    page.section("A text, letter by letter", f"An LSTM that read {read} characters of Shakespeare's plays. {words}")
+    page.picture(history(task, list(run.metrics.rows())), caption="The training, step by step", alt="loss over the steps")
+    page.subsection("What it wrote while it learned")
+    for head, text in run.samples.last(LOOKS):
+        page.sample(text, head)
+    page.subsection("What it writes now", f"Letter by letter, going on from {PRIME.strip()} at a temperature of 0.7.")
+    text = "".join(Writer(task.card, task.network).stream(PRIME, length=WRITTEN, temperature=0.7, seed=seed))
+    page.sample(PRIME + text)
