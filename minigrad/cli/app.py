@@ -8,9 +8,22 @@ import typer
 from typer.core import TyperGroup
 
 import minigrad
-from minigrad.cli import bench, classify, data, demo, doctor, kernels, train, warmup, write
+from minigrad.cli import bench, classify, data, demo, doctor, explain, kernels, train, warmup, write
 
-ORDER = ("demo", "train", "resume", "eval", "classify", "write", "data", "kernels", "bench", "warmup", "doctor")  # in the help
+ORDER = (
+    "demo",
+    "train",
+    "resume",
+    "eval",
+    "classify",
+    "write",
+    "explain",
+    "data",
+    "kernels",
+    "bench",
+    "warmup",
+    "doctor",
+)  # in the help
 
 
 class Commands(TyperGroup):
@@ -51,6 +64,7 @@ app.command("resume")(train.resume)
 app.command("eval")(train.evaluate)
 app.command("classify")(classify.classify)
 app.command("write", help=write.HELP)(write.write)
+app.command("explain", help=explain.HELP)(explain.explain)
 app.add_typer(data.app, name="data")
 app.add_typer(kernels.app, name="kernels")
 app.command("bench", help=bench.HELP)(bench.bench)

@@ -1,9 +1,11 @@
-"""The page of a report: one HTML file that holds all it shows, without network and without scripts."""
+"""The page of a report: one HTML file that holds all it shows, without network, and without scripts but our own."""
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import html
+import json
 import math
 import re
 import struct
@@ -22,6 +24,7 @@ PIXELS_BELOW = 200  # pixels; a narrower image is shown magnified, with sharp pi
 LEAST = 0.75  # of a drawing's own width; where there is less room it scrolls, so that its letters stay legible
 LONG_FACT = 28  # characters; a longer value has a line of its own
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"  # whatever the page is given, it loads and runs nothing
+IN_SCRIPT = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
 SIGNATURES = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif"}
 NUMBER = re.compile(r"[+−-]?[\d.,]*\d(e[+-]?\d+)?( ?[%s×]| (ms|MB|GB|px|h|min))?|[-–—]?|nan|[+-]?inf", re.IGNORECASE)
 NOT_IN_A_PICTURE = ("script", "style", "foreignObject", "iframe", "animate", "set")
@@ -37,6 +40,26 @@ def escaped(value: object) -> str:
         'bell \\ufffd, half a pair \\ufffd'
     """
     return html.escape("".join(map(_allowed, str(value))), quote=True)
+
+
+def embedded(value: object) -> str:
+    """A value as JSON that may stand between ``<script type="application/json">`` and its end, whatever texts it holds.
+
+    Example:
+        >>> embedded(["</script>"])
+        '["\\\\u003c/script\\\\u003e"]'
+    """
+    return json.dumps(value, ensure_ascii=False, allow_nan=False).translate(IN_SCRIPT)
+
+
+def source(text: str) -> str:
+    """By what a page's policy knows the one script or style sheet that it lets run: its digest.
+
+    Example:
+        >>> source("")
+        "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
+    """
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def _allowed(character: str) -> str:
@@ -100,6 +123,7 @@ class Page:
     def __init__(self, title: str, subtitle: str = "") -> None:
         self.title, self.subtitle = title, subtitle
         self._parts: list[str] = []
+        self._scripts: list[str] = []
         self._sections: list[tuple[str, str]] = []  # name of the anchor, title
         self._first = 0  # parts before the first section
         self._pictures = 0
@@ -238,6 +262,19 @@ class Page:
         """A text that a model wrote: line breaks and spaces kept, long lines broken."""
         return self._figure("sample", f'<pre class="sample">{escaped(text)}</pre>', caption)
 
+    def act(self, markup: str, script: str = "") -> Self:
+        """A part with markup of our own, which is taken as it is, and a script, the only kind that the page's policy lets run.
+
+        Args:
+            markup: HTML; texts in it have gone through ``escaped``, and data for the script through ``embedded``.
+            script: what runs when the part is there.
+        """
+        self._parts.append(markup)
+        if script:
+            self._scripts.append(script)
+            self._parts.append(f"<script>{script}</script>")
+        return self
+
     @contextmanager
     def details(self, summary: str, opened: bool = False) -> Iterator[Self]:
         """What is added inside ``with page.details("All settings"):`` is folded away until asked for."""
@@ -253,9 +290,10 @@ class Page:
         """The page so far, whole."""
         title = escaped(self.title)
         subtitle = f'\n<p class="subtitle">{escaped(self.subtitle)}</p>' if self.subtitle else ""
+        runs = f"; script-src {' '.join(map(source, self._scripts))}" if self._scripts else ""
         parts = [
             f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{title}</title>',
-            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
+            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}{runs}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             '<meta name="color-scheme" content="light dark">',
             f"<style>\n{stylesheet()}</style>\n</head>\n<body>",

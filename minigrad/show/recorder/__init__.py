@@ -7,21 +7,19 @@ The page is a single file that needs no server and no network. ``page.html`` is 
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 from collections.abc import Sequence
 from importlib.resources import files
 
 from minigrad.data.recorded import FORMAT, VERSION
-from minigrad.show.page import escaped
+from minigrad.show.page import embedded, escaped, source
 from minigrad.show.recorder.words import WORDS
 from minigrad.show.stylesheet import DARK, LIGHT, variables
 
 GENERATOR = "minigrad data record"  # by which a page of ours is known
 SAVED_AS = "handwriting.json"
 SCRIPTS = ("pad.js", "store.js", "recorder.js")
-IN_SCRIPT = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
 
 
 def recorder_page(words: Sequence[str] = WORDS, title: str = "In your own hand") -> str:
@@ -45,11 +43,11 @@ def recorder_page(words: Sequence[str] = WORDS, title: str = "In your own hand")
     parts = {
         "GENERATOR": GENERATOR,
         "POLICY": "; ".join(
-            ["default-src 'none'", "img-src data:", f"style-src {_source(chr(10) + style)}", f"script-src {_source(script)}"]
+            ["default-src 'none'", "img-src data:", f"style-src {source(chr(10) + style)}", f"script-src {source(script)}"]
         ),
         "STYLE": style,
         "SCRIPT": script,
-        "TASK": json.dumps(task, ensure_ascii=False).translate(IN_SCRIPT),
+        "TASK": embedded(task),
         "TITLE": escaped(title),
     }
     pieces = _part("page.html").split("@")  # text, name, text, name, ... : what is put in is not looked through again
@@ -68,8 +66,3 @@ def digest(words: Sequence[str]) -> str:
 
 def _part(name: str) -> str:
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
-
-
-def _source(text: str) -> str:
-    """The one script or style sheet that the page's policy lets run, by its digest."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

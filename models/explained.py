@@ -1,0 +1,115 @@
+"""A text as a model of text sees it: what surprised it, what every unit did, and which units track what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from minigrad.data.characters import Characters
+from minigrad.errors import ArgumentError
+from minigrad.models.inside import SIGNALS, SIGNED, pieces
+from minigrad.models.sampling import log_softmax
+from minigrad.models.tracking import Track, Tracking
+from minigrad.models.writer import Surprise, Writer
+
+SHOWN = 4_000  # characters that are kept with all that units did, at most,
+ROOM = 12_000_000  # and numbers of it
+EXPECTED = 3  # likeliest characters that are told at each
+
+
+class Explained(NamedTuple):
+    """What was found of n characters, and of the first N of them in every detail.
+
+    Attributes:
+        surprise: of all n.
+        labels: the N characters, as they are shown.
+        expected: at each of the N, the likeliest characters in its place and their probabilities; at the first none.
+        signals: the names of what is told of each unit.
+        values: uint8 (layers, signals, H, N): each signal after each character, from 0 to 1 as 0 to 254, or from -1 to 1.
+        tracks: the layer of each unit that tracks something, and what; the unit's number is that in its layer.
+    """
+
+    surprise: Surprise
+    labels: list[str]
+    expected: list[list[tuple[str, float]]]
+    signals: tuple[str, ...]
+    values: np.ndarray
+    tracks: list[tuple[int, Track]]
+
+
+def explain(
+    writer: Writer, text: str | bytes, *, unknown: str = "refuse", shown: int = SHOWN,
+    progress: Callable[[int, int], None] | None = None,
+) -> Explained:  # fmt: skip
+    """Look at a text of any length as a model reads it.
+
+    Args:
+        writer: the model.
+        text: what it reads.
+        unknown: what becomes of characters that it does not know: see ``Characters.encode``.
+        shown: how many characters are kept in every detail; of a large network fewer.
+        progress: called as ``progress(read, all)``.
+
+    Raises:
+        ArgumentError: the text has fewer than two characters.
+        DataError: characters that the model does not know.
+
+    Example:
+        >>> from minigrad.models.char_lstm import Card
+        >>> options = {"cell": "lstm", "hidden": 8, "layers": 2, "embedding": 0, "dropout": 0.0, "layer_norm": False}
+        >>> card = Card(Characters("ab"), {**options, "tied": False}, 16)
+        >>> explain(Writer(card, card.build()), "abba").values.shape
+        (2, 6, 8, 4)
+    """
+    vocabulary, network = writer.vocabulary, writer.network
+    ids = vocabulary.encode(text, unknown=unknown)
+    if len(ids) < 2:
+        expected = "at least two characters, the second of which can be expected after the first"
+        raise ArgumentError("explain", "text", expected, str(len(ids)))
+    signals, layers, hidden = SIGNALS[network.cell], len(network.layers), network.hidden
+    kept = min(len(ids), shown, max(1, ROOM // (layers * len(signals) * hidden)))
+    values = np.empty((layers, len(signals), hidden, kept), np.uint8)
+    nats, likeliest = np.full(len(ids), np.nan), [list[tuple[str, float]]()]
+    names = [vocabulary.decode([id]) if vocabulary.kind == "characters" else _of_byte(id) for id in range(len(vocabulary))]
+    tracking = Tracking("".join(vocabulary.symbols[id] for id in ids), layers * hidden)
+    for start, logits, found in pieces(writer, ids):
+        after = ids[start + 1 : start + len(logits) + 1]
+        shares = log_softmax(logits[: len(after)])
+        nats[start + 1 : start + 1 + len(after)] = -shares[np.arange(len(after)), after]
+        for row in shares[: max(0, kept - len(likeliest))]:
+            best = np.argsort(-row, kind="stable")[:EXPECTED]
+            likeliest.append([(names[id], float(np.exp(row[id]))) for id in best])
+        for layer, by_name in enumerate(found):
+            for place, name in enumerate(signals):
+                told = by_name[name][: max(0, kept - start)]
+                scaled = 127 + 127 * told if name in SIGNED else 254 * told
+                values[layer, place, :, start : start + len(told)] = np.rint(scaled.clip(0, 254)).T
+        tracking.add(np.concatenate([by_name[signals[0]] for by_name in found], axis=1))
+        if progress is not None:
+            progress(start + len(logits), len(ids))
+    tracks = [(track.unit // hidden, track._replace(unit=track.unit % hidden)) for track in tracking.tracks()]
+    return Explained(Surprise(ids, nats), labels(vocabulary, ids[:kept]), likeliest, signals, values, tracks)
+
+
+def labels(vocabulary: Characters, ids: np.ndarray) -> list[str]:
+    """The characters of numbers, as they are shown one by one: a character of several bytes stands at the last of them.
+
+    Example:
+        >>> labels(Characters(kind="bytes"), np.frombuffer("né\\xff".encode("latin-1"), np.uint8))
+        ['n', 'e9', 'ff']
+        >>> labels(Characters(kind="bytes"), np.frombuffer("né".encode(), np.uint8))
+        ['n', 'c3', 'é']
+    """
+    if vocabulary.kind == "characters":
+        return [vocabulary.symbols[id] for id in ids]
+    decoder, found = vocabulary.decoder(), []
+    for id in ids:
+        text = decoder.feed(int(id))
+        found.append(text if text and "\ufffd" not in text else _of_byte(int(id)))
+    return found
+
+
+def _of_byte(id: int) -> str:
+    return chr(id) if id < 128 else f"{id:02x}"

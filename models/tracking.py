@@ -1,0 +1,162 @@
+"""Units that track something that a reader sees in a text: quotes, brackets, line ends, capitals, the place in the line.
+
+A unit tracks what its value goes along with: Pearson's correlation over the characters of a text. Of some hundred units one
+always goes along with anything to some degree, so that the same is asked of the text shifted against itself, which tells what
+chance does. (Karpathy, Johnson, Fei-Fei 2015, arXiv:1506.02078, found such units by looking.)
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+SHIFTS = 8  # by which a text is shifted against itself
+FARTHEST, DEEPEST = 200, 8  # characters of a line, and brackets, that are counted
+
+
+def features(text: str) -> dict[str, np.ndarray]:
+    """What a reader knows after each character of a text, as numbers (n,) by name; what never changes is left out.
+
+    Quotes are closed and brackets forgotten where a paragraph ends, since a text may well leave one open; single quotes, which
+    may be apostrophes, where a line ends. One after a letter opens nothing.
+
+    Example:
+        >>> found = features('Say "(hi)".\\nSo.')
+        >>> [found[name].astype(int).tolist() for name in ("inside quotes", "inside brackets")]
+        [[0, 0, 0, 0, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0]]
+        >>> found["place in the line"].astype(int).tolist(), found["a line's end comes"].astype(int).tolist()
+        ([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 0, 1, 2, 3], [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0])
+    """
+    size = len(text)
+    quotes, single, brackets, place, indent = (np.zeros(size, np.float32) for _ in range(5))
+    quoted, marked, depth, column, blanks, before = False, False, 0, 0, 0, ""
+    for i, sign in enumerate(text):
+        if sign == "\n":
+            column, blanks, marked = 0, 0, False
+            if before == "\n":
+                quoted, depth = False, 0
+        else:
+            blanks += sign in " \t" and blanks == column
+            column += 1
+        if sign == '"':
+            quoted = not quoted
+        elif sign == "'":
+            marked = not marked and not before.isalnum()
+        elif sign in "“”«»":
+            quoted = sign in "“«"
+        elif sign in "([{":
+            depth += 1
+        elif sign in ")]}":
+            depth = max(0, depth - 1)
+        quotes[i], single[i], brackets[i] = quoted, marked, min(depth, DEEPEST)
+        place[i], indent[i], before = min(column, FARTHEST), min(blanks, FARTHEST), sign
+    ends = np.array([sign == "\n" for sign in [*text[1:], ""]], np.float32)[:size]
+    found = {
+        "inside quotes": quotes,
+        "inside single quotes": single,
+        "inside brackets": brackets,
+        "a line's end comes": ends,
+        "a capital": np.array([sign.isupper() for sign in text], np.float32),
+        "place in the line": place,
+        "indentation": indent,
+        "inside a word": np.array([sign.isalnum() for sign in text], np.float32),
+    }
+    return {name: values for name, values in found.items() if size and values.min() < values.max()}
+
+
+class Correlation:
+    """Pearson's correlation of every unit with every feature, of a text that comes in pieces.
+
+    Args:
+        units, features: how many.
+
+    Example:
+        >>> correlation = Correlation(2, 1)
+        >>> correlation.add(np.array([[0.0, 1], [1, 0]]), np.array([[0.0], [1]]))
+        >>> correlation.add(np.array([[2.0, 0]]), np.array([[2.0]]))
+        >>> correlation.values().round(3).tolist()
+        [[1.0], [-0.866]]
+    """
+
+    def __init__(self, units: int, features: int) -> None:
+        self._count = 0
+        self._x, self._xx = np.zeros((2, units))
+        self._f, self._ff = np.zeros((2, features))
+        self._xf = np.zeros((units, features))
+
+    def add(self, units: np.ndarray, features: np.ndarray) -> None:
+        """A piece: (T, units) and (T, features)."""
+        x, f = units.astype(np.float64), features.astype(np.float64)
+        self._count += len(x)
+        self._x += x.sum(0)
+        self._xx += (x * x).sum(0)
+        self._f += f.sum(0)
+        self._ff += (f * f).sum(0)
+        self._xf += x.T @ f
+
+    def values(self) -> np.ndarray:
+        """(units, features), each from -1 to 1; 0 where one of the two does not change."""
+        count = max(1, self._count)
+        spread_x = np.sqrt(np.maximum(self._xx - self._x**2 / count, 0))
+        spread_f = np.sqrt(np.maximum(self._ff - self._f**2 / count, 0))
+        spread = spread_x[:, None] * spread_f
+        still = (spread_x[:, None] < 1e-6 * np.sqrt(count)) | (spread_f < 1e-6 * np.sqrt(count))
+        shared = self._xf - self._x[:, None] * self._f / count
+        return np.where(still, 0, np.clip(shared / np.where(still, 1, spread), -1, 1))
+
+
+class Track(NamedTuple):
+    """A unit and what it goes along with.
+
+    Attributes:
+        feature: its name in ``features``.
+        unit: its number.
+        correlation: from -1 to 1.
+        chance: the largest, without its sign, that any unit has with the same feature of the text shifted against itself.
+    """
+
+    feature: str
+    unit: int
+    correlation: float
+    chance: float
+
+
+class Tracking:
+    """Finds the units that track something, of a text that comes in pieces.
+
+    Args:
+        text: all of it.
+        units: how many there are.
+    """
+
+    def __init__(self, text: str, units: int) -> None:
+        self.features = features(text)
+        self._size, self._place = len(text), 0
+        self._columns = (
+            np.stack(list(self.features.values()), axis=1) if self.features else np.empty((len(text), 0), np.float32)
+        )
+        shifts = 1 + SHIFTS
+        self._shifts = [len(text) * shift // shifts for shift in range(shifts)]
+        self._found = [Correlation(units, len(self.features)) for _ in self._shifts]
+
+    def add(self, units: np.ndarray) -> None:
+        """The values (T, units) after the next T characters."""
+        places = self._place + np.arange(len(units))
+        for shift, found in zip(self._shifts, self._found):
+            found.add(units, self._columns[(places + shift) % self._size])
+        self._place += len(units)
+
+    def tracks(self, most: int = 3) -> list[Track]:
+        """Of each feature the units that go along with it more than chance explains, at most so many, the closest first."""
+        found, *shifted = (np.nan_to_num(each.values()) for each in self._found)
+        told = []
+        for column, name in enumerate(self.features):
+            chance = max(float(np.abs(each[:, column]).max()) for each in shifted)
+            order = np.argsort(-np.abs(found[:, column]), kind="stable")[:most]
+            told += [
+                Track(name, int(unit), float(found[unit, column]), chance)
+                for unit in order
+                if abs(found[unit, column]) > chance
+            ]
+        return told
