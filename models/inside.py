@@ -58,7 +58,9 @@ def pieces(writer: Writer, ids: np.ndarray) -> Iterator[Piece]:
         seen: list[tuple[Any, Any]] = []
         with _watched(layers, seen):
             logits, state = writer.forward(ids[start : start + CHUNK, None], state)
-        found = [_signals(cell, layer, *inputs, output[0]) for layer, (inputs, output) in zip(layers, seen, strict=True)]
+        found = [
+            _signals(cell, layer, inputs[0], inputs[1], output[0]) for layer, (inputs, output) in zip(layers, seen, strict=True)
+        ]
         yield Piece(start, logits[:, 0], found)
 
 
