@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,9 @@ from minigrad.bench.workload import Workload
 from minigrad.benchmarks import WORKLOADS
 from minigrad.core.device import device, module_for
 from minigrad.kernels import registry
+from minigrad.models.char_lstm import CELLS
+from minigrad.models.text import Text, TextSettings
+from tests.texts import TINY, poem
 
 NAMES = ["small-cnn", "resnet20", "dcgan", "char-lstm-128", "seq2seq", "input-feeding", "handwriting", "perceptron"]
 STEPS = 10
@@ -118,3 +122,49 @@ def test_a_step_copies_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> No
             step()
     assert (seen.to_device, seen.to_host, seen.synchronisations) == (0, 0, 0), seen.told()
     assert seen.launches > 0
+
+
+@pytest.mark.parametrize("where", ["emulated", pytest.param("cuda", marks=pytest.mark.gpu)])
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_task_text_is_the_cpus(cell: str, where: str, tmp_path: Path) -> None:
+    """Three steps, the state carried on there, what they make of the weights, and a measure; a checkpoint changes sides."""
+    path = str(poem(tmp_path / "poem.txt"))
+    settings = TextSettings.of({**TINY, "cell": cell, "dropout": 0.0, "lr": 0.01, "schedule": "constant"})
+
+    def made(place: str) -> Text:
+        with minigrad.default_device(place):
+            return Text(path, settings)
+
+    here, there = made("cpu"), made(where)
+    here.begin_from({name: tensor.cpu() for name, tensor in there.weights().items()})
+    texts = here.batches(), there.batches()
+    for step in range(3):
+        losses = [float(one.step(next(text)).metrics["loss"]) for one, text in zip((here, there), texts, strict=True)]
+        assert losses[0] == pytest.approx(losses[1], rel=1e-5), step
+    assert there.carried.state is not None and {part.device.type for part in there.carried.state} == {where}
+    for (name, one), other in zip(here.weights().items(), there.weights().values(), strict=True):
+        assert np.abs(one.numpy() - other.cpu().numpy()).max() <= 1e-3 * np.abs(one.numpy()).max(), name
+    losses = [one.evaluate(iter)["loss"] for one in (here, there)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    with minigrad.default_device(where):
+        assert len(there.sample()) == TINY["sample"]
+    file = tmp_path / "state.safetensors"
+    minigrad.save({name: dict(part.state_dict()) for name, part in there.state().items()}, file)
+    again = made("cpu")
+    for name, part in again.state().items():
+        part.load_state_dict(minigrad.load(file)[name])
+    texts = again.batches(), texts[1]
+    losses = [float(one.step(next(text)).metrics["loss"]) for one, text in zip((again, there), texts, strict=True)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
+def test_a_step_of_text_sends_its_characters_and_nothing_else(tmp_path: Path) -> None:
+    cp: Any = module_for(device("emulated"))
+    with minigrad.default_device("emulated"):
+        task = Text(str(poem(tmp_path / "poem.txt")), TextSettings.of({**TINY, "clip_norm": 1.0}))
+        batches = task.batches()
+        task.step(next(batches))
+        batch = next(batches)
+        with cp.counted() as seen:
+            task.step(batch)
+    assert (seen.to_device, seen.to_host) == (1, 0), seen.told()
