@@ -33,6 +33,7 @@ PASSES = 200  # through the data, at most, where nothing is said
 SMALL = 50_000  # points: fewer are learned by heart
 LOOKS = 20  # evaluations, at most, but no more than
 LOOKING = 0.1  # of the work of the training goes into them, where one is not more
+SURE = 0.95  # of the texts are no longer than what the hand writes at once
 SAMPLED = 3  # texts that are written after an evaluation
 KNOBS = "hidden, batch_size, windows or mixtures"
 
@@ -167,11 +168,11 @@ class Handwriting(Task):
 
     def _card(self, settings: HandwritingSettings) -> Card:
         """What makes the network a hand: the step and the pace are those of some items of the data."""
-        found = manner(self.data.train, self.data.scale)
+        data, found = self.data, manner(self.data.train, self.data.scale)
         options = {name: getattr(settings, name) for name in ("hidden", "windows", "mixtures", "dropout")}
-        return Card(
-            self.data.alphabet, {**options, "pace": found.pace}, self.data.scale, self.data.height, found.step, settings.floor
-        )
+        letters = int(np.quantile([len(text) for text in data.train.texts], SURE))
+        made_of = {**options, "pace": found.pace}
+        return Card(data.alphabet, made_of, data.scale, data.height, found.step, settings.floor, letters)
 
     def _training_settings(self, settings: HandwritingSettings, points: int) -> HandwritingSettings:
         passes = min(WORK / (self.card.parameters * points), PASSES)

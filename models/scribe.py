@@ -37,6 +37,7 @@ class Card(NamedTuple):
         height: of what it writes, in these units.
         step: from point to point where the pen is down, usually, in these units.
         floor: the least logarithm of a deviation: see ``F.bivariate_mixture_nll``.
+        letters: of the longest texts that it learned from, but for a few: as many as it is sure to write at once.
     """
 
     alphabet: Characters
@@ -45,6 +46,7 @@ class Card(NamedTuple):
     height: float
     step: float
     floor: float
+    letters: int
 
     @property
     def parameters(self) -> int:
@@ -69,7 +71,7 @@ class Card(NamedTuple):
         try:
             options = dict(content["options"])
             numbers = [content[name] for name in ("scale", "height", "step", "floor")]
-            sizes = [options[name] for name in ("hidden", "windows", "mixtures")]
+            sizes = [content["letters"], *(options[name] for name in ("hidden", "windows", "mixtures"))]
             sound = (
                 options.keys() == {"hidden", "windows", "mixtures", "pace", "dropout"}
                 and all(type(size) is int and 1 <= size <= LARGEST for size in sizes)
@@ -85,7 +87,8 @@ class Card(NamedTuple):
         if not sound:
             expected, got = "what the network is, as minigrad train handwriting writes it", "nothing of that kind, or damaged"
             raise RunError("handwriting", where, expected, got, "Put back a copy of config.json, or train anew")
-        return cls(Characters.of(alphabet, where), options, *map(float, numbers))
+        scale, height, step, floor = map(float, numbers)
+        return cls(Characters.of(alphabet, where), options, scale, height, step, floor, sizes[0])
 
 
 class Writing(NamedTuple):
@@ -144,7 +147,7 @@ class Scribe:
 
     Example:
         >>> options = {"hidden": 8, "windows": 2, "mixtures": 3, "pace": 0.5, "dropout": 0.0}
-        >>> card = Card(Characters(" ab"), options, scale=2.0, height=20.0, step=3.0, floor=-15.0)
+        >>> card = Card(Characters(" ab"), options, scale=2.0, height=20.0, step=3.0, floor=-15.0, letters=9)
         >>> (writing,) = Scribe(card, card.build()).write(["ab"], seed=1)
         >>> writing.strokes.text, writing.window.shape == (len(writing.strokes), 2)
         ('ab', True)

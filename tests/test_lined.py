@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from minigrad.data.strokes import Strokes
 from minigrad.errors import ArgumentError
-from minigrad.show.lined import broken, levelled, placed
+from minigrad.show.lined import broken, levelled, placed, word_gap
 
 WORDS = st.lists(st.text("abc", min_size=1, max_size=9), min_size=1, max_size=12)
 
@@ -81,5 +81,16 @@ def test_lines_are_even_and_do_not_meet() -> None:
     assert feet(lines) == [first] * 9 + [second] * 7 + [third] * 7
     assert second - first == third - second == 31.0  # the tall letters of the third, and a little
     ends = [float(line[:, 0].max()) for line in lines[:9]]
-    assert ends == [0, 7, 14, 21, 28, 35, 42, 42 + 5.5, 42 + 5.5 + 7]
+    assert ends == [0, 7, 14, 21, 28, 35, 42, 42 + 7, 42 + 7 + 7]
     assert placed([[hand("letters")], [hand("letters")]], 10.0)[7][1].tolist() == [0.0, 17.0]
+
+
+def test_words_stand_as_far_apart_as_they_do_within_a_piece() -> None:
+    """The gap of a piece of three words is the other pieces' too; what no hand leaves between words is not."""
+    strokes = [[[x, -10], [x + 2, 0]] for x in (0, 4, 15, 19, 23, 34)]  # gaps of 2 between letters, 9 between words
+    three = Strokes.of_lines("ab cde f", strokes, origin=(0.0, 0.0))
+    assert word_gap([hand("hi"), three], 10.0) == 9.0
+    lines = placed([[three, hand("hi")]], 10.0)
+    assert lines[6][0, 0] - lines[5][:, 0].max() == 9.0
+    assert word_gap([three], 5.0) == 7.5 and word_gap([three], 100.0) == 30.0
+    assert word_gap([Strokes.of_lines("a b", [[[0, 0], [9, 0]]])], 10.0) == 7.0  # written without lifting the pen

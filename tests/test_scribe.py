@@ -17,7 +17,7 @@ from minigrad.errors import ArgumentError, DataError, RunError
 from minigrad.models.scribe import Card, Likelihood, Scribe, drawn_points
 
 OPTIONS: dict[str, Any] = {"hidden": 8, "windows": 2, "mixtures": 3, "pace": 0.2, "dropout": 0.0}
-CARD = Card(Characters(" abc"), OPTIONS, scale=2.0, height=20.0, step=3.0, floor=-6.0)
+CARD = Card(Characters(" abc"), OPTIONS, scale=2.0, height=20.0, step=3.0, floor=-6.0, letters=9)
 
 
 def scribe(card: Card = CARD, seed: int = 0) -> Scribe:
@@ -205,7 +205,8 @@ def test_a_card_survives_its_config() -> None:
     ("key", "value"),
     [
         ("options", None), ("options", {"hidden": 8}), ("scale", 0.0), ("scale", float("inf")), ("height", "20"),
-        ("step", -1.0), ("floor", -16.0), ("alphabet", None), ("hidden", 0), ("hidden", 10**7), ("windows", 2.0),
+        ("step", -1.0), ("floor", -16.0), ("letters", 0), ("letters", 2.5),
+        ("alphabet", None), ("hidden", 0), ("hidden", 10**7), ("windows", 2.0),
         ("mixtures", True), ("pace", 0.0), ("dropout", 2.0),
     ],
 )  # fmt: skip

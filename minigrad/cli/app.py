@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 import minigrad
-from minigrad.cli import bench, classify, data, demo, doctor, explain, kernels, train, warmup, write
+from minigrad.cli import bench, classify, data, demo, doctor, explain, handwrite, kernels, train, warmup, write
 
 ORDER = (
     "demo",
@@ -17,6 +17,7 @@ ORDER = (
     "eval",
     "classify",
     "write",
+    "handwrite",
     "explain",
     "data",
     "kernels",
@@ -64,6 +65,7 @@ app.command("resume")(train.resume)
 app.command("eval")(train.evaluate)
 app.command("classify")(classify.classify)
 app.command("write", help=write.HELP)(write.write)
+app.command("handwrite", help=handwrite.HELP)(handwrite.handwrite)
 app.command("explain", help=explain.HELP)(explain.explain)
 app.add_typer(data.app, name="data")
 app.add_typer(kernels.app, name="kernels")

@@ -52,7 +52,7 @@ TASKS: dict[str, Entry] = {
         makes="a hand, which writes any text with a pen",
         data="hershey, words in stroke fonts, or the path of a file of strokes or of a folder of them",
         example="minigrad train handwriting --data hershey --set fonts=cursive",
-        use="minigrad eval {run}",
+        use='minigrad handwrite {run} "Hello world"',
     ),
 }
 

@@ -227,13 +227,14 @@ class Shown:
             raise typer.Exit(INTERRUPTED)
 
 
-def text_of(given: str, option: str, vocabulary: Any = None) -> str | bytes:
+def text_of(given: str, option: str, vocabulary: Any = None, where: str = WHERE) -> str | bytes:
     """The text that an option stands for: itself, ``@FILE``'s, or for ``-`` that of standard input.
 
     Args:
         given: the option's value.
         option: its name.
         vocabulary: a model's; for one of characters that knows no carriage return, line ends of two characters become one.
+        where: the command, for errors.
 
     Raises:
         MissingFileError, DataError: there is no such file, or it cannot be read.
@@ -254,9 +255,9 @@ def text_of(given: str, option: str, vocabulary: Any = None) -> str | bytes:
                 content = file.read()
         except FileNotFoundError:
             remedy = "A text that begins with @ is written with two"
-            raise MissingFileError(WHERE, f"{option} {given}", expected, "no such file", remedy) from None
+            raise MissingFileError(where, f"{option} {given}", expected, "no such file", remedy) from None
         except OSError as error:
-            raise DataError(WHERE, f"{option} {given}", expected, error.strerror or str(error)) from error
+            raise DataError(where, f"{option} {given}", expected, error.strerror or str(error)) from error
     if isinstance(content, bytes) and vocabulary is not None and vocabulary.kind == "characters":
         content = content.removeprefix(b"\xef\xbb\xbf")
         if "\r" not in vocabulary.symbols:

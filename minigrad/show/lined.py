@@ -11,7 +11,8 @@ from minigrad.data.strokes import Strokes, baseline
 from minigrad.errors import ArgumentError
 
 WIDEST = 45  # letters on a line, where nothing else is said
-GAP = 0.55  # between words that were written one by one, in heights of the writing
+GAP = 0.7  # between words, in heights of the writing, where none stand side by side to tell it
+NARROWEST, WIDEST_GAP = 0.3, 1.5  # what is beyond was told wrongly
 SPACING = 1.7  # from line to line, in heights of the writing, or more where their ink would meet
 LEVELLED = 6  # letters: of shorter writing the line that it stands on is known too badly to be mended
 STEEPEST, FARTHEST = 0.15, 0.5  # a rise, and a distance from the line in heights: what is beyond is no error of a hand
@@ -98,6 +99,27 @@ def levelled(strokes: Strokes, height: float) -> list[np.ndarray]:
     return [np.stack([line[:, 0] - left, line[:, 1] - rise * line[:, 0] - above], axis=1) for line in lines]
 
 
+def word_gap(pieces: Sequence[Strokes], height: float) -> float:
+    """How far words stand apart: as in the pieces of several words, whose widest gaps are those between words.
+
+    Args:
+        pieces: what was written.
+        height: of the writing.
+
+    Example:
+        >>> two = Strokes.of_lines("il l", [[[0, -9], [0, 0]], [[3, -9], [3, 0]], [[9, -9], [9, 0]]], origin=(0, 0))
+        >>> word_gap([two], 10.0), word_gap([], 10.0)
+        (6.0, 7.0)
+    """
+    gaps: list[float] = []
+    for piece in pieces:
+        blanks = piece.text.strip().count(" ")
+        spans = np.array(sorted((line[:, 0].min(), line[:, 0].max()) for line in piece.lines()))
+        free = np.sort(spans[1:, 0] - np.maximum.accumulate(spans[:, 1])[:-1])
+        gaps += free[len(free) - min(blanks, len(free)) :].tolist()
+    return float(np.clip(np.median(gaps), NARROWEST * height, WIDEST_GAP * height)) if gaps else GAP * height
+
+
 def placed(rows: Sequence[Sequence[Strokes]], height: float) -> list[np.ndarray]:
     """The lines of the pen of a whole text, (k, 2) each, in the order in which they are written.
 
@@ -108,15 +130,16 @@ def placed(rows: Sequence[Sequence[Strokes]], height: float) -> list[np.ndarray]
     Example:
         >>> dash = Strokes.of_lines("-", [[[3, -5], [9, -5]]], origin=(0, 0))
         >>> [line.tolist() for line in placed([[dash, dash], [dash]], 10.0)]
-        [[[0.0, -5.0], [6.0, -5.0]], [[11.5, -5.0], [17.5, -5.0]], [[0.0, 12.0], [6.0, 12.0]]]
+        [[[0.0, -5.0], [6.0, -5.0]], [[13.0, -5.0], [19.0, -5.0]], [[0.0, 12.0], [6.0, 12.0]]]
     """
+    gap = word_gap([piece for row in rows for piece in row], height)
     set_rows: list[list[np.ndarray]] = []
     for row in rows:
         found: list[np.ndarray] = []
         right = 0.0
         for piece in row:
             lines = levelled(piece, height)
-            begin = right + GAP * height if found else 0.0
+            begin = right + gap if found else 0.0
             found += [line + np.array([begin, 0.0]) for line in lines]
             right = begin + max(float(line[:, 0].max()) for line in lines)
         set_rows.append(found)
@@ -127,4 +150,4 @@ def placed(rows: Sequence[Sequence[Strokes]], height: float) -> list[np.ndarray]
     return [line + np.array([0.0, spacing * number]) for number, row in enumerate(set_rows) for line in row]
 
 
-__all__ = ["broken", "levelled", "placed"]
+__all__ = ["broken", "levelled", "placed", "word_gap"]

@@ -1,0 +1,95 @@
+"""A long text in a hand: its pieces, their seeds and style, what is drawn of them, and a person's words as a style."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from minigrad.data.characters import Characters
+from minigrad.data.strokes import Strokes
+from minigrad.errors import ArgumentError, DataError
+from minigrad.models.manuscript import STYLE, check_known, plain, style_of, write_manuscript
+from tests.hands import CARD, Upright
+
+LONG = "abc de bad cab deed head bead ace aced cede dead bee add dab decade"
+
+
+def test_a_short_text_is_written_at_once() -> None:
+    hand = Upright()
+    written = write_manuscript(hand, "abc de", most=9, seed=5)
+    assert hand.calls == [(["abc de"], 5, None)]
+    assert written.texts == ["abc de"] and written.points == 12
+    assert [line[0].tolist() for line in written.lines()] == [[x, -20] for x in range(0, 60, 10)]
+
+
+def test_a_long_one_in_pieces_after_the_first_of_which_the_others_are_written() -> None:
+    hand, told = Upright(), []
+    written = write_manuscript(hand, LONG, most=9, lines=2, seed=100, progress=lambda *words: told.append(words))
+    assert " ".join(written.texts) == LONG and len(written.rows) == 2
+    pieces = [piece.strokes.text for row in written.rows for piece in row]
+    assert max(map(len, pieces)) <= 9 and len(pieces) > 4
+    ([first], seed, style), *others = hand.calls
+    assert style is None and pieces[seed - 100] == first
+    for texts, start, style in others:
+        assert style is not None and style.text == first
+        assert texts == pieces[start - 100 : start - 100 + len(texts)]
+    assert sum(len(texts) for texts, *_ in hand.calls) == len(pieces)
+    assert told[0] == ("writing", 1, len(pieces)) and told[-1] == ("writing", len(pieces), len(pieces))
+    feet = sorted({float(line[-1, 1]) for line in written.lines()})
+    assert feet == [0.0, 1.7 * CARD.height]
+
+
+def test_a_style_goes_before_all_pieces() -> None:
+    hand = Upright()
+    style = Strokes("e", [[0, -5, 0], [0, 5, 1]])
+    write_manuscript(hand, LONG, most=9, style=style)
+    assert all(given is style for *_, given in hand.calls)
+
+
+def test_the_window_of_all_pieces() -> None:
+    written = write_manuscript(Upright(), "abc de bad cab", most=6, lines=1)
+    weights, letters = written.window()
+    assert letters == "abc debadcab" and weights.shape == (24, 12)
+    assert (weights.argmax(axis=1) == np.repeat(np.arange(12), 2)).all() and (weights.sum(axis=1) == 1).all()
+
+
+def test_texts_that_are_none() -> None:
+    with pytest.raises(ArgumentError, match="handwrite: text: expected letters to write, got ' \\\\n'"):
+        write_manuscript(Upright(), " \n", most=9)
+    words = r"handwrite: text: expected characters that the model writes: .abcdeh', got 'x', 'é' \(U\+00E9 LATIN SMALL.*"
+    with pytest.raises(DataError, match=words + "Write it without them"):
+        check_known(CARD, "abc xé")
+    with pytest.raises(ArgumentError, match="handwrite: lines: expected 1 to 2"):
+        write_manuscript(Upright(), "abc de", most=9, lines=3)
+
+
+def test_marks_of_printers() -> None:
+    assert plain("\u201cit\u2019s\u2014so\u201d\u2026", CARD) == '"it\'s-so"...'
+    knows = CARD._replace(alphabet=Characters("\u2019\u201cabc"))
+    assert plain("\u201ca\u2019", knows) == "\u201ca\u2019"
+
+
+def word(text: str, height: float = 100.0, slant: float = 0.3) -> Strokes:
+    """Leaning strokes, 40 apart."""
+    strokes = [[[40 * x + slant * height, -height], [40 * x, 0]] for x in range(1, len(text) + 1)]
+    return Strokes.of_lines(text, strokes, origin=(0.0, 0.0))
+
+
+def test_a_person_s_words_as_a_style() -> None:
+    """Scaled by one factor, in their order, their slant kept, with points as far apart as the hand's."""
+    words = [word("a"), word("xyz"), word("headache"), word("be"), word("dad", height=50.0), word("beaded c")]
+    found = style_of(words, CARD)
+    assert found.text == "headache beaded c" and len(found.text) >= STYLE
+    left, top, right, low = found.box
+    assert (left, top, low) == (pytest.approx(0, abs=1e-3), pytest.approx(-20), pytest.approx(0, abs=1e-3))
+    assert right == pytest.approx(2 * (7 * 8 + 6) + 14, abs=0.01)
+    ends = [line[0] - line[-1] for line in found.lines()]
+    assert all(end == pytest.approx([6.0, -20.0], abs=1e-3) for end in ends)
+    ways = found.points[1:][found.points[:-1, 2] == 0]
+    assert np.hypot(ways[:, 0], ways[:, 1]).mean() == pytest.approx(CARD.step, rel=0.05)
+    short = style_of([word("a"), word("dad", height=50.0), word("be")], CARD)
+    assert short.text == "a dad be" and short.lines()[1][0, 1] == pytest.approx(-10)
+    together = CARD._replace(alphabet=Characters("abcde"))
+    assert style_of([word("a"), word("dad"), word("be")], together).text == "dad"
+    with pytest.raises(DataError, match=r"handwrite: style: expected words of characters that the model writes: .*2 words of"):
+        style_of([word("x"), word("ay")], CARD)
