@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from minigrad.models.scribe import Scribe
-from tests.hands import CARD, hand_run
 from tests.shape_images import Commands
+from tests.upright_hand import CARD, hand_run
 
 WORD = {"text": "bead", "pad": {"width": 300, "height": 200, "baseline": 150}, "pointer": "pen"}
 MINE = {"format": "minigrad-strokes", "version": 1, "words": [{**WORD, "strokes": [[[9, 60, 0], [9, 150, 80], [80, 150, 99]]]}]}

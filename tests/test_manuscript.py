@@ -9,7 +9,7 @@ from minigrad.data.characters import Characters
 from minigrad.data.strokes import Strokes
 from minigrad.errors import ArgumentError, DataError
 from minigrad.models.manuscript import STYLE, check_known, plain, style_of, write_manuscript
-from tests.hands import CARD, Upright
+from tests.upright_hand import CARD, Upright
 
 LONG = "abc de bad cab deed head bead ace aced cede dead bee add dab decade"
 
