@@ -203,15 +203,16 @@ HOSTS += [rf"\b{name}\.{end}\b" for name, end in ((r"deb\.debian", "org"), ("ana
 PATHS = [rf"(?<![\w.*$)}}]){path}/" for path in ("/" + "work", "/" + "root", "/" + "home", "/" + "opt", "/" + "Users")]
 PATHS += [r"\.pyenv/" + "versions", r"\.\./" + "shared"]
 LOCAL = re.compile("|".join(HOSTS + PATHS))
+TABLE = "minigrad/data/catalogue.py"  # has the addresses at which data sets are published, a registry's among them
 
 
 def local_names(texts: Sources) -> list[str]:
-    """Names of one machine's folders or of package registries' hosts."""
+    """Names of one machine's folders or of package registries' hosts, but for the addresses in the table of data sets."""
     return [
         f"{name}:{number} names {found[0]!r}"
         for name, text in texts.items()
         for number, line in enumerate(text.splitlines(), 1)
-        if (found := LOCAL.search(line))
+        if (found := LOCAL.search(line)) and not (name == TABLE and line.strip().startswith("(Upstream("))
     ]
 
 
@@ -321,6 +322,12 @@ def test_a_planted_name_is_found(text: str) -> None:
 )
 def test_other_names_are_left_alone(text: str) -> None:
     assert local_names({"a.txt": text}) == []
+
+
+def test_a_registry_is_named_as_an_address_of_data_alone() -> None:
+    line = '    (Upstream("https://registry.' + "npmjs" + '.org/set.tgz"),),'
+    assert local_names({TABLE: line}) == [] != local_names({"minigrad/data/sources.py": line})
+    assert len(local_names({TABLE: line.replace("Upstream", "Wheel")})) == 1
 
 
 def test_import_loads_nothing_heavy(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pickle
 import zipfile
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from minigrad.data import sources
 from minigrad.data.iam import find_iam
 from minigrad.data.pen import open_strokes
 from minigrad.data.pen_files import read_entries
@@ -136,7 +138,7 @@ def test_split_scale_step_and_level(tmp_path: Path) -> None:
 
 def test_nothing_there(tmp_path: Path) -> None:
     with pytest.raises(
-        DataError, match=r"nowhere: expected the name of a set \(hershey\), or a path of handwriting, got nothing"
+        DataError, match=r"nowhere: expected the name of a set \(hershey, .*\), or a path of handwriting, got nothing"
     ):
         open_strokes(tmp_path / "nowhere")
     for name in ("empty", "photo.jpg"):
@@ -260,3 +262,28 @@ def test_too_little_to_hold_something_out(tmp_path: Path) -> None:
     path.rename(tmp_path / "val" / "my.json")
     with pytest.raises(DataError, match="expected texts to learn from, got none"):
         open_strokes(tmp_path)
+
+
+# ---------------------------------------------------------------- Chinese characters
+
+
+def test_hanzi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = made.hanzi(tmp_path / "set.tgz", 20)
+    monkeypatch.setenv("MINIGRAD_CACHE", str(tmp_path))
+    known = dataclasses.replace(sources.DATASETS["hanzi-writer-data"], files=(file,))
+    monkeypatch.setitem(sources.DATASETS, "hanzi-writer-data", known)
+    (tmp_path / "set.tgz").rename(sources.cached_path(file))
+    data = open_strokes("hanzi-writer-data", strength=0)
+    assert len(data.train) == 20 and len(data.validation) == 4 and set(data.validation.texts) < set(data.train.texts)
+    cross = data.train[3]
+    assert cross.text == chr(0x4E03) and len(cross.lines()) == 2
+    unit = 1.2 * 21 / 1024
+    assert cross.lines()[0][[0, -1]].tolist() == [
+        pytest.approx([0, -500 * unit], abs=1e-4),
+        pytest.approx([1000 * unit, -500 * unit], abs=1e-4),
+    ]
+    lively = open_strokes("hanzi-writer-data")
+    first, held = lively.train[0].points, lively.validation[0].points
+    lively.train.set_epoch(1)
+    lively.validation.set_epoch(1)
+    assert not np.array_equal(lively.train[0].points, first) and np.array_equal(lively.validation[0].points, held)

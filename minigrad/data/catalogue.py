@@ -106,6 +106,20 @@ DATASETS: dict[str, DataSet] = {
             kind="handwriting",
         ),
         DataSet(
+            "hanzi-writer-data",
+            (
+                File(
+                    "hanzi-writer-data-2.0.1.tgz",
+                    "72baf3d82b114e60d6e40ea05f24d2262a05cd39d544e2f322ba2fceb7beff15",
+                    13_484_680,
+                    (Upstream("https://registry.npmjs.org/hanzi-writer-data/-/hanzi-writer-data-2.0.1.tgz"),),
+                ),
+            ),
+            "Arphic Public License",
+            "9,574 Chinese characters, the middle line of each stroke in the order in which it is written",
+            kind="handwriting",
+        ),
+        DataSet(
             "shakespeare",
             (
                 File(

@@ -73,13 +73,54 @@ def write_by_hand(
     drawn = random.normal(key, base, (_OF_TEXT + _OF_LETTER * len(text),), np.float64) * strength
     letters = drawn[_OF_TEXT:].reshape(len(text), _OF_LETTER)
     choice = int(random.words(key, base + _LATER - 1, 1)[0]) % len(fonts) if len(fonts) > 1 else 0
-    lines = evenly(_joined(text, fonts[choice], SPACING * drawn[1], letters), step * float(np.exp(PACE * drawn[0])))
-    ends = np.cumsum([len(line) for line in lines])[:-1]
-    places = np.concatenate(lines)
+    lines = _joined(text, fonts[choice], SPACING * drawn[1], letters)
+    return _written(text, lines, drawn, (key, base + _LATER), strength, step, name)
+
+
+def draw_by_hand(
+    text: str,
+    lines: Sequence[np.ndarray],
+    key: tuple[int, int] = (0, 0),
+    number: int = 0,
+    *,
+    strength: float = 1.0,
+    step: float = STEP,
+    name: str = "",
+) -> Strokes:
+    """Lines as a hand draws them: ``write_by_hand`` for what is no letter of a font, about as high as one.
+
+    Args:
+        text: what they are.
+        lines: (k, 2) of x and y, y down, in units of which a capital letter is 21 high.
+        key, number, strength, step, name: as of ``write_by_hand``.
+
+    Example:
+        >>> cross = [np.array([[0.0, -10], [20, -10]]), np.array([[10.0, -20], [10, 0]])]
+        >>> len(draw_by_hand("+", cross, step=5)), len(draw_by_hand("+", cross, strength=0, step=5))
+        (10, 10)
+    """
+    base = number * _BLOCKS
+    drawn = random.normal(key, base, (_OF_TEXT,), np.float64) * strength
+    return _written(text, lines, drawn, (key, base + _LATER), strength, step, name)
+
+
+def _written(
+    text: str,
+    lines: Sequence[np.ndarray],
+    drawn: np.ndarray,
+    place: tuple[tuple[int, int], int],
+    strength: float,
+    step: float,
+    name: str,
+) -> Strokes:
+    """Lines through points at a pace of their own, warped, slanted, sized, turned and shaken by random numbers."""
+    spaced = evenly(lines, step * float(np.exp(PACE * drawn[0])))
+    ends = np.cumsum([len(line) for line in spaced])[:-1]
+    places = np.concatenate(spaced)
     if strength:
         _warp(places, strength, drawn[2:8])
         places = places @ _matrix(*drawn[8:12])
-        places += TREMOR * strength * random.normal(key, base + _LATER, places.shape, np.float64)
+        places += TREMOR * strength * random.normal(*place, places.shape, np.float64)
     return Strokes.of_lines(text, np.split(places, ends), name, (0.0, 0.0))
 
 
@@ -127,4 +168,4 @@ def _matrix(slant: float, size: float, width: float, turn: float) -> np.ndarray:
     return sized @ leaning @ np.array([[cos, sin], [-sin, cos]])
 
 
-__all__ = ["HEIGHT", "STEP", "write_by_hand"]
+__all__ = ["HEIGHT", "STEP", "draw_by_hand", "write_by_hand"]

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 from minigrad.data.catalogue import named
 from minigrad.data.drawn import open_fonts
+from minigrad.data.hanzi import NAME as HANZI
+from minigrad.data.hanzi import open_hanzi
 from minigrad.data.pen_files import open_files
 from minigrad.data.sources import Progress
 from minigrad.data.stroke_data import StrokeData
@@ -31,6 +33,9 @@ def open_strokes(
 
     ``"hershey"`` is words in stroke fonts, fresh in each epoch: English words as they are, as names, in capitals, with marks
     and in pairs, and numbers. Words, not drawings, are held out: none of validation is in the training part in whatever form.
+
+    ``"hanzi-writer-data"`` is Chinese characters by their strokes, drawn anew likewise; held out are drawings, as a character
+    that was never shown cannot be written.
 
     Files may be the recorder's (``minigrad data record``), a copy of IAM-OnDB, stroke-3 files or QuickDraw's: ``iam``,
     ``stroke3`` and ``quickdraw`` say how they are read. Folders train/, validation/ and test/ are the parts; where there is no
@@ -66,6 +71,8 @@ def open_strokes(
     name = os.fsdecode(data)
     if name not in named("handwriting"):
         return open_files(name, holdout, seed, level, step, progress)
+    if name == HANZI:
+        return open_hanzi(holdout, seed, strength, step, progress)
     return open_fonts(USUAL_FONTS if fonts is None else tuple(fonts), holdout, seed, strength, step, progress)
 
 

@@ -76,23 +76,22 @@ def read_entries(path: str, progress: Progress | None = None) -> Iterator[Entry]
 def _files(path: str) -> list[str]:
     """The files of handwriting at a path or below it."""
     if os.path.isfile(path):
-        return [path] if _reader(path) else []
+        return [path] if _ending(path) in _READERS else []
     found = []
     for where, inner, names in os.walk(path):
         inner[:] = sorted(name for name in inner if not is_passed_over(name))
-        found += [os.path.join(where, name) for name in sorted(names) if not is_passed_over(name) and _reader(name)]
+        found += [os.path.join(where, name) for name in sorted(names) if not is_passed_over(name) and _ending(name) in _READERS]
     return found
 
 
-def _reader(name: str) -> Callable[[str, str], Iterator[Entry]] | None:
-    return _READERS.get(os.path.splitext(name)[1].casefold())
+def _ending(name: str) -> str:
+    return os.path.splitext(name)[1].casefold()
 
 
 def _read(path: str, file: str) -> Iterator[Entry]:
     """The items of one file; a file that is damaged as a whole is one entry, with what is wrong with it."""
     part = next((part for name in file.split(os.sep)[:-1] if (part := part_of(name))), "")
-    reader = _recorded if is_recorded(path) else _reader(path)
-    assert reader is not None
+    reader = _recorded if is_recorded(path) else _READERS[_ending(path)]
     try:
         for found in reader(path, file):
             yield found._replace(part=found.part or part)

@@ -1,8 +1,9 @@
 """Checks of data before anything is trained on them: what was found, in which files, and what to do about it."""
 
 from minigrad.data.check.classify import check_images
+from minigrad.data.check.handwriting import check_handwriting
 from minigrad.data.check.report import Finding, Item, Report
 from minigrad.data.check.setaside import Aside, set_aside
 from minigrad.data.check.text import check_text
 
-__all__ = ["Aside", "Finding", "Item", "Report", "check_images", "check_text", "set_aside"]
+__all__ = ["Aside", "Finding", "Item", "Report", "check_handwriting", "check_images", "check_text", "set_aside"]
