@@ -162,6 +162,10 @@ def test_lines_are_whole_over_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (file,) = text.files_of(str(folder), None, False, None).files
     kept = Passages()
     found = lookthrough.look(file, bytes=False, passages=kept)
+    monkeypatch.setattr(lookthrough, "KNOWN", 45)
+    short = Passages()
+    lookthrough.look(file, bytes=False, passages=short)
+    assert short.lines == 13
     assert (found.lines, found.longest, kept.lines, found.unended) == (13, SIZE // 12 - 1, 13, False)
 
 

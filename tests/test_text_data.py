@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pickle
 from pathlib import Path
@@ -179,7 +180,9 @@ def test_a_wrong_path_or_argument_is_refused(tmp_path: Path) -> None:
     assert "Leave the glob out" in refused(lambda: open_text(tmp_path / "poem.txt", glob="*"))
     for share in (0, 1, -0.1):
         assert "a share between 0 and 1" in refused(lambda s=share: open_text(tmp_path, holdout=s), ArgumentError)
-    assert "1 or more" in refused(lambda: open_text(tmp_path, min_count=0), ArgumentError)
+    for count, words in ((0, "1 or more"), (300, "at most 216: so often comes the most frequent character")):
+        assert words in refused(lambda n=count: open_text(tmp_path, min_count=n), ArgumentError)
+    assert "none with bytes" in refused(lambda: open_text(tmp_path, min_count=2, bytes=True), ArgumentError)
     os.mkfifo(tmp_path / "pipe")
     assert "Write what it gives to a file" in refused(lambda: open_text(tmp_path / "pipe"))
     refused(lambda: open_text("a\0b"))
@@ -197,6 +200,7 @@ def corpus(folder: Path) -> Path:
     write(folder / ".git/config", "[core]\n")
     (folder / "gone.py").symlink_to(folder / "nowhere")
     (folder / "code" / "again").symlink_to(folder)
+    (folder / "circle.py").symlink_to("circle.py")
     os.mkfifo(folder / "pipe.py")
     return folder
 
@@ -320,6 +324,27 @@ def test_a_cache_that_takes_nothing_is_told(tmp_path: Path, cache: Path) -> None
     cache.parent.write_text("a file")
     path = write(tmp_path / "poem.txt", POEM)
     assert "expected a cache folder that can be written" in refused(lambda: open_text(path))
+
+
+def test_a_full_disk_is_told(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    path = write(tmp_path / "poem.txt", POEM)
+    monkeypatch.setattr(os, "fsync", full)
+    words = refused(lambda: open_text(path))
+    assert "expected room for 1,320 bytes, got a full disk. Free some space, or set MINIGRAD_CACHE" in words
+    assert list(cache.iterdir()) == []
+
+
+def test_a_known_vocabulary_is_kept(tmp_path: Path) -> None:
+    path = write(tmp_path / "poem.txt", POEM)
+    known = Characters([*sorted(set(POEM)), "z"])
+    assert open_text(path, vocabulary=known).vocabulary is known
+    assert "got 1 other: 'R' 40 times" in refused(lambda: open_text(path, vocabulary=Characters(set(POEM) - {"R"})))
+    folding = open_text(path, vocabulary=Characters([*(set(POEM) - {"R"}), "\ufffd"]))
+    assert text_of(folding, folding.train).startswith("\ufffdoses") and "folded: 1 character that" in folding.policy[1]
+    assert len(open_text(path, vocabulary=Characters(kind="bytes")).vocabulary) == 256
 
 
 def test_numbers_and_their_files() -> None:

@@ -88,7 +88,7 @@ def open_text(
     Raises:
         DataError: there is no such text; it is empty, binary or no UTF-8; or too short to be split; or it has characters
             that the ``vocabulary`` given neither has nor can fold.
-        ArgumentError: a share outside 0 to 1, or a ``min_count`` below 1.
+        ArgumentError: a share outside 0 to 1; a ``min_count`` below 1, or above what any character reaches, or with bytes.
 
     Example:
         >>> from pathlib import Path
@@ -206,8 +206,13 @@ def _by_file(data: str, scanned: Sequence[Scanned], holdout: float | None, seed:
 def _vocabulary(parts: dict[str, list[Scanned]], min_count: int | None, bytes: bool) -> tuple[Characters, list[str]]:
     """The characters of the training part, and lines about those that are folded."""
     if bytes:
+        if min_count is not None:
+            raise ArgumentError("data", "min_count", "none with bytes, which are all known", str(min_count), "Leave it out")
         return Characters(kind="bytes"), []
     points, counts = summed(parts["train"])
+    if min_count is not None and min_count > counts.max(initial=0):
+        expected = f"at most {counts.max(initial=0):,}: so often comes the most frequent character"
+        raise ArgumentError("data", "min_count", expected, f"{min_count:,}")
     least = min_count if min_count is not None else RARE if len(points) > FEW else 1
     kept = {chr(point) for point in points[counts >= least].tolist()}
     rare = {chr(point): count for point, count in zip(points.tolist(), counts.tolist(), strict=True) if count < least}

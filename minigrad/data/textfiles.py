@@ -179,15 +179,13 @@ class _Walk:
                 continue
             seen.add(real)
             for entry in self._entries(folder):
-                if is_passed_over(entry.name):
-                    continue
-                if entry.is_dir():
-                    if not holds_runs(entry.path):
-                        (linked if entry.is_symlink() else waiting).append(entry.path)
-                elif entry.is_file() and self._is_asked_for(entry.path):  # a pipe would never end
+                kind = _kind(entry)
+                if kind == "folder":
+                    (linked if entry.is_symlink() else waiting).append(entry.path)
+                elif kind == "file" and self._is_asked_for(entry.path):
                     name = shown(os.path.relpath(entry.path, self.path).replace(os.sep, "/"))
                     found.append(TextFile(name, entry.path, entry.stat().st_size))
-                else:
+                elif kind:
                     self.others[os.path.splitext(entry.name)[1].casefold()] += 1
         return found
 
@@ -233,6 +231,18 @@ class _Walk:
         return DataError(
             "data", shown(self.given), expected, got, "Name another folder" + (" or glob" if self.patterns else "")
         )
+
+
+def _kind(entry: os.DirEntry[str]) -> str:
+    """``"folder"``, ``"file"``, ``"other"``: a pipe, or a link that leads nowhere; or nothing for what is passed over."""
+    if is_passed_over(entry.name):
+        return ""
+    try:
+        if entry.is_dir():
+            return "" if holds_runs(entry.path) else "folder"
+        return "file" if entry.is_file() else "other"
+    except OSError:  # links in a circle
+        return "other"
 
 
 def _in_parts(files: Sequence[TextFile]) -> tuple[list[TextFile], list[str]]:

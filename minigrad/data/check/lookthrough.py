@@ -17,6 +17,7 @@ from minigrad.errors import DataError
 
 _MISREAD = re.compile("[ÃÂ][\u0080-\u00bf]|â[\u0080\u20ac]")  # UTF-8 that was taken for Latin-1 or CP1252
 _MOST = 0x110000
+KNOWN = 1000  # characters by which a line is known
 
 
 @dataclass
@@ -86,27 +87,28 @@ def look(file: TextFile, *, bytes: bool, passages: Passages, saw: Callable[[int]
 def _read(found: Looked, bytes: bool, passages: Passages, take: Callable[[memoryview], None]) -> None:
     table = np.zeros(256 if bytes else _MOST, np.int64)
     used = np.zeros(0, np.int64)
-    rest = ""
+    begun, width = "", 0  # of the line that a piece ends in: how it begins, and its characters so far
     for codes in read_codes(found.file, bytes=bytes, odd=found.odd, saw=take):
         counts = np.bincount(codes)
         table[: len(counts)] += counts
         used = np.union1d(used, np.flatnonzero(counts))
-        text = codes.tobytes().decode("latin-1" if bytes else "utf-32-le")
+        text = codes.tobytes().decode("latin-1" if codes.itemsize == 1 else "utf-32-le")
         if not (bytes or text.isascii()):
             found.misread += len(_MISREAD.findall(text))
             found.decomposed |= not unicodedata.is_normalized("NFC", text)
-        *lines, last = text.split("\n")
-        if lines:
-            found.longest = max(found.longest, len(rest) + len(lines[0]), *map(len, lines[1:]), 0)
-            passages.add([rest + lines[0], *lines[1:]])
-            rest = ""
-        rest += last
-    passages.add([rest])
+        first, *others = text.split("\n")
+        begun, width = (begun + first)[:KNOWN], width + len(first)
+        if others:
+            *whole, last = others
+            found.longest = max(found.longest, width, *map(len, whole), 0)
+            passages.add([begun, *(line[:KNOWN] for line in whole)])
+            begun, width = last[:KNOWN], len(last)
+    passages.add([begun])
     found.codes, found.counts = used, table[used]
     found.length = int(found.counts.sum())
-    found.unended = bool(rest)
+    found.unended = width > 0
     found.lines = int(table[10]) + found.unended
-    found.longest = max(found.longest, len(rest))
+    found.longest = max(found.longest, width)
 
 
 __all__ = ["Looked", "look"]
