@@ -33,7 +33,7 @@ PASSES = 200  # through the data, at most, where nothing is said
 SMALL = 50_000  # points: fewer are learned by heart
 LOOKS = 20  # evaluations, at most, but no more than
 LOOKING = 0.1  # of the work of the training goes into them, where one is not more
-SURE = 0.95  # of the texts are no longer than what the hand writes at once
+SURE = 0.99  # of the texts are no longer than what the hand writes at once
 SAMPLED = 3  # texts that are written after an evaluation
 KNOBS = "hidden, batch_size, windows or mixtures"
 

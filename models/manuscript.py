@@ -18,8 +18,9 @@ from minigrad.models.scribe import Card, Scribe, Writing
 from minigrad.show.lined import GAP, WIDEST, broken, levelled, placed
 
 AT_ONCE = 16  # pieces that go through the network together, between two looks at how far it is
-STYLE = 16  # letters that a style has, at least, where there are so many
-SHAPE = 10  # letters of the piece after which the others are written, about
+STYLE = 16  # letters of a style, which tell it well; but
+SHARE = 0.5  # of as many as the hand writes at once, at most: it reads the style and writes the piece as one text
+FEWEST = 3  # letters that tell a style
 # Quotation marks, dashes, the ellipsis and the blank that does not break, as printers have them
 PLAIN = {
     "\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"',
@@ -69,7 +70,6 @@ def write_manuscript(
     scribe: Scribe,
     text: str,
     *,
-    most: int,
     lines: int | None = None,
     bias: float = 1.0,
     seed: int = 0,
@@ -78,12 +78,12 @@ def write_manuscript(
 ) -> Manuscript:
     """Write a text on lines.
 
-    Without a style the hand chooses its own for one piece, after which it writes the others, so that all look alike.
+    Without a style the hand chooses its own for a short word, after which it writes the rest, so that all looks alike; where no
+    word is short enough, each piece is as it comes.
 
     Args:
         scribe: the hand.
         text: of its alphabet; its own line ends stay, other lines are broken at blanks.
-        most: letters that the hand writes at once.
         lines: how many, where the text has no line ends; by default as few as 45 letters a line allow.
         bias, seed: as for ``Scribe.write``.
         style: in the units of the model's data: see ``style_of``.
@@ -92,14 +92,16 @@ def write_manuscript(
     Raises:
         ArgumentError, DataError, RunError: as ``Scribe.write`` and ``show.lined.broken``; or a text without letters.
     """
-    rows = [broken(line, widest=most) for line in broken(text, lines=lines, widest=WIDEST)]
-    pieces = [piece for row in rows for piece in row]
-    if not pieces:
+    rows = [broken(line, widest=scribe.card.letters) for line in broken(text, lines=lines, widest=WIDEST)]
+    if not rows:
         raise ArgumentError("handwrite", "text", "letters to write", repr(text))
     check_known(scribe.card, text)
+    first = None
+    if style is None and sum(map(len, rows)) > 1:
+        rows, first = _with_a_short_piece(rows, style_letters(scribe.card))
+    pieces = [piece for row in rows for piece in row]
     written: dict[int, Writing] = {}
-    if style is None and len(pieces) > 1:
-        first = min(range(len(pieces)), key=lambda number: abs(len(pieces[number]) - SHAPE))
+    if first is not None:
         (written[first],) = scribe.write([pieces[first]], bias=bias, seed=seed + first)
         style = written[first].strokes
     progress("writing", len(written), len(pieces))
@@ -112,6 +114,35 @@ def write_manuscript(
         progress("writing", len(written), len(pieces))
     ordered = iter(sorted(written))
     return Manuscript(tuple(tuple(written[next(ordered)] for _ in row) for row in rows), scribe.card.height)
+
+
+def style_letters(card: Card) -> int:
+    """How many letters the style of a hand has at most.
+
+    Example:
+        >>> from minigrad.data.characters import Characters
+        >>> [style_letters(Card(Characters("a"), {}, 1.0, 1.0, 1.0, 0.0, letters)) for letters in (3, 11, 50)]
+        [3, 5, 16]
+    """
+    return max(FEWEST, min(STYLE, int(SHARE * card.letters)))
+
+
+def _with_a_short_piece(rows: Sequence[Sequence[str]], longest: int) -> tuple[list[list[str]], int | None]:
+    """The rows of pieces with the longest word of at most so many letters as a piece, and the number of that; or no number."""
+    found: tuple[int, int, int, int] | None = None  # letters, row, piece, word
+    for line, row in enumerate(rows):
+        for place, piece in enumerate(row):
+            for at, word in enumerate(piece.split()):
+                if max(FEWEST, found[0] + 1 if found else 0) <= len(word) <= longest:
+                    found = len(word), line, place, at
+    cut = [list(row) for row in rows]
+    if found is None:
+        return cut, None
+    _, line, place, at = found
+    words = cut[line][place].split()
+    parts = [" ".join(words[:at]), words[at], " ".join(words[at + 1 :])]
+    cut[line][place : place + 1] = [part for part in parts if part]
+    return cut, sum(map(len, rows[:line])) + place + (at > 0)
 
 
 def _runs(numbers: Sequence[int]) -> list[list[int]]:
@@ -175,12 +206,13 @@ def style_of(words: Sequence[Strokes], card: Card) -> Strokes:
         expected = f"words of characters that the model writes: {''.join(card.alphabet.symbols).strip()}"
         raise DataError("handwrite", "style", expected, counted(len(words), "word") + " of others", "Write others")
     height = float(np.median([word.box[3] - word.box[1] for word in words]))
-    ranked = sorted(range(len(known)), key=lambda number: -len(known[number].text))
+    free, most = style_letters(card), len(known) if " " in card.alphabet.symbols else 1
     chosen: list[int] = []
-    for number in ranked[:1] if " " not in card.alphabet.symbols else ranked:
-        if sum(len(known[one].text) for one in chosen) >= STYLE:
-            break
-        chosen.append(number)
+    for number in sorted(range(len(known)), key=lambda number: -len(known[number].text)):
+        if len(known[number].text) <= free and len(chosen) < most:
+            chosen.append(number)
+            free -= len(known[number].text) + 1
+    chosen = chosen or [min(range(len(known)), key=lambda number: len(known[number].text))]
     lines: list[np.ndarray] = []
     right = 0.0
     for number in sorted(chosen):

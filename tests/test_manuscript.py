@@ -8,15 +8,16 @@ import pytest
 from minigrad.data.characters import Characters
 from minigrad.data.strokes import Strokes
 from minigrad.errors import ArgumentError, DataError
-from minigrad.models.manuscript import STYLE, check_known, plain, style_of, write_manuscript
+from minigrad.models.manuscript import check_known, plain, style_of, write_manuscript
 from tests.upright_hand import CARD, Upright
 
+STYLE = Strokes("e", [[0, -5, 0], [0, 5, 1]])
 LONG = "abc de bad cab deed head bead ace aced cede dead bee add dab decade"
 
 
 def test_a_short_text_is_written_at_once() -> None:
     hand = Upright()
-    written = write_manuscript(hand, "abc de", most=9, seed=5)
+    written = write_manuscript(hand, "abc de", seed=5)
     assert hand.calls == [(["abc de"], 5, None)]
     assert written.texts == ["abc de"] and written.points == 12
     assert [line[0].tolist() for line in written.lines()] == [[x, -20] for x in range(0, 60, 10)]
@@ -24,12 +25,12 @@ def test_a_short_text_is_written_at_once() -> None:
 
 def test_a_long_one_in_pieces_after_the_first_of_which_the_others_are_written() -> None:
     hand, told = Upright(), []
-    written = write_manuscript(hand, LONG, most=9, lines=2, seed=100, progress=lambda *words: told.append(words))
+    written = write_manuscript(hand, LONG, lines=2, seed=100, progress=lambda *words: told.append(words))
     assert " ".join(written.texts) == LONG and len(written.rows) == 2
     pieces = [piece.strokes.text for row in written.rows for piece in row]
     assert max(map(len, pieces)) <= 9 and len(pieces) > 4
     ([first], seed, style), *others = hand.calls
-    assert style is None and pieces[seed - 100] == first
+    assert style is None and pieces[seed - 100] == first and first == "deed"  # half as long as what is written at once
     for texts, start, style in others:
         assert style is not None and style.text == first
         assert texts == pieces[start - 100 : start - 100 + len(texts)]
@@ -39,28 +40,35 @@ def test_a_long_one_in_pieces_after_the_first_of_which_the_others_are_written() 
     assert feet == [0.0, 1.7 * CARD.height]
 
 
+def test_where_no_word_is_short_each_piece_is_as_it_comes() -> None:
+    hand = Upright()
+    write_manuscript(hand, "headache be decade a headed")
+    assert [style for *_, style in hand.calls] == [None]
+    write_manuscript(hand, "be headache", style=STYLE, lines=2)
+    assert hand.calls[1:] == [(["be", "headache"], 0, STYLE)]
+
+
 def test_a_style_goes_before_all_pieces() -> None:
     hand = Upright()
-    style = Strokes("e", [[0, -5, 0], [0, 5, 1]])
-    write_manuscript(hand, LONG, most=9, style=style)
-    assert all(given is style for *_, given in hand.calls)
+    write_manuscript(hand, LONG, style=STYLE)
+    assert all(given is STYLE for *_, given in hand.calls)
 
 
 def test_the_window_of_all_pieces() -> None:
-    written = write_manuscript(Upright(), "abc de bad cab", most=6, lines=1)
+    written = write_manuscript(Upright(), "abc de bad cab", lines=1, style=STYLE)
     weights, letters = written.window()
-    assert letters == "abc debadcab" and weights.shape == (24, 12)
-    assert (weights.argmax(axis=1) == np.repeat(np.arange(12), 2)).all() and (weights.sum(axis=1) == 1).all()
+    assert letters == "abc debad cab" and weights.shape == (26, 13)
+    assert (weights.argmax(axis=1) == np.repeat(np.arange(13), 2)).all() and (weights.sum(axis=1) == 1).all()
 
 
 def test_texts_that_are_none() -> None:
     with pytest.raises(ArgumentError, match="handwrite: text: expected letters to write, got ' \\\\n'"):
-        write_manuscript(Upright(), " \n", most=9)
+        write_manuscript(Upright(), " \n")
     words = r"handwrite: text: expected characters that the model writes: .abcdeh', got 'x', 'é' \(U\+00E9 LATIN SMALL.*"
     with pytest.raises(DataError, match=words + "Write it without them"):
         check_known(CARD, "abc xé")
     with pytest.raises(ArgumentError, match="handwrite: lines: expected 1 to 2"):
-        write_manuscript(Upright(), "abc de", most=9, lines=3)
+        write_manuscript(Upright(), "abc de", lines=3)
 
 
 def test_marks_of_printers() -> None:
@@ -78,18 +86,19 @@ def word(text: str, height: float = 100.0, slant: float = 0.3) -> Strokes:
 def test_a_person_s_words_as_a_style() -> None:
     """Scaled by one factor, in their order, their slant kept, with points as far apart as the hand's."""
     words = [word("a"), word("xyz"), word("headache"), word("be"), word("dad", height=50.0), word("beaded c")]
-    found = style_of(words, CARD)
-    assert found.text == "headache beaded c" and len(found.text) >= STYLE
+    found = style_of(words, CARD._replace(letters=36))
+    assert found.text == "headache be dad"  # no more than 16 letters
     left, top, right, low = found.box
     assert (left, top, low) == (pytest.approx(0, abs=1e-3), pytest.approx(-20), pytest.approx(0, abs=1e-3))
-    assert right == pytest.approx(2 * (7 * 8 + 6) + 14, abs=0.01)
+    assert right == pytest.approx((7 * 8 + 6) + 14 + (8 + 6) + 14 + (2 * 8 + 3), abs=0.01)
     ends = [line[0] - line[-1] for line in found.lines()]
-    assert all(end == pytest.approx([6.0, -20.0], abs=1e-3) for end in ends)
+    assert all(end == pytest.approx([6.0, -20.0], abs=1e-3) for end in ends[:-3])
+    assert all(end == pytest.approx([3.0, -10.0], abs=1e-3) for end in ends[-3:])
     ways = found.points[1:][found.points[:-1, 2] == 0]
     assert np.hypot(ways[:, 0], ways[:, 1]).mean() == pytest.approx(CARD.step, rel=0.05)
-    short = style_of([word("a"), word("dad", height=50.0), word("be")], CARD)
-    assert short.text == "a dad be" and short.lines()[1][0, 1] == pytest.approx(-10)
-    together = CARD._replace(alphabet=Characters("abcde"))
+    assert style_of([word("a"), word("dad"), word("be")], CARD).text == "dad"  # no more than 4 letters
+    assert style_of([word("beaded"), word("headache")], CARD).text == "beaded"  # one there must be
+    together = CARD._replace(alphabet=Characters("abcde"), letters=36)
     assert style_of([word("a"), word("dad"), word("be")], together).text == "dad"
     with pytest.raises(DataError, match=r"handwrite: style: expected words of characters that the model writes: .*2 words of"):
         style_of([word("x"), word("ay")], CARD)

@@ -85,9 +85,7 @@ def handwrite(
     seed = secrets.randbelow(2**31) if seed is None else seed
     with reading("pieces") as report:
         chosen = None if style is None else _style(model, scribe.card, style, report)
-        written = write_manuscript(
-            scribe, simpler, most=scribe.card.letters, lines=lines, bias=bias, seed=seed, style=chosen, progress=report
-        )
+        written = write_manuscript(scribe, simpler, lines=lines, bias=bias, seed=seed, style=chosen, progress=report)
     out = folder / f"handwriting-{short_name(simpler[:40])}.svg" if out is None else out
     drawn, scale, pen = written.lines(), size / written.height, max(1.0, PEN * size)
     if out.suffix.lower() == ".png":
