@@ -120,7 +120,8 @@ def check(
         say_json({**report.as_json(), "fixed": moved})
     else:
         write_lines([*_moves(fixed), *_head(report)])
-        _table(report)
+        if report.groups:
+            _table(report)
         for finding in report.findings:
             _finding(finding)
         write_lines(_end(report, fix))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from minigrad.data.characters import FOLDED, described
 from minigrad.data.check.lookthrough import Looked
 from minigrad.data.check.report import Finding, Item
@@ -65,18 +67,14 @@ def _odd(looked: Sequence[Looked], count_of: dict[str, int]) -> Iterator[Finding
 
 def _lone_returns(looked: Sequence[Looked]) -> Iterator[Finding]:
     """CR without LF: what old Macs ended lines with."""
-    ours = [(one, _count(one, "\r")) for one in looked]
-    ours = [(one, count) for one, count in ours if count]
-    if ours:
-        places = counted(sum(count for _, count in ours), "place")
-        items = tuple(Item((one.file.name,), counted(count, "place")) for one, count in ours)
-        yield Finding(
-            "lone-cr", "warning", f"CR without LF, at {places}", "If they end lines, convert them: tr '\\r' '\\n'.", items
-        )
+    items = _items(looked, "\r")
+    if items:
+        words = f"CR without LF, at {counted(sum(_count(one, [13]) for one in looked), 'place')}"
+        yield Finding("lone-cr", "warning", words, "If they end lines, convert them: tr '\\r' '\\n'.", items)
 
 
-def _count(one: Looked, symbol: str) -> int:
-    return int(one.counts[one.codes == ord(symbol)].sum())
+def _count(one: Looked, codes: Sequence[int]) -> int:
+    return int(one.counts[np.isin(one.codes, codes)].sum())
 
 
 def _named(symbols: Sequence[str], count_of: dict[str, int]) -> str:
@@ -85,9 +83,6 @@ def _named(symbols: Sequence[str], count_of: dict[str, int]) -> str:
 
 def _items(looked: Sequence[Looked], symbols: Sequence[str]) -> tuple[Item, ...]:
     """The files that have these characters, and how many of them."""
-    items = []
-    for one in looked:
-        count = sum(_count(one, symbol) for symbol in symbols)
-        if count:
-            items.append(Item((one.file.name,), counted(count, "place")))
-    return tuple(items)
+    asked = [ord(symbol) for symbol in symbols]
+    counts = [(one, _count(one, asked)) for one in looked]
+    return tuple(Item((one.file.name,), counted(count, "place")) for one, count in counts if count)

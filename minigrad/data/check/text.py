@@ -50,8 +50,9 @@ def check_text(data: Any, progress: Progress | None = None, *, glob: str | None 
     text = [one for one in looked if one.kind == "text"]
     top = os.path.expanduser(given)
     folder = top if os.path.isdir(top) else ""
+    unit = "byte" if bytes else "character"
     findings = [*_unread(looked, folder), *_beside(found, glob is not None or not folder)]
-    findings += [*_copies(text, folder), *_shared(passages), *_shapes(text), *_little(text)]
+    findings += [*_copies(text, folder), *_shared(passages), *_shapes(text), *_little(text, unit)]
     findings += [] if bytes else [*_ends(text), *letters.found(text)]
     counts: dict[str, dict[str, int]] = {part: {} for part in PARTS}
     for one in text:
@@ -59,7 +60,6 @@ def check_text(data: Any, progress: Progress | None = None, *, glob: str | None 
     counts = {part: lengths for part, lengths in counts.items() if lengths or part == "train"}
     symbols = 256 if bytes else len(summed(text)[0])
     about = f"{sum(one.lines for one in text):,} lines, a vocabulary of {symbols:,}"
-    unit = "byte" if bytes else "character"
     return Report(given, sum(one.length for one in text), about, counts, findings, unit, "file")
 
 
@@ -184,10 +184,10 @@ def _shapes(text: Sequence[Looked]) -> Iterator[Finding]:
         yield Finding("unended", "note", words, "Add the line end.", _items(unended))
 
 
-def _little(text: Sequence[Looked]) -> Iterator[Finding]:
+def _little(text: Sequence[Looked], what: str) -> Iterator[Finding]:
     size = sum(one.length for one in text)
-    if size < SMALL:
-        words = f"{size:,} characters are {'too little to learn a language from' if size < LITTLE else 'little'}"
+    if 0 < size < SMALL:
+        words = f"{counted(size, what)} are {'too little to learn a language from' if size < LITTLE else 'little'}"
         mend = (
             "A large network learns them by heart: add text, or train a small one with dropout, and watch the validation loss."
         )
