@@ -75,10 +75,12 @@ def in_its_terms(data: StrokeData, card: Card) -> StrokeData:
         DataError: a text with a character that the hand does not write.
     """
     scale = card.scale * data.height / card.height
-    parts = [part if part is None else Written(part.source, card.alphabet, scale) for part in data[:3]]
-    train, validation, test = parts
-    assert train is not None and validation is not None
-    return StrokeData(train, validation, test, card.alphabet, scale, *data[5:])
+
+    def part(written: Written) -> Written:
+        return Written(written.source, card.alphabet, scale)
+
+    test = None if data.test is None else part(data.test)
+    return StrokeData(part(data.train), part(data.validation), test, card.alphabet, scale, *data[5:])
 
 
 def to_measure(config: Mapping[str, Any], data: str | None, progress: Any = None) -> tuple[list[Written], str]:

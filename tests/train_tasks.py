@@ -337,7 +337,21 @@ def text(folder: Path) -> Task:
     return Text(str(poem), settings)
 
 
-KILLED: dict[str, Callable[[Path], Task]] = {"duel": lambda folder: Duel(LARGE), "text": text}
+def handwriting(folder: Path) -> Task:
+    """A hand, whose batches are drawn anew by size, and that writes samples in dots."""
+    from minigrad.models.handwriting_task import Handwriting, HandwritingSettings
+    from tests.small_hands import hand
+
+    mine = folder / "mine.json"
+    if not mine.exists():
+        hand(mine, 20)
+    settings = HandwritingSettings(
+        hidden=4, windows=2, mixtures=2, batch_size=4, epochs=5.5, dropout=0.1, average=0.9, save_every=0
+    )
+    return Handwriting(str(mine), settings)
+
+
+KILLED: dict[str, Callable[[Path], Task]] = {"duel": lambda folder: Duel(LARGE), "text": text, "handwriting": handwriting}
 
 
 def kill(folder: Path, seed: int, kills: int, make: Callable[[Path], Task]) -> None:
