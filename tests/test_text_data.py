@@ -253,6 +253,10 @@ def test_parts_of_their_own(tmp_path: Path) -> None:
     (tmp_path / "files/ptb.valid.txt").unlink()
     cut = open_text(tmp_path / "folders")
     assert text_of(cut, cut.train) + text_of(cut, cut.validation) == "aab\n" * 4 and text_of(cut, cut.test) == "b\n" * 4
+    write(tmp_path / "folders/train/2.txt", "ba\n")
+    split = open_text(tmp_path / "folders")
+    assert text_of(split, split.validation) == "ba\n" and text_of(split, split.test) == "b\n" * 4
+    assert "held out for validation: train/2.txt; 8 characters of the data's own test part" in split.policy[1]
 
 
 def test_a_folder_without_text_is_refused(tmp_path: Path) -> None:
@@ -285,7 +289,7 @@ def test_many_numbers_lie_in_the_cache(tmp_path: Path, cache: Path) -> None:
     written = file.stat().st_mtime_ns
     assert open_text(path, holdout=0.3).train.values[:10].tolist() == data.train.values[:10].tolist()
     open_text(path)
-    assert file.stat().st_mtime_ns == written
+    assert file.stat().st_mtime_ns == written and list(cache.iterdir()) == [file]
     for damage in (file.read_bytes()[:-1], b"", file.read_bytes()[:-1] + b"\xff"):
         file.write_bytes(damage)
         again = open_text(path)

@@ -176,7 +176,8 @@ def _key(ordered: Sequence[Scanned], vocabulary: Characters) -> str:
     """What the numbers of a corpus are a function of: contents, their order, and the vocabulary."""
     made_of = hashlib.sha256(repr(vocabulary.to_config()).encode("utf-8", "surrogatepass"))
     for one in ordered:
-        made_of.update(one.digest)
+        if one.stretch.stop == one.stretch.file.size:  # where a file is cut, its two stretches follow each other
+            made_of.update(one.digest)
     return made_of.hexdigest()
 
 
@@ -297,13 +298,14 @@ def _split(data: str, parts: dict[str, list[Scanned]]) -> str:
             raise DataError("data", shown(data), expected, str(lengths[part]), "Give more text")
     held = parts["validation"]
     share = f"{lengths['validation']:,} characters ({lengths['validation'] / sum(lengths.values()):.1%})"
+    test = f"; {lengths['test']:,} characters of the data's own test part" if parts["test"] else ""
     if held[0].stretch.start:
-        return f"split: the end of the file, {share} from the beginning of a line, is held out for validation"
-    if held[0].stretch.file.part:
+        return f"split: the end of the file, {share} from the beginning of a line, is held out for validation{test}"
+    if held[0].stretch.part == "validation":
         told = [f"{lengths['train']:,} characters to train on"]
         for part in PARTS[1:]:
             if parts[part]:
                 told.append(f"{lengths[part]:,} for {part} ({listed([one.stretch.file.name for one in parts[part]])})")
         return f"split: the data's own parts: {', '.join(told)}"
     files = f"{len(held):,} of {counted(len(held) + len(parts['train']), 'file')}"
-    return f"split: {files}, {share}, held out for validation: {listed([one.stretch.file.name for one in held])}"
+    return f"split: {files}, {share}, held out for validation: {listed([one.stretch.file.name for one in held])}{test}"
