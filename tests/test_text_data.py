@@ -238,6 +238,16 @@ def test_equal_files_stay_on_one_side(tmp_path: Path) -> None:
     assert "got 8 files of the same contents" in refused(lambda: open_text(tmp_path))
 
 
+def test_beside_a_huge_file_half_of_the_small_ones_stay(tmp_path: Path) -> None:
+    write(tmp_path / "huge.txt", POEM * 10)
+    for number in range(9):
+        write(tmp_path / f"{number}.txt", f"{number}\n")
+    assert len(open_text(tmp_path).validation.files) == 5
+    for number in range(1, 9):
+        (tmp_path / f"{number}.txt").unlink()
+    assert open_text(tmp_path).validation.files == (("0.txt", 0, 2),)
+
+
 def test_parts_of_their_own(tmp_path: Path) -> None:
     for part, text in (("train", "aab\n"), ("valid", "abc\n"), ("test", "b\n")):
         write(tmp_path / "folders" / part / "1.txt", text * 4)

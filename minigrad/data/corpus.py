@@ -182,7 +182,10 @@ def _key(ordered: Sequence[Scanned], vocabulary: Characters) -> str:
 
 
 def _by_file(data: str, scanned: Sequence[Scanned], holdout: float | None, seed: int) -> tuple[list[Scanned], list[Scanned]]:
-    """Files to learn from, and files to choose by: about that share of the characters, equal files on one side."""
+    """Files to learn from, and files to choose by: about that share of the characters, at most half of the files.
+
+    Files of the same contents are on one side.
+    """
     groups: dict[bytes, list[Scanned]] = {}
     for one in scanned:
         groups.setdefault(one.digest, []).append(one)
@@ -198,7 +201,7 @@ def _by_file(data: str, scanned: Sequence[Scanned], holdout: float | None, seed:
     out: set[bytes] = set()
     taken = 0
     for group, size in zip(ranked, sizes, strict=True):
-        if taken + size <= target and len(out) < len(groups) - 1:
+        if taken + size <= target and len(out) < max(1, len(groups) // 2):  # beside a huge file, some of the small ones
             out.add(group[0].digest)
             taken += size
     return [one for one in scanned if one.digest not in out], [one for one in scanned if one.digest in out]
