@@ -79,8 +79,8 @@ def find_text(
     """The files of text that a path leads to.
 
     A folder is gone through with all folders below it. Hidden files, run folders and empty files are passed over, and so are
-    binary files where no ``glob`` asks for them. Two folders or more of the names train, validation (or val, valid) and test
-    are parts; so are files such as ``ptb.train.txt`` and ``ptb.valid.txt`` where there are no others.
+    binary files where no ``glob`` asks for them. A folder train beside one of validation (or val, valid) or test is a part, as
+    they are; so are files such as ``ptb.train.txt`` and ``ptb.valid.txt`` where there are no others.
 
     Args:
         data: a file or a folder.
