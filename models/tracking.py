@@ -132,24 +132,21 @@ class Tracking:
 
     def __init__(self, text: str, units: int) -> None:
         self.features = features(text)
-        self._size, self._place = len(text), 0
-        self._columns = (
-            np.stack(list(self.features.values()), axis=1) if self.features else np.empty((len(text), 0), np.float32)
-        )
-        shifts = 1 + SHIFTS
-        self._shifts = [len(text) * shift // shifts for shift in range(shifts)]
-        self._found = [Correlation(units, len(self.features)) for _ in self._shifts]
+        self._place, self._size, count = 0, len(text), len(self.features)
+        self._columns = np.stack(list(self.features.values()), axis=1) if count else np.empty((len(text), 0), np.float32)
+        self._shifts = [len(text) * shift // (1 + SHIFTS) for shift in range(1 + SHIFTS)]
+        self._found = Correlation(units, count * len(self._shifts))
 
     def add(self, units: np.ndarray) -> None:
         """The values (T, units) after the next T characters."""
         places = self._place + np.arange(len(units))
-        for shift, found in zip(self._shifts, self._found):
-            found.add(units, self._columns[(places + shift) % self._size])
+        shifted = [self._columns[(places + shift) % self._size] for shift in self._shifts]
+        self._found.add(units, np.concatenate(shifted, axis=1))
         self._place += len(units)
 
     def tracks(self, most: int = 3) -> list[Track]:
         """Of each feature the units that go along with it more than chance explains, at most so many, the closest first."""
-        found, *shifted = (np.nan_to_num(each.values()) for each in self._found)
+        found, *shifted = np.split(self._found.values(), len(self._shifts), axis=1)
         told = []
         for column, name in enumerate(self.features):
             chance = max(float(np.abs(each[:, column]).max()) for each in shifted)

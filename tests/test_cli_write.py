@@ -132,6 +132,15 @@ def test_characters_that_it_does_not_know(minigrad: Commands, run: str) -> None:
 # ---------------------------------------------------------------------- by turns
 
 
+class Terminal(io.StringIO):
+    """A standard output that says it is a terminal."""
+
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return True
+
+
 def test_by_turns(minigrad: Commands, run: str, monkeypatch: pytest.MonkeyPatch) -> None:
     given(monkeypatch, "A bad\n\ncab\\\nnot this: X\n(a)")
     code, out, err = minigrad("write", run, "--interactive", "--length", 6, "--temperature", 0, "--prime", "ab")
@@ -157,16 +166,25 @@ def test_ctrl_c_in_a_turn_ends_the_turn(minigrad: Commands, run: str, monkeypatc
     assert len(turns) == 2
 
 
+def test_lines_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are asked for, and can be edited, as those of Python itself."""
+    asked, lines = [], iter(["A bad", ""])
+
+    def answer(prompt: str) -> str:
+        asked.append(prompt)
+        try:
+            return next(lines)
+        except StopIteration:
+            raise EOFError from None
+
+    monkeypatch.setattr("builtins.input", answer)
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    assert [module._line(), module._line(), module._line()] == ["A bad", "", None]
+    assert asked == ["> "] * 3
+
+
 # ---------------------------------------------------------------------- on a terminal, and stopped
-
-
-class Terminal(io.StringIO):
-    """A standard output that says it is a terminal."""
-
-    encoding = "utf-8"
-
-    def isatty(self) -> bool:
-        return True
 
 
 def test_a_terminal_gets_nothing_that_moves_its_cursor(monkeypatch: pytest.MonkeyPatch) -> None:

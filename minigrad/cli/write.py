@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import Annotated, Any
 
@@ -15,6 +16,7 @@ from minigrad.cli.train import Json, Model
 from minigrad.errors import ArgumentError, DataError, MissingFileError
 
 LENGTH, FAR = 500, 100_000  # characters, where nothing is said; and where --until ends it
+LONG = 20_000  # characters of a prime, the reading of which is shown
 POLICIES = ("refuse", "skip", "fold")
 WHERE = "write"
 HELP = """\
@@ -97,7 +99,9 @@ def write(
         words |= {"top_p": 1.0 if top_p is None else top_p}
     tell_unseen(writer.vocabulary, text, unseen)
     with reading("characters") as report:
-        place = writer.read(text, unknown=unseen, progress=lambda done, all: report("reading the prime", done, all))
+        long = len(text) >= LONG
+        told = (lambda done, all: report("reading the prime", done, all)) if long else None
+        place = writer.read(text, unknown=unseen, progress=told)
     read = writer.vocabulary.decode(writer.vocabulary.encode(text, unknown=unseen))
     if beam is not None:
         _likeliest(writer, place, read, beam, words, json)
@@ -179,8 +183,13 @@ def _line() -> str | None:
     from minigrad.show.text import is_terminal
 
     if is_terminal(sys.stdin) and is_terminal(sys.stdout):
-        sys.stdout.write("> ")
-        sys.stdout.flush()
+        with contextlib.suppress(ImportError):
+            import readline  # noqa: F401 - lines can be edited, and called back
+        try:
+            return input("> ")
+        except EOFError:
+            sys.stdout.write("\n")
+            return None
     line = sys.stdin.readline()
     return line.rstrip("\r\n") if line else None
 
