@@ -13,6 +13,7 @@ from minigrad.data.labelled import ClassificationData, LabelledImages, open_imag
 from minigrad.data.lanes import Lanes, pieces
 from minigrad.data.loader import DataLoader
 from minigrad.data.mirror import mirror_is_safe
+from minigrad.data.pen import open_strokes
 from minigrad.data.sampler import (
     BatchSampler,
     RandomSampler,
@@ -21,7 +22,10 @@ from minigrad.data.sampler import (
     SubsetRandomSampler,
     WeightedRandomSampler,
 )
+from minigrad.data.stroke_data import StrokeData
+from minigrad.data.strokes import Strokes
 from minigrad.data.transfer import on_device
+from minigrad.data.written import LikeSizes, StrokeBatch, Written
 
 __all__ = [
     "Augmented",
@@ -36,14 +40,19 @@ __all__ = [
     "IterableDataset",
     "LabelledImages",
     "Lanes",
+    "LikeSizes",
     "RandomSampler",
     "Sampler",
     "SequentialSampler",
+    "StrokeBatch",
+    "StrokeData",
+    "Strokes",
     "Subset",
     "SubsetRandomSampler",
     "TensorDataset",
     "TextData",
     "WeightedRandomSampler",
+    "Written",
     "default_collate",
     "default_convert",
     "load",
@@ -51,6 +60,7 @@ __all__ = [
     "on_device",
     "open_images",
     "open_known",
+    "open_strokes",
     "open_text",
     "pieces",
     "random_split",

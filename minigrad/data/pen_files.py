@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import shlex
@@ -20,7 +21,6 @@ from minigrad.data.recorded import is_recorded, read_recorded
 from minigrad.data.sources import Progress
 from minigrad.data.stroke3 import read_json, read_npy, read_npz
 from minigrad.data.stroke_data import StrokeData, held_out_groups, stroke_data
-from minigrad.data.strokes import Strokes
 from minigrad.data.words import counted, shown
 from minigrad.data.written import Recorded
 from minigrad.errors import DataError, MinigradError
@@ -103,14 +103,7 @@ def _recorded(path: str, file: str) -> Iterator[Entry]:
     """The words of a recorder's file, the origin at the left end of the line that was written on."""
     for number, writing in enumerate(read_recorded(path), 1):
         name = f"{file}, word {number} ({shown(writing.text)})"
-        lines = [stroke[:, :2] for stroke in writing.strokes]
-        left = float(min(line[:, 0].min() for line in lines))
-
-        def word(lines: list[np.ndarray] = lines, text: str = writing.text, name: str = name,
-                 origin: tuple[float, float] = (left, writing.baseline)) -> Strokes:  # fmt: skip
-            return Strokes.of_lines(text, lines, name, origin)
-
-        yield entry(name, file, word)
+        yield entry(name, file, functools.partial(writing.as_strokes, name))
 
 
 def open_files(
