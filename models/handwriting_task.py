@@ -133,8 +133,7 @@ class Handwriting(Task):
         minigrad.manual_seed(settings.seed)
         network = self.card.build()
         order = LikeSizes(train.sizes, batch, minigrad.Generator().manual_seed(settings.seed))
-        where = network.head.weight.device
-        self.loader = DataLoader(train, batch_sampler=order, num_workers=settings.prefetch, device=where)
+        self.loader = DataLoader(train, batch_sampler=order, num_workers=settings.prefetch, device="cpu")
         self.total_steps = max(1, round((settings.epochs or 1) * len(self.loader)))
         looking = int(self.data.validation.sizes.sum()) / (3 * points / len(self.loader))  # of one, in steps: those go back too
         looks = int(np.clip(LOOKING * self.total_steps / looking, 1, LOOKS))

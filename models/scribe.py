@@ -306,7 +306,7 @@ class Scribe:
         """Items of about the same size together."""
         order = np.argsort(written.sizes, kind="stable")
         batches = [order[start : start + BATCH].tolist() for start in range(0, len(order), BATCH)]
-        return DataLoader(written, batch_sampler=batches, device=self.network.head.weight.device)
+        return DataLoader(written, batch_sampler=batches, device="cpu")
 
 
 def nats_of(network: HandwritingLSTM, batch: StrokeBatch, floor: float, share: float = 0.0) -> Tensor:
@@ -314,12 +314,13 @@ def nats_of(network: HandwritingLSTM, batch: StrokeBatch, floor: float, share: f
 
     Args:
         network: in training or not.
-        batch: on its device.
+        batch: on the CPU, where its lengths are needed; the rest is brought to the network.
         floor: see ``F.bivariate_mixture_nll``.
         share: see ``HandwritingLSTM.packed``.
     """
-    text = network.letters(batch.text, batch.text_lengths)
-    outputs, target = network.packed(batch.points, batch.lengths.cpu(), text, share)
+    where = network.head.weight.device
+    text = network.letters(batch.text.to(where), batch.text_lengths.to(where))
+    outputs, target = network.packed(batch.points.to(where), batch.lengths, text, share)
     return F.bivariate_mixture_nll(outputs, target, floor=floor, reduction="sum")
 
 

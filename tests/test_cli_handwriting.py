@@ -13,8 +13,8 @@ import pytest
 
 from minigrad.cli import main
 from minigrad.models import handwriting_report
-from tests.small_hands import TINY, hand
 from tests.shape_images import Commands, rows, setting_words
+from tests.small_hands import TINY, hand
 
 
 @pytest.fixture(scope="module", autouse=True)

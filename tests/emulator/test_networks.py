@@ -21,7 +21,9 @@ from minigrad.benchmarks import WORKLOADS
 from minigrad.core.device import device, module_for
 from minigrad.kernels import registry
 from minigrad.models.char_lstm import CELLS
+from minigrad.models.handwriting_task import Handwriting, HandwritingSettings
 from minigrad.models.text import Text, TextSettings
+from tests import small_hands
 from tests.texts import TINY, poem
 
 NAMES = ["small-cnn", "resnet20", "dcgan", "char-lstm-128", "seq2seq", "input-feeding", "handwriting", "perceptron"]
@@ -168,3 +170,50 @@ def test_a_step_of_text_sends_its_characters_and_nothing_else(tmp_path: Path) ->
         with cp.counted() as seen:
             task.step(batch)
     assert (seen.to_device, seen.to_host) == (1, 0), seen.told()
+
+
+@pytest.mark.parametrize("where", ["emulated", pytest.param("cuda", marks=pytest.mark.gpu)])
+def test_the_task_handwriting_is_the_cpus(where: str, tmp_path: Path) -> None:
+    """Two steps, what they make of the weights, a measure, and what it writes; a checkpoint changes sides."""
+    path = str(small_hands.hand(tmp_path / "mine.json", 12))
+    settings = HandwritingSettings.of({**small_hands.TINY, "dropout": 0.0, "lr": 0.01, "schedule": "constant"})
+
+    def made(place: str) -> Handwriting:
+        with minigrad.default_device(place):
+            return Handwriting(path, settings)
+
+    here, there = made("cpu"), made(where)
+    here.begin_from({name: tensor.cpu() for name, tensor in there.weights().items()})
+    batches = here.batches(), there.batches()
+    for step in range(2):
+        losses = [float(one.step(next(some)).metrics["loss"]) for one, some in zip((here, there), batches, strict=True)]
+        assert losses[0] == pytest.approx(losses[1], rel=1e-5), step
+    for (name, one), other in zip(here.weights().items(), there.weights().values(), strict=True):
+        assert other.device.type == where
+        assert np.abs(one.numpy() - other.cpu().numpy()).max() <= 1e-3 * np.abs(one.numpy()).max(), name
+    losses = [one.evaluate(iter)["loss"] for one in (here, there)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    with minigrad.default_device(where):
+        writings = [one.scribe.write(["l"], seed=1)[0].strokes.points[:3] for one in (here, there)]
+    np.testing.assert_allclose(*writings, rtol=1e-2, atol=1e-2)
+    file = tmp_path / "state.safetensors"
+    minigrad.save({name: dict(part.state_dict()) for name, part in there.state().items()}, file)
+    again = made("cpu")
+    for name, part in again.state().items():
+        part.load_state_dict(minigrad.load(file)[name])
+    batches = again.batches(), batches[1]
+    losses = [float(one.step(next(some)).metrics["loss"]) for one, some in zip((again, there), batches, strict=True)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
+def test_a_step_of_handwriting_brings_nothing_back(tmp_path: Path) -> None:
+    """Points, texts and lengths are sent, and which rows belong together; the lengths are read where they were made."""
+    cp: Any = module_for(device("emulated"))
+    with minigrad.default_device("emulated"):
+        task = Handwriting(str(small_hands.hand(tmp_path / "mine.json", 12)), HandwritingSettings.of(small_hands.TINY))
+        batches = task.batches()
+        task.step(next(batches))
+        batch = next(batches)
+        with cp.counted() as seen:
+            task.step(batch)
+    assert seen.to_host == 0 and seen.to_device <= 12, seen.told()
