@@ -41,7 +41,7 @@ SHORT, LONG = 300_000, 3_000_000  # characters: below the one a smaller network 
 LOOKS = 20  # evaluations, at most, but no more than
 LOOKING = 0.1  # of the work of the training goes into them, where one is not more
 PIECES = 20  # that a lane has in a pass, at least, where the text allows it
-LANES = 64  # at most, where nothing is said
+LANES = 32  # at most, where nothing is said
 OPTIONS = ("cell", "hidden", "layers", "embedding", "dropout", "layer_norm", "tied")  # settings that the network is made of
 KNOBS = "hidden, layers, embedding, sequence or batch_size"
 
@@ -71,10 +71,10 @@ class TextSettings(Settings):
         None, "passes through the text, may be less than 1; auto: by the work", least=1e-6, most=LARGEST
     )
     batch_size: int | None = setting(
-        None, "lanes, places of the text in a step; auto: 64, fewer of a short one", least=1, most=LARGEST
+        None, "lanes, places of the text in a step; auto: 32, fewer of a short one", least=1, most=LARGEST
     )
     sequence: int = setting(64, "characters through which gradients go back", least=1, most=LARGEST)
-    lr: float | None = setting(None, "largest learning rate of Adam; auto: 0.004, for more than 256 units 0.002", least=0)
+    lr: float | None = setting(None, "largest learning rate of Adam; auto: 0.003, for more than 256 units 0.002", least=0)
     weight_decay: float = setting(0.0, "of the weights, decoupled from the gradient", least=0)
     schedule: str = setting("onecycle", "how the rate goes", choices=("onecycle", "cosine", "constant"))
     clip_norm: float = setting(1.0, "largest norm of the gradients; 0: not clipped", least=0)
@@ -82,8 +82,8 @@ class TextSettings(Settings):
 
 
 RECIPES: dict[str, dict[str, Any]] = {
-    "shakespeare": {"hidden": 256, "epochs": 4.0, "dropout": 0.0, "batch_size": 64},
-    "python-stdlib": {"hidden": 256, "epochs": 2.0, "dropout": 0.0, "batch_size": 64},
+    "shakespeare": {"hidden": 256, "epochs": 4.0, "dropout": 0.0, "batch_size": 32},
+    "python-stdlib": {"hidden": 256, "epochs": 2.0, "dropout": 0.0, "batch_size": 32},
 }  # what is known of the named sets, in place of what would be found
 
 
@@ -234,7 +234,7 @@ class Text(Task):
         return settings.decide(
             batch_size=1 << (wide.bit_length() - 1),
             epochs=float(f"{min(passes, PASSES):.2g}"),
-            lr=0.004 if (settings.hidden or 0) <= 256 else 0.002,
+            lr=0.003 if (settings.hidden or 0) <= 256 else 0.002,
         )
 
     def _descent(self, network: CharLSTM) -> Descent:

@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
-from minigrad.cli import main
+from minigrad import save
 from minigrad.models import text_report
 from minigrad.models.classifier import Card
+from minigrad.models.text import Text, TextSettings
+from minigrad.train import Run
 from tests.shape_images import Commands, made_run, rows, setting_words
 from tests.texts import TINY, poem
 
@@ -33,13 +35,20 @@ def minigrad(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: py
     return Commands(capsys)
 
 
+def untrained(data: Path, folder: Path, **settings: Any) -> Path:
+    """A run of a text whose model is as it was at the beginning."""
+    task = Text(str(data), TextSettings.of({**TINY, **settings}))
+    with Run(folder) as made:
+        made.begin({"task": task.name, **task.config()})
+        save(dict(task.weights()), made.model)
+    return folder
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a text and a run of it."""
     folder = tmp_path_factory.mktemp("trained")
-    words = setting_words(TINY)
-    poem(folder / "poem.txt")
-    assert main(["train", "text", "--data", str(folder / "poem.txt"), "--out", str(folder / "run"), *words]) == 0
+    untrained(poem(folder / "poem.txt"), folder / "run")
     return folder
 
 
@@ -95,8 +104,7 @@ def test_eval_of_other_text(minigrad: Commands, trained: Path, tmp_path: Path) -
 
 def test_bytes_are_called_bytes(minigrad: Commands, tmp_path: Path) -> None:
     (tmp_path / "noise.bin").write_bytes(bytes(range(256)) * 8)
-    assert minigrad("train", "text", "--data", "noise.bin", *setting_words({**TINY, "bytes": "true"})).code == 0
-    code, out, _ = minigrad("eval", "runs/text-noise.bin-1")
+    code, out, _ = minigrad("eval", untrained(tmp_path / "noise.bin", tmp_path / "run", bytes=True))
     assert code == 0 and "nats per byte" in out and " bytes\n" in out
 
 

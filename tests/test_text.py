@@ -42,7 +42,7 @@ def test_what_is_not_said_is_found_and_told(tmp_path: Path) -> None:
     told: list[str] = []
     made = Text(str(poem(tmp_path / "poem.txt", 300)), TextSettings(), told.append)
     found = made.settings
-    assert (found.hidden, found.embedding, found.dropout, found.batch_size, found.lr) == (128, 64, 0.2, 4, 0.004)
+    assert (found.hidden, found.embedding, found.dropout, found.batch_size, found.lr) == (128, 64, 0.2, 4, 0.003)
     assert found.epochs == 50.0
     assert made.total_steps == 50 * len(made.loader) and made.evaluate_every == made.total_steps // 20
     assert told[-2] == f"network: 2 layers of 128 LSTM units, {made.card.parameters:,} parameters, for 23 different characters"

@@ -332,8 +332,8 @@ def text(folder: Path) -> Task:
 
     poem = folder / "poem.txt"
     if not poem.exists():
-        poem.write_text("".join(f"{number} bottles of beer on the wall\n" for number in range(99)))
-    settings = TextSettings(hidden=6, embedding=4, epochs=1.5, batch_size=16, sequence=8, dropout=0.1, sample=9, save_every=0)
+        poem.write_text("".join(f"{number} bottles of beer on the wall\n" for number in range(40)))
+    settings = TextSettings(hidden=6, embedding=4, epochs=1.4, batch_size=8, sequence=8, dropout=0.1, sample=9, save_every=0)
     return Text(str(poem), settings)
 
 
