@@ -32,7 +32,7 @@ def slow(logits: np.ndarray, temperature: float, top_k: int | None, top_p: float
 
 
 @given(LOGITS, st.floats(0.05, 5), st.none() | st.integers(1, 14), st.sampled_from([0.1, 0.33, 0.62, 0.97, 1.0]))
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=40)
 def test_shares_are_those_of_the_definition(logits: np.ndarray, temperature: float, top_k: int | None, top_p: float) -> None:
     found = Sampling.of(temperature, top_k, top_p).shares(logits)
     assert found.sum() == pytest.approx(1)
@@ -53,7 +53,7 @@ def test_the_extremes() -> None:
 
 
 @given(LOGITS, st.floats(0, 1, exclude_max=True))
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=40)
 def test_what_has_no_share_is_never_drawn(logits: np.ndarray, at: float) -> None:
     shares = Sampling(top_k=3).shares(logits)
     assert shares[drawn(shares, at)] > 0
