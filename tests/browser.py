@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -66,17 +66,27 @@ class Browser:
 
     def send(self, method: str, session: str | None = None, **parameters: Any) -> Any:
         """Call a method, and give its result."""
-        self._number += 1
-        message = {"id": self._number, "method": method, "params": parameters, **({"sessionId": session} if session else {})}
-        sent = json.dumps(message).encode() + b"\0"
+        return self.send_all(method, [parameters], session)[0]
+
+    def send_all(self, method: str, calls: Sequence[dict[str, Any]], session: str | None = None) -> list[Any]:
+        """Call a method several times without waiting between, and give the results."""
+        first = self._number + 1
+        self._number += len(calls)
+        of = {"sessionId": session} if session else {}
+        messages = [{"id": first + at, "method": method, "params": call, **of} for at, call in enumerate(calls)]
+        sent = b"".join(json.dumps(message).encode() + b"\0" for message in messages)
         while sent:
             sent = sent[self._write.write(sent) or 0 :]
+        results: dict[int, Any] = {}
         for answer in self._messages():
-            if answer.get("id") == self._number:
-                if "error" in answer:
-                    raise RuntimeError(f"{method}: {answer['error']['message']}")
-                return answer["result"]
-            self.events.append(answer)
+            if answer.get("id", 0) < first:
+                self.events.append(answer)
+                continue
+            if "error" in answer:
+                raise RuntimeError(f"{method}: {answer['error']['message']}")
+            results[answer["id"]] = answer["result"]
+            if len(results) == len(calls):
+                return [results[message["id"]] for message in messages]
         raise RuntimeError(f"{method}: the browser is gone")
 
     def _messages(self) -> Iterator[dict[str, Any]]:
@@ -156,6 +166,11 @@ class Page:
         buttons = 0 if kind == "mouseReleased" else 1
         wish = {"button": "left", "buttons": buttons, "clickCount": 1, "pointerType": pointer, **more}
         self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, **wish)
+
+    def sweep(self, *places: tuple[float, float]) -> None:
+        """Move the mouse, its button down, faster than the page can look."""
+        calls = [{"type": "mouseMoved", "x": x, "y": y, "button": "left", "buttons": 1} for x, y in places]
+        self.browser.send_all("Input.dispatchMouseEvent", calls, self.session)
 
     def touch(self, kind: str, *fingers: tuple[float, float]) -> None:
         points = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(fingers)]

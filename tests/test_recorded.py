@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from minigrad.data.recorded import is_recorded, read_recorded, recorded_strokes
+from minigrad.data.recorded import is_recorded, read_recorded
 from minigrad.errors import DataError, FileFormatError, MissingFileError
 
 WORD = {
@@ -39,12 +39,14 @@ def test_a_file_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 
 def test_its_words_as_strokes(tmp_path: Path) -> None:
-    one, two = recorded_strokes(written(tmp_path, FILE))
-    assert (one.text, two.text, two.name) == ("Hi", "you", "mine.json, word 2")
-    assert one.points.tolist() == [[0, -24.75, 0], [0.5, -2.25, 1], [27, 12, 1]]  # from 12.5 on the line at 185
+    one, _ = read_recorded(written(tmp_path, FILE))
+    strokes = one.as_strokes("word 1")
+    assert (strokes.text, strokes.name) == ("Hi", "word 1")
+    assert strokes.points.tolist() == [[0, -24.75, 0], [0.5, -2.25, 1], [27, 12, 1]]  # from 12.5 on the line at 185
     leap = {**WORD, "strokes": [[*([5, y, y] for y in range(9)), [90000, 6, 9]]]}
-    with pytest.raises(DataError, match=r"mine.json, word 1: expected offsets that a pen makes, where 1 is usual, got one of"):
-        recorded_strokes(written(tmp_path, {**FILE, "words": [leap]}))
+    (far,) = read_recorded(written(tmp_path, {**FILE, "words": [leap]}))
+    with pytest.raises(DataError, match=r"word 1: expected offsets that a pen makes, where 1 is usual, got one of"):
+        far.as_strokes("word 1")
 
 
 def put(keys: str, value: Any) -> Damage:

@@ -108,8 +108,9 @@ def test_undo_redo_and_writing_anew(browser: Browser, made: Made) -> None:
     after(lambda: page.key("z", 90, modifiers=2 | 8))
     after(lambda: page.key("z", 90, modifiers=2))
     after(lambda: draw(page, (20, 90), (60, 90)))
+    assert page.value("document.getElementById('redo').disabled")  # a new stroke takes the place of what was undone
     after(lambda: page.key("y", 89, modifiers=2))
-    assert seen[9:] == [2, 1, 2, 2]  # a new stroke takes the place of what was undone
+    assert seen[9:] == [2, 1, 2, 2]
     left, top, _, _ = box(page)
     page.mouse("mousePressed", left + 50, top + 50, button="right", buttons=2)
     page.mouse("mouseReleased", left + 60, top + 60, button="right")
@@ -131,6 +132,7 @@ def test_fingers_on_a_phone(browser: Browser, made: Made, tmp_path: Path) -> Non
     page.touch("touchStart", (left + 60, top + 60))
     page.touch("touchCancel")
     assert page.value("scrollY") == 0 and drawn(page) == 1
+    assert page.value("getComputedStyle(document.getElementById('pad')).touchAction") == "none"
     [word] = saved(page, tmp_path)
     [stroke] = word.strokes
     assert word.pointer == "touch"
@@ -148,6 +150,29 @@ def test_the_hand_that_holds_a_pen_writes_nothing(browser: Browser, made: Made, 
     page.touch("touchEnd")
     [word] = saved(page, tmp_path)
     assert word.pointer == "pen" and len(word.strokes) == 1
+
+
+def test_no_place_of_a_fast_pointer_is_lost(browser: Browser, made: Made, tmp_path: Path) -> None:
+    page = browser.open(made("fast"))
+    left, top, _, _ = box(page)
+    places = [(20 + 3 * x, 40 + x % 7) for x in range(60)]
+    page.mouse("mousePressed", left + 20, top + 40)
+    page.sweep(*[(left + x, top + y) for x, y in places[1:]])
+    page.mouse("mouseReleased", left + places[-1][0], top + places[-1][1])
+    [word] = saved(page, tmp_path)
+    assert word.strokes[0][:, :2].round().tolist() == [list(place) for place in places]
+
+
+def test_a_pointer_that_is_taken_away_ends_its_stroke(browser: Browser, made: Made) -> None:
+    page = browser.open(made("taken"))
+    left, top, _, _ = box(page)
+    page.mouse("mousePressed", left + 30, top + 30)
+    page.mouse("mouseMoved", left + 60, top + 60)
+    page.value("document.getElementById('pad').releasePointerCapture(pad.id)")
+    page.mouse("mouseMoved", left + 60, top - 40)
+    page.mouse("mouseReleased", left + 60, top - 40)  # outside
+    draw(page, (10, 10), (20, 20))
+    assert drawn(page) == 2 and page.complaints() == []
 
 
 def test_a_pad_of_another_size_shows_and_takes_what_was_begun(browser: Browser, made: Made, tmp_path: Path) -> None:
@@ -187,9 +212,11 @@ def test_a_saved_file_is_opened_again(browser: Browser, made: Made, tmp_path: Pa
     page.click("#erase")
     assert page.text("#count") == "0 of 2 written"
     field = page.send("Runtime.evaluate", expression="document.getElementById('open')")["result"]["objectId"]
-    (tmp_path / "broken.json").write_text("{}")
-    page.send("DOM.setFileInputFiles", files=[str(tmp_path / "broken.json")], objectId=field)
-    page.until("document.getElementById('told').textContent.startsWith('broken.json is no file')")
+    later = (tmp_path / "handwriting.json").read_text().replace('"version":1', '"version":2')
+    for name, content in (("broken.json", "{}"), ("cut.json", later[:99]), ("later.json", later)):
+        (tmp_path / name).write_text(content)
+        page.send("DOM.setFileInputFiles", files=[str(tmp_path / name)], objectId=field)
+        page.until(f"document.getElementById('told').textContent.startsWith('{name} is no file')")
     page.send("DOM.setFileInputFiles", files=[str(tmp_path / "handwriting.json")], objectId=field)
     page.until("document.getElementById('count').textContent === '1 of 2 written'")
     assert page.text("#word") == "again"

@@ -102,17 +102,6 @@ def read_recorded(path: str | os.PathLike[str]) -> list[Writing]:
     return [_writing(row, f"{name}, word {number}") for number, row in enumerate(words, 1)]
 
 
-def recorded_strokes(path: str | os.PathLike[str]) -> list[Strokes]:
-    """The words of a recorder's file as ``Strokes``, in pixels.
-
-    Raises:
-        MissingFileError, FileFormatError: as ``read_recorded``.
-        DataError: a word whose points are no pen's way; the message names it.
-    """
-    name = os.path.basename(os.fspath(path))
-    return [row.as_strokes(f"{name}, word {number}") for number, row in enumerate(read_recorded(path), 1)]
-
-
 def _content(path: Any, name: str) -> Mapping[str, Any]:
     remedy = "Save it on the page that `minigrad data record` makes"
     try:

@@ -37,6 +37,7 @@ class Pad {
     svg.addEventListener("pointermove", (event) => this.move(event));
     svg.addEventListener("pointerup", (event) => this.up(event));
     svg.addEventListener("pointercancel", (event) => this.cancel(event));
+    svg.addEventListener("lostpointercapture", (event) => this.finish(event));
     for (const name of ["touchstart", "contextmenu", "dragstart"]) {
       svg.addEventListener(name, (event) => event.preventDefault(), { passive: false });
     }
@@ -109,6 +110,11 @@ class Pad {
   up(event) {
     if (!this.stroke || event.pointerId !== this.id) return;
     this.add(event);
+    this.finish(event);
+  }
+
+  finish(event) { // by itself where the browser takes the pointer away without an end, as for a dialogue
+    if (!this.stroke || event.pointerId !== this.id) return;
     const strokes = [...(this.writing ? this.writing.strokes : []), this.stroke];
     this.begun = strokes[0];
     this.stroke = null;
