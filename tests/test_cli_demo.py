@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minigrad.cli import demo, demo_text
+from minigrad.cli import demo, demo_handwriting, demo_text
 from minigrad.errors import DataError, RunError
-from minigrad.models import classify, text, text_report
+from minigrad.models import classify, handwriting_data, handwriting_report, handwriting_task, text, text_report
 from tests.shape_images import SMALL, Commands, rows
+from tests.small_hands import hand
 from tests.texts import poem
 
 
@@ -94,7 +95,9 @@ def test_what_else_goes_wrong_is_an_error(minigrad: Commands, tmp_path: Path, mo
 
 
 def test_only_what_there_is(minigrad: Commands, tmp_path: Path) -> None:
-    assert "demo: --only: expected one of classify, text, got 'poems'." in minigrad.refused("demo", "--only", "poems")
+    assert "demo: --only: expected one of classify, text, handwriting, got 'poems'." in minigrad.refused(
+        "demo", "--only", "poems"
+    )
     assert "Invalid value for '--seed'" in minigrad.refused("demo", "--seed", "-1")
     assert not (tmp_path / "runs").exists()
 
@@ -131,6 +134,25 @@ def test_the_writer(minigrad: Commands, tmp_path: Path, monkeypatch: pytest.Monk
     page = (tmp_path / "runs/demo-1/index.html").read_text()
     assert found[0] in page and "A text, letter by letter" in page
     assert page.count('<pre class="sample">') == 4 and '<pre class="sample">The cat' in page
+
+
+def test_the_hand(minigrad: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a few words of four letters in place of a font's, by a small network."""
+    path = str(hand(tmp_path / "mine.json"))
+    real = handwriting_data.open_strokes
+    monkeypatch.setattr(handwriting_data, "open_strokes", lambda name, **options: real(path, **options))
+    for name, value in {"EPOCHS": 2, "HIDDEN": 4, "HOLDOUT": 0.2, "WORDS": 2, "BATCH": 4}.items():
+        monkeypatch.setattr(demo_handwriting, name, value)
+    monkeypatch.setattr(handwriting_report, "BIASES", (1.0,))
+    monkeypatch.setattr(handwriting_report, "SHOWN", 1)
+    monkeypatch.setattr(handwriting_task, "SAMPLED", 1)
+    code, out, _ = minigrad("demo", "--only", "handwriting")
+    assert code == 0
+    found = re.search(r"Strokes of words that it never saw cost it (-?\d+\.\d\d) nats a point; ", out)
+    assert found is not None
+    page = (tmp_path / "runs/demo-1/index.html").read_text()
+    assert found[0] in page and "<h2>Handwriting" in page.replace(' id="handwriting"', "")
+    assert page.count(", in handwriting") == 2 and "Which letter of" in page
 
 
 @pytest.mark.usefixtures("digits")

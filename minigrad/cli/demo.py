@@ -17,6 +17,7 @@ from minigrad.errors import ArgumentError, DataError
 SECTIONS: dict[str, str] = {
     "classify": "minigrad.cli.demo_classify:section",
     "text": "minigrad.cli.demo_text:section",
+    "handwriting": "minigrad.cli.demo_handwriting:section",
 }
 
 
