@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,15 @@ WORD = {"text": "bead", "pad": {"width": 300, "height": 200, "baseline": 150}, "
 MINE = {"format": "minigrad-strokes", "version": 1, "words": [{**WORD, "strokes": [[[9, 60, 0], [9, 150, 80], [80, 150, 99]]]}]}
 
 
+@pytest.fixture(scope="module")
+def hand(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return hand_run(tmp_path_factory.mktemp("hand") / "run")
+
+
 @pytest.fixture
-def minigrad(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Commands:
+def minigrad(hand: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Commands:
     monkeypatch.chdir(tmp_path)
-    hand_run(tmp_path / "run")
+    shutil.copytree(hand, tmp_path / "run")
     return Commands(capsys)
 
 
