@@ -76,6 +76,17 @@ def test_a_hand_that_begins_with_another(minigrad: Commands, trained: Path, tmp_
     assert minigrad("eval", "runs/handwriting-other.json-1").code == 0
 
 
+def test_it_writes_like_an_item_of_its_data(minigrad: Commands, trained: Path) -> None:
+    pictures = []
+    for style in (0, 1):
+        out = f"{style}.svg"
+        assert minigrad("handwrite", trained / "run", "lot", "--style", style, "--seed", 1, "--out", out).code == 0
+        pictures.append(Path(out).read_bytes())
+    assert pictures[0] != pictures[1]
+    told = minigrad.refused("handwrite", trained / "run", "lot", "--style", 999)
+    assert re.search(r"handwrite: --style: expected 0 to \d+, as the held-out part of .* has items, got 999", told)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
