@@ -115,20 +115,19 @@ def read(items: Sequence[Strokes | None], height: float, folder: Path) -> list[s
         expected, remedy = "the program tesseract on the path", "Install it: apt install tesseract-ocr"
         raise ArgumentError("benchmarks.legible", PROGRAM, expected, "none", remedy)
     folder.mkdir(parents=True, exist_ok=True)
-    drawn = [number for number, item in enumerate(items) if item is not None]
-    paths = [folder / f"{number:04}.png" for number in drawn]
-    for path, number in zip(paths, drawn, strict=True):
-        path.write_bytes(ink_png(items[number], scale=HEIGHT / height, thickness=THICKNESS, margin=MARGIN))
-    (folder / "list.txt").write_text("".join(f"{path}\n" for path in paths), encoding="utf-8")
-    command = [PROGRAM, str(folder / "list.txt"), "-", "--psm", ONE_WORD]
+    return ["" if item is None else _read(item, height, folder / f"{number:04}.png") for number, item in enumerate(items)]
+
+
+def _read(item: Strokes, height: float, path: Path) -> str:
+    """What is read of one: of several at once, tesseract leaves out the pages of which it reads nothing."""
+    path.write_bytes(ink_png(item, scale=HEIGHT / height, thickness=THICKNESS, margin=MARGIN))
     environment = {**os.environ, "OMP_THREAD_LIMIT": "1"}  # its threads make it slower
+    command = [PROGRAM, str(path), "-", "--psm", ONE_WORD]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, encoding="utf-8", check=False)
-    pages = done.stdout.split("\f")[:-1]
-    if done.returncode or len(pages) != len(paths):
-        said = (done.stderr.strip().splitlines() or [f"{len(pages)} of them"])[-1]
-        raise ArgumentError("benchmarks.legible", PROGRAM, f"what it reads of {len(paths)} pictures", said)
-    texts = dict(zip(drawn, pages, strict=True))
-    return [texts.get(number, "").strip() for number in range(len(items))]
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        raise ArgumentError("benchmarks.legible", PROGRAM, f"what it reads of {path.name}", said)
+    return done.stdout.strip()
 
 
 def measure(model: str, count: int, bias: float, seed: int, folder: Path) -> dict[str, Rate]:
