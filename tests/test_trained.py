@@ -134,6 +134,12 @@ def test_a_wrong_name(colours: Path, name: str, text: str) -> None:
     assert text in str(caught.value)
 
 
+def test_a_wrong_name_beside_runs(colours: Path) -> None:
+    made_run(Path("mine"), COLOUR)
+    with pytest.raises(RunError, match=r"These are shipped: colours\. Runs there: mine\.$"):
+        Trained.open("nothing")
+
+
 def test_a_wrong_name_where_nothing_is_shipped(folder: Path) -> None:
     with pytest.raises(RunError, match="expected a run folder, as minigrad train makes it, got no such folder"):
         Trained.open("colours")

@@ -76,8 +76,7 @@ def explain(
         from minigrad.cli.terminal import show, table
 
         rows = [
-            (one.feature, f"layer {one.layer}, unit {one.unit}", round(one.correlation, 3), round(one.chance, 3))
-            for one in units
+            (one.feature, f"layer {one.layer}, unit {one.unit}", f"{one.correlation:.3f}", f"{one.chance:.3f}") for one in units
         ]
         show(table(["what", "where", "correlation", "chance"], rows))
     else:

@@ -193,7 +193,7 @@ class Run:
                 got = "a folder without config.json"
             else:
                 got = "a file" if self.path.exists() else "no such folder"
-            raise RunError("run", shown, expected, got, _neighbours(self.path)) from None
+            raise RunError("run", shown, expected, got, neighbours(self.path)) from None
         except (OSError, ValueError, RecursionError) as error:
             raise RunError(
                 "run", shown, expected, f"a config.json that cannot be read ({error})", "Take a copy of it"
@@ -251,8 +251,13 @@ class Run:
             raise RunError("run", str(self.path), f"room and leave to write {doing}", reason, remedy) from error
 
 
-def _neighbours(path: Path) -> str:
-    """The run of a file that was named instead, or the runs that stand beside a folder that is none."""
+def neighbours(path: Path) -> str:
+    """A sentence for who named no run: the run of a file, or the runs that stand beside a folder that is none; or nothing.
+
+    Example:
+        >>> neighbours(Path("nowhere/at/all"))
+        ''
+    """
     if path.is_file() and (path.parent / "config.json").exists():
         return f"Name the folder: {path.parent}"
     folder = path if path.is_dir() else path.parent

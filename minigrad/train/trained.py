@@ -20,7 +20,7 @@ from typing import Any
 import minigrad
 from minigrad import nn
 from minigrad.errors import MinigradError, RunError, StateError
-from minigrad.train.runs import Run
+from minigrad.train.runs import Run, neighbours
 from minigrad.train.watch import not_finite
 
 FORMAT = 1  # of cards
@@ -90,7 +90,8 @@ class Trained:
         run = Run(name)
         if known and not run.path.exists() and os.path.basename(name) == name:
             near = difflib.get_close_matches(name, known, 1)
-            remedy = f"Did you mean {near[0]}?" if near else f"These are shipped: {', '.join(known)}"
+            told = [f"These are shipped: {', '.join(known)}", neighbours(run.path)]
+            remedy = f"Did you mean {near[0]}?" if near else ". ".join(filter(None, told))
             raise RunError(
                 "run", name, "a run folder, or the name of a shipped model", "no such folder, and no such name", remedy
             )
