@@ -5,7 +5,8 @@ Begin with ``examples.py``, the smallest whole task, then ``task.py`` and ``loop
 
 from minigrad.train.descent import Descent, ema, parts
 from minigrad.train.initial import Initial
-from minigrad.train.loop import Outcome, fit
+from minigrad.train.loop import fit
+from minigrad.train.place import Outcome
 from minigrad.train.runs import Run
 from minigrad.train.settings import Settings, setting
 from minigrad.train.task import Rollback, Step, Task, Track
