@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from minigrad.data.pen import StrokeData, open_strokes
-from minigrad.data.written import Written
+from minigrad.data.stroke_data import stroke_data
+from minigrad.data.strokes import Strokes
+from minigrad.data.written import Source, Written
+from minigrad.errors import DataError
 from minigrad.models.begun import check_same, check_there, recipe
 from minigrad.models.scribe import Card
 
@@ -57,10 +60,61 @@ def opened(data: str, settings: HandwritingSettings, progress: Any = None, spaci
         ArgumentError: settings that do not go with them.
     """
     fonts = None if settings.fonts is None else [name.strip() for name in settings.fonts.split(",")]
-    return open_strokes(
+    found = open_strokes(
         data, holdout=settings.holdout, seed=settings.seed, fonts=fonts, strength=settings.strength,
         step=settings.spacing if spacing is None else spacing, level=settings.level, progress=progress,
     )  # fmt: skip
+    return found if settings.only is None else of_these(found, settings.only, data)
+
+
+class Chosen:
+    """Some of the written texts of a source: a ``Source``.
+
+    Args:
+        source: all of them.
+        numbers: of those that there are.
+
+    Example:
+        >>> from minigrad.data.strokes import Strokes
+        >>> from minigrad.data.written import Recorded
+        >>> items = [Strokes(text, [[0, 0, 0], [3, 0, 1]]) for text in "abc"]
+        >>> Chosen(Recorded(items), [2, 0]).item(0, 0).text
+        'c'
+    """
+
+    def __init__(self, source: Source, numbers: Sequence[int]) -> None:
+        self.source, self.numbers = source, list(numbers)
+        self.texts: Sequence[str] = [source.texts[number] for number in self.numbers]
+        self.names: Sequence[str] = [source.names[number] for number in self.numbers]
+        self.sizes = source.sizes[self.numbers]
+
+    def item(self, number: int, epoch: int) -> Strokes:
+        """The item of that number, as the source writes it in that epoch."""
+        return self.source.item(self.numbers[number], epoch)
+
+
+def of_these(data: StrokeData, characters: str, what: str) -> StrokeData:
+    """Those of the data whose texts have no other characters than these.
+
+    Args:
+        data: all of them.
+        characters: that may be there.
+        what: the name of the data, for messages.
+
+    Raises:
+        DataError: a part for training or validation has no such text.
+    """
+    known, parts = set(characters), []
+    for name, part in zip(("training", "validation", "test"), data[:3], strict=True):
+        there = [] if part is None else [number for number, text in enumerate(part.texts) if known.issuperset(text)]
+        if not there and name != "test":
+            expected, remedy = f"texts of {characters!r} alone", "Name more characters: --set only=..."
+            raise DataError("data", what, expected, f"none in the part for {name}", remedy)
+        parts.append(Chosen(part.source, there) if part is not None and there else None)
+    train, validation, test = parts
+    measured = [train.item(int(i), 0) for i in np.unique(np.linspace(0, len(train.texts) - 1, MEASURED).astype(int))]
+    line = f"only texts of {characters!r}: {len(train.texts):,} to learn from, {len(validation.texts):,} held out"
+    return stroke_data(train, validation, test, measured, (*data.policy, line), data.digest)
 
 
 def spacing_like(data: StrokeData, card: Card) -> float:

@@ -55,6 +55,7 @@ class HandwritingSettings(Settings):
     fonts: str | None = setting(None, "of hershey, with commas between them; auto: futural")
     strength: float = setting(1.0, "how much the variants of fonts differ: 0 not at all", least=0, most=10)
     spacing: float | None = setting(None, "distance between points, in the units of the data; auto: by the data", least=1e-6)
+    only: str | None = setting(None, "learn from texts of these characters alone; auto: from all")
     level: bool = setting(False, "turn recorded writing level and upright")
     holdout: float | None = setting(None, "share held out to choose by; auto: by the number of items", least=0.001, most=0.5)
     epochs: float | None = setting(

@@ -54,7 +54,7 @@ def test_what_is_not_said_is_found_and_told(strokes: Path) -> None:
     letters = sum(len(item.text) for item in items)
     assert made.card.options["pace"] == pytest.approx(letters / points, rel=1e-3)
     assert 5 < made.card.step < 12
-    left = {"log_every", "fonts", "spacing", "holdout"}
+    left = {"log_every", "fonts", "spacing", "holdout", "only"}
     assert None not in {value for key, value in found.to_dict().items() if key not in left}
 
 
@@ -63,6 +63,19 @@ def test_the_work_decides_how_long(strokes: Path, monkeypatch: pytest.MonkeyPatc
     made = task(strokes, epochs=None)
     assert made.settings.epochs == float(f"{1e5 / (made.card.parameters * made.data.train.sizes.sum()):.2g}") < 1
     assert made.total_steps == max(1, round(made.settings.epochs * len(made.loader)))
+
+
+def test_only_some_texts(strokes: Path) -> None:
+    told: list[str] = []
+    made, every = task(strokes, told.append, only="lvo", holdout=0.4), task(strokes, holdout=0.4)
+    for some, of in ((made.data.train, every.data.train), (made.data.validation, every.data.validation)):
+        there = [number for number, text in enumerate(of.texts) if set(text) <= set("lvo")]
+        assert [*some.texts] == [of.texts[number] for number in there] and len(there) < len(of)
+        assert [some[0].points.tolist()] == [of[there[0]].points.tolist()]
+    assert set(made.card.alphabet.symbols) == set("lvo") and made.data.digest == every.data.digest
+    assert f"only texts of 'lvo': {len(made.data.train)} to learn from, {len(made.data.validation)} held out" in told
+    with pytest.raises(DataError, match=r"expected texts of 'x' alone, got none in the part for training\. Name more"):
+        task(strokes, only="x")
 
 
 def test_the_recipes_are_settings() -> None:
