@@ -104,14 +104,18 @@ def of_these(data: StrokeData, characters: str, what: str) -> StrokeData:
     Raises:
         DataError: a part for training or validation has no such text.
     """
-    known, parts = set(characters), []
-    for name, part in zip(("training", "validation", "test"), data[:3], strict=True):
-        there = [] if part is None else [number for number, text in enumerate(part.texts) if known.issuperset(text)]
+
+    def chosen(name: str, part: Written) -> Chosen:
+        there = [number for number, text in enumerate(part.texts) if set(characters).issuperset(text)]
         if not there and name != "test":
             expected, remedy = f"texts of {characters!r} alone", "Name more characters: --set only=..."
             raise DataError("data", what, expected, f"none in the part for {name}", remedy)
-        parts.append(Chosen(part.source, there) if part is not None and there else None)
-    train, validation, test = parts
+        return Chosen(part.source, there)
+
+    train, validation = chosen("training", data.train), chosen("validation", data.validation)
+    test = None if data.test is None else chosen("test", data.test)
+    if test is not None and not test.texts:
+        test = None
     measured = [train.item(int(i), 0) for i in np.unique(np.linspace(0, len(train.texts) - 1, MEASURED).astype(int))]
     line = f"only texts of {characters!r}: {len(train.texts):,} to learn from, {len(validation.texts):,} held out"
     return stroke_data(train, validation, test, measured, (*data.policy, line), data.digest)
