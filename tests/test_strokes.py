@@ -40,6 +40,8 @@ def test_lines_and_back() -> None:
         ("a", [[0, 0, 0], [np.inf, 0, 1]], "expected finite offsets, got inf in point 1"),
         ("a", [[0, 0, 0], [1, 0, 2]], "expected a pen that is 0 or, lifted, 1, got 2 in point 1"),
         ("a", [[0, 0, 0], [0, 0, 1]], "expected a pen that moves, got one place"),
+        ("a", [[2e6, 0, 0], *SOUND[1:]], "expected offsets that a pen makes, where .* is usual, got one of 2e.06 to point 0"),
+        ("a", [[0, 0, 0], [3e38, 3e38, 0], [1, 1, 1]], "expected offsets that a pen makes"),
         ("a", [*SOUND, [9000, 0, 1]], "expected offsets that a pen makes, where .* is usual, got one of 9e.03 to point 5"),
     ],
 )
@@ -51,6 +53,10 @@ def test_what_is_refused(text: Any, points: Any, expected: str) -> None:
         return
     with pytest.raises(DataError, match=r"^strokes: points: "):
         Strokes(text, points)
+
+
+def test_the_way_to_the_first_point_may_be_far() -> None:
+    assert len(Strokes("a", [[9000, 9000, 0], *SOUND[1:]])) == 5
 
 
 def test_lines_that_are_none() -> None:

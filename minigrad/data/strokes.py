@@ -215,11 +215,12 @@ def unfit(points: np.ndarray) -> tuple[str, str] | None:
     pens = np.flatnonzero((points[:, 2] != 0) & (points[:, 2] != 1))
     if len(pens):
         return "a pen that is 0 or, lifted, 1", f"{points[pens[0], 2]:g} in point {pens[0]}"
-    ways = np.hypot(points[:, 0], points[:, 1])
-    usual = float(np.median(ways[ways > 0])) if (ways > 0).any() else 0.0
-    if usual == 0:
+    ways = np.hypot(points[:, 0].astype(np.float64), points[:, 1])
+    moved = ways[1:][ways[1:] > 0]
+    if not len(moved):
         return "a pen that moves", "one place"
-    far = np.flatnonzero((ways > FARTHEST) | (ways > ABSURD * usual))
+    usual = float(np.median(moved))
+    far = np.flatnonzero((ways > FARTHEST) | ((ways > ABSURD * usual) & (np.arange(len(ways)) > 0)))
     if len(far):
         return f"offsets that a pen makes, where {usual:.3g} is usual", f"one of {ways[far[0]]:.3g} to point {far[0]}"
     return None
