@@ -71,5 +71,7 @@ def costliest(measured: Measured, vocabulary: Characters, most: int) -> list[tup
     """
     rows = []
     for number, count, nats, share in measured.costliest(most):
-        rows.append((described(vocabulary.symbols[number]), count, round(nats, 3), f"{share:.1%}"))
+        byte = vocabulary.kind == "bytes" and not 32 < number < 127
+        name = f"0x{number:02x}" if byte else described(vocabulary.symbols[number])
+        rows.append((name, count, round(nats, 3), f"{share:.1%}"))
     return rows

@@ -106,6 +106,7 @@ def test_bytes_are_called_bytes(minigrad: Commands, tmp_path: Path) -> None:
     (tmp_path / "noise.bin").write_bytes(bytes(range(256)) * 8)
     code, out, _ = minigrad("eval", untrained(tmp_path / "noise.bin", tmp_path / "run", bytes=True))
     assert code == 0 and "nats per byte" in out and " bytes\n" in out
+    assert re.search(r"^0x[0-9a-f]{2} +\d+ +\d\.\d+ +\d+\.\d%$", out, re.MULTILINE)
 
 
 def change(run: Path, key: str, value: Any) -> None:

@@ -105,8 +105,9 @@ def test_steps_go_on_from_the_state_of_the_step_before(text: Path) -> None:
         fresh_at += [number] if fresh else []
         net = copy.deepcopy(made.network)
         with minigrad.no_grad():
-            logits, state = net(tokens[:-1], None if fresh else state)
-        expected = F.cross_entropy(logits.flatten(0, 1), tokens[1:].flatten()).item()
+            here = tokens.to(made.device)
+            logits, state = net(here[:-1], None if fresh else state)
+        expected = F.cross_entropy(logits.flatten(0, 1), here[1:].flatten()).item()
         units, metrics = made.step((tokens, fresh))
         assert units == 4 * 64
         assert float(metrics["loss"]) == pytest.approx(expected, rel=1e-6)
