@@ -180,9 +180,9 @@ class Scribe:
 
         Args:
             texts: each of characters of the alphabet.
-            bias: how much the likely is preferred: deviations are divided by its exponential, and the logits of the weights,
-                and here of the pen too, are multiplied by 1 more than it (equations 61 and 62). 0 writes as the data do, 1
-                neatly.
+            bias: how much the likely is preferred: deviations are divided by its exponential, and the logits of the weights are
+                multiplied by 1 more than it (equations 61 and 62). 0 writes as the data do, 1 neatly. The pen is lifted as
+                likely as ever: a lift that may come at one of several points would else come at none.
             seed: text ``i`` is what it would be alone with ``seed + i``.
             style: strokes with their text, in the units of the model's data (see ``fitted``). The texts are written as if they
                 went on from it; it is not among what is given back.
@@ -348,7 +348,7 @@ def drawn_points(outputs: np.ndarray, noise: np.ndarray, bias: float, floor: flo
     rho = np.tanh(r)
     one, other = noise[:, 2], rho * noise[:, 2] + np.sqrt(1 - rho * rho) * noise[:, 3]
     with np.errstate(over="ignore"):
-        lifted = noise[:, 1] < 1 / (1 + np.exp(-outputs[:, 0] * (1 + bias)))
+        lifted = noise[:, 1] < 1 / (1 + np.exp(-outputs[:, 0]))
     return np.stack((mu1 + sigma1 * one, mu2 + sigma2 * other, lifted), axis=1)
 
 

@@ -52,7 +52,7 @@ def test_points_are_distributed_as_the_mixture_says() -> None:
 
 
 def test_bias_makes_the_likely_likelier() -> None:
-    """Equations 61 and 62: deviations go with e^-b, the logits of the weights, and of the pen, with 1 + b."""
+    """Equations 61 and 62: deviations go with e^-b, the logits of the weights with 1 + b; the pen is lifted as before."""
     given = np.array([[1.0, 1.0, 0.0, 0.0, 10.0, 0.0, 10.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]])
     rng = np.random.default_rng(0)
     noise = np.concatenate((rng.random((50_000, 2)), rng.standard_normal((50_000, 2))), axis=1)
@@ -60,7 +60,7 @@ def test_bias_makes_the_likely_likelier() -> None:
     first = points[:, 0] < 5
     assert first.mean() == pytest.approx(1 / (1 + np.exp(-2.5)), abs=0.01)
     assert points[first, 1].std() == pytest.approx(np.exp(-1.5), rel=0.02)
-    assert points[:, 2].mean() == pytest.approx(1 / (1 + np.exp(-2.5)), abs=0.01)
+    assert points[:, 2].mean() == pytest.approx(1 / (1 + np.exp(-1.0)), abs=0.01)
 
 
 def test_what_is_drawn_is_finite_whatever_is_given() -> None:
