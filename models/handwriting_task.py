@@ -26,9 +26,7 @@ from minigrad.models.handwriting_data import in_its_terms, manner, opened, spaci
 from minigrad.models.scribe import LARGEST, Card, Likelihood, Scribe, nats_of
 from minigrad.train import Descent, Settings, Step, Task, Track, ema, setting
 
-WORK = (
-    3e13  # multiplications that the forward passes of a training may take where nothing is said: less than an hour on two cores
-)
+WORK = 2e13  # multiplications of the forward passes where nothing is said: less than an hour on two cores
 PASSES = 200  # through the data, at most, where nothing is said
 SMALL = 50_000  # points: fewer are learned by heart
 LOOKS = 20  # evaluations, at most, but no more than
