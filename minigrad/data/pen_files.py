@@ -48,10 +48,13 @@ def read_entries(path: str, progress: Progress | None = None) -> Iterator[Entry]
         DataError: nothing is there, or no file of handwriting.
 
     Example:
-        >>> next(read_entries("/nowhere"))
-        Traceback (most recent call last):
-            ...
-        minigrad.errors.DataError: ...
+        >>> import json
+        >>> from pathlib import Path
+        >>> _ = Path("two.json").write_text(json.dumps([[[1, 0, 0], [0, 2, 1]], [[3, 0, 1]]]))
+        >>> for entry in read_entries("two.json"):
+        ...     print(entry.name, type(entry.found).__name__)
+        two.json, item 0 Strokes
+        two.json, item 1 DataError
     """
     given = os.path.expanduser(path)
     if not os.path.exists(given):
