@@ -82,6 +82,13 @@ def test_texts_beside_rows(tmp_path: Path) -> None:
     assert [strokes.text for strokes in found(tmp_path / "two.npz")] == ["one", "two"]
     np.savez(tmp_path / "even.npz", items=np.array([A, A]), items_text=made.objects(["a", "b"]))
     assert [(strokes.text, is_a(strokes)) for strokes in found(tmp_path / "even.npz")] == [("a", True), ("b", True)]
+    for texts in ("texts", "labels"):
+        np.savez(tmp_path / "own.npz", **{"strokes": made.sketches(2), texts: np.array(["one", "two"])})
+        assert [strokes.text for strokes in found(tmp_path / "own.npz")] == ["one", "two"]
+    np.savez(tmp_path / "own.npz", strokes=made.sketches(2), notes=np.array(["one", "two"]))
+    assert [fault.remedy for fault in faults(tmp_path / "own.npz")] == [
+        "Where an array holds texts, call it as that of the items with _text behind; else write the file anew"
+    ] * 2
     first = [np.array(item, np.float32)[:, [2, 0, 1]] for item in (made.rows(0), made.rows(1))]
     np.save(tmp_path / "strokes.npy", made.objects(first), allow_pickle=True)
     (tmp_path / "sentences.txt").write_text("A first\nAnd then\n")
@@ -98,6 +105,16 @@ def test_json(tmp_path: Path) -> None:
     (tmp_path / "dog.json").write_text(json.dumps({"train": [made.rows(0)], "valid": [made.rows(1)]}))
     data = open_strokes(tmp_path / "dog.json")
     assert (len(data.train), len(data.validation)) == (1, 1)
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_json_with_times(tmp_path: Path, count: int) -> None:
+    """Points of x, y and t: the time is no place, whatever their number."""
+    line = [[10 + 2 * number, 20 + 5 * number, 8 * number] for number in range(count)]
+    (tmp_path / "my.json").write_text(json.dumps([{"text": "a", "strokes": [line, [], [[3, 4, 90]]]}]))
+    (strokes,) = found(tmp_path / "my.json")
+    ways = [[2, 5, 0]] * (count - 2) + [[2, 5, 1], [3 - line[-1][0], 4 - line[-1][1], 1]]
+    assert strokes.points[1:].tolist() == ways
 
 
 def test_quickdraw_and_recorder(tmp_path: Path) -> None:
@@ -160,7 +177,9 @@ NAN, ONE, LEAP = [[0, 0, 0], [1, float("nan"), 1]], [[0, 0, 1]], [*A, [90_000, 0
         ([], r"expected rows of dx, dy and pen lifted, \(n, 3\), got shape \(0,\)"),
         ("no", "expected rows of dx, dy and pen lifted, got something else"),
         ({"text": "", "points": A}, "expected the text that is written, got ''"),
-        ({"text": "a", "strokes": [[1, 2, 3]]}, "expected x and y of each point, got something else"),
+        ({"text": "a", "strokes": [[1, 2, 3, 4]]}, r"expected x and y of each point, .*, got a line of shape \(4,\)"),
+        ({"text": "a", "strokes": [[[1, 2, 3, 4]] * 2]}, r"expected x and y of each point, .*, got a line of shape \(2, 4\)"),
+        ({"text": "a", "strokes": [[[1, 2], [3, 4, 5]]]}, "expected x and y of each point, .*, got something else"),
         ({"text": "a", "strokes": "no"}, "expected at least 2 points, got none"),
     ],
 )

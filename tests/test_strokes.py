@@ -60,7 +60,7 @@ def test_the_way_to_the_first_point_may_be_far() -> None:
 
 
 def test_lines_that_are_none() -> None:
-    with pytest.raises(DataError, match=r"my.json: expected x and y of each point, got something else"):
+    with pytest.raises(DataError, match=r"my.json: expected x and y of each point, .*, got a line of shape"):
         Strokes.of_lines("a", [[1, 2, 3]], "my.json")
     with pytest.raises(DataError, match="at least 2 points, got none"):
         Strokes.of_lines("a", [[]])

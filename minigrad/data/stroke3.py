@@ -1,10 +1,12 @@
 """Stroke-3 files: rows of dx, dy and pen lifted, as sketch-rnn and many who wrote on handwriting publish them.
 
 - ``NAME.npz`` with arrays ``train``, ``valid`` and ``test`` of items (n, 3), or with one array of them; and where it has texts,
-  arrays of them called as the items with ``_text`` behind. Without texts each item is a drawing of NAME.
+  arrays of them called as the items with ``_text`` behind, or one called ``texts`` beside a single array of items. Without
+  texts each item is a drawing of NAME.
 - ``NAME.npy``, one array of items, its texts the lines of ``NAME.txt`` or ``sentences.txt`` beside it.
 - ``NAME.json``, a list of items or an object with such a list for each part. An item is the rows themselves, or an object with
-  ``text`` and ``points``, the rows, or ``strokes``, lists of the places [x, y] that the pen goes through.
+  ``text`` and ``points``, the rows, or ``strokes``: for each time that the pen is down a list of the places that it goes
+  through, [x, y] or [x, y, t] with a time, which is not used.
 
 Where the first number of all rows is 0 or 1 and the last is not, the pen is taken to stand first. Pickled arrays are read
 without anything in them being run.
@@ -32,6 +34,7 @@ from minigrad.errors import DataError
 MOST_BYTES = 2 << 30  # of one array, unpacked
 _INSTRUCTIONS = 1 << 22  # of a pickle with some hundred thousand items
 _TEXT = "_text"
+_TEXTS = ("texts", "text", "labels", "label", "sentences", "words", "transcriptions")  # of the only array of items beside it
 _AGAIN = "Fetch the file again, or write it anew"
 
 
@@ -56,6 +59,10 @@ def read_npz(path: str, file: str) -> Iterator[Entry]:
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError) as error:
         raise _damaged(file, "an .npz file", f"something else ({error})") from error
     texts = {name.removesuffix(_TEXT): arrays.pop(name) for name in list(arrays) if name.endswith(_TEXT)}
+    beside = [name for name in _TEXTS if name in arrays]
+    if len(arrays) == 2 and len(beside) == 1:
+        of = arrays.pop(beside[0])
+        texts = dict.fromkeys(arrays, of)
     if not arrays:
         raise _damaged(file, "arrays of items", "none")
     for name, items in arrays.items():
@@ -121,7 +128,8 @@ def _strokes(item: Any, text: Any, name: str, first: bool) -> Strokes:
     try:
         rows = item.numbers() if isinstance(item, PickledArray) else np.asarray(item, np.float64)
     except (TypeError, ValueError) as error:
-        raise DataError("strokes", name, "rows of dx, dy and pen lifted", f"something else ({error})", _AGAIN) from None
+        remedy = f"Where an array holds texts, call it as that of the items with {_TEXT} behind; else write the file anew"
+        raise DataError("strokes", name, "rows of dx, dy and pen lifted", f"something else ({error})", remedy) from None
     if rows.ndim == 2 and rows.shape[1] == 3:
         rows = rows[:, [1, 2, 0]] if first else rows
     return Strokes(text, rows, name).seated()

@@ -15,6 +15,7 @@ from minigrad.errors import DataError
 FARTHEST = 1e6  # no pad is so large in its units
 ABSURD = 1000.0  # times the usual offset: such a leap is no pen's
 _ROWS = "rows of dx, dy and pen lifted, (n, 3)"
+_PLACES = "x and y of each point, with or without its time: lines of [x, y] or [x, y, t]"
 _MEND = "Mend the item or leave it out"
 _STRIPES = 20  # upright, to a height of writing, in which its slant is judged
 _STEEPEST = 1.0  # slant that is looked for, to either side, as dx for each dy
@@ -75,7 +76,8 @@ class Strokes:
 
         Args:
             text, name: as of ``Strokes``.
-            lines: (k, 2) each, x and y of its points, y down. Empty ones count for nothing.
+            lines: (k, 2) each, x and y of its points, y down; or (k, 3), with the times behind, which are not kept. Empty ones
+                count for nothing.
             origin: the left end of the line that the text stands on; by default the first point.
 
         Raises:
@@ -85,15 +87,17 @@ class Strokes:
             >>> Strokes.of_lines("i", [[[5, 2], [5, 9]], [[5, 0]]], origin=(4, 9)).points.tolist()
             [[1.0, -7.0, 0.0], [0.0, 7.0, 1.0], [0.0, -9.0, 1.0]]
         """
+        where = shown(name) or "lines"
         try:
-            arrays = [np.asarray(line, np.float64).reshape(-1, 2) for line in lines]
+            arrays = [array for line in lines if len(array := np.asarray(line, np.float64))]
         except (TypeError, ValueError) as error:
-            where = shown(name) or "lines"
-            raise DataError("strokes", where, "x and y of each point", f"something else ({error})", _MEND) from None
-        arrays = [line for line in arrays if len(line)]
+            raise DataError("strokes", where, _PLACES, f"something else ({error})", _MEND) from None
+        odd = next((array.shape for array in arrays if array.ndim != 2 or array.shape[1] not in (2, 3)), None)
+        if odd is not None:
+            raise DataError("strokes", where, _PLACES, f"a line of shape {odd}", _MEND)
         points = np.zeros((sum(map(len, arrays)), 3))
         if arrays:
-            places = np.concatenate(arrays)
+            places = np.concatenate([array[:, :2] for array in arrays])
             points[:, :2] = np.diff(places, axis=0, prepend=places[:1] if origin is None else np.array([origin], np.float64))
             points[np.cumsum([len(line) for line in arrays]) - 1, 2] = 1
         return cls(text, points, name)
