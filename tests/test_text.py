@@ -277,7 +277,7 @@ def test_a_step_that_needs_too_much_memory(text: Path, monkeypatch: pytest.Monke
 def test_texts_that_do_not_go(content: bytes, words: str, tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_bytes(content)
     with pytest.raises(DataError, match=words):
-        task(tmp_path / "text.txt")
+        task(tmp_path / "text.txt", holdout=0.4)
 
 
 # ---------------------------------------------------------------------- what a config holds

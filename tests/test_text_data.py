@@ -238,14 +238,52 @@ def test_equal_files_stay_on_one_side(tmp_path: Path) -> None:
     assert "got 8 files of the same contents" in refused(lambda: open_text(tmp_path))
 
 
-def test_beside_a_huge_file_half_of_the_small_ones_stay(tmp_path: Path) -> None:
-    write(tmp_path / "huge.txt", POEM * 10)
+def test_beside_a_huge_file_its_end_is_held_out(tmp_path: Path) -> None:
+    """Where the others are next to nothing; and half of them, at most, where they are enough."""
+    write(tmp_path / "book.txt", POEM * 10)
+    write(tmp_path / "note.txt", "hi\n")
+    data = open_text(tmp_path)
+    (end,) = data.validation.files
+    assert end.name == "book.txt" and 0.08 < len(data.validation) / (len(POEM) * 10) < 0.12
+    assert sorted(file.name for file in data.train.files) == ["book.txt", "note.txt"]
+    assert text_of(data, data.train).endswith("\n") and (POEM * 10).endswith(text_of(data, data.validation))
+    assert text_of(data, data.train) + text_of(data, data.validation) == "hi\n" + POEM * 10
+    assert "split: the end of the longest of 2 files, book.txt, 1,320 characters" in data.policy[1]
+    assert data.digest == open_text(tmp_path, holdout=0.3).digest
     for number in range(9):
-        write(tmp_path / f"{number}.txt", f"{number}\n")
-    assert len(open_text(tmp_path).validation.files) == 5
-    for number in range(1, 9):
-        (tmp_path / f"{number}.txt").unlink()
-    assert open_text(tmp_path).validation.files == (("0.txt", 0, 2),)
+        write(tmp_path / f"{number}.txt", f"{number}" * 300)
+    some = open_text(tmp_path)
+    assert len(some.validation.files) in (3, 4, 5) and "book.txt" not in {file.name for file in some.validation.files}
+    write(tmp_path / "copy.txt", POEM * 10)  # what is there twice tells its own end
+    assert not {"book.txt", "copy.txt"} & {file.name for file in open_text(tmp_path, seed=1).validation.files}
+
+
+@pytest.mark.parametrize(
+    ("content", "begins", "place"),
+    [
+        ("Title\n" + "a" * 5000, "character", 4505),
+        (">seq\n" + "ACGT" * 1200, "character", 4324),
+        ("line\n" * 10 + "a" * 6000, "character", 5445),
+        ("a" * 10000 + "\nend", "character", 9003),
+        ("é" * 5000, "character", 9000),
+        ("€" * 5001, "character", 13503),
+        ("to be or not " * 500 + "\n" + "x" * 9, "word", 5859),
+        ("line\n" * 100, "line", 450),
+        ("a" * 899 + " " * 81 + "\n" + "b" * 19, "word", 900),
+    ],
+    ids=["title", "sequence", "short lines first", "a line at the end", "two bytes", "three bytes", "one line", "lines", "end"],
+)
+def test_what_is_held_out_is_about_what_is_asked_for(tmp_path: Path, content: str, begins: str, place: int) -> None:
+    data = open_text(write(tmp_path / "a.txt", content))
+    assert 0.05 < len(data.validation) / len(content) < 0.16 and len(data.train) + len(data.validation) == len(content)
+    assert text_of(data, data.train).encode() == content.encode()[:place]
+    assert any(f"from the beginning of a {begins}, is held out" in line for line in data.policy)
+
+
+def test_little_to_choose_by_is_told(tmp_path: Path) -> None:
+    few = [line for line in open_text(write(tmp_path / "a.txt", POEM)).policy if line.startswith("few: ")]
+    assert few == ["few: by 132 characters no model is chosen well; hold out more (--set holdout=0.3), or give more text"]
+    assert not any(line.startswith("few: ") for line in open_text(write(tmp_path / "a.txt", POEM * 8)).policy)
 
 
 def test_parts_of_their_own(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
@@ -13,7 +14,7 @@ from minigrad.data.catalogue import DATASETS, named
 from minigrad.data.characters import FOLDED, Characters, described
 from minigrad.data.holdout import rank
 from minigrad.data.ids import Ids, Span, stored
-from minigrad.data.scan import Progress, Scanned, Stretch, cut, encoded, scan
+from minigrad.data.scan import Progress, Scanned, Stretch, beginning, cut, encoded, scan
 from minigrad.data.textfiles import Found, TextFile, find_text
 from minigrad.data.textsets import open_named
 from minigrad.data.words import counted, listed, shown
@@ -25,6 +26,7 @@ MOST = 1_000_000  # but no more characters than these, which tell the figure to 
 FEW = 256  # distinct characters: of no more, none is folded where nothing is said;
 RARE = 10  # of more, those that come fewer times
 LEAST = 2  # characters of a part: one is read, and one predicted
+FAIR = 1000  # characters held out, of fewer of which a figure says little
 PARTS = ("train", "validation", "test")
 _NAMED = 8
 
@@ -67,9 +69,10 @@ def open_text(
     What is not asked for is decided from the data, and told in the lines of ``policy``. Files are UTF-8: a mark at their
     beginning is left out, and line ends of CR and LF are read as LF. ``textfiles.find_text`` says which files of a folder are
     read, and which are parts of their own. Where none is for validation: of one file the last tenth is held out, from the
-    beginning of a line; of several, whole files, chosen by a hash of their names. No more than a million characters are, where
-    no share is asked for. No file is ever in memory whole: where the numbers take more than ``ids.IN_MEMORY`` bytes, they are
-    written to the cache folder, once, and mapped.
+    beginning of a line where one is near; of several, whole files, chosen by a hash of their names, or the end of the longest,
+    where one is nearly all of the text. No more than a million characters are, where no share is asked for. No file is ever in
+    memory whole: where the numbers take more than ``ids.IN_MEMORY`` bytes, they are written to the cache folder, once, and
+    mapped.
 
     The vocabulary is made of the training part, in the order of code points. A character that comes fewer than ``min_count``
     times there, or only in the other parts, is read as U+FFFD.
@@ -109,11 +112,12 @@ def open_text(
     parts = {part: [one for one in scanned if one.stretch.part == part] for part in PARTS}
     if not parts["validation"]:
         parts["train"], parts["validation"] = _by_file(name, parts["train"], holdout, seed)
+        scanned = _end_of_longest(scanned, parts, holdout, bytes, progress)
     if vocabulary is None:
         vocabulary, folding = _vocabulary(parts, min_count, bytes)
     else:
         folding = _known(name, scanned, vocabulary)
-    policy = [_about(scanned, vocabulary), *_encodings(scanned), *folding, _split(name, parts), *found.notes()]
+    policy = [_about(scanned, vocabulary), *_encodings(scanned), *folding, _split(name, parts), *_few(parts), *found.notes()]
     ordered = [one for part in PARTS for one in parts[part]]
     length, key = sum(one.length for one in ordered), _key(ordered, vocabulary)
     row, path = stored(key, length, len(vocabulary), lambda: encoded(ordered, vocabulary, progress))
@@ -196,8 +200,7 @@ def _by_file(data: str, scanned: Sequence[Scanned], holdout: float | None, seed:
         )
     ranked = sorted(groups.values(), key=lambda group: min(rank(seed, one.stretch.file.name) for one in group))
     sizes = [sum(one.length for one in group) for group in ranked]
-    target = sum(sizes) * SHARE if holdout is None else sum(sizes) * holdout
-    target = max(min(target, MOST) if holdout is None else target, min(sizes))
+    target = max(_target(sum(sizes), holdout), min(sizes))
     out: set[bytes] = set()
     taken = 0
     for group, size in zip(ranked, sizes, strict=True):
@@ -205,6 +208,29 @@ def _by_file(data: str, scanned: Sequence[Scanned], holdout: float | None, seed:
             out.add(group[0].digest)
             taken += size
     return [one for one in scanned if one.digest not in out], [one for one in scanned if one.digest in out]
+
+
+def _target(length: int, holdout: float | None) -> float:
+    """Of so many characters, how many are to be held out."""
+    return min(length * SHARE, MOST) if holdout is None else length * holdout
+
+
+def _end_of_longest(
+    scanned: list[Scanned], parts: dict[str, list[Scanned]], holdout: float | None, bytes: bool, progress: Progress | None
+) -> list[Scanned]:
+    """Hold out the end of the longest file, as of a lone one, where whole files are less than a third of what is asked for.
+
+    Its copies would tell it: it is the longest of those that have none. Gives the stretches anew, and changes ``parts``.
+    """
+    learned = [one for one in scanned if one.stretch.part == "train"]
+    held, target = sum(one.length for one in parts["validation"]), _target(sum(one.length for one in learned), holdout)
+    times = Counter(one.digest for one in learned)
+    longest = max((one for one in learned if times[one.digest] == 1), key=lambda one: one.length, default=None)
+    if longest is None or 3 * held >= (target := min(target, longest.length / 2)):
+        return scanned
+    two = scan(cut(longest.stretch.file, target / longest.length), bytes=bytes, progress=progress)
+    parts["train"], parts["validation"] = [*(one for one in learned if one is not longest), two[0]], [two[1]]
+    return [part for one in scanned for part in (two if one is longest else [one])]
 
 
 def _vocabulary(parts: dict[str, list[Scanned]], min_count: int | None, bytes: bool) -> tuple[Characters, list[str]]:
@@ -292,6 +318,13 @@ def _encodings(scanned: Sequence[Scanned]) -> Iterator[str]:
         yield f"line ends: {sum(one.odd.crlf for one in ends):,} of CR and LF, in {files}, are read as LF"
 
 
+def _few(parts: dict[str, list[Scanned]]) -> Iterator[str]:
+    """A line where what is held out is too little to choose by."""
+    held = sum(one.length for one in parts["validation"])
+    if held < FAIR:
+        yield f"few: by {held:,} characters no model is chosen well; hold out more (--set holdout=0.3), or give more text"
+
+
 def _split(data: str, parts: dict[str, list[Scanned]]) -> str:
     """How the data are split, after a look at whether each part holds anything to predict."""
     lengths = {part: sum(one.length for one in found) for part, found in parts.items()}
@@ -303,7 +336,10 @@ def _split(data: str, parts: dict[str, list[Scanned]]) -> str:
     share = f"{lengths['validation']:,} characters ({lengths['validation'] / sum(lengths.values()):.1%})"
     test = f"; {lengths['test']:,} characters of the data's own test part" if parts["test"] else ""
     if held[0].stretch.start:
-        return f"split: the end of the file, {share} from the beginning of a line, is held out for validation{test}"
+        files = {one.stretch.file for one in (*held, *parts["train"])}
+        of = "the file" if len(files) == 1 else f"the longest of {counted(len(files), 'file')}, {held[0].stretch.file.name}"
+        whence = f"from the beginning of a {beginning(held[0].stretch)}"
+        return f"split: the end of {of}, {share} {whence}, is held out for validation{test}"
     if held[0].stretch.part == "validation":
         told = [f"{lengths['train']:,} characters to train on"]
         for part in PARTS[1:]:

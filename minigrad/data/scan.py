@@ -14,7 +14,8 @@ from minigrad.data.textread import Oddities, changed, read_codes
 
 Progress = Callable[[str, int, int], None]
 _MOST = 0x110000  # code points
-_NEAR = 1 << 16  # bytes in which a line's end is looked for
+_NEAR = 1 << 16  # bytes, at most, in which a line's end is looked for
+_WIDEST = 4  # bytes of a character of UTF-8
 
 
 class Stretch(NamedTuple):
@@ -56,7 +57,10 @@ def whole(files: Iterable[TextFile]) -> list[Stretch]:
 
 
 def cut(file: TextFile, share: float) -> list[Stretch]:
-    """A file in two: what is learned from, and about that share of it, from the beginning of a line, for validation.
+    """A file in two: what is learned from, and about that share of it for validation.
+
+    The second begins with a line where one begins near enough: where neither side becomes smaller or larger by more than half
+    of the smaller one. Else it begins with a word, and where no blank is near either, with a character.
 
     Example:
         >>> text = b"To be, or not to be,\\nthat is the question:\\n"
@@ -64,19 +68,37 @@ def cut(file: TextFile, share: float) -> list[Stretch]:
         [(0, 21, 'train'), (21, 43, 'validation')]
     """
     target = int(file.size * (1 - share))
-    first = max(0, target - _NEAR)
+    reach = min(_NEAR, min(target, file.size - target) // 2)
     with file.open() as content:
-        content.seek(first)
-        around = content.read(target - first + _NEAR)
-    before, after = around[: target - first], around[target - first :]
-    after = after[: max(0, file.size - 1 - target)]  # a line that ends the file has nothing behind it
-    ends = [target - len(before) + before.rfind(b"\n") + 1] if b"\n" in before else []
-    ends += [target + after.find(b"\n") + 1] if b"\n" in after else []
-    place = min(ends, key=lambda end: abs(end - target), default=target)
-    if not ends:
-        while place - target < len(after) and after[place - target] & 0xC0 == 0x80:  # within a character of UTF-8
-            place += 1
+        content.seek(target - reach)
+        around = content.read(2 * reach + _WIDEST)
+    before, after = around[:reach], around[reach:]
+    near = after[: min(reach, file.size - 1 - target)]  # what ends the file has nothing behind it
+    place = target
+    for sign in (b"\n", b" "):
+        ends = [target - reach + before.rfind(sign) + 1] if sign in before else []
+        ends += [target + near.find(sign) + 1] if sign in near else []
+        if ends:
+            place = min(ends, key=lambda end: abs(end - target))
+            break
+    else:
+        for byte in after[: _WIDEST - 1]:
+            if byte & 0xC0 != 0x80:
+                break
+            place += 1  # within a character of UTF-8
     return [Stretch(file, 0, place, "train"), Stretch(file, place, file.size, "validation")]
+
+
+def beginning(stretch: Stretch) -> str:
+    """What a stretch that does not begin with its file begins with: a line, a word, or a character.
+
+    Example:
+        >>> beginning(Stretch(TextFile("a.txt", "", 5, content=b"to be"), 3, 5))
+        'word'
+    """
+    with stretch.file.open() as content:
+        content.seek(stretch.start - 1)
+        return {b"\n": "line", b" ": "word"}.get(content.read(1), "character")
 
 
 def scan(stretches: Sequence[Stretch], *, bytes: bool, progress: Progress | None = None) -> list[Scanned]:
@@ -167,4 +189,4 @@ class _Saw:
             self.progress(self.doing, self.done, self.total)
 
 
-__all__ = ["Scanned", "Stretch", "cut", "encoded", "scan", "whole"]
+__all__ = ["Scanned", "Stretch", "beginning", "cut", "encoded", "scan", "whole"]
