@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from minigrad.benchmarks.memory import told
 from minigrad.errors import ArgumentError
 
 OFTEN = 0.005  # seconds between two looks at the memory
@@ -32,13 +33,9 @@ def anonymous(root: Path = Path("/")) -> int:
     Raises:
         ArgumentError: a system that does not tell.
     """
-    try:
-        status = (root / "proc/self/status").read_text(encoding="ascii")
-    except OSError:
-        status = ""
-    for line in status.splitlines():
-        if line.startswith("RssAnon:"):
-            return int(line.split()[1]) << 10
+    found = told("RssAnon", root)
+    if found is not None:
+        return found
     raise ArgumentError("benchmarks.large_text", "system", "Linux, which tells a process's anonymous memory", sys.platform)
 
 

@@ -23,6 +23,15 @@ STEPS = 5
 LIBRARIES = ("minigrad", "torch")
 
 
+def told(key: str, root: Path = Path("/")) -> int | None:
+    """Bytes that Linux tells of this process's memory under ``key``, such as ``VmHWM``; ``None`` where it does not."""
+    try:
+        status = (root / "proc/self/status").read_text(encoding="ascii")
+    except OSError:
+        return None
+    return next((int(line.split()[1]) << 10 for line in status.splitlines() if line.startswith(f"{key}:")), None)
+
+
 def _highest(root: Path = Path("/")) -> int:
     """Bytes: the highest resident memory of this process so far.
 
@@ -31,13 +40,9 @@ def _highest(root: Path = Path("/")) -> int:
     Raises:
         ArgumentError: a system that does not tell.
     """
-    try:
-        status = (root / "proc/self/status").read_text(encoding="ascii")
-    except OSError:
-        status = ""
-    for line in status.splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) << 10
+    found = told("VmHWM", root)
+    if found is not None:
+        return found
     try:
         import resource
     except ImportError:

@@ -27,7 +27,7 @@ from minigrad.models.begun import check_same, check_there, recipe, source
 from minigrad.models.classifier import Card, Classifier, Judgement, device_of, statistics
 from minigrad.models.cnn import NETWORKS
 from minigrad.models.cost import COPIES, activations, check_memory, multiplications, parameters
-from minigrad.train import Descent, Settings, Step, Task, Track, ema, parts, setting
+from minigrad.train import SCHEDULES, Descent, Settings, Step, Task, Track, ema, parts, schedule_of, setting
 
 WORK = 1.2e12  # multiplications that the forward passes of a training may take where nothing is said: some minutes on two cores
 PASSES = (8, 60)  # through the data, at least and at most, but
@@ -62,7 +62,7 @@ class ClassifySettings(Settings):
     lr: float | None = setting(None, "largest learning rate; auto: 0.003 for adamw, 0.1 for sgd", least=0)
     momentum: float = setting(0.9, "of sgd", least=0, most=0.999)
     weight_decay: float | None = setting(None, "auto: 0.01 for adamw, of few images 0.1; 0.0005 for sgd", least=0)
-    schedule: str = setting("onecycle", "how the rate goes", choices=("onecycle", "cosine", "constant"))
+    schedule: str = setting("onecycle", "how the rate goes", choices=SCHEDULES)
     label_smoothing: float | None = setting(
         None, "share of a label that all classes get alike; auto: 0.1 of few images, else 0", least=0, most=0.9
     )
@@ -232,11 +232,7 @@ class Classify(Task):
             optimizer = optim.SGD(
                 network.parameters(), lr=rate, momentum=settings.momentum, nesterov=settings.momentum > 0, weight_decay=decay
             )
-        schedule: Any = None
-        if settings.schedule == "onecycle":
-            schedule = optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=self.total_steps)
-        elif settings.schedule == "cosine":
-            schedule = optim.lr_scheduler.CosineAnnealingLR(optimizer, self.total_steps)
+        schedule = schedule_of(settings.schedule, optimizer, self.total_steps)
         average = ema(network, settings.average) if settings.average else None
         return Descent(network, optimizer, schedule=schedule, clip_norm=settings.clip_norm, average=average)
 

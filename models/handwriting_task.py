@@ -24,7 +24,7 @@ from minigrad.models.begun import check_same, check_there, recipe, source
 from minigrad.models.cost import COPIES, check_memory
 from minigrad.models.handwriting_data import in_its_terms, manner, opened, spacing_like
 from minigrad.models.scribe import LARGEST, Card, Likelihood, Scribe, nats_of
-from minigrad.train import Descent, Settings, Step, Task, Track, ema, setting
+from minigrad.train import SCHEDULES, Descent, Settings, Step, Task, Track, ema, schedule_of, setting
 
 WORK = 2e13  # multiplications of the forward passes where nothing is said: less than an hour on two cores
 PASSES = 200  # through the data, at most, where nothing is said
@@ -62,7 +62,7 @@ class HandwritingSettings(Settings):
     batch_size: int = setting(32, "items in a step", least=1, most=LARGEST)
     optimizer: str = setting("adam", "the rule of the step; rmsprop is that of the paper", choices=("adam", "rmsprop"))
     lr: float | None = setting(None, "largest learning rate; auto: 0.002 for adam, 0.0001 for rmsprop", least=0)
-    schedule: str = setting("onecycle", "how the rate goes", choices=("onecycle", "cosine", "constant"))
+    schedule: str = setting("onecycle", "how the rate goes", choices=SCHEDULES)
     clip: bool = setting(True, "clip derivatives as in the paper: at 100 into the outputs, at 10 into the layers")
     clip_norm: float = setting(1.0, "largest norm of the gradients of the nats of a point; 0: not clipped", least=0)
     average: float = setting(
@@ -184,13 +184,7 @@ class Handwriting(Task):
             optimizer = optim.Adam(network.parameters(), lr=rate)
         else:  # equations 38 to 45
             optimizer = optim.RMSprop(network.parameters(), lr=rate, alpha=0.95, eps=1e-4, momentum=0.9, centered=True)
-        schedule: Any = None
-        if settings.schedule == "onecycle":
-            schedule = optim.lr_scheduler.OneCycleLR(
-                optimizer, rate, total_steps=self.total_steps, cycle_momentum=settings.optimizer == "adam"
-            )
-        elif settings.schedule == "cosine":
-            schedule = optim.lr_scheduler.CosineAnnealingLR(optimizer, self.total_steps)
+        schedule = schedule_of(settings.schedule, optimizer, self.total_steps, cycle_momentum=settings.optimizer == "adam")
         average = ema(network, settings.average) if settings.average else None
         return Descent(network, optimizer, schedule=schedule, clip_norm=settings.clip_norm, average=average)
 

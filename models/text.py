@@ -31,7 +31,7 @@ from minigrad.models.begun import check_same, check_there, recipe, source
 from minigrad.models.char_lstm import CELLS, GATES, LARGEST, MOST_LAYERS, Card, CharLSTM, State, detached
 from minigrad.models.cost import COPIES, check_memory
 from minigrad.models.text_loss import Measured, measure
-from minigrad.train import Descent, Settings, Step, Task, Track, setting
+from minigrad.train import SCHEDULES, Descent, Settings, Step, Task, Track, schedule_of, setting
 
 WORK = (
     4e12  # multiplications that the forward passes of a training may take where nothing is said: some ten minutes on two cores
@@ -76,7 +76,7 @@ class TextSettings(Settings):
     sequence: int = setting(64, "characters through which gradients go back", least=1, most=LARGEST)
     lr: float | None = setting(None, "largest learning rate of Adam; auto: 0.003, for more than 256 units 0.002", least=0)
     weight_decay: float = setting(0.0, "of the weights, decoupled from the gradient", least=0)
-    schedule: str = setting("onecycle", "how the rate goes", choices=("onecycle", "cosine", "constant"))
+    schedule: str = setting("onecycle", "how the rate goes", choices=SCHEDULES)
     clip_norm: float = setting(1.0, "largest norm of the gradients; 0: not clipped", least=0)
     sample: int = setting(400, "characters that are written after each evaluation; 0: none", least=0, most=LARGEST)
 
@@ -241,11 +241,7 @@ class Text(Task):
         settings = self.settings
         rate = settings.lr or 0.0
         optimizer = optim.AdamW(network.parameters(), lr=rate, weight_decay=settings.weight_decay)
-        schedule: Any = None
-        if settings.schedule == "onecycle":
-            schedule = optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=self.total_steps)
-        elif settings.schedule == "cosine":
-            schedule = optim.lr_scheduler.CosineAnnealingLR(optimizer, self.total_steps)
+        schedule = schedule_of(settings.schedule, optimizer, self.total_steps)
         return Descent(network, optimizer, schedule=schedule, clip_norm=settings.clip_norm)
 
     # ------------------------------------------------------------------ what the loop asks for

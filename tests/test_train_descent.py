@@ -16,9 +16,9 @@ import minigrad
 from minigrad import Tensor, nn
 from minigrad.errors import ArgumentError, StateError
 from minigrad.nn import functional as F
-from minigrad.optim import SGD, Adam
+from minigrad.optim import SGD, Adam, RMSprop
 from minigrad.optim.lr_scheduler import OneCycleLR, StepLR
-from minigrad.train import Descent, ema, parts
+from minigrad.train import SCHEDULES, Descent, ema, parts, schedule_of
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(11, 3)), RNG.integers(0, 4, 11)
@@ -43,6 +43,33 @@ def same(one: dict[str, np.ndarray], other: dict[str, np.ndarray], within: float
     assert one.keys() == other.keys()
     for name, value in one.items():
         np.testing.assert_allclose(value, other[name], rtol=within, atol=within, err_msg=name)
+
+
+# ---------------------------------------------------------------------- schedules
+
+
+def rates(name: str, **options: bool) -> tuple[list[float], list[float]]:
+    """Rate and momentum of each of ten steps."""
+    optimizer = RMSprop(network().parameters(), lr=0.5, momentum=0.9)
+    schedule, found, momenta = schedule_of(name, optimizer, 10, **options), [], []
+    for _ in range(10):
+        found.append(float(optimizer.param_groups[0]["lr"]))
+        momenta.append(float(optimizer.param_groups[0]["momentum"]))
+        optimizer.step()
+        if schedule is not None:
+            schedule.step()
+    return found, momenta
+
+
+def test_schedules() -> None:
+    assert rates("constant")[0] == [0.5] * 10
+    assert rates("cosine")[0] == pytest.approx([0.25 * (1 + np.cos(np.pi * step / 10)) for step in range(10)])
+    found, momenta = rates("onecycle")
+    assert max(found) == 0.5 and found[0] == pytest.approx(0.02) and found[-1] < 1e-5 and min(momenta) == pytest.approx(0.85)
+    assert rates("onecycle", cycle_momentum=False) == (found, [0.9] * 10)
+    assert SCHEDULES == ("onecycle", "cosine", "constant")
+    with pytest.raises(ArgumentError, match="schedule_of: name: expected one of onecycle, cosine, constant, got 'linear'"):
+        schedule_of("linear", Adam(network().parameters()), 10)
 
 
 # ---------------------------------------------------------------------- parts

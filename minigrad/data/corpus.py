@@ -336,8 +336,8 @@ def _split(data: str, parts: dict[str, list[Scanned]]) -> str:
     share = f"{lengths['validation']:,} characters ({lengths['validation'] / sum(lengths.values()):.1%})"
     test = f"; {lengths['test']:,} characters of the data's own test part" if parts["test"] else ""
     if held[0].stretch.start:
-        files = {one.stretch.file for one in (*held, *parts["train"])}
-        of = "the file" if len(files) == 1 else f"the longest of {counted(len(files), 'file')}, {held[0].stretch.file.name}"
+        read = {one.stretch.file for one in (*held, *parts["train"])}
+        of = "the file" if len(read) == 1 else f"the longest of {counted(len(read), 'file')}, {held[0].stretch.file.name}"
         whence = f"from the beginning of a {beginning(held[0].stretch)}"
         return f"split: the end of {of}, {share} {whence}, is held out for validation{test}"
     if held[0].stretch.part == "validation":

@@ -3,7 +3,7 @@
 Begin with ``examples.py``, the smallest whole task, then ``task.py`` and ``loop.py``.
 """
 
-from minigrad.train.descent import Descent, ema, parts
+from minigrad.train.descent import SCHEDULES, Descent, ema, parts, schedule_of
 from minigrad.train.initial import Initial
 from minigrad.train.loop import fit
 from minigrad.train.place import Outcome
@@ -12,6 +12,7 @@ from minigrad.train.settings import Settings, setting
 from minigrad.train.task import Rollback, Step, Task, Track
 
 __all__ = [
+    "SCHEDULES",
     "Descent",
     "Initial",
     "Outcome",
@@ -24,5 +25,6 @@ __all__ = [
     "ema",
     "fit",
     "parts",
+    "schedule_of",
     "setting",
 ]

@@ -11,7 +11,10 @@ from minigrad.errors import ArgumentError, StateError
 from minigrad.nn import Module
 from minigrad.nn.utils import clip_grad_norm_
 from minigrad.optim import Optimizer
+from minigrad.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
 from minigrad.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+SCHEDULES = ("onecycle", "cosine", "constant")
 
 
 def ema(module: Module, decay: float) -> AveragedModel:
@@ -36,6 +39,34 @@ def ema(module: Module, decay: float) -> AveragedModel:
         get_ema_multi_avg_fn(min(decay, (1 + int(count)) / (10 + int(count))))(averages, currents, count)
 
     return AveragedModel(module, multi_avg_fn=update, use_buffers=True)
+
+
+def schedule_of(name: str, optimizer: Optimizer, total_steps: int, *, cycle_momentum: bool = True) -> Any:
+    """How the learning rate goes from the first step to the last, for ``Descent``; the optimiser's own is the largest.
+
+    Args:
+        name: ``"onecycle"`` (Smith 2018, arXiv:1803.09820), ``"cosine"``, or ``"constant"``, which is no schedule: ``None``.
+        optimizer: whose rate it is.
+        total_steps: steps in all.
+        cycle_momentum: of one cycle: lower the momentum while the rate is high.
+
+    Raises:
+        ArgumentError: another name.
+
+    Example:
+        >>> import minigrad
+        >>> optimizer = minigrad.optim.SGD(minigrad.nn.Linear(1, 1).parameters(), lr=0.1)
+        >>> type(schedule_of("cosine", optimizer, 10)).__name__, schedule_of("constant", optimizer, 10)
+        ('CosineAnnealingLR', None)
+    """
+    if name == "onecycle":
+        rate = float(optimizer.param_groups[0]["lr"])
+        return OneCycleLR(optimizer, rate, total_steps=total_steps, cycle_momentum=cycle_momentum)
+    if name == "cosine":
+        return CosineAnnealingLR(optimizer, total_steps)
+    if name == "constant":
+        return None
+    raise ArgumentError("schedule_of", "name", f"one of {', '.join(SCHEDULES)}", repr(name))
 
 
 def parts(batch: Sequence[Tensor], count: int) -> Iterator[tuple[float, tuple[Tensor, ...]]]:
