@@ -65,7 +65,7 @@ def open_fonts(
     words = [*read_words(progress), *numbers(NUMBERS)]
     fonts = list(read_fonts(names, progress).values())
     share = usual_share(len(words)) if holdout is None else holdout
-    out = held_out_groups(words, share, seed)
+    out = held_out_groups([word.rpartition("-")[2] for word in words], share, seed)  # drop-down with down
     train_words = [word for word, held in zip(words, out, strict=True) if not held]
     out_words = [word for word, held in zip(words, out, strict=True) if held]
     step = STEP if step is None else step
@@ -76,7 +76,7 @@ def open_fonts(
         f"data: {counted(len(words), 'word')} written in {', '.join(names)}, anew in each pass",
         f"held out: {counted(len(out_words), 'word')} ({share:.0%}), in none of their forms among those to learn from",
     )
-    digest = hashlib.sha256(repr(tuple(names)).encode())
+    digest = hashlib.sha256(repr((tuple(names), texts_of(words))).encode())
     for file in dataset(HERSHEY).files:
         digest.update(file.sha256.encode())
     return stroke_data(train, validation, None, [train.item(number, 0) for number in some], policy, digest.hexdigest())

@@ -23,8 +23,11 @@ FONTS = (
 """Those with Latin letters. The single strokes of a pen are in futural and rowmans (print), scripts and cursive (script)."""
 HEIGHT = 21.0  # of a capital letter, in the fonts' units
 BASELINE = 9  # where letters stand, y down
-SHORT = 5  # letters: such words are written in pairs too
+SHORT = 8  # letters: such words are written in rows too,
+IN_ROWS = 80  # and so many of 256 of them in rows only
+LONGEST = 22  # characters of a row, marks aside
 MARKS = ("{},", "{}.", "{}!", "{}?", "{};", "{}:", "({})", '"{}"', "{}'s", "{0}-{0}")
+ROW_MARKS = ("{}", "{}", "{}", "{}", "{}", "{}.", "{}.", "{}.", "{}!", "{}?", "{};", "{}:", "({})", '"{}"')
 _FIRST = " "  # the character of the first glyph; the others follow as in ASCII
 _PRINTABLE = 95  # of ASCII
 _MIDDLE = ord("R")  # the character that stands for 0
@@ -96,27 +99,30 @@ def read_words(progress: sources.Progress | None = None) -> list[str]:
 
 
 def texts_of(words: Sequence[str]) -> list[str]:
-    """What is written of words: each as it is, as a name, in capitals or with a mark; and pairs of short ones.
+    """What is written of words: most alone, as they are, as names, in capitals or with a mark; the short ones in rows too.
 
-    What is made of a word is decided by a hash of it and by nothing else.
+    A word of at most 8 letters is in one row of two or three, with at most 22 characters: as they are or with a capital, a comma,
+    marks. A third of them are in rows only. What is made of words is decided by their hashes and by nothing else.
 
     Example:
         >>> texts_of(["abide", "able", "ablaze", "absence", "7"])
-        ['abide', 'Able', 'Ablaze', 'absence', '7']
+        ['abide', 'Able', '7', 'abide absence, 7.', 'able ablaze;']
     """
-    texts = [_dressed(word) for word in words]
-    short = sorted((word for word in words if len(word) <= SHORT), key=_hash)
-    return texts + [f"{one} {other}" for one, other in zip(short[::2], short[1::2], strict=False)][: len(words) // 10]
+    rows = _rows(sorted((word for word in words if len(word) <= SHORT), key=_hash))
+    beside = {word for row in rows for word in row if _hash(word)[2] < IN_ROWS}
+    return [_dressed(word) for word in words if word not in beside] + [_in_a_row(row) for row in rows]
 
 
 def numbers(count: int) -> list[str]:
-    """Different numbers of one to four digits, always the same ones.
+    """Different numbers of one to four digits, always the same ones: as many of three digits as of four, and all shorter ones.
 
     Example:
         >>> numbers(3)
-        ['1039', '3633', '5848']
+        ['886', '1039', '3633']
     """
-    return sorted(map(str, range(10_000)), key=_hash)[:count]
+    return sorted(map(str, range(10_000)), key=lambda number: int.from_bytes(_hash(number)[:6], "big") * 10 ** len(number))[
+        :count
+    ]
 
 
 def _dressed(word: str) -> str:
@@ -129,6 +135,27 @@ def _dressed(word: str) -> str:
     if first < 224:
         return word.upper()
     return MARKS[second % len(MARKS)].format(word)
+
+
+def _rows(words: Sequence[str]) -> list[list[str]]:
+    """Words in rows of two or three, each in one of them: three where they fit and the hash of the first has it so."""
+    rows, first = [], 0
+    while first + 1 < len(words):
+        row = list(words[first : first + 2 + _hash(words[first])[3] % 2])
+        if len(" ".join(row)) > LONGEST:
+            row.pop()
+        rows.append(row)
+        first += len(row)
+    return rows
+
+
+def _in_a_row(words: Sequence[str]) -> str:
+    """Words as they stand in a text, one after another."""
+    begin, inside, end = _hash(" ".join(words))[:3]
+    text = (", " if inside < 64 else " ").join([" ".join(words[:-1]), words[-1]])
+    if begin < 16:
+        return text.upper()
+    return ROW_MARKS[end % len(ROW_MARKS)].format(text.capitalize() if begin < 128 else text)
 
 
 def _hash(word: str) -> bytes:

@@ -31,8 +31,9 @@ def open_strokes(
 ) -> StrokeData:
     """Handwriting by name or from files, ready to train on.
 
-    ``"hershey"`` is words in stroke fonts, fresh in each epoch: English words as they are, as names, in capitals, with marks
-    and in pairs, and numbers. Words, not drawings, are held out: none of validation is in the training part in whatever form.
+    ``"hershey"`` is words in stroke fonts, fresh in each epoch: English words and numbers as they are, as names, in capitals
+    and with marks, and rows of two or three. Words, not drawings, are held out: none of validation is in the training part in
+    whatever form.
 
     ``"hanzi-writer-data"`` is Chinese characters by their strokes, drawn anew likewise; held out are drawings, as a character
     that was never shown cannot be written.
@@ -61,7 +62,7 @@ def open_strokes(
     Example:
         >>> data = open_strokes("hershey")
         >>> len(data.train), len(data.validation), data.train[0].text
-        (8390, 932, 'abacus')
+        (8219, 948, 'ABDOMINAL')
     """
     if not isinstance(data, (str, os.PathLike)):
         raise DTypeError("open_strokes", "data", "the name of a data set or a path", f"a {type(data).__name__}")
