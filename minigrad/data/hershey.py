@@ -101,8 +101,8 @@ def read_words(progress: sources.Progress | None = None) -> list[str]:
 def texts_of(words: Sequence[str]) -> list[str]:
     """What is written of words: most alone, as they are, as names, in capitals or with a mark; the short ones in rows too.
 
-    A word of at most 8 letters is in one row of two or three, with at most 22 characters: as they are or with a capital, a comma,
-    marks. A third of them are in rows only. What is made of words is decided by their hashes and by nothing else.
+    A word of at most 8 letters is in one row of two or three, with at most 22 characters: as they are or with a capital, a
+    comma, marks. A third of them are in rows only. What is made of words is decided by their hashes and by nothing else.
 
     Example:
         >>> texts_of(["abide", "able", "ablaze", "absence", "7"])
