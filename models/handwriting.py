@@ -2,7 +2,9 @@
 
     minigrad train handwriting --data hershey
 
-Graves 2013, arXiv:1308.0850, sections 4 and 5, without peepholes. The first layer learns at each point what the window shows,
+Graves 2013, arXiv:1308.0850, sections 4 and 5, without peepholes; and, beside the paper's outputs, the chance that nothing
+follows a lift of the pen: a hand that has only its window to go by stops before the last dot, or after a stroke too much.
+The first layer learns at each point what the window shows,
 which follows from the point before: it goes step by step. The second and third know their whole input when the first is
 done, and run at once. Sequences are T B: time, then the rows of a batch; a text has U letters out of A; H hidden units, K bells
 of the window, M distributions of the mixture.
@@ -53,8 +55,8 @@ class HandwritingLSTM(nn.Module):
         dropout: share of each layer's outputs that is zeroed in training on the way up (Zaremba et al. 2014, arXiv:1409.2329).
 
     Shapes: points (T, B, 3): two offsets, and 1 where the pen is lifted after this point; text (B, U, A), one-hot letters, and
-    zeros behind the end of a shorter one; outputs (T, B, 1 + 6 M) of the point after each, as ``F.bivariate_mixture_nll`` takes
-    them.
+    zeros behind the end of a shorter one; outputs (T, B, 1 + 6 M + 1) of the point after each, as ``F.bivariate_mixture_nll``
+    takes them, and last the logit of the chance that nothing follows if the pen is lifted after it: see ``nats``.
 
     Raises:
         ArgumentError, DTypeError: an argument out of range.
@@ -65,7 +67,7 @@ class HandwritingLSTM(nn.Module):
         >>> text = net.letters(minigrad.tensor([[0, 3], [4, 0]]), minigrad.tensor([2, 1]))
         >>> outputs, state, weights = net(minigrad.zeros(7, 2, 3), text)
         >>> outputs.shape, weights.shape, text.sum().item()
-        (minigrad.Size([7, 2, 19]), minigrad.Size([7, 2, 2]), 3.0)
+        (minigrad.Size([7, 2, 20]), minigrad.Size([7, 2, 2]), 3.0)
     """
 
     def __init__(
@@ -88,7 +90,7 @@ class HandwritingLSTM(nn.Module):
         self.window = nn.Linear(hidden, 3 * windows)
         self.second, self.third = (nn.LSTM(3 + letters + hidden, hidden) for _ in range(2))
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(3 * hidden, 1 + 6 * mixtures)
+        self.head = nn.Linear(3 * hidden, 1 + 6 * mixtures + 1)
         bias: Any = self.window.bias
         with minigrad.no_grad():
             bias[:windows] -= math.log(windows)  # one letter's weight in all
@@ -130,14 +132,17 @@ class HandwritingLSTM(nn.Module):
                 enter the outputs, to 10 where they enter a layer's; both times this. 0: not clipped.
 
         Returns:
-            Outputs (R, 1 + 6 M) and points (R, 3) of R points in all, those that come first in their sequences first.
+            Outputs (R, 1 + 6 M + 1) and points (R, 4) of R points in all, those that come first in their sequences first; the
+            fourth number is 1 at the last point of a sequence.
         """
         if points.ndim != 3 or points.shape[2] != 3:
             raise ShapeError("HandwritingLSTM", "points", "shape (T, B, 3)", f"shape {tuple(points.shape)}")
         self._check_text(text, points.shape[1])
         start = minigrad.tensor(START, dtype=points.dtype, device=points.device).expand(1, points.shape[1], 3)
         known, sizes, order, _ = pack_padded_sequence(minigrad.cat((start, points[:-1])), lengths, enforce_sorted=False)
-        target = pack_padded_sequence(points, lengths, enforce_sorted=False).data
+        number = minigrad.arange(points.shape[0], device=lengths.device).unsqueeze(1)
+        last = (number == lengths - 1).to(points).unsqueeze(2)
+        target = pack_padded_sequence(minigrad.cat((points, last), 2), lengths, enforce_sorted=False).data
         return self._run(known, sizes.tolist(), text if order is None else text[order], None, share)[0], target
 
     def _run(
@@ -182,6 +187,24 @@ class HandwritingLSTM(nn.Module):
             raise ShapeError("HandwritingLSTM", "text", expected, f"shape {tuple(text.shape)}", "Make it by letters()")
 
 
+def nats(outputs: Tensor, target: Tensor, floor: float) -> tuple[Tensor, Tensor]:
+    """How unlikely points are, in nats of all together: the strokes, as in the paper; and which lift of the pen is the last.
+
+    Args:
+        outputs: (R, 1 + 6 M + 1), of ``HandwritingLSTM``.
+        target: (R, 4): two offsets, 1 where the pen is lifted, 1 where nothing follows.
+        floor: see ``F.bivariate_mixture_nll``.
+
+    Example:
+        >>> one, other = nats(minigrad.zeros(2, 8), minigrad.tensor([[0.0, 0, 1, 0], [0, 0, 1, 1]]), -6.0)
+        >>> round(one.item(), 4), round(other.item(), 4)  # 2 (log 2π + log 2), 2 log 2
+        (5.062, 1.3863)
+    """
+    strokes = F.bivariate_mixture_nll(outputs[:, :-1], target[:, :3], floor=floor, reduction="sum")
+    lifted, last = target[:, 2], target[:, 3]
+    return strokes, F.binary_cross_entropy_with_logits(outputs[:, -1], last, weight=lifted, reduction="sum")
+
+
 def clipped(x: Tensor, limit: float) -> Tensor:
     """``x``, whose gradient is cut to at most ``limit`` in size on its way back; 0: it goes as it comes.
 
@@ -206,4 +229,4 @@ def parameters(letters: int, *, hidden: int, windows: int, mixtures: int, pace: 
     """
     outer = 3 + letters
     layers = 4 * hidden * ((outer + hidden + 2) + 2 * (outer + 2 * hidden + 2))
-    return layers + 3 * windows * (hidden + 1) + (1 + 6 * mixtures) * (3 * hidden + 1)
+    return layers + 3 * windows * (hidden + 1) + (2 + 6 * mixtures) * (3 * hidden + 1)

@@ -26,7 +26,8 @@ from minigrad.models.handwriting_data import in_its_terms, manner, opened, spaci
 from minigrad.models.scribe import LARGEST, Card, Likelihood, Scribe, nats_of
 from minigrad.train import SCHEDULES, Descent, Settings, Step, Task, Track, ema, schedule_of, setting
 
-WORK = 2e13  # multiplications of the forward passes where nothing is said: less than an hour on two cores
+WORK = 1.2e13  # multiplications of the forward passes where nothing is said: less than an hour on two cores
+STEP, ITEMS = 2_500, (8, 64)  # points in a step where nothing is said, of at least and at most so many items
 PASSES = 200  # through the data, at most, where nothing is said
 SMALL = 50_000  # points: fewer are learned by heart
 LOOKS = 20  # evaluations, at most, but no more than
@@ -59,7 +60,9 @@ class HandwritingSettings(Settings):
     epochs: float | None = setting(
         None, "passes through the data, may be less than 1; auto: by the work", least=1e-6, most=LARGEST
     )
-    batch_size: int = setting(32, "items in a step", least=1, most=LARGEST)
+    batch_size: int | None = setting(
+        None, "items in a step; auto: as many as have about 2,500 points, 8 to 64", least=1, most=LARGEST
+    )
     optimizer: str = setting("adam", "the rule of the step; rmsprop is that of the paper", choices=("adam", "rmsprop"))
     lr: float | None = setting(None, "largest learning rate; auto: 0.002 for adam, 0.0001 for rmsprop", least=0)
     schedule: str = setting("onecycle", "how the rate goes", choices=SCHEDULES)
@@ -72,7 +75,7 @@ class HandwritingSettings(Settings):
 
 
 RECIPES: dict[str, dict[str, Any]] = {
-    "hershey": {"hidden": 256, "dropout": 0.0},
+    "hershey": {"hidden": 192, "dropout": 0.0, "spacing": 4.0, "lr": 4e-3},
 }  # what is known of the named sets, in place of what would be found
 
 
@@ -126,7 +129,7 @@ class Handwriting(Task):
         count = self.card.parameters
         check_memory(COPIES * count, f"a network of {count:,} parameters", self.name, KNOBS)
         self.settings = settings = self._training_settings(settings, points)
-        batch = min(settings.batch_size, len(train))
+        batch = min(settings.batch_size or 1, len(train))
         longest = int(np.sort(train.sizes)[-batch:].sum())
         check_memory(longest * numbers_per_point(self.card), f"a step with {batch:,} of the longest items", self.name, KNOBS)
         minigrad.manual_seed(settings.seed)
@@ -174,7 +177,10 @@ class Handwriting(Task):
 
     def _training_settings(self, settings: HandwritingSettings, points: int) -> HandwritingSettings:
         passes = min(WORK / (self.card.parameters * points), PASSES)
-        return settings.decide(epochs=float(f"{passes:.2g}"), lr=2e-3 if settings.optimizer == "adam" else 1e-4)
+        items = int(np.clip(STEP * len(self.data.train) // points, *ITEMS))
+        return settings.decide(
+            epochs=float(f"{passes:.2g}"), batch_size=items, lr=2e-3 if settings.optimizer == "adam" else 1e-4
+        )
 
     def _descent(self, network: nn.Module) -> Descent:
         settings = self.settings
@@ -205,13 +211,15 @@ class Handwriting(Task):
             yield from self.loader
 
     def step(self, batch: Any) -> Step:
-        """One step down the nats of a point, on average over all points of the batch."""
+        """One step down the nats of a point and of the ends, on average over all points of the batch."""
         network: Any = self.descent.module.train()
         points = int(batch.lengths.sum().item())
         share = 1 / points
-        loss = nats_of(network, batch, self.card.floor, share if self.settings.clip else 0.0) * share
-        metrics = self.descent.step([loss])
-        return Step(points, {**metrics, "sequence": metrics["loss"] * (points / len(batch.lengths))})
+        strokes, ends = nats_of(network, batch, self.card.floor, share if self.settings.clip else 0.0)
+        metrics = self.descent.step([(strokes + ends) * share])
+        items = 1 / len(batch.lengths)
+        nats = {"loss": strokes.detach() * share, "sequence": strokes.detach() * items, "ends": ends.detach() * items}
+        return Step(points, {**metrics, **nats})
 
     def evaluate(self, track: Track) -> Mapping[str, float]:
         """Nats of a point and of a sequence, of what is held out."""

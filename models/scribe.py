@@ -9,14 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import minigrad
-import minigrad.nn.functional as F
 from minigrad import Tensor
 from minigrad.data import DataLoader
 from minigrad.data.characters import Characters
 from minigrad.data.strokes import Strokes, unfit
 from minigrad.data.written import StrokeBatch, Written
 from minigrad.errors import ArgumentError, RunError
-from minigrad.models.handwriting import START, HandwritingLSTM, State, parameters
+from minigrad.models.handwriting import START, HandwritingLSTM, State, nats, parameters
 from minigrad.nn.utils import Stepping
 from minigrad.train.trained import Trained
 
@@ -24,7 +23,8 @@ BATCH = 64  # texts that are judged at once
 LARGEST = 1_000_000  # more than anyone means of a size: a config that has one is damaged
 BOLDEST = 100.0  # bias at most: beyond it nothing is drawn at random any more
 LONGER = 4.0  # times the points that its letters take on average: as long as a text may get
-BEYOND = 1.5  # letters behind the end where writing stops though the pen was not lifted
+FAINT = 0.01  # weight of a letter: where none has more, the window has left the text
+BEYOND = 1.5  # letters behind the end where writing stops though the network never said so
 
 
 class Card(NamedTuple):
@@ -175,14 +175,16 @@ class Scribe:
     def write(self, texts: Sequence[str], *, bias: float = 0.0, seed: int = 0, style: Strokes | None = None) -> list[Writing]:
         """Write texts, all at once.
 
-        Points are drawn from the mixture until the window has passed the last letter and the pen is lifted: Graves 2013,
-        arXiv:1308.0850, sections 5.3 to 5.5.
+        Points are drawn from the mixture until the window has come to the last letter, the pen is lifted, and what is drawn is
+        that nothing follows; or until the window is well beyond the end: Graves 2013, arXiv:1308.0850, sections 5.3 to 5.5,
+        where the window alone decides.
 
         Args:
             texts: each of characters of the alphabet.
             bias: how much the likely is preferred: deviations are divided by its exponential, and the logits of the weights are
-                multiplied by 1 more than it (equations 61 and 62). 0 writes as the data do, 1 neatly. The pen is lifted as
-                likely as ever: a lift that may come at one of several points would else come at none.
+                multiplied by 1 more than it (equations 61 and 62), as is the logit of the end. 0 writes as the data do, 1
+                neatly. The pen is lifted as likely as ever: a lift that may come at one of several points would else come at
+                none.
             seed: text ``i`` is what it would be alone with ``seed + i``.
             style: strokes with their text, in the units of the model's data (see ``fitted``). The texts are written as if they
                 went on from it; it is not among what is given back.
@@ -204,7 +206,7 @@ class Scribe:
         before = "" if style is None else style.text + gap
         rows = [self.card.alphabet.encode(before + text, where="handwrite") for text in texts]
         noise = [_noise(seed + number, self._most(text)) for number, text in enumerate(texts)]
-        points, windows = self._draw(rows, noise, float(bias), style, gap)
+        points, windows = self._draw(rows, noise, float(bias), style)
         found = []
         for text, row, window in zip(texts, points, windows, strict=True):
             row[:, :2] *= self.card.scale
@@ -227,7 +229,7 @@ class Scribe:
         return 20 + math.ceil(LONGER * len(text) / self.card.options["pace"])
 
     def _draw(
-        self, rows: list[np.ndarray], noise: list[np.ndarray], bias: float, style: Strokes | None, gap: str
+        self, rows: list[np.ndarray], noise: list[np.ndarray], bias: float, style: Strokes | None
     ) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Points (n, 3) and weights of letters (n, U) for each of the texts, given as letters' numbers."""
         count = len(rows)
@@ -235,7 +237,7 @@ class Scribe:
         steps = max(map(len, noise))
         points, seen, lengths = (
             np.zeros((steps, count, 3)),
-            np.zeros((steps, count, ends.max() + 1), np.float32),
+            np.zeros((steps, count, ends.max()), np.float32),
             np.zeros(count, int),
         )
         going = np.ones(count, bool)
@@ -243,32 +245,29 @@ class Scribe:
         self.network.eval()
         try:
             with minigrad.no_grad(), self._stepping:
-                text = self._text(rows, gap)
+                text = self._text(rows)
                 point, state = self._begun(style, text)
                 for step in range(steps):
                     outputs, state, weights = self.network(point, text, state)
                     seen[step] = weights[0].cpu().numpy()
-                    going &= ~_is_over(seen[step], ends, state, points[step - 1, :, 2], step)
-                    going &= step < np.array([len(each) for each in noise])
+                    drawn = drawn_points(outputs[0].cpu().numpy(), _row(noise, step), bias, self.card.floor)
+                    points[step] = drawn[:, :3]
+                    lengths[going] = step + 1
+                    going &= ~_is_over(seen[step], ends, state, drawn[:, 3], step)
+                    going &= step + 1 < np.array([len(each) for each in noise])
                     if not going.any():
                         break
-                    drawn = drawn_points(outputs[0].cpu().numpy(), _row(noise, step), bias, self.card.floor)
-                    points[step] = drawn
-                    lengths[going] = step + 1
-                    point = minigrad.tensor(drawn[None].astype(np.float32)).to(text)
+                    point = minigrad.tensor(drawn[None, :, :3].astype(np.float32)).to(text)
         finally:
             self.network.train(was)
         return [points[:n, b] for b, n in enumerate(lengths)], [seen[:n, b] for b, n in enumerate(lengths)]
 
-    def _text(self, rows: list[np.ndarray], gap: str) -> Tensor:
-        """The texts as the network takes them, each with one place behind its end: of a gap, or of nothing."""
-        numbers = np.zeros((len(rows), max(map(len, rows)) + 1), np.int64)
+    def _text(self, rows: list[np.ndarray]) -> Tensor:
+        """The texts as the network takes them."""
+        numbers = np.zeros((len(rows), max(map(len, rows))), np.int64)
         for place, row in enumerate(rows):
             numbers[place, : len(row)] = row
-            if gap:
-                numbers[place, len(row)] = self.card.alphabet.encode(gap)[0]
-        lengths = np.array([len(row) + bool(gap) for row in rows])
-        where = self.network.head.weight.device
+        lengths, where = np.array(list(map(len, rows))), self.network.head.weight.device
         return self.network.letters(minigrad.tensor(numbers, device=where), minigrad.tensor(lengths, device=where))
 
     def _begun(self, style: Strokes | None, text: Tensor) -> tuple[Tensor, State | None]:
@@ -289,18 +288,18 @@ class Scribe:
             parts: with the model's alphabet, all of one scale.
             track: put around the batches of each, to show progress.
         """
-        nats, points = 0.0, 0
+        total, points = 0.0, 0
         was = self.network.training
         self.network.eval()
         try:
             with minigrad.no_grad():
                 for part in parts:
                     for batch in track(self._batches(part)):
-                        nats += nats_of(self.network, batch, self.card.floor).item()
+                        total += nats_of(self.network, batch, self.card.floor)[0].item()
                         points += int(batch.lengths.sum().item())
         finally:
             self.network.train(was)
-        return Likelihood(nats, points, sum(map(len, parts)), parts[0].scale)
+        return Likelihood(total, points, sum(map(len, parts)), parts[0].scale)
 
     def _batches(self, written: Written) -> DataLoader:
         """Items of about the same size together."""
@@ -309,8 +308,8 @@ class Scribe:
         return DataLoader(written, batch_sampler=batches, device="cpu")
 
 
-def nats_of(network: HandwritingLSTM, batch: StrokeBatch, floor: float, share: float = 0.0) -> Tensor:
-    """The nats of all points of a batch together.
+def nats_of(network: HandwritingLSTM, batch: StrokeBatch, floor: float, share: float = 0.0) -> tuple[Tensor, Tensor]:
+    """The nats of all points of a batch together: of the strokes, and of which lifts of the pen are the last.
 
     Args:
         network: in training or not.
@@ -321,42 +320,46 @@ def nats_of(network: HandwritingLSTM, batch: StrokeBatch, floor: float, share: f
     where = network.head.weight.device
     text = network.letters(batch.text.to(where), batch.text_lengths.to(where))
     outputs, target = network.packed(batch.points.to(where), batch.lengths, text, share)
-    return F.bivariate_mixture_nll(outputs, target, floor=floor, reduction="sum")
+    return nats(outputs, target, floor)
 
 
 def drawn_points(outputs: np.ndarray, noise: np.ndarray, bias: float, floor: float) -> np.ndarray:
-    """Points drawn from what a network gave, float64 (B, 3): Graves 2013, arXiv:1308.0850, equations 18 to 23, 61 and 62.
+    """Points drawn from what a network gave: Graves 2013, arXiv:1308.0850, equations 18 to 23, 61 and 62.
 
     Args:
-        outputs: (B, 1 + 6 M), as ``F.bivariate_mixture_nll`` takes them.
-        noise: (B, 4), two numbers uniform in [0, 1), two normal.
+        outputs: (B, 1 + 6 M + 1), of ``HandwritingLSTM``.
+        noise: (B, 5), three numbers uniform in [0, 1), two normal.
         bias: see ``Scribe.write``.
         floor: the least logarithm of a deviation.
 
+    Returns:
+        float64 (B, 4): two offsets, 1 where the pen is lifted, and 1 where it is and nothing follows.
+
     Example:
-        >>> sure = np.array([[-9.0, 0.0, 5.0, 6.0, -9.0, -9.0, 0.0]])  # one distribution, close around (5, 6)
-        >>> drawn_points(sure, np.array([[0.5, 0.5, 1.0, -1.0]]), 1.0, -15.0).round(2).tolist()
-        [[5.0, 6.0, 0.0]]
+        >>> sure = np.array([[9.0, 0.0, 5.0, 6.0, -9.0, -9.0, 0.0, -9.0]])  # one distribution, close around (5, 6)
+        >>> drawn_points(sure, np.array([[0.5, 0.5, 0.5, 1.0, -1.0]]), 1.0, -15.0).round(2).tolist()
+        [[5.0, 6.0, 1.0, 0.0]]
     """
     count = outputs.shape[1] // 6
     outputs = outputs.astype(np.float64)
-    weights, mu1, mu2, log1, log2, r = outputs[:, 1:].reshape(len(outputs), 6, count).transpose(1, 0, 2)
+    weights, mu1, mu2, log1, log2, r = outputs[:, 1:-1].reshape(len(outputs), 6, count).transpose(1, 0, 2)
     weights = np.exp((weights - weights.max(axis=1, keepdims=True)) * (1 + bias)).cumsum(axis=1)
     chosen = np.minimum((weights <= noise[:, :1] * weights[:, -1:]).sum(axis=1), count - 1)[:, None]
     mu1, mu2, log1, log2, r = (np.take_along_axis(each, chosen, 1)[:, 0] for each in (mu1, mu2, log1, log2, r))
     sigma1, sigma2 = (np.exp(np.clip(each, floor, 15) - bias) for each in (log1, log2))
     rho = np.tanh(r)
-    one, other = noise[:, 2], rho * noise[:, 2] + np.sqrt(1 - rho * rho) * noise[:, 3]
+    one, other = noise[:, 3], rho * noise[:, 3] + np.sqrt(1 - rho * rho) * noise[:, 4]
     with np.errstate(over="ignore"):
         lifted = noise[:, 1] < 1 / (1 + np.exp(-outputs[:, 0]))
-    return np.stack((mu1 + sigma1 * one, mu2 + sigma2 * other, lifted), axis=1)
+        last = lifted & (noise[:, 2] < 1 / (1 + np.exp(-outputs[:, -1] * (1 + bias))))
+    return np.stack((mu1 + sigma1 * one, mu2 + sigma2 * other, lifted, last), axis=1)
 
 
 def _noise(seed: int, points: int) -> np.ndarray:
-    """What a text's points are drawn by, float64 (points, 4)."""
+    """What a text's points are drawn by, float64 (points, 5)."""
     generator = minigrad.Generator().manual_seed(seed)
-    kinds = (minigrad.rand, minigrad.randn)
-    parts = [kind(points, 2, generator=generator, dtype=minigrad.float64, device="cpu").numpy() for kind in kinds]
+    kinds = ((minigrad.rand, 3), (minigrad.randn, 2))
+    parts = [kind(points, n, generator=generator, dtype=minigrad.float64, device="cpu").numpy() for kind, n in kinds]
     return np.concatenate(parts, axis=1)
 
 
@@ -365,13 +368,14 @@ def _row(noise: list[np.ndarray], step: int) -> np.ndarray:
     return np.stack([each[min(step, len(each) - 1)] for each in noise])
 
 
-def _is_over(weights: np.ndarray, ends: np.ndarray, state: State, lifted: np.ndarray, step: int) -> np.ndarray:
-    """Whether each text is written: the window sees the place behind its end above all, and the pen is lifted.
+def _is_over(weights: np.ndarray, ends: np.ndarray, state: State, last: np.ndarray, step: int) -> np.ndarray:
+    """Whether each text is written: the network said so, and the window sees the last letter above all, or nothing more.
 
-    A text has two points at least. Where all bells are well beyond the end, the pen need not be lifted.
+    A text has two points at least. Where all bells are well beyond the end, the network need not have said so.
     """
-    if step < 2:
+    if step < 1:
         return np.zeros(len(ends), bool)
-    passed = weights.argmax(axis=1) >= ends
+    shown = np.where(np.arange(weights.shape[1]) < ends[:, None], weights, 0)
+    arrived = (shown.argmax(axis=1) == ends - 1) | (shown.max(axis=1) < FAINT)
     beyond = state.kappa.cpu().numpy().min(axis=1) > ends + BEYOND
-    return (passed & (lifted > 0)) | beyond
+    return ((last > 0) & arrived) | beyond

@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 
 import minigrad
-import minigrad.nn.functional as F
 from minigrad.benchmarks.source import model_source, run_source
 from minigrad.benchmarks.steps import log_density
 from minigrad.errors import ArgumentError, DTypeError, IndexingError, MinigradError, ShapeError
-from minigrad.models.handwriting import HandwritingLSTM, State, clipped, parameters
+from minigrad.models.handwriting import HandwritingLSTM, State, clipped, nats, parameters
 from tests import devices
 from tests.harness import difference
 
@@ -38,7 +37,7 @@ def packed_loss(net: HandwritingLSTM, number: int = 0, share: float = 0.0) -> An
     points, numbers = drawn(number)
     text = net.letters(minigrad.tensor(numbers), minigrad.tensor(LETTERS))
     outputs, target = net.packed(minigrad.tensor(points), minigrad.tensor(LENGTHS), text, share)
-    return F.bivariate_mixture_nll(outputs, target, reduction="sum")
+    return sum(nats(outputs, target, -15.0))
 
 
 def padded_loss(m: Any, net: Any, number: int = 0, state: Any = None) -> tuple[Any, Any]:
@@ -49,7 +48,11 @@ def padded_loss(m: Any, net: Any, number: int = 0, state: Any = None) -> tuple[A
     text = m.tensor(np.eye(A)[numbers] * there)
     outputs, state, _ = net(m.tensor(start), text, state)
     mask = m.tensor((np.arange(T)[:, None] < LENGTHS).astype(float))
-    return -(log_density(m, outputs, m.tensor(points), M) * mask).sum(), state
+    known = log_density(m, outputs[..., :-1], m.tensor(points), M)
+    last = m.tensor((np.arange(T)[:, None] == LENGTHS - 1).astype(float))
+    lifted, ends = m.tensor(points[..., 2]), outputs[..., -1]
+    known = known + lifted * m.nn.functional.logsigmoid(ends * (2 * last - 1))  # log of the chance of what is true
+    return -(known * mask).sum(), state
 
 
 def detached(state: State) -> State:
@@ -68,6 +71,16 @@ def test_packed_is_padded_and_masked() -> None:
     two.backward()
     for (name, ours), theirs in zip(net.named_parameters(), other.parameters(), strict=True):
         assert difference(ours.grad.numpy(), theirs.grad.numpy()) <= 1e-9, name
+
+
+def test_the_fourth_number_of_a_point_is_whether_it_is_the_last() -> None:
+    net = make()
+    points, numbers = drawn()
+    text = net.letters(minigrad.tensor(numbers), minigrad.tensor(LETTERS))
+    _, target = net.packed(minigrad.tensor(points), minigrad.tensor(LENGTHS), text)
+    assert target.shape == (LENGTHS.sum(), 4)
+    ends = target[target[:, 3] == 1][:, :3].tolist()
+    assert sorted(ends) == sorted(points[length - 1, row].tolist() for row, length in enumerate(LENGTHS))
 
 
 def test_a_text_in_pieces_is_the_text_at_once() -> None:

@@ -37,7 +37,7 @@ def test_what_is_not_said_is_found_and_told(strokes: Path) -> None:
     told: list[str] = []
     made = Handwriting(str(strokes), HandwritingSettings(), told.append)
     found = made.settings
-    assert (found.hidden, found.dropout, found.lr, found.epochs) == (128, 0.2, 0.002, 200.0)
+    assert (found.hidden, found.dropout, found.lr, found.epochs, found.batch_size) == (128, 0.2, 0.002, 200.0, 64)
     assert made.total_steps == 200 * len(made.loader) and made.evaluate_every <= made.total_steps // 10
     points = int(made.data.train.sizes.sum())
     assert told[-3] == (
@@ -91,13 +91,14 @@ def test_a_step_goes_down_the_nats_of_a_point(strokes: Path) -> None:
     batch = next(made.batches())
     network: Any = made.descent.module
     with minigrad.no_grad():
-        nats = nats_of(network, batch, made.card.floor).item()
+        nats, ends = (each.item() for each in nats_of(network, batch, made.card.floor))
     units, metrics = made.step(batch)
     assert units == int(batch.lengths.sum().item())
     assert float(metrics["loss"]) == pytest.approx(nats / units, rel=1e-5)
     assert float(metrics["sequence"]) == pytest.approx(nats / len(batch.lengths), rel=1e-5)
+    assert float(metrics["ends"]) == pytest.approx(ends / len(batch.lengths), rel=1e-5)
     with minigrad.no_grad():
-        assert nats_of(network, batch, made.card.floor).item() < nats
+        assert sum(nats_of(network, batch, made.card.floor)).item() < nats + ends
     assert made.describe(made.origin(batch)).startswith(f"{len(batch.lengths)} items: mine.json, word ")
 
 

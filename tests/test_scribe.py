@@ -36,10 +36,10 @@ def dash(text: str = "a", number: int = 0) -> Strokes:
 
 
 def test_points_are_distributed_as_the_mixture_says() -> None:
-    """Mean, covariance and share of lifts of 100,000 points, of two distributions in a share of 3 to 1."""
-    given = np.array([[0.5, np.log(3), 0.0, 1.0, -2.0, 0.5, 3.0, np.log(0.5), np.log(2), np.log(1.5), 0.0, 0.8, -0.3]])
+    """Mean, covariance, share of lifts and of ends among these, of 100,000 points of two distributions in a share of 3 to 1."""
+    given = np.array([[0.5, np.log(3), 0.0, 1.0, -2.0, 0.5, 3.0, np.log(0.5), np.log(2), np.log(1.5), 0.0, 0.8, -0.3, 1.2]])
     rng = np.random.default_rng(0)
-    noise = np.concatenate((rng.random((100_000, 2)), rng.standard_normal((100_000, 2))), axis=1)
+    noise = np.concatenate((rng.random((100_000, 3)), rng.standard_normal((100_000, 2))), axis=1)
     points = drawn_points(np.repeat(given, len(noise), axis=0), noise, 0.0, -15.0)
     mean = 0.75 * np.array([1.0, 0.5]) + 0.25 * np.array([-2.0, 3.0])
     cov = np.zeros((2, 2))
@@ -49,23 +49,26 @@ def test_points_are_distributed_as_the_mixture_says() -> None:
     assert points[:, :2].mean(axis=0) == pytest.approx(mean, abs=0.03)
     assert np.cov(points[:, :2].T) == pytest.approx(cov, abs=0.06)
     assert set(points[:, 2]) == {0, 1} and points[:, 2].mean() == pytest.approx(1 / (1 + np.exp(-0.5)), abs=0.01)
+    lifted = points[:, 2] == 1
+    assert not points[~lifted, 3].any() and points[lifted, 3].mean() == pytest.approx(1 / (1 + np.exp(-1.2)), abs=0.01)
 
 
 def test_bias_makes_the_likely_likelier() -> None:
-    """Equations 61 and 62: deviations go with e^-b, the logits of the weights with 1 + b; the pen is lifted as before."""
-    given = np.array([[1.0, 1.0, 0.0, 0.0, 10.0, 0.0, 10.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]])
+    """Equations 61 and 62: deviations go with e^-b, the logits of weights and ends with 1 + b; the pen is lifted as before."""
+    given = np.array([[1.0, 1.0, 0.0, 0.0, 10.0, 0.0, 10.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.5]])
     rng = np.random.default_rng(0)
-    noise = np.concatenate((rng.random((50_000, 2)), rng.standard_normal((50_000, 2))), axis=1)
+    noise = np.concatenate((rng.random((50_000, 3)), rng.standard_normal((50_000, 2))), axis=1)
     points = drawn_points(np.repeat(given, len(noise), axis=0), noise, 1.5, -15.0)
     first = points[:, 0] < 5
     assert first.mean() == pytest.approx(1 / (1 + np.exp(-2.5)), abs=0.01)
     assert points[first, 1].std() == pytest.approx(np.exp(-1.5), rel=0.02)
     assert points[:, 2].mean() == pytest.approx(1 / (1 + np.exp(-1.0)), abs=0.01)
+    assert points[points[:, 2] == 1, 3].mean() == pytest.approx(1 / (1 + np.exp(-2.5 * 0.5)), abs=0.01)
 
 
 def test_what_is_drawn_is_finite_whatever_is_given() -> None:
-    given = np.array([[1e30, 1e30, -1e30, 1, 2, 3, 4, 1e30, -1e30, 1e30, -1e30, 1e30, -1e30]])
-    assert np.isfinite(drawn_points(given, np.array([[0.0, 0.0, 1.0, 1.0]]), 0.0, -6.0)).all()
+    given = np.array([[1e30, 1e30, -1e30, 1, 2, 3, 4, 1e30, -1e30, 1e30, -1e30, 1e30, -1e30, -1e30]])
+    assert np.isfinite(drawn_points(given, np.array([[0.0, 0.0, 0.0, 1.0, 1.0]]), 0.0, -6.0)).all()
 
 
 # ---------------------------------------------------------------------- writing
@@ -88,29 +91,38 @@ def test_points_are_those_of_the_network_step_by_step() -> None:
     (writing,) = hand.write(["abc"], seed=3)
     points = writing.strokes.points / np.array([2, 2, 1], np.float32)
     known = np.concatenate(([[0, 0, 1]], points[:-1])).astype(np.float32)[:, None]
-    text = hand.network.letters(minigrad.tensor([[1, 2, 3, 0]]))
+    text = hand.network.letters(minigrad.tensor([[1, 2, 3]]))
     with minigrad.no_grad():
         outputs, _, weights = hand.network(minigrad.tensor(known), text)
-    np.testing.assert_allclose(weights.numpy()[:, 0, :3], writing.window, rtol=1e-4, atol=1e-5)
-    assert 0 < F.bivariate_mixture_nll(outputs[:, 0], minigrad.tensor(points)).item() < 10  # what it drew is likely to it
+    np.testing.assert_allclose(weights.numpy()[:, 0], writing.window, rtol=1e-4, atol=1e-5)
+    assert 0 < F.bivariate_mixture_nll(outputs[:, 0, :-1], minigrad.tensor(points)).item() < 10  # what it drew is likely to it
 
 
-def test_writing_stops_behind_the_last_letter_with_the_pen_lifted() -> None:
-    """With a window that moves a letter in five points: not before it stands behind the end, and not much later."""
+def test_writing_stops_at_a_lift_that_the_network_calls_the_last() -> None:
+    """With a window that moves a letter in five points: not before it has come to the last letter, and then at once."""
     hand = scribe(seed=2)
     with minigrad.no_grad():
         hand.network.window.weight.zero_()
         hand.network.head.bias[0] = 0.0  # lifted at half of the points
+        hand.network.head.bias[-1] = 50.0  # nothing ever follows
     for text in ("a", "abcabc"):
         (writing,) = hand.write([text])
-        places = 0.2 * len(text) / 0.2
         assert writing.strokes.points[-1, 2] == 1
-        assert 0.5 * 5 * places <= len(writing.strokes) <= 20 + 4 * 5 * places
+        assert writing.window[:-1].argmax(axis=1).max(initial=0) <= len(text) - 1
+        assert 0.5 * 5 * (len(text) - 1) <= len(writing.strokes) <= 20 + 1.2 * 5 * len(text)
+
+
+@pytest.mark.parametrize("bias", [(0, -50.0), (-1, -50.0)], ids=["never lifted", "never the last"])
+def test_writing_stops_behind_the_end_whatever_the_network_says(bias: tuple[int, float]) -> None:
+    hand, (row, value) = scribe(seed=2), bias
     with minigrad.no_grad():
-        hand.network.head.bias[0] = -50.0  # never lifted
-        hand.network.head.weight[0] = 0.0
+        hand.network.window.weight.zero_()
+        hand.network.head.bias[row] = value
+        hand.network.head.weight[row] = 0.0
     (writing,) = hand.write(["abcabc"])
-    assert writing.strokes.points[:, 2].tolist() == [0.0] * (len(writing.strokes) - 1) + [1.0]
+    lifts = writing.strokes.points[:, 2].tolist()
+    assert lifts[-1] == 1 and (any(lifts[:-1]) or row == 0)
+    assert 5 * 6 <= len(writing.strokes) < 20 + 4 * 5 * 6
     with minigrad.no_grad():
         hand.network.window.bias[4:] = -20.0  # and a window that does not move
     (writing,) = hand.write(["ab"])
@@ -187,7 +199,7 @@ def test_likelihood_is_that_of_the_points_one_by_one() -> None:
         text = hand.network.letters(minigrad.tensor(CARD.alphabet.encode(item.text)[None]))
         with minigrad.no_grad():
             outputs, _, _ = hand.network(minigrad.tensor(known), text)
-            total += F.bivariate_mixture_nll(outputs[:, 0], minigrad.tensor(points), floor=-6.0, reduction="sum").item()
+            total += F.bivariate_mixture_nll(outputs[:, 0, :-1], minigrad.tensor(points), floor=-6.0, reduction="sum").item()
     assert found == Likelihood(pytest.approx(total, rel=1e-5), sum(map(len, items)), 3, 2.0)
     both = hand.judge(written, written)
     assert (both.points, both.sequences) == (2 * found.points, 6) and both.per_point == pytest.approx(found.per_point)
