@@ -13,7 +13,7 @@ import numpy as np
 from minigrad.data.characters import described
 from minigrad.data.strokes import Strokes
 from minigrad.data.words import counted, listed
-from minigrad.errors import ArgumentError, DataError
+from minigrad.errors import ArgumentError, DataError, RunError
 from minigrad.models.scribe import Card, Scribe, Writing
 from minigrad.show.lined import GAP, WIDEST, broken, levelled, placed
 
@@ -21,6 +21,7 @@ AT_ONCE = 16  # pieces that go through the network together, between two looks a
 STYLE = 16  # letters of a style, which tell it well; but
 SHARE = 0.5  # of as many as the hand writes at once, at most: it reads the style and writes the piece as one text
 FEWEST = 3  # letters that tell a style
+TRIES, APART = 4, 1_000_003  # times that a piece is drawn where what came was no writing, and how far apart their seeds are
 # Quotation marks, dashes, the ellipsis and the blank that does not break, as printers have them
 PLAIN = {
     "\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"',
@@ -85,7 +86,7 @@ def write_manuscript(
         scribe: the hand.
         text: of its alphabet; its own line ends stay, other lines are broken at blanks.
         lines: how many, where the text has no line ends; by default as few as 45 letters a line allow.
-        bias, seed: as for ``Scribe.write``.
+        bias, seed: as for ``Scribe.write``. A piece of which no writing comes is drawn anew, with other seeds.
         style: in the units of the model's data: see ``style_of``.
         progress: called as ``progress(doing, done, total)`` while it is written.
 
@@ -102,18 +103,33 @@ def write_manuscript(
     pieces = [piece for row in rows for piece in row]
     written: dict[int, Writing] = {}
     if first is not None:
-        (written[first],) = scribe.write([pieces[first]], bias=bias, seed=seed + first)
+        (written[first],) = _drawn(scribe, [pieces[first]], bias, seed + first, None)
         style = written[first].strokes
     progress("writing", len(written), len(pieces))
     left = [number for number in range(len(pieces)) if number not in written]
     for start in range(0, len(left), AT_ONCE):
         some = left[start : start + AT_ONCE]
         for run in _runs(some):  # text i of a call is drawn with seed + i: a piece is the same whatever others are beside it
-            found = scribe.write([pieces[number] for number in run], bias=bias, seed=seed + run[0], style=style)
+            found = _drawn(scribe, [pieces[number] for number in run], bias, seed + run[0], style)
             written.update(zip(run, found, strict=True))
         progress("writing", len(written), len(pieces))
     ordered = iter(sorted(written))
     return Manuscript(tuple(tuple(written[next(ordered)] for _ in row) for row in rows), scribe.card.height)
+
+
+def _drawn(scribe: Scribe, texts: Sequence[str], bias: float, seed: int, style: Strokes | None) -> list[Writing]:
+    """Texts written, the i-th drawn with ``seed + i``; of what is no writing, that text anew with other seeds, some times."""
+    try:
+        return scribe.write(texts, bias=bias, seed=seed, style=style)
+    except RunError:
+        if len(texts) > 1:
+            return [_drawn(scribe, [text], bias, seed + number, style)[0] for number, text in enumerate(texts)]
+        for attempt in range(1, TRIES):
+            try:
+                return scribe.write(texts, bias=bias, seed=seed + APART * attempt, style=style)
+            except RunError:
+                continue
+        raise
 
 
 def style_letters(card: Card) -> int:

@@ -7,7 +7,7 @@ import pytest
 
 from minigrad.data.characters import Characters
 from minigrad.data.strokes import Strokes
-from minigrad.errors import ArgumentError, DataError
+from minigrad.errors import ArgumentError, DataError, RunError
 from minigrad.models.manuscript import check_known, plain, style_of, write_manuscript
 from tests.upright_hand import CARD, Upright
 
@@ -52,6 +52,29 @@ def test_a_style_goes_before_all_pieces() -> None:
     hand = Upright()
     write_manuscript(hand, LONG, style=STYLE)
     assert all(given is STYLE for *_, given in hand.calls)
+
+
+@pytest.mark.parametrize("fails", [1, 3, 4])
+def test_a_piece_of_which_no_writing_comes_is_drawn_anew(fails: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With other seeds, alone, and four times in all; the others are drawn as ever."""
+    hand, plainly, left = Upright(), Upright.write, [fails]
+
+    def write(self: Upright, texts: list[str], **words: object) -> object:
+        found = plainly(self, texts, **words)
+        if "deed" in texts and left[0]:
+            left[0] -= len(texts) == 1
+            raise RunError("handwrite", "deed", "points", "none")
+        return found
+
+    monkeypatch.setattr(Upright, "write", write)
+    if fails == 4:
+        with pytest.raises(RunError, match="deed"):
+            write_manuscript(hand, "headache deed", style=STYLE, lines=2)
+        return
+    assert write_manuscript(hand, "headache deed", style=STYLE, lines=2).texts == ["headache", "deed"]
+    alone = [seed for texts, seed, _ in hand.calls if texts == ["deed"]]
+    assert alone == [1 + 1_000_003 * attempt for attempt in range(4)][: fails + 1]
+    assert [seed for texts, seed, _ in hand.calls if texts == ["headache"]] == [0]
 
 
 def test_the_window_of_all_pieces() -> None:
