@@ -16,6 +16,8 @@ from minigrad.data.characters import Characters
 from minigrad.data.strokes import Strokes
 from minigrad.data.written import Recorded, Written
 from minigrad.errors import ArgumentError, DataError, RunError
+from minigrad.models.handwriting_data import to_measure
+from minigrad.train.trained import Trained
 from tests.small_hands import TINY, hand
 
 WAY = [[0, -20, 0], [0, 20, 1]]
@@ -50,7 +52,30 @@ def test_what_is_read_of_what_is_written(reader: Path, tmp_path: Path) -> None:
     items = [Strokes("one", WAY), None, Strokes("three", WAY)]
     assert legible.read(items, 20, tmp_path / "pictures") == ["one", "", "three"]
     assert sorted(path.name for path in (tmp_path / "pictures").iterdir()) == ["0000.png", "0002.png"]
-    assert legible.rate(["one", "", "three"], ["One", "two", "tree"]) == (1 / 3, (1 + 0 + 0.75) / 3)
+    found = legible.rate(["one", "", "three"], ["One", "two", "tree"])
+    assert found == pytest.approx((1 / 3, (1 + 0 + 0.75) / 3, 2 / 3, 1 / 3, 0))
+
+
+@pytest.mark.parametrize(
+    ("read", "word", "end"),
+    [
+        ("but", "butt", "early"), ("", "a", "early"), ("o\nn", "one", "early"), ("etter", "letter", "right"),
+        ("O N E", "one", "right"), ("onee", "one", "late"), ("one\u2014", "one", "late"),
+        ("one, two", "one", "late"), ("one7", "one", "late"),
+        ("'one", "one", "right"), ("ore", "one", "right"), ("one.,", "one", "right"),
+        ("onc", "one", "misread"), ("7", "one", "early"),
+    ],
+)  # fmt: skip
+def test_how_a_word_stops(read: str, word: str, end: str) -> None:
+    assert legible.end_of(read, word) == end
+
+
+def test_ink_that_ends_elsewhere_than_the_true_strokes() -> None:
+    true = Strokes("abcd", [[5, 0, 0], [40, 0, 1]])  # ten to a letter, ten to a quarter of the word
+    ends = (20, 30, 60, 70)
+    far = [legible.beyond(Strokes("abcd", [[5, 0, 0], [end - 5, 0, 1]]), true) for end in ends]
+    assert far == [-1.25, -0.75, 0.75, 1.25] and legible.beyond(None, true) < -1e9
+    assert [legible.end_of("abcd", "abcd", each) for each in far] == ["early", "right", "right", "late"]
 
 
 def test_a_reader_that_fails_or_is_not_there(reader: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,13 +117,23 @@ def test_the_whole(reader: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert main(["train", "handwriting", "--data", str(data), "--out", str(run), *settings]) == 0
     reader.write_text("lot\n" * 9)
     capsys.readouterr()
-    legible.main([str(run), "--words", "3", "--keep", str(tmp_path / "kept")])
+    assert legible.main([str(run), "--words", "3", "--keep", str(tmp_path / "kept")]) == 1  # none is read: nothing to go by
     out = capsys.readouterr().out
-    assert re.search(r"true strokes +\d+\.\d% +\d+\.\d%\nwritten by the hand +\d+\.\d%", out)
-    assert len(list((tmp_path / "kept" / "true").glob("*.png"))) == 3
-    legible.main([str(run), "--words", "3", "--json"])
+    assert re.search(r"^3 words of letters only from the held-out part of .*my\.json, bias 1\n", out)
+    assert re.search(r"true strokes( +\d+\.\d%){5}\nwritten by the hand( +\d+\.\d%){5}\n", out)
+    assert out.endswith("the hand's are nan%: less than 90%\n")
+    kept = sorted((tmp_path / "kept" / "true").glob("*.png"))
+    assert len(kept) == 3
+    reader.write_text("\n".join(held_out(run)))
+    assert legible.main([str(run), "--words", "3", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found.keys() == {"written", "true"} and 0 <= found["true"]["letters"] <= 1
+    assert found.keys() == {"count", "data", "written", "true", "enough"} and found["count"] == 3 and found["enough"]
+    assert found["true"] == {"words": 1, "letters": 1, "ends": 1, "early": 0, "late": 0} and found["written"]["words"] == 1
+
+
+def held_out(run: Path) -> list[str]:
+    parts, _ = to_measure(Trained.open(str(run)).config("handwriting"), None)
+    return [item.text for item in legible.held_out_words(parts, 3)]
 
 
 @pytest.mark.parametrize(
