@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from minigrad.data.catalogue import DATASETS
-from minigrad.data.words import shown
+from minigrad.data.words import listed, shown
 from minigrad.errors import DataError, RunError
 from minigrad.train import Settings
 
@@ -22,6 +22,27 @@ def source(data: str) -> str:
         ('mnist5k', True)
     """
     return data if data in DATASETS else os.path.abspath(os.path.expanduser(data))
+
+
+def sources(config: Mapping[str, Any], task: str) -> tuple[str, ...]:
+    """The data in a run's config that may be several: names and paths.
+
+    Args:
+        config: the run's.
+        task: the word of the task.
+
+    Raises:
+        RunError: they are not there, or are damaged.
+
+    Example:
+        >>> sources({"data": "shakespeare"}, "text"), sources({"data": ["/a", "/b"]}, "text")
+        (('shakespeare',), ('/a', '/b'))
+    """
+    data = config.get("data")
+    given = [data] if isinstance(data, str) else data
+    if not isinstance(given, list) or not given or not all(isinstance(place, str) for place in given):
+        raise _damaged(task, "an entry is missing")
+    return tuple(given)
 
 
 def recipe(config: Mapping[str, Any], task: str, kind: type[S]) -> tuple[str, S]:
@@ -39,15 +60,31 @@ def recipe(config: Mapping[str, Any], task: str, kind: type[S]) -> tuple[str, S]
         >>> recipe({"data": "mnist5k", "data_digest": "", "settings": {"seed": 1}}, "classify", Settings)[1].seed
         1
     """
-    data, settings = config.get("data"), config.get("settings")
+    data = config.get("data")
+    if not isinstance(data, str):
+        raise _damaged(task, "an entry is missing")
+    return data, chosen(config, task, kind)
+
+
+def chosen(config: Mapping[str, Any], task: str, kind: type[S]) -> S:
+    """The settings in a run's config; arguments and errors as for ``recipe``.
+
+    Example:
+        >>> chosen({"data_digest": "", "settings": {"seed": 1}}, "text", Settings).seed
+        1
+    """
+    settings = config.get("settings")
+    if not isinstance(config.get("data_digest"), str) or not isinstance(settings, dict):
+        raise _damaged(task, "an entry is missing")
     try:
-        if not isinstance(data, str) or not isinstance(config.get("data_digest"), str) or not isinstance(settings, dict):
-            raise ValueError("an entry is missing")
-        return data, kind.of(settings)
+        return kind.of(settings)
     except ValueError as error:  # an ArgumentError too
-        expected = f"data, data_digest and settings, as minigrad train {task} writes them"
-        remedy = "Put back a copy of the file, or train anew"
-        raise RunError(task, "config.json", expected, f"others ({error})", remedy) from error
+        raise _damaged(task, str(error)) from error
+
+
+def _damaged(task: str, why: str) -> RunError:
+    expected = f"data, data_digest and settings, as minigrad train {task} writes them"
+    return RunError(task, "config.json", expected, f"others ({why})", "Put back a copy of the file, or train anew")
 
 
 def check_there(data: str, what: str) -> None:
@@ -79,4 +116,6 @@ def check_same(digest: str, config: Mapping[str, Any], what: str) -> None:
     if digest != config["data_digest"]:
         expected = f"the {what} that the run began with"
         got = "others: files were added, removed, renamed or changed"
-        raise DataError("data", str(config["data"]), expected, got, "Put them back as they were, or train a new run on them")
+        data = config["data"]
+        named = data if isinstance(data, str) else listed(data)
+        raise DataError("data", named, expected, got, "Put them back as they were, or train a new run on them")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,12 +22,13 @@ import minigrad.nn.functional as F
 from minigrad import Tensor, optim
 from minigrad.data.catalogue import DATASETS
 from minigrad.data.corpus import TextData, open_text
+from minigrad.data.gathered import called, several
 from minigrad.data.ids import Ids
 from minigrad.data.knowntext import open_known
 from minigrad.data.lanes import Lanes
 from minigrad.data.words import counted
 from minigrad.errors import ArgumentError, DataError, StateError
-from minigrad.models.begun import check_same, check_there, recipe, source
+from minigrad.models.begun import check_same, check_there, chosen, source, sources
 from minigrad.models.char_lstm import CELLS, GATES, LARGEST, MOST_LAYERS, Card, CharLSTM, State, detached
 from minigrad.models.cost import COPIES, check_memory
 from minigrad.models.text_loss import Measured, measure
@@ -123,7 +124,7 @@ class Text(Task):
     """Trains a model of a text.
 
     Args:
-        data: a named set, a file of text, or a folder of them: see ``minigrad.data.corpus.open_text``.
+        data: a named set, a file of text, or a folder of them; or several: see ``minigrad.data.corpus.open_text``.
         settings: what the user chose; a run's config holds all of them, found ones too.
         say: takes lines for the user: what was found and decided.
         progress: called as ``progress(doing, done, total)`` while the text is read.
@@ -144,16 +145,17 @@ class Text(Task):
 
     def __init__(
         self,
-        data: str,
+        data: str | Sequence[str],
         settings: TextSettings,
         say: Callable[[str], None] = lambda text: None,
         progress: Callable[[str, int, int], None] | None = None,
         like: Mapping[str, Any] | None = None,
     ) -> None:
-        self.source = source(data)
-        settings = settings.decide(**RECIPES.get(data, {}))
+        places = several(data)
+        self.sources = [source(place) for place in places]
+        settings = settings.decide(**(RECIPES.get(places[0], {}) if len(places) == 1 else {}))
         self.data: TextData = open_text(
-            data, bytes=settings.bytes, glob=settings.glob, min_count=settings.min_count, holdout=settings.holdout,
+            places, bytes=settings.bytes, glob=settings.glob, min_count=settings.min_count, holdout=settings.holdout,
             seed=settings.seed, progress=progress,
             vocabulary=None if like is None else Card.of(like, "the model to begin from").vocabulary,
         )  # fmt: skip
@@ -192,8 +194,9 @@ class Text(Task):
             DataError: its data have changed, or are gone.
             RunError: the config is damaged.
         """
-        data, settings = recipe(config, cls.name, TextSettings)
-        check_there(data, "text")
+        data, settings = sources(config, cls.name), chosen(config, cls.name, TextSettings)
+        for place in data:
+            check_there(place, "text")
         task = cls(data, settings, say, progress, like=config.get("model") if "init_from" in config else None)
         check_same(task.data.digest, config, "text")
         return task
@@ -223,7 +226,7 @@ class Text(Task):
         if most < 1:
             expected = f"more than sequence={settings.sequence} characters to learn from"
             remedy = "Give more text, or shorter sequences: --set sequence=16"
-            raise DataError("data", self.source, expected, f"{characters:,}", remedy)
+            raise DataError("data", called(self.sources), expected, f"{characters:,}", remedy)
         if (settings.batch_size or 1) > most:
             expected = (
                 f"at most {most:,}, as the text has {characters:,} characters to learn from and sequence={settings.sequence}"
@@ -249,7 +252,8 @@ class Text(Task):
     def config(self) -> dict[str, Any]:
         """The data, the settings, and what makes the weights a model of the text."""
         digest, settings = self.data.digest, self.settings.to_dict()
-        return {"data": self.source, "data_digest": digest, "settings": settings, "model": self.card.to_config()}
+        data = self.sources if len(self.sources) > 1 else self.sources[0]
+        return {"data": data, "data_digest": digest, "settings": settings, "model": self.card.to_config()}
 
     def state(self) -> Mapping[str, Any]:
         """The network with all that moves it, the place in the text, and what the network remembers of what is before it."""
@@ -310,27 +314,31 @@ class Text(Task):
 
 
 def to_measure(
-    config: Mapping[str, Any], data: str | None, unseen: str = "refuse", progress: Any = None
-) -> tuple[Ids, str, tuple[str, ...]]:
+    config: Mapping[str, Any], data: Sequence[str] | None, unseen: str = "refuse", progress: Any = None,
+    *, glob: str | None = None,
+) -> tuple[Ids, str, tuple[str, ...]]:  # fmt: skip
     """A text to measure a run's model by, what it is, and lines about it.
 
     Args:
         config: the run's.
-        data: a named set or a path; ``None`` for the run's own data: the test part, else what was held out.
+        data: named sets and paths; ``None`` for the run's own data: the test part, else what was held out.
         unseen: of other data, what becomes of characters that the model does not know: see ``Characters.encode``.
         progress: as for ``Text``.
+        glob: of other data, which files of the folders; by default the run's, where there are folders.
 
     Raises:
         DataError: the data cannot be had, or have characters that the model does not know.
         RunError: the config is damaged.
     """
     card = Card.of(config.get("model"), "config.json")
-    own, settings = recipe(config, Text.name, TextSettings)
+    own, settings = sources(config, Text.name), chosen(config, Text.name, TextSettings)
     if data is not None:
-        glob = settings.glob if os.path.isdir(os.path.expanduser(data)) and data not in DATASETS else None
+        folders = any(os.path.isdir(os.path.expanduser(place)) and place not in DATASETS for place in data)
+        glob = settings.glob if glob is None and folders else glob
         ids, lines = open_known(data, card.vocabulary, unknown=unseen, glob=glob, progress=progress)
-        return ids, data, lines
-    check_there(own, "text")
+        return ids, called(data), lines
+    for place in own:
+        check_there(place, "text")
     opened = open_text(
         own, bytes=settings.bytes, glob=settings.glob, min_count=settings.min_count, holdout=settings.holdout,
         seed=settings.seed, progress=progress, vocabulary=card.vocabulary if "init_from" in config else None,
@@ -338,8 +346,8 @@ def to_measure(
     check_same(opened.digest, config, "text")
     card.vocabulary.check_same(opened.vocabulary, "config.json")
     if opened.test is not None:
-        return opened.test, f"test part of {own}", ()
-    return opened.validation, f"held-out part of {own}", ()
+        return opened.test, f"test part of {called(own)}", ()
+    return opened.validation, f"held-out part of {called(own)}", ()
 
 
 def numbers_per_character(card: Card) -> int:

@@ -24,7 +24,7 @@ app = typer.Typer(
 
 CHECKS = {  # task -> who checks its data, what they are, and the unit in which reading them is told
     "classify": ("minigrad.data.check:check_images", "a folder with one sub-folder of images a class", "images"),
-    "text": ("minigrad.data.check:check_text", "a file of text, or a folder of such files", "bytes"),
+    "text": ("minigrad.data.check:check_text", "files of text and folders of them, one or several", "bytes"),
     "handwriting": ("minigrad.data.check:check_handwriting", "a file of strokes, or a folder of such files", "files"),
 }
 FINDINGS = 1  # the exit code of a check that found errors
@@ -78,7 +78,7 @@ Look for what spoils training: broken files, copies, leaks from train to test; o
 encodings, odd and rare characters, line ends; of handwriting, points that no pen makes, rare characters, tilted lines.
 
 Each finding names its files and what to do. Nothing is changed without --fix, which moves files to PATH-set-aside beside \
-PATH and writes down in fix-log.txt there what it moved and why; then the data are checked again.
+PATH and writes down in fix-log.txt there what it moved and why; then the data are checked again. It takes one PATH alone.
 
 Exit code: 0 where no errors were found (there may be warnings and notes), 1 where there were (after --fix: are still), \
 2 where the data could not be checked.
@@ -91,9 +91,9 @@ _PATH_HELP = f"{'; '.join(f'{task}: {what}' for task, (_, what, _) in CHECKS.ite
 @app.command(help=_CHECK_HELP)
 def check(
     task: Annotated[str, typer.Argument(help=f"What the data are for: {', '.join(CHECKS)}.", show_default=False)],
-    path: Annotated[str, typer.Argument(help=_PATH_HELP, show_default=False)],
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help=_PATH_HELP, show_default=False)],
     fix: Annotated[bool, typer.Option("--fix", help="Move what can be mended so to PATH-set-aside; delete nothing.")] = False,
-    glob: Annotated[str | None, typer.Option("--glob", help="Which files of a folder of text: '*.py,*.pyi'.")] = None,
+    glob: Annotated[str | None, typer.Option("--glob", help="Which files of the folders of text: '*.py,*.pyi'.")] = None,
     bytes: Annotated[bool, typer.Option("--bytes", help="Text is learned as bytes, in any encoding.")] = False,
     json: Json = False,
 ) -> None:
@@ -107,14 +107,18 @@ def check(
     for name, value in (("--glob", glob), ("--bytes", bytes)):
         if value and not options:
             raise ArgumentError("data check", name, f"none with {task}", repr(value), "It belongs to text")
+    if len(paths) > 1 and (fix or not options):
+        why = "with --fix" if fix else f"with {task}"
+        raise ArgumentError("data check", "PATH", f"one path {why}", f"{len(paths):,}", "Check them one after the other")
     place, _, unit = CHECKS[task]
     check_data = pkgutil.resolve_name(place)
     with reading(unit) as progress:
-        report: Report = check_data(path, progress, **options)
+        given = paths if options else paths[0]
+        report: Report = check_data(given, progress, **options)
         fixed: Aside | None = None
         if fix:
-            fixed = set_aside(path, report.set_aside)
-            report = check_data(path, progress, **options) if fixed.moved else report
+            fixed = set_aside(paths[0], report.set_aside)
+            report = check_data(given, progress, **options) if fixed.moved else report
     if json:
         moved = {"folder": fixed.folder, "moved": fixed.moved} if fixed is not None and fixed.moved else None
         say_json({**report.as_json(), "fixed": moved})

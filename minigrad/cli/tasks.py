@@ -19,6 +19,7 @@ class Entry(NamedTuple):
         data: what data it takes.
         example: an example of training.
         use: how its model is applied; ``{run}`` stands for the run folder.
+        words: whether its data are text, of which there may be several, and which take ``--glob`` and ``--bytes``.
     """
 
     place: str
@@ -27,6 +28,7 @@ class Entry(NamedTuple):
     data: str
     example: str
     use: str
+    words: bool = False
 
 
 TASKS: dict[str, Entry] = {
@@ -42,9 +44,10 @@ TASKS: dict[str, Entry] = {
         place="minigrad.models.text:Text",
         commands="minigrad.cli.text",
         makes="a model of a text, which foretells it letter by letter and can write like it",
-        data="shakespeare, python-stdlib, or the path of a file of text or of a folder of them",
-        example="minigrad train text --data src --set glob=*.py",
+        data="shakespeare, python-stdlib, or the path of a file of text or of a folder of them; several, if --data is repeated",
+        example="minigrad train text --data src --glob '*.py'",
         use="minigrad write {run}",
+        words=True,
     ),
     "handwriting": Entry(
         place="minigrad.models.handwriting_task:Handwriting",

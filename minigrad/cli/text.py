@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from minigrad.cli.output import say, say_json
 from minigrad.cli.reading import reading
+from minigrad.errors import ArgumentError
 
 COSTLIEST = 10  # characters in the table; --json has all
 
 
-def evaluate(model: str, data: str | None, json: bool, unseen: str = "refuse") -> None:
-    """Tell how well a model foretells a text, and which characters cost it the most."""
+def evaluate(
+    model: str, data: Sequence[str] | None, json: bool, unseen: str = "refuse", *, glob: str | None = None, bytes: bool = False
+) -> None:
+    """Tell how well a model foretells a text, and which characters cost it the most.
+
+    Raises:
+        ArgumentError: bytes are asked for, and the model is one of characters.
+    """
     from minigrad.cli.terminal import show, table
     from minigrad.models.char_lstm import Card
     from minigrad.models.text import to_measure
@@ -23,9 +31,12 @@ def evaluate(model: str, data: str | None, json: bool, unseen: str = "refuse") -
     trained = Trained.open(model)
     config = trained.config("text")
     card = Card.of(config.get("model"), model)
+    if bytes and card.vocabulary.kind != "bytes":
+        remedy = "Leave it out, or train a model of bytes: minigrad train text --bytes"
+        raise ArgumentError("eval", "--bytes", "a model of bytes", f"one of {len(card.vocabulary):,} characters", remedy)
     network: Any = trained.network(card.build, lambda: card.parameters)
     with reading("bytes") as report:
-        ids, what, lines = to_measure(config, data, unseen, report)
+        ids, what, lines = to_measure(config, data, unseen, report, glob=glob)
     measured = measure(network, ids, card.steps, lambda pieces: track(pieces, describe="evaluating", unit="pieces"))
     unit = "byte" if card.vocabulary.kind == "bytes" else "character"
     if json:

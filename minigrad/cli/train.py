@@ -27,9 +27,18 @@ app = typer.Typer(
 LONGEST_NAME = 40  # letters of the data's name that a run folder's name takes
 
 Data = Annotated[
-    str,
+    list[str],
     typer.Option("--data", metavar="NAME|PATH", help="A named set (see minigrad data list), or a path.", show_default=False),
 ]
+Texts = Annotated[
+    list[str],
+    typer.Option(
+        "--data", metavar="NAME|PATH", show_default=False,
+        help="A named set (see minigrad data list), a file of text or a folder; may be repeated.",
+    ),
+]  # fmt: skip
+Glob = Annotated[str | None, typer.Option("--glob", metavar="PATTERNS", help="Which files of a folder of text: '*.py,*.pyi'.")]
+Bytes = Annotated[bool, typer.Option("--bytes", metavar="", help="Text is learned as bytes, in any encoding.")]
 Out = Annotated[
     Path | None,
     typer.Option("--out", metavar="RUN", help="The run folder to make.", show_default="runs/TASK-DATA-1, or -2, ..."),
@@ -68,7 +77,6 @@ def _add(name: str) -> None:
     task = entry(name)
     help = f"Train {task.makes}.\n\nData: {task.data}.\n\nExample: {task.example}"
 
-    @app.command(name, cls=WithSettings, help=help)
     def command(
         data: Data,
         out: Out = None,
@@ -79,17 +87,34 @@ def _add(name: str) -> None:
     ) -> None:
         train(name, data, out, init_from, device, set or [])
 
+    def of_text(
+        data: Texts,
+        glob: Glob = None,
+        bytes: Bytes = False,
+        out: Out = None,
+        init_from: InitFrom = None,
+        device: Device = None,
+        set: Set = None,
+        kernels: Kernels = None,
+    ) -> None:
+        words = ([] if glob is None else [f"glob={glob}"]) + ["bytes=true"] * bytes
+        train(name, data, out, init_from, device, words + (set or []))
+
+    app.command(name, cls=WithSettings, help=help)(of_text if task.words else command)
+
 
 for _name in TASKS:
     _add(_name)
 
 
-def train(name: str, data: str, out: Path | None, init_from: str | None, device: str | None, words: list[str]) -> None:
-    """Begin a run, and stay with it to its end."""
+def train(name: str, data: list[str], out: Path | None, init_from: str | None, device: str | None, words: list[str]) -> None:
+    """Begin a run, and stay with it to its end. The data are one name or path, or of a text several."""
     from minigrad.train.initial import Initial
     from minigrad.train.runs import Run, free_name
     from minigrad.train.trained import Trained
 
+    if len(data) > 1 and not entry(name).words:
+        raise ArgumentError("train", "--data", f"one name or path, for the task {name}", f"{len(data):,}")
     kind = task_class(name)
     settings, initial, like = kind.Settings.parse(words), None, {}
     if init_from is not None:
@@ -98,24 +123,25 @@ def train(name: str, data: str, out: Path | None, init_from: str | None, device:
         theirs = config.get("settings")
         known = {key: theirs[key] for key in kind.inherits if key in theirs} if isinstance(theirs, dict) else {}
         settings, like = kind.Settings.parse(words, known), {"like": config.get("model")}
-    run = Run(free_name("runs", f"{name}-{short_name(data)}") if out is None else out)
+    more = f"-and-{len(data) - 1}-more" if len(data) > 1 else ""
+    run = Run(free_name("runs", f"{name}-{short_name(data[0])}{more}") if out is None else out)
     run.check_new()
     with _on(device), run:  # taken before the data are read, which may take long
         run.check_new()  # another process may have been faster
         with reading() as report:
             try:
-                task = kind(data, settings, say, report, **like)
+                task = kind(data if len(data) > 1 else data[0], settings, say, report, **like)
             except DataError as error:
                 raise _with_check(error, name, data) from error
         _fit(task, run, initial)
 
 
-def _with_check(error: DataError, task: str, data: str) -> DataError:
+def _with_check(error: DataError, task: str, data: list[str]) -> DataError:
     """An error about one fault of a folder, which says how to see all of them."""
-    if "data check" in error.remedy or not Path(data).exists():
+    if "data check" in error.remedy or not all(Path(place).exists() for place in data):
         return error
     told = error.remedy if not error.remedy or error.remedy[-1] in ".?" else f"{error.remedy}."
-    remedy = f"{told} `minigrad data check {task} {shlex.quote(data)}` lists all that is wrong with it".strip()
+    remedy = f"{told} `minigrad data check {task} {shlex.join(data)}` lists all that is wrong".strip()
     return type(error)(error.where, error.argument, error.expected, error.got, remedy)
 
 
@@ -142,8 +168,13 @@ def resume(
 def evaluate(
     model: Model,
     data: Annotated[
-        str | None, typer.Option("--data", metavar="NAME|PATH", help="Other data than those it was trained on.")
+        list[str] | None,
+        typer.Option("--data", metavar="NAME|PATH", help="Other data than those it was trained on; of text may be repeated."),
     ] = None,
+    glob: Glob = None,
+    bytes: Annotated[
+        bool, typer.Option("--bytes", metavar="", help="Of text: see to it that the model is one of bytes.")
+    ] = False,
     unseen: Annotated[
         str | None,
         typer.Option(
@@ -163,13 +194,20 @@ def evaluate(
     from minigrad.train.trained import Trained
 
     task = Trained.open(model).config()["task"]
-    if unseen is None:
-        commands(task).evaluate(model, data, json)
-    elif task != "text" or data is None:
-        got = f"one of the task {task}" if task != "text" else "none: a model knows the characters of its own data"
-        raise ArgumentError("eval", "--unseen", "a model of text, and --data", got, "Leave it out")
-    else:
-        commands(task).evaluate(model, data, json, unseen)
+    given = {"--unseen": unseen, "--glob": glob, "--bytes": bytes or None}
+    asked = [name for name, value in given.items() if value is not None]
+    if not entry(task).words:
+        if asked:
+            got = f"one of the task {task}"
+            raise ArgumentError("eval", asked[0], "a model of text, and --data", got, "Leave it out")
+        if data is not None and len(data) > 1:
+            raise ArgumentError("eval", "--data", f"one name or path, with a model of the task {task}", f"{len(data):,}")
+        commands(task).evaluate(model, data[0] if data else None, json)
+        return
+    if asked and not data:
+        got = "none: a model knows the characters of its own data" if unseen else "none: its own data are read as they were"
+        raise ArgumentError("eval", asked[0], "a model of text, and --data", got, "Leave it out")
+    commands(task).evaluate(model, data or None, json, unseen or "refuse", glob=glob, bytes=bytes)
 
 
 def short_name(data: str) -> str:

@@ -157,7 +157,7 @@ class Characters:
                 text = text.decode()
             except UnicodeDecodeError as error:
                 got = f"byte 0x{text[error.start]:02x} at place {error.start:,}"
-                remedy = "Save it as UTF-8, or use a model that was trained on bytes (--set bytes=true)"
+                remedy = "Save it as UTF-8, or use a model that was trained on bytes (--bytes)"
                 raise DataError(where, "encoding", "UTF-8", got, remedy) from error
         return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
 

@@ -1,23 +1,21 @@
-"""A corpus of text, from a named set, a file or a folder, ready to learn from."""
+"""A corpus of text, from named sets, files and folders, ready to learn from."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from minigrad.data.catalogue import DATASETS, named
 from minigrad.data.characters import FOLDED, Characters, described
+from minigrad.data.gathered import Place, called, files_of, several
 from minigrad.data.holdout import rank
 from minigrad.data.ids import Ids, Span, stored
 from minigrad.data.scan import Progress, Scanned, Stretch, beginning, cut, encoded, scan
-from minigrad.data.textfiles import Found, TextFile, find_text
-from minigrad.data.textsets import open_named
-from minigrad.data.words import counted, listed, shown
+from minigrad.data.textfiles import TextFile
+from minigrad.data.words import counted, listed
 from minigrad.errors import ArgumentError, DataError
 from minigrad.ops.dims import count_of
 
@@ -54,7 +52,7 @@ class TextData(NamedTuple):
 
 
 def open_text(
-    data: str | os.PathLike[str],
+    data: Place | Sequence[Place],
     *,
     bytes: bool = False,
     glob: str | None = None,
@@ -64,7 +62,7 @@ def open_text(
     vocabulary: Characters | None = None,
     progress: Progress | None = None,
 ) -> TextData:
-    """Text by name, or by the path of a file or a folder, as numbers of characters, ready to train on.
+    """Text by name, or by the path of a file or a folder, or several of them, as numbers of characters, ready to train on.
 
     What is not asked for is decided from the data, and told in the lines of ``policy``. Files are UTF-8: a mark at their
     beginning is left out, and line ends of CR and LF are read as LF. ``textfiles.find_text`` says which files of a folder are
@@ -78,9 +76,10 @@ def open_text(
     times there, or only in the other parts, is read as U+FFFD.
 
     Args:
-        data: a named set, ``"shakespeare"`` or ``"python-stdlib"`` (see ``textsets.open_named``), or a path.
+        data: a named set, ``"shakespeare"`` or ``"python-stdlib"`` (see ``textsets.open_named``), or a path; or several,
+            one after the other: see ``gathered.files_of``.
         bytes: learn from bytes, of files in any encoding or none.
-        glob: which files of a folder, ``"*.py"``.
+        glob: which files of the folders, ``"*.py"``.
         min_count: 1 folds nothing that comes in the training part; by default 10, of at most 256 distinct characters 1.
         holdout: the share that is held out where the data have no validation part.
         seed: of the choice of files.
@@ -106,8 +105,8 @@ def open_text(
         min_count = count_of("data", "min_count", min_count)
     if vocabulary is not None:
         bytes = vocabulary.kind == "bytes"
-    name = os.fsdecode(data)
-    found = files_of(name, glob, bytes, progress)
+    name = called(several(data))
+    found = files_of(data, glob, bytes, progress)
     scanned = scan(_stretches(found.files, holdout), bytes=bytes, progress=progress)
     parts = {part: [one for one in scanned if one.stretch.part == part] for part in PARTS}
     if not parts["validation"]:
@@ -136,23 +135,6 @@ class Counted(Protocol):
 
     @property
     def counts(self) -> np.ndarray: ...
-
-
-def files_of(data: str, glob: str | None, bytes: bool, progress: Progress | None, *, tolerant: bool = False) -> Found:
-    """The files of a named set or of a path; arguments as for ``open_text`` and ``find_text``.
-
-    Raises:
-        DataError, ArgumentError: as ``open_text`` says.
-
-    Example:
-        >>> len(files_of("shakespeare", None, False, None).files)
-        37
-    """
-    if data not in DATASETS:
-        return find_text(data, glob, bytes=bytes, named=named("text"), tolerant=tolerant)
-    if glob is not None:
-        raise ArgumentError("data", "glob", "none with a named set, whose files are known", repr(glob), "Leave it out")
-    return Found(open_named(data, progress))
 
 
 def _stretches(files: Sequence[TextFile], holdout: float | None) -> list[Stretch]:
@@ -195,9 +177,7 @@ def _by_file(data: str, scanned: Sequence[Scanned], holdout: float | None, seed:
         groups.setdefault(one.digest, []).append(one)
     if len(groups) == 1:
         got = "one file" if len(scanned) == 1 else f"{len(scanned)} files of the same contents"
-        raise DataError(
-            "data", shown(data), "two files that differ: one to choose by", got, "Give more text, or one file alone"
-        )
+        raise DataError("data", data, "two files that differ: one to choose by", got, "Give more text, or one file alone")
     ranked = sorted(groups.values(), key=lambda group: min(rank(seed, one.stretch.file.name) for one in group))
     sizes = [sum(one.length for one in group) for group in ranked]
     target = max(_target(sum(sizes), holdout), min(sizes))
@@ -268,7 +248,7 @@ def _known(data: str, scanned: Sequence[Scanned], vocabulary: Characters) -> lis
     codes, counts = summed(scanned)
     new = vocabulary.numbers(codes) < 0
     unseen = {chr(code): int(count) for code, count in zip(codes[new], counts[new], strict=True)}
-    vocabulary.check(unseen, "refuse" if vocabulary.unknown is None else "fold", f"data: {shown(data)}")
+    vocabulary.check(unseen, "refuse" if vocabulary.unknown is None else "fold", f"data: {data}")
     words = f"{counted(len(unseen), 'character')} that the model does not know, at {counted(sum(unseen.values()), 'place')}"
     return [f"folded: {words}, read as U+FFFD: {listed([described(symbol) for symbol in unseen], _NAMED)}"] if unseen else []
 
@@ -331,7 +311,7 @@ def _split(data: str, parts: dict[str, list[Scanned]]) -> str:
     for part in PARTS:
         if parts[part] and lengths[part] < LEAST:
             expected = f"at least {LEAST} characters in the {part} part: the first is read, the second predicted"
-            raise DataError("data", shown(data), expected, str(lengths[part]), "Give more text")
+            raise DataError("data", data, expected, str(lengths[part]), "Give more text")
     held = parts["validation"]
     share = f"{lengths['validation']:,} characters ({lengths['validation'] / sum(lengths.values()):.1%})"
     test = f"; {lengths['test']:,} characters of the data's own test part" if parts["test"] else ""

@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 import hashlib
-import os
+from collections.abc import Sequence
 
 from minigrad.data.characters import Characters
-from minigrad.data.corpus import files_of, summed
+from minigrad.data.corpus import summed
+from minigrad.data.gathered import Place, called, files_of, several
 from minigrad.data.ids import Ids, Span, stored
 from minigrad.data.scan import Progress, Stretch, encoded, scan
-from minigrad.data.words import counted, shown
+from minigrad.data.words import counted
 
 
 def open_known(
-    data: str | os.PathLike[str],
+    data: Place | Sequence[Place],
     vocabulary: Characters,
     *,
     unknown: str = "refuse",
     glob: str | None = None,
     progress: Progress | None = None,
 ) -> tuple[Ids, tuple[str, ...]]:
-    """The text of a named set, a file or a folder as numbers of a vocabulary: its test part where it has one, else all.
+    """The text of named sets, files and folders as numbers of a vocabulary: the test part where there is one, else all.
 
     Args:
         data: as for ``open_text``.
         vocabulary: that of the model.
         unknown: what becomes of characters that it has not, as for ``Characters.encode``.
-        glob: which files of a folder.
+        glob: which files of the folders.
         progress: as for ``open_text``.
 
     Returns:
@@ -43,15 +44,14 @@ def open_known(
         >>> ids[:].tolist(), lines[1]
         ([1, 0, 2, 1, 0, 2, 1], 'left out: 1 character that the model does not know, at 1 place')
     """
-    name = os.fsdecode(data)
-    found = files_of(name, glob, vocabulary.kind == "bytes", progress)
+    found = files_of(data, glob, vocabulary.kind == "bytes", progress)
     chosen = [file for file in found.files if file.part == "test"] or found.files
     scanned = scan([Stretch(file, 0, file.size) for file in chosen], bytes=vocabulary.kind == "bytes", progress=progress)
     codes, counts = summed(scanned)
     new = vocabulary.numbers(codes) < 0
     unseen = {chr(code): int(count) for code, count in zip(codes[new], counts[new], strict=True)}
     unseen = dict(sorted(unseen.items(), key=lambda item: -item[1]))
-    vocabulary.check(unseen, unknown, f"data: {shown(name)}")
+    vocabulary.check(unseen, unknown, f"data: {called(several(data))}")
     skip = unknown == "skip"
     spans, end = [], 0
     key = hashlib.sha256(repr((vocabulary.to_config(), skip)).encode("utf-8", "surrogatepass"))

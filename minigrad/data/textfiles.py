@@ -55,12 +55,14 @@ class TextFile(NamedTuple):
 
 
 class Found(NamedTuple):
-    """The files of a corpus in natural order; and what else there was: those outside its parts, binary and empty ones."""
+    """The files of a corpus in natural order; and what else there was: those outside its parts, binary and empty ones, and
+    those to which two places led."""
 
     files: list[TextFile]
     outside: tuple[str, ...] = ()
     binary: tuple[TextFile, ...] = ()
     empty: tuple[str, ...] = ()
+    again: tuple[str, ...] = ()
 
     def notes(self) -> list[str]:
         """Lines that say what was left out."""
@@ -69,6 +71,7 @@ class Found(NamedTuple):
             (self.outside, f"of no part: {listed(self.outside)}"),
             (binary, f"{counted(len(binary), 'binary file')}: {listed(binary)}"),
             (self.empty, f"{counted(len(self.empty), 'empty file')}: {listed(self.empty)}"),
+            (self.again, f"{counted(len(self.again), 'file')} that another place has given: {listed(self.again)}"),
         ]
         return [f"left out: {words}" for names, words in told if names]
 
@@ -136,7 +139,7 @@ def is_binary(file: TextFile) -> bool:
 
 def binary(name: str) -> DataError:
     """The error for a file that is no text."""
-    remedy = "Name a file of text; to learn from the bytes as they are, --set bytes=true"
+    remedy = "Name a file of text; to learn from the bytes as they are, --bytes"
     return DataError("data", shown(name), "text", "a binary file (it holds bytes of 0)", remedy)
 
 
@@ -161,7 +164,7 @@ class _Walk:
         if not files and not (self.tolerant and self.patterns and self.binary):
             raise self._nothing()
         files.sort(key=lambda file: natural(file.name))
-        files, outside = _in_parts(files)
+        files, outside = in_parts(files)
         return Found(files, tuple(outside), tuple(self.binary), tuple(self.empty))
 
     def _files(self) -> list[TextFile]:
@@ -245,8 +248,14 @@ def _kind(entry: os.DirEntry[str]) -> str:
         return "other"
 
 
-def _in_parts(files: Sequence[TextFile]) -> tuple[list[TextFile], list[str]]:
-    """The files with their parts, where there are parts; and the names of what then belongs to none."""
+def in_parts(files: Sequence[TextFile]) -> tuple[list[TextFile], list[str]]:
+    """The files with their parts, where there are parts; and the names of what then belongs to none.
+
+    Example:
+        >>> files, beside = in_parts([TextFile(name, "", 1) for name in ("train/a", "valid/b", "notes/c")])
+        >>> [file.part for file in files], beside
+        (['train', 'validation'], ['notes'])
+    """
     tops = [file.name.partition("/")[0] if "/" in file.name else "" for file in files]
     parts = {top: part for top in set(tops) if (part := part_of(top)) is not None}
     if len(set(parts.values())) > 1 and "train" in parts.values():
@@ -276,4 +285,4 @@ def _nearest(path: str, named: Sequence[str]) -> str:
     return f"The name closest to it is {shown(os.path.join(folder, close[0]))}" if close else "Check the path"
 
 
-__all__ = ["Found", "TextFile", "binary", "find_text", "is_binary", "unreadable"]
+__all__ = ["Found", "TextFile", "binary", "find_text", "in_parts", "is_binary", "unreadable"]

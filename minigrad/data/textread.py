@@ -106,7 +106,7 @@ def _decode(decoder: codecs.IncrementalDecoder, file: TextFile, piece: bytes, pl
     except UnicodeDecodeError as error:
         at = place - len(before) + error.start
         got = f"byte 0x{(before + piece)[error.start]:02x} at byte {at:,} (line {_line(file, at):,})"
-        remedy = "Save it as UTF-8 (if it is Latin-1: iconv -f LATIN1 -t UTF-8), or learn from bytes: --set bytes=true"
+        remedy = "Save it as UTF-8 (if it is Latin-1: iconv -f LATIN1 -t UTF-8), or learn from bytes (--bytes)"
         raise DataError("data", shown(file.name), "text in UTF-8", got, remedy) from error
 
 

@@ -65,9 +65,9 @@ def ship(
         raise ArgumentError("ship", "licence", "that of the weights and the data", "nothing")
     made = Run(run)
     config, weights = made.config(), made.weights()
-    data = config.get("data")
-    if isinstance(data, str) and os.path.isabs(data):
-        raise RunError("ship", str(made.path), "a training on a named data set", f"one on {data}", "Others could not repeat it")
+    own = next((data for data in _data(config) if os.path.isabs(data)), None)
+    if own is not None:
+        raise RunError("ship", str(made.path), "a training on a named data set", f"one on {own}", "Others could not repeat it")
     if half:
         weights = {key: _halved(key, tensor, made) for key, tensor in weights.items()}
     file = io.BytesIO()
@@ -106,14 +106,20 @@ def command(config: Mapping[str, Any]) -> str:
         'minigrad train text --data shakespeare --set bytes=false --set seed=1'
     """
     words = ["minigrad", "train", config["task"]]
-    if config.get("data") is not None:
-        words += ["--data", config["data"]]
+    for data in _data(config):
+        words += ["--data", data]
     if isinstance(config.get("init_from"), dict):
         words += ["--init-from", str(config["init_from"].get("model"))]
     for key, value in sorted(config.get("settings", {}).items()):
         if value is not None:
             words += ["--set", f"{key}={json.dumps(value) if isinstance(value, bool) else value}"]
     return shlex.join(words)
+
+
+def _data(config: Mapping[str, Any]) -> list[str]:
+    """The data that a run was trained on, one or several."""
+    data = config.get("data")
+    return list(data) if isinstance(data, list) else [] if data is None else [data]
 
 
 def figure(run: Run) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""The check of a corpus of text: a named set, a file or a folder."""
+"""The check of a corpus of text: named sets, files and folders."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from minigrad.data.check import letters
 from minigrad.data.check.lookthrough import Looked, look
 from minigrad.data.check.passages import LONG, Passages
 from minigrad.data.check.report import Finding, Item, Report, Severity
-from minigrad.data.corpus import PARTS, files_of, summed
+from minigrad.data.corpus import PARTS, summed
+from minigrad.data.gathered import called, files_of, several
 from minigrad.data.scan import Progress
 from minigrad.data.textfiles import Found, TextFile
 from minigrad.data.words import counted
@@ -30,9 +31,9 @@ def check_text(data: Any, progress: Progress | None = None, *, glob: str | None 
     Nothing is changed.
 
     Args:
-        data: as for ``open_text``.
+        data: as for ``open_text``. Of several places nothing is to be set aside.
         progress: called as ``progress(doing, done, total)`` with bytes.
-        glob: which files of a folder.
+        glob: which files of the folders.
         bytes: whether the text is learned as bytes: then any encoding will do.
 
     Raises:
@@ -43,15 +44,15 @@ def check_text(data: Any, progress: Progress | None = None, *, glob: str | None 
         >>> report.size, report.about, report.errors
         (4839693, '185,171 lines, a vocabulary of 78', 0)
     """
-    given = os.fspath(data)
-    found = files_of(given, glob, bytes, progress, tolerant=True)
+    places = several(data)
+    found = files_of(places, glob, bytes, progress, tolerant=True)
     passages = {part: Passages() for part in PARTS}
     looked = _look_through(found.files, bytes, passages, progress)
     text = [one for one in looked if one.kind == "text"]
-    top = os.path.expanduser(given)
-    folder = top if os.path.isdir(top) else ""
+    top = os.path.expanduser(places[0])
+    folder = top if len(places) == 1 and os.path.isdir(top) else ""
     unit = "byte" if bytes else "character"
-    findings = [*_unread(looked, folder), *_beside(found, glob is not None or not folder)]
+    findings = [*_unread(looked, folder), *_beside(found, places, glob)]
     findings += [*_copies(text, folder), *_shared(passages), *_shapes(text), *_little(text, unit)]
     findings += [] if bytes else [*_ends(text), *letters.found(text)]
     counts: dict[str, dict[str, int]] = {part: {} for part in PARTS}
@@ -60,7 +61,7 @@ def check_text(data: Any, progress: Progress | None = None, *, glob: str | None 
     counts = {part: lengths for part, lengths in counts.items() if lengths or part == "train"}
     symbols = 256 if bytes else len(summed(text)[0])
     about = f"{sum(one.lines for one in text):,} lines, a vocabulary of {symbols:,}"
-    return Report(given, sum(one.length for one in text), about, counts, findings, unit, "file")
+    return Report(called(places), sum(one.length for one in text), about, counts, findings, unit, "file")
 
 
 def _look_through(
@@ -79,7 +80,7 @@ def _look_through(
 
 def _unread(looked: Sequence[Looked], folder: str) -> Iterator[Finding]:
     """Files that training would refuse."""
-    utf8 = "Save them as UTF-8 (if they are Latin-1: iconv -f LATIN1 -t UTF-8), or learn from bytes: --set bytes=true."
+    utf8 = "Save them as UTF-8 (if they are Latin-1: iconv -f LATIN1 -t UTF-8), or learn from bytes (--bytes)."
     kinds = (
         ("encoding", "{} no UTF-8", utf8),
         ("unreadable", "{} not to be read", "Mend their permissions, or the disk that they lie on."),
@@ -93,19 +94,25 @@ def _unread(looked: Sequence[Looked], folder: str) -> Iterator[Finding]:
             yield Finding(kind, "error", words.format(_are(len(of_kind), "file")), mend, items, aside)
 
 
-def _beside(found: Found, asked_for: bool) -> Iterator[Finding]:
+def _beside(found: Found, places: Sequence[str], glob: str | None) -> Iterator[Finding]:
     """What lies there and is no text of the corpus."""
-    if found.binary:
-        severity: Severity = "error" if asked_for else "note"
-        mend = "Name files of text, or learn from bytes: --set bytes=true." if asked_for else "They are left out."
-        yield Finding(
-            "binary", severity, f"{_are(len(found.binary), 'file')} binary", mend, _items(f.name for f in found.binary)
-        )
+    paths = [os.path.expanduser(place) for place in places]
+    asked_for = [file.name for file in found.binary if glob is not None or file.path in paths]
+    met = [file.name for file in found.binary if file.name not in asked_for]
+    told: tuple[tuple[list[str], Severity, str], ...] = (
+        (asked_for, "error", "Name files of text, or learn from bytes (--bytes)."), (met, "note", "They are left out."),
+    )  # fmt: skip
+    for names, severity, mend in told:
+        if names:
+            yield Finding("binary", severity, f"{_are(len(names), 'file')} binary", mend, _items(names))
     if found.empty:
         yield Finding("empty", "note", f"{_are(len(found.empty), 'file')} empty", "They are left out.", _items(found.empty))
     if found.outside:
         words = f"{_are(len(found.outside), 'file or folder')} of none of train, validation and test"
         yield Finding("outside", "warning", words, "They are left out: move them into a part.", _items(found.outside))
+    if found.again:
+        words = f"{counted(len(found.again), 'file')} to which two of the places lead"
+        yield Finding("again", "note", words, "They are taken once.", _items(found.again))
 
 
 def _copies(text: Sequence[Looked], folder: str) -> Iterator[Finding]:
