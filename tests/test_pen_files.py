@@ -57,13 +57,47 @@ def test_iam(tmp_path: Path) -> None:
     assert data.test is None and data.alphabet.symbols == tuple(sorted(set("By Aand BCD, E.")))
 
 
-def test_the_parts_of_iam_that_are_published(tmp_path: Path) -> None:
-    folder = made.iam(tmp_path, {"a01-000u": ["A"], "b02-017z": ["B"], "c03-001a": ["C"], "d04-002b": ["D"]})
-    for name, form in {"trainset": "a01-000u", "testset_v": "b02-017z", "testset_f": "c03-001a"}.items():
-        (folder / f"{name}.txt").write_text(f"{form}\n")
+FORMS = {"a01-000u": ["A"], "a01-000x": ["A2"], "b02-017z": ["B"], "c03-001a": ["C"], "d04-002b": ["D"]}
+
+
+@pytest.mark.parametrize("place", [".", "task1"])
+@pytest.mark.parametrize(
+    ("lists", "parts"),
+    [
+        ({"trainset": "a01-000u\n", "testset_v": "b02-017z", "testset_f": "c03-001a"}, [["A", "A2", "D"], ["B"], ["C"]]),
+        ({"trainset": "\ufeffd04-002\r\n", "testset_v": "a01-000\r\nb02-017\r\n"}, [["C", "D"], ["A", "A2", "B"], []]),
+        (
+            {"trainset": "a01-000", "testset_t": "a01-000x\n", "testset_f": "b02-017z d04-002b"},
+            [["A", "C"], ["A2"], ["B", "D"]],
+        ),
+        ({"testset_v": "a01-000", "testset_f": "a01-000u"}, [["B", "C", "D"], ["A2"], ["A"]]),
+    ],
+)
+def test_the_parts_of_iam_that_are_published(tmp_path: Path, place: str, lists: dict[str, str], parts: list[list[str]]) -> None:
+    folder = made.iam(tmp_path, FORMS)
+    (folder / place).mkdir(exist_ok=True)
+    for name, forms in lists.items():
+        (folder / place / f"{name}.txt").write_text(forms, encoding="utf-8", newline="")
     data = open_strokes(folder)
-    assert data.test is not None
-    assert [list(part.texts) for part in (data.train, data.validation, data.test)] == [["A", "D"], ["B"], ["C"]]
+    test = [] if data.test is None else list(data.test.texts)
+    assert [list(data.train.texts), list(data.validation.texts), test] == parts
+    assert any(line.startswith("parts: as the files have them: ") for line in data.policy)
+
+
+def test_what_is_said_of_the_parts_of_iam(tmp_path: Path) -> None:
+    folder = made.iam(tmp_path, FORMS)
+    (folder / "trainset.txt").write_text("a01-000u b02-017z")
+    (folder / "testset_v.txt").write_text("d04-002b")
+    assert open_strokes(folder).policy[1:] == (
+        "parts: as the files have them: 2 to learn from, 1 for validation; 2 texts of none of them, to learn from",
+        "never shown: 1 character is in no text to learn from, and will not be learned: 'D'",
+    )
+    for name in ("trainset", "testset_v"):
+        (folder / f"{name}.txt").write_text(f"t99-00{len(name)}a")
+    with pytest.raises(
+        DataError, match="expected names of forms that are there, such as a01-000u, got 2 other names, such as t9"
+    ):
+        open_strokes(folder)
     (folder / "trainset.txt").write_bytes(b"\xff")
     with pytest.raises(DataError, match=r"trainset\.txt: expected a list of forms"):
         open_strokes(folder)
@@ -148,6 +182,21 @@ def test_split_scale_step_and_level(tmp_path: Path) -> None:
     assert len(fine.train[0]) > 20 and fine.digest == data.digest and "each was turned level and upright" in fine.policy
     made.recorded(path, [f"word {number // 2}" for number in range(1, 41)])
     assert open_strokes(path).digest != data.digest
+
+
+def test_no_character_is_held_out_that_is_nowhere_else(tmp_path: Path) -> None:
+    path = made.recorded(tmp_path / "my.json", list("abcdefghij"))
+    data = open_strokes(path, holdout=0.3)
+    (lost,) = data.validation.texts
+    assert data.policy[1:] == (
+        "held out: 1 text (10% of the groups), chosen with seed 0; no 30%, as characters of other texts are in no second one",
+        f"never shown: 1 character is in no text to learn from, and will not be learned: '{lost}'",
+    )
+    made.recorded(path, [*"abcdefghij", "abc", "cab", "bac"])
+    for seed in range(9):
+        data = open_strokes(path, holdout=0.3, seed=seed)
+        assert set("".join(data.train.texts)) == set("abcdefghij") and len(data.validation) == 4
+        assert not any(line.startswith("never") for line in data.policy) and "no 30%" not in data.policy[1]
 
 
 # ---------------------------------------------------------------- what is refused

@@ -3,7 +3,8 @@
 M. Liwicki and H. Bunke, "IAM-OnDB - an On-Line English Sentence Database Acquired from Handwritten Text on a Whiteboard",
 ICDAR 2005. The strokes of a line are in ``lineStrokes/a01/a01-000/a01-000u-01.xml``, the texts of a form's lines in
 ``ascii/a01/a01-000/a01-000u.txt``, after the line ``CSR:``. ``trainset.txt``, ``testset_v.txt``, ``testset_t.txt`` and
-``testset_f.txt`` name the forms of each part of the task that is published with it, where they are there.
+``testset_f.txt`` name the forms of each part of the task that is published with it, where they are there: as ``a01-000u``, or
+as ``a01-000`` for all whose names begin so. What is in none of the lists is learned from.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 
 from minigrad.data.entries import Entry, entry
 from minigrad.data.strokes import Strokes
-from minigrad.data.words import shown
+from minigrad.data.words import counted, shown
 from minigrad.errors import DataError
 
 STROKES, TEXTS = "lineStrokes", "ascii"
@@ -46,10 +47,11 @@ def read_iam(folder: str) -> Iterator[Entry]:
         folder: as ``find_iam`` finds it.
 
     Raises:
-        DataError: a file of parts that cannot be read.
+        DataError: a list of parts that cannot be read, or lists that name no form that is there.
     """
     parts = _parts(folder)
     top = os.path.join(folder, STROKES)
+    _check_parts(parts, top)
     for where, inner, names in os.walk(top):
         inner.sort()
         for name in sorted(names):
@@ -65,7 +67,7 @@ def read_iam(folder: str) -> Iterator[Entry]:
             ) -> Strokes:
                 return Strokes.of_lines(_text(texts, number, file), read_lines(path, file), file).seated()
 
-            yield entry(file, file, line, f"form {form.rstrip('abcdefghijklmnopqrstuvwxyz')}", parts.get(form, ""))
+            yield entry(file, file, line, f"form {_sheet(form)}", parts.get(form, parts.get(_sheet(form), "")))
 
 
 def read_lines(path: str, file: str) -> list[np.ndarray]:
@@ -107,19 +109,36 @@ def _text(path: str, number: str, file: str) -> str:
     return text
 
 
+def _sheet(form: str) -> str:
+    """The form without the letter of its writing: a01-000 of a01-000u."""
+    return form.rstrip("abcdefghijklmnopqrstuvwxyz")
+
+
 def _parts(folder: str) -> dict[str, str]:
-    """The part of each form that the lists of parts name."""
+    """The part of each form that the lists of parts name; of one that is in several, the last of train, validation and test."""
     found: dict[str, str] = {}
     for name, part in PARTS.items():
         for path in (os.path.join(folder, f"{name}.txt"), os.path.join(folder, "task1", f"{name}.txt")):
             try:
-                with open(path, encoding="ascii") as forms:
+                with open(path, encoding="utf-8-sig") as forms:
                     found |= dict.fromkeys(forms.read().split(), part)
             except FileNotFoundError:
                 continue
             except (OSError, UnicodeDecodeError) as error:
                 raise DataError("strokes", shown(path), "a list of forms", str(error), "Fetch the file again") from error
     return found
+
+
+def _check_parts(parts: dict[str, str], top: str) -> None:
+    """See that the lists are of these forms: else all would be learned from, and nothing said."""
+    if not parts:
+        return
+    forms = {name.rpartition("-")[0] for _, _, names in os.walk(top) for name in names if name.casefold().endswith(".xml")}
+    if forms and not any(form in parts or _sheet(form) in parts for form in forms):
+        expected = f"names of forms that are there, such as {shown(min(forms))}"
+        got = f"{counted(len(parts), 'other name')}, such as {shown(min(parts))}"
+        remedy = "Put the lists that belong to it there, or take them away"
+        raise DataError("strokes", " and ".join(f"{name}.txt" for name in ("trainset", "testset_*")), expected, got, remedy)
 
 
 __all__ = ["find_iam", "read_iam", "read_lines"]

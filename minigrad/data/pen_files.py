@@ -20,7 +20,7 @@ from minigrad.data.quickdraw import read_ndjson
 from minigrad.data.recorded import is_recorded, read_recorded
 from minigrad.data.sources import Progress
 from minigrad.data.stroke3 import read_json, read_npy, read_npz
-from minigrad.data.stroke_data import StrokeData, held_out_groups, stroke_data
+from minigrad.data.stroke_data import StrokeData, asked_for, held_out_groups, stroke_data
 from minigrad.data.words import counted, shown
 from minigrad.data.written import Recorded
 from minigrad.errors import DataError, MinigradError
@@ -35,6 +35,8 @@ _READERS: dict[str, Callable[[str, str], Iterator[Entry]]] = {
     ".ndjson": read_ndjson,
     ".json": read_json,
 }
+
+_PARTS = {"train": "to learn from", "validation": "for validation", "test": "to test"}
 
 
 def read_entries(path: str, progress: Progress | None = None) -> Iterator[Entry]:
@@ -132,12 +134,15 @@ def open_files(
     policy = [f"data: {counted(len(items), 'written text')} in {shown(data)}"]
     if level:
         policy.append("each was turned level and upright")
+    if any(parts):
+        named_parts = ", ".join(f"{parts.count(part):,} {words}" for part, words in _PARTS.items() if part in parts)
+        more = f"; {counted(parts.count(''), 'text')} of none of them, to learn from" if "" in parts else ""
+        policy.append(f"parts: as the files have them: {named_parts}{more}")
     if not (which == "validation").any():
-        _check_groups(data, {groups[i] for i in learn})
         share = usual_share(len(learn)) if holdout is None else holdout
-        out = held_out_groups([groups[i] for i in learn], share, seed)
+        out, line = _held_out(data, [groups[i] for i in learn], [items[i].text for i in learn], share, seed)
         which[learn[out]] = "validation"
-        policy.append(f"held out: {counted(int(out.sum()), 'text')} ({share:.0%} of the groups), chosen with seed {seed}")
+        policy.append(line)
     sources = {part: [items[i] for i in np.flatnonzero(which == part)] for part in ("train", "validation", "test")}
     if not sources["train"]:
         raise DataError("data", shown(data), "texts to learn from", "none", "Add some, or a folder train/")
@@ -146,11 +151,18 @@ def open_files(
     return stroke_data(Recorded(learned), Recorded(sources["validation"]), test, learned, policy, digest.hexdigest())
 
 
-def _check_groups(data: str, groups: set[str]) -> None:
-    """See that something can be held out."""
-    if len(groups) < 2:
+def _held_out(data: str, groups: list[str], texts: list[str], share: float, seed: int) -> tuple[np.ndarray, str]:
+    """Which items are held out, and the line that says so."""
+    there = len(set(groups))
+    if there < 2:
         expected = "at least 2 groups of texts (by writer's form, or different texts), so that one can be held out"
-        raise DataError("data", shown(data), expected, counted(len(groups), "group"), "Add more handwriting")
+        raise DataError("data", shown(data), expected, counted(there, "group"), "Add more handwriting")
+    out = held_out_groups(groups, share, seed, texts)
+    count = len({groups[i] for i in np.flatnonzero(out)})
+    line = f"held out: {counted(int(out.sum()), 'text')} ({count / there:.0%} of the groups), chosen with seed {seed}"
+    if count < asked_for(share, there):
+        line += f"; no {share:.0%}, as characters of other texts are in no second one"
+    return out, line
 
 
 __all__ = ["KINDS", "open_files", "read_entries"]
