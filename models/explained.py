@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+import minigrad
 from minigrad.data.characters import Characters
 from minigrad.errors import ArgumentError
 from minigrad.models.inside import SIGNALS, SIGNED, pieces
@@ -17,6 +18,8 @@ from minigrad.models.writer import Surprise, Writer
 SHOWN = 4_000  # characters that are kept with all that units did, at most,
 ROOM = 12_000_000  # and numbers of it
 EXPECTED = 3  # likeliest characters that are told at each
+UNTRAINED = 8  # networks that tell what chance does,
+CONTROL = 20_000  # by so many characters, at most
 
 
 class Explained(NamedTuple):
@@ -73,7 +76,8 @@ def explain(
     values = np.empty((layers, len(signals), hidden, kept), np.uint8)
     nats, likeliest = np.full(len(ids), np.nan), [list[tuple[str, float]]()]
     names = [vocabulary.decode([id]) if vocabulary.kind == "characters" else _of_byte(id) for id in range(len(vocabulary))]
-    tracking = Tracking("".join(vocabulary.symbols[id] for id in ids), layers * hidden)
+    tracking = Tracking(_text(vocabulary, ids), layers * hidden)
+    total = len(ids) + UNTRAINED * min(len(ids), CONTROL)
     for start, logits, found in pieces(writer, ids):
         after = ids[start + 1 : start + len(logits) + 1]
         shares = log_softmax(logits[: len(after)])
@@ -88,9 +92,31 @@ def explain(
                 values[layer, place, :, start : start + len(told)] = np.rint(scaled.clip(0, 254)).T
         tracking.add(np.concatenate([by_name[signals[0]] for by_name in found], axis=1))
         if progress is not None:
-            progress(start + len(logits), len(ids))
-    tracks = [(track.unit // hidden, track._replace(unit=track.unit % hidden)) for track in tracking.tracks()]
+            progress(start + len(logits), total)
+    chance = _of_untrained(writer, ids[:CONTROL], lambda done: progress and progress(len(ids) + done, total))
+    tracks = [(track.unit // hidden, track._replace(unit=track.unit % hidden)) for track in tracking.tracks(untrained=chance)]
     return Explained(Surprise(ids, nats), labels(vocabulary, ids[:kept]), likeliest, signals, values, tracks)
+
+
+def _of_untrained(writer: Writer, ids: np.ndarray, progress: Callable[[int], Any]) -> dict[str, float]:
+    """How closely any unit of networks like the writer's that learned nothing goes along with each feature of a text."""
+    signal, done = SIGNALS[writer.network.cell][0], 0
+    found: dict[str, float] = {}
+    for seed in range(UNTRAINED):
+        with minigrad.random.fork_rng(), minigrad.default_device(next(writer.network.parameters()).device):
+            minigrad.manual_seed(seed)
+            network = writer.card.build()
+        tracking = Tracking(_text(writer.vocabulary, ids), len(network.layers) * network.hidden)
+        for piece in pieces(Writer(writer.card, network), ids):
+            tracking.add(np.concatenate([by_name[signal] for by_name in piece.layers], axis=1))
+            done += len(piece.logits)
+            progress(done)
+        found = {name: max(found.get(name, 0.0), value) for name, value in tracking.largest().items()}
+    return found
+
+
+def _text(vocabulary: Characters, ids: np.ndarray) -> str:
+    return "".join([vocabulary.symbols[id] for id in ids])
 
 
 def labels(vocabulary: Characters, ids: np.ndarray) -> list[str]:

@@ -1,17 +1,23 @@
 """Units that track something that a reader sees in a text: quotes, brackets, line ends, capitals, the place in the line.
 
 A unit tracks what its value goes along with: Pearson's correlation over the characters of a text. Of some hundred units one
-always goes along with anything to some degree, so that the same is asked of the text shifted against itself, which tells what
-chance does. (Karpathy, Johnson, Fei-Fei 2015, arXiv:1506.02078, found such units by looking.)
+always goes along with anything to some degree, for two reasons. By mere luck: the same is asked of the text shifted against
+itself. And because any network, before it has learned anything, still has traces of the last characters in its units, of a line
+end that was not long ago, or of a capital: the same is asked of untrained networks. Chance is the largest of these, and what is
+told is clearly above it. (Karpathy, Johnson, Fei-Fei 2015, arXiv:1506.02078, found such units by looking.)
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
 SHIFTS = 8  # by which a text is shifted against itself
+MARGIN = (
+    1.4  # of Fisher's z of a correlation over that of chance: of a hundred untrained networks some two have a unit above it
+)
 FARTHEST, DEEPEST = 200, 8  # characters of a line, and brackets, that are counted
 
 
@@ -113,7 +119,8 @@ class Track(NamedTuple):
         feature: its name in ``features``.
         unit: its number.
         correlation: from -1 to 1.
-        chance: the largest, without its sign, that any unit has with the same feature of the text shifted against itself.
+        chance: the largest, without its sign, that any unit has with the same feature of the text shifted against itself, or
+            any unit of an untrained network with the feature.
     """
 
     feature: str
@@ -144,16 +151,39 @@ class Tracking:
         self._found.add(units, np.concatenate(shifted, axis=1))
         self._place += len(units)
 
-    def tracks(self, most: int = 3) -> list[Track]:
-        """Of each feature the units that go along with it more than chance explains, at most so many, the closest first."""
+    def largest(self) -> dict[str, float]:
+        """Of each feature the largest correlation, without its sign, that any unit has with it.
+
+        Example:
+            >>> tracking = Tracking("ab\\n", 1)
+            >>> tracking.add(np.array([[1.0], [2], [0]]))
+            >>> round(tracking.largest()["place in the line"], 6)
+            1.0
+        """
+        found = np.abs(self._found.values()[:, : len(self.features)])
+        return dict(zip(self.features, found.max(0, initial=0).tolist(), strict=True))
+
+    def tracks(self, most: int = 3, untrained: Mapping[str, float] | None = None) -> list[Track]:
+        """Of each feature the units that go along with it clearly more than chance explains, the closest first.
+
+        Args:
+            most: of each feature, at most so many.
+            untrained: what ``largest`` found of untrained networks; a feature that it has not is not told of.
+        """
         found, *shifted = np.split(self._found.values(), len(self._shifts), axis=1)
         told = []
         for column, name in enumerate(self.features):
             chance = max(float(np.abs(each[:, column]).max()) for each in shifted)
+            chance = max(chance, 0.0 if untrained is None else untrained.get(name, 1.0))
             order = np.argsort(-np.abs(found[:, column]), kind="stable")[:most]
             told += [
                 Track(name, int(unit), float(found[unit, column]), chance)
                 for unit in order
-                if abs(found[unit, column]) > chance
+                if _z(found[unit, column]) > MARGIN * _z(chance)
             ]
         return told
+
+
+def _z(correlation: float) -> float:
+    """Fisher's z of a correlation without its sign: its error is about the same wherever it is."""
+    return float(np.arctanh(min(abs(correlation), 1 - 1e-12)))

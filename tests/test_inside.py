@@ -12,7 +12,7 @@ from minigrad.data.characters import Characters
 from minigrad.errors import ArgumentError, DataError
 from minigrad.kernels import gru as gru_kernel
 from minigrad.kernels import lstm as lstm_kernel
-from minigrad.models import inside, writer
+from minigrad.models import explained, inside, writer
 from minigrad.models.explained import explain
 from minigrad.models.inside import SIGNALS, SIGNED, pieces
 from minigrad.models.tracking import Correlation, Tracking, features
@@ -166,7 +166,7 @@ def test_explained(cell: str) -> None:
     seen: list[tuple[int, int]] = []
     found = explain(model, TEXT, progress=lambda *now: seen.append(now))
     assert found.surprise.nats[1:] == pytest.approx(model.score(TEXT).nats[1:], abs=1e-9)
-    assert found.labels == list(TEXT) and found.signals == SIGNALS[cell] and seen[-1] == (19, 19)
+    assert found.labels == list(TEXT) and found.signals == SIGNALS[cell] and seen[3:] and seen[-1] == (171, 171)
     assert found.values.shape == (2, len(SIGNALS[cell]), 6, 19)
     for layer, by_name in enumerate(signals(model, TEXT)):
         for place, name in enumerate(found.signals):
@@ -174,6 +174,53 @@ def test_explained(cell: str) -> None:
             exact = told / 127 - 1 if name in SIGNED else told / 254
             assert exact == pytest.approx(by_name[name], abs=0.0045)
     assert all(0 <= layer < 2 and 0 <= track.unit < 6 for layer, track in found.tracks)
+
+
+def speech(lines: int, seed: int) -> str:
+    """Lines of some words, with capitals, brackets, and what is said in quotes."""
+    rng, marks = np.random.default_rng(seed), ("“{}”", "({})", "{}", "{}.")
+    words = [
+        [marks[rng.integers(4)].format("a dab bed cab face ade".title().split()[rng.integers(6)])] for _ in range(6 * lines)
+    ]
+    words = [[word[0] if rng.random() < 0.2 else word[0].lower()] for word in words]
+    return "".join(word[0] + ("\n" if rng.random() < 0.15 else " ") for word in words)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("seed", [100, 101, 102])
+def test_a_network_that_learned_nothing_tracks_nothing(cell: str, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inside, "CHUNK", 256)
+    text = speech(80, seed)
+    model = text_models.writer("".join(sorted(set(text))), seed=seed, sharp=1.0, cell=cell, hidden=24, embedding=12)
+    state = minigrad.get_rng_state()
+    assert explain(model, text).tracks == []
+    assert (minigrad.get_rng_state() == state).all()
+
+
+def test_a_planted_unit_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cell that opens at an opening quote and is cleared at a closing one, in a network that learned nothing else."""
+    monkeypatch.setattr(inside, "CHUNK", 256)
+    text = speech(80, 0)
+    symbols = "".join(sorted(set(text)))
+    model = text_models.writer(symbols, sharp=1.0, hidden=24, layers=1, embedding=0)
+    layer = model.network.layers[0]
+    with minigrad.no_grad():
+        for row, other, sign, strength in ((5, -10.0, "“", 20.0), (29, 10.0, "”", -20.0), (53, 10.0, "“", 0.0)):  # i f g
+            layer.weight_ih_l0[row] = 0
+            layer.weight_hh_l0[row] = 0
+            layer.bias_ih_l0[row] = 0
+            layer.bias_hh_l0[row] = other
+            layer.weight_ih_l0[row, symbols.index(sign)] = strength
+    (layer_number, track), *others = [one for one in explain(model, text).tracks if one[1].feature == "inside quotes"]
+    assert (layer_number, track.unit) == (0, 5) and track.correlation > 0.99 and track.chance < 0.8 and not others
+
+
+def test_a_feature_of_which_nothing_is_known_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes only behind the text that untrained networks read: how far they would come is not known."""
+    monkeypatch.setattr(explained, "CONTROL", 100)
+    quotes = "a bed " * 20 + "“a bed” cab " * 20
+    model = text_models.writer("".join(sorted(set(quotes))), embedding=0)
+    assert not [track for _, track in explain(model, quotes).tracks if track.feature == "inside quotes"]
 
 
 def test_the_likeliest_are_told() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any, NamedTuple
 
@@ -31,13 +31,15 @@ class Unit(NamedTuple):
 
 
 def inside_page(
-    title: str, subtitle: str, *, nats: np.ndarray, labels: Sequence[str], expected: Sequence[Sequence[tuple[str, float]]],
+    title: str, subtitle: str, *, figures: Mapping[str, Any],
+    nats: np.ndarray, labels: Sequence[str], expected: Sequence[Sequence[tuple[str, float]]],
     signals: Sequence[str], signed: Sequence[str], values: np.ndarray, units: Sequence[Unit],
 ) -> Page:  # fmt: skip
     """The page.
 
     Args:
         title, subtitle: of the page.
+        figures: its head, by name.
         nats: float64 (n,), the surprise of every character; nan for none.
         labels: N of them, as they are shown.
         expected: at each of the N, what was likely there.
@@ -46,17 +48,13 @@ def inside_page(
         units: those that track something.
 
     Example:
-        >>> page = inside_page("A text", "", nats=np.array([np.nan, 0.5]), labels="ab", expected=[[], [("b", 0.6)]],
+        >>> page = inside_page("A text", "", figures={}, nats=np.array([np.nan, 0.5]), labels="ab", expected=[[], [("b", 0.6)]],
         ...     signals=["hidden"], signed=["hidden"], values=np.zeros((1, 1, 2, 2), np.uint8), units=[])
         >>> "likely here: b 60 %" in page.html()
         True
     """
-    mean = float(np.nanmean(nats))
     page = Page(title, subtitle)
-    page.headline(
-        {"bits per character": round(mean / math.log(2), 3), "nats per character": round(mean, 3),
-         "perplexity": round(math.exp(min(mean, 700)), 2), "characters": len(nats)}
-    )  # fmt: skip
+    page.headline(figures)
     cut = (
         f" Shown are the first {len(labels):,} characters; all figures are of the whole text."
         if len(labels) < len(nats)
@@ -68,7 +66,8 @@ def inside_page(
     if units:
         page.text(
             "Correlation of a unit with what a reader knows after each character, over the whole text. Chance is the largest "
-            "that any unit has when the text is shifted against itself."
+            "that any unit has when the text is shifted against itself, or any of a network that learned nothing; told are "
+            "units that are clearly above it."
         )
         rows = [
             (one.feature, f"layer {one.layer}, unit {one.unit}", round(one.correlation, 3), round(one.chance, 3))
