@@ -9,7 +9,6 @@ is carried on from step to step. Adam, one cycle of the learning rate (Smith 201
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from minigrad.errors import ArgumentError, DataError, StateError
 from minigrad.models.begun import check_same, check_there, chosen, source, sources
 from minigrad.models.char_lstm import CELLS, GATES, LARGEST, MOST_LAYERS, Card, CharLSTM, State, detached
 from minigrad.models.cost import COPIES, check_memory
+from minigrad.models.figures import Figures
 from minigrad.models.text_loss import Measured, measure
 from minigrad.train import SCHEDULES, Descent, Settings, Step, Task, Track, schedule_of, setting
 
@@ -271,12 +271,12 @@ class Text(Task):
         logits, state = self.network.train()(here[:-1], None if fresh else self.carried.state)
         metrics = self.descent.step([F.cross_entropy(logits.flatten(0, 1), here[1:].flatten())])
         self.carried.state = detached(state)
-        return Step(here[1:].numel(), {**metrics, "bits": metrics["loss"] / math.log(2)})
+        return Step(here[1:].numel(), {**metrics, "bits": Figures(metrics["loss"]).bits})
 
     def evaluate(self, track: Track) -> Mapping[str, float]:
         """Nats and bits per character of the text held out."""
         measured = self.measure(self.data.validation, track)
-        return {"loss": measured.loss, "bits": measured.bits}
+        return {"loss": measured.loss, "bits": measured.figures().bits}
 
     def measure(self, ids: Ids, track: Track = iter) -> Measured:
         """How well the model, as far as it is trained, foretells a text."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -13,6 +12,7 @@ import minigrad.nn.functional as F
 from minigrad.data.ids import Ids
 from minigrad.data.lanes import pieces
 from minigrad.models.char_lstm import CharLSTM, State
+from minigrad.models.figures import Figures
 
 LANES = 16  # of a text that is measured: each begins without what stands before it, and so costs a few nats too many
 
@@ -26,8 +26,8 @@ class Measured(NamedTuple):
 
     Example:
         >>> measured = Measured(np.array([2.0, 6.0]), np.array([2, 2]))
-        >>> measured.loss, round(measured.bits, 3), round(measured.perplexity, 3)
-        (2.0, 2.885, 7.389)
+        >>> measured.loss, round(measured.figures().perplexity, 3)
+        (2.0, 7.389)
     """
 
     nats: np.ndarray
@@ -43,15 +43,9 @@ class Measured(NamedTuple):
         """Nats per character: the mean cross-entropy."""
         return float(self.nats.sum() / max(1, self.characters))
 
-    @property
-    def bits(self) -> float:
-        """Bits per character."""
-        return self.loss / math.log(2)
-
-    @property
-    def perplexity(self) -> float:
-        """Among how many equally likely characters the model is as uncertain: e to the loss; inf beyond all floats."""
-        return math.exp(self.loss) if self.loss < 700 else math.inf
+    def figures(self, unit: str = "character") -> Figures:
+        """The loss with its bits and its perplexity."""
+        return Figures(self.loss, unit)
 
     def costliest(self, most: int) -> list[tuple[int, int, float, float]]:
         """The characters that cost the most in all: number, occurrences, mean surprise in nats, share of all nats.

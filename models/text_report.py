@@ -42,19 +42,15 @@ def add_model(page: Page, task: Text) -> None:
     data = task.data
     ids, part = (data.validation, "held-out") if data.test is None else (data.test, "test")
     measured = task.measure(ids)
-    page.headline(
-        {
-            f"{part} loss, nats per character": f"{measured.loss:.4f}",
-            "bits per character": f"{measured.bits:.4f}",
-            "perplexity": f"{measured.perplexity:.3f}",
-        }
-    )
+    page.headline(measured.figures(data.vocabulary.unit).headline(part))
     if part == "held-out":
         page.text("This text was not learned from, but the best state was chosen by it, which flatters it a little.")
     page.section("What it writes", f"Drawn letter by letter, at a temperature of {TEMPERATURE}.")
     page.sample(written(task.card, task.network, WRITTEN))
-    page.section("What it finds hard", "The characters that cost it the most, of all the nats that the text costs it.")
-    header = ("character", "how often", "nats each time", "share of all nats")
+    page.section(
+        "What it finds hard", f"The {data.vocabulary.unit}s that cost it the most, of all the nats that the text costs it."
+    )
+    header = (data.vocabulary.unit, "how often", "nats each time", "share of all nats")
     page.table(header, costliest(measured, data.vocabulary, COSTLIEST))
     page.section("Data")
     for line in data.policy:

@@ -8,7 +8,6 @@ again. What it remembers between two steps is its state alone, so that a text ma
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -17,6 +16,7 @@ import numpy as np
 import minigrad
 from minigrad.errors import ArgumentError
 from minigrad.models.char_lstm import Card, CharLSTM, State
+from minigrad.models.figures import Figures
 from minigrad.models.sampling import Sampling, drawn, log_softmax
 from minigrad.nn.utils import Stepping
 from minigrad.train.trained import Trained
@@ -55,15 +55,9 @@ class Surprise(NamedTuple):
         """Nats per character: the cross-entropy."""
         return float(self.nats[1:].mean())
 
-    @property
-    def bits(self) -> float:
-        """Bits per character."""
-        return self.mean / math.log(2)
-
-    @property
-    def perplexity(self) -> float:
-        """Between how many equally likely characters the model wavered, as it were."""
-        return math.exp(self.mean)
+    def figures(self, unit: str = "character") -> Figures:
+        """The mean with its bits and its perplexity."""
+        return Figures(self.mean, unit)
 
 
 class Continuation(NamedTuple):
@@ -277,7 +271,7 @@ class Writer:
 
     def perplexity(self, text: str | bytes, *, unknown: str = "refuse") -> float:
         """The exponential of a text's mean surprise. See ``score``."""
-        return self.score(text, unknown=unknown).perplexity
+        return self.score(text, unknown=unknown).figures().perplexity
 
 
 class Stream(Iterator[str]):

@@ -31,7 +31,7 @@ def test_the_page_and_what_is_told(minigrad: Commands, run: Path) -> None:
     code, out, err = minigrad("explain", run, "--text", TEXT)
     found = Writer.load(str(run)).score(TEXT)
     assert (code, err) == (0, "")
-    assert out.startswith(f"19 characters: {found.bits:.3f} bits each, perplexity {found.perplexity:.2f}\n")
+    assert out.startswith(f"19 characters: {found.figures().words}\n")
     assert f"The page: {run / 'explain.html'}" in out
     page = (run / "explain.html").read_text(encoding="utf-8")
     assert "<h1>a &lt;run&gt;: inside</h1>" in page and "GRU, 2 layers of 6 units" in page
@@ -42,7 +42,7 @@ def test_json_and_a_page_elsewhere(minigrad: Commands, run: Path, monkeypatch: p
     told = json.loads(minigrad("explain", run, "--text", "@text.txt", "--out", "here.html", "--json").out)
     assert Path("here.html").exists() and told["page"] == "here.html"
     assert (told["characters"], len(told["surprise"]), told["surprise"][0]) == (19, 19, None)
-    assert told["nats_per_character"] == pytest.approx(sum(told["surprise"][1:]) / 18)
+    assert told["loss"] == pytest.approx(sum(told["surprise"][1:]) / 18)
     assert all(set(unit) == {"feature", "layer", "unit", "correlation", "chance"} for unit in told["units"])
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(TEXT.encode()), "utf-8"))
     assert json.loads(minigrad("explain", run, "--text", "-", "--out", "here.html", "--json").out) == told

@@ -62,10 +62,10 @@ def test_as_much_as_is_usual(minigrad: Commands, run: str, monkeypatch: pytest.M
 
 def test_json(minigrad: Commands, run: str) -> None:
     told = json.loads(minigrad("write", run, "--prime", "ab", "--length", 12, "--json").out)
-    assert told.keys() == {"prime", "text", "characters", "seed", "ended", "nats_per_character"}
+    assert told.keys() == {"prime", "text", "characters", "seed", "ended", "unit", "loss", "bits", "perplexity"}
     assert (told["prime"], told["characters"], told["ended"]) == ("ab", 12, "length")
     assert told["text"] == written(run, "ab", seed=told["seed"], length=12)
-    assert json.loads(minigrad("write", run, "--length", 1, "--top-k", 1, "--json").out)["nats_per_character"] > 0
+    assert json.loads(minigrad("write", run, "--length", 1, "--top-k", 1, "--json").out)["loss"] > 0
 
 
 def test_until_a_text(minigrad: Commands, run: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,6 +31,7 @@ def content() -> dict[str, Any]:
         Unit("a capital", 1, 3, -0.4, 0.1),
     ]
     return {
+        "figures": {"bits per byte": "1.25"},
         "nats": nats, "labels": LABELS, "expected": expected, "signals": SIGNALS, "signed": SIGNED, "values": values,
         "units": units,
     }  # fmt: skip

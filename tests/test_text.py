@@ -177,9 +177,9 @@ def test_a_measure_is_the_cross_entropy_of_the_whole(text: Path) -> None:
     assert measured.loss == pytest.approx(float(surprise.mean()), rel=1e-5)
     assert measured.counts.tolist() == np.bincount(ids[1:], minlength=23).tolist()
     assert measured.nats == pytest.approx(np.bincount(ids[1:], surprise, minlength=23), rel=1e-4)
-    assert measured.bits == pytest.approx(measured.loss / math.log(2)) and measured.perplexity == pytest.approx(
-        math.exp(measured.loss)
-    )
+    assert measured.figures().bits == pytest.approx(
+        measured.loss / math.log(2)
+    ) and measured.figures().perplexity == pytest.approx(math.exp(measured.loss))
     rows = measured.costliest(100)
     assert sum(count for _, count, _, _ in rows) == measured.characters
     assert sum(share for *_, share in rows) == pytest.approx(1)
@@ -192,7 +192,7 @@ def test_perplexity_beyond_all_floats(text: Path) -> None:
     with minigrad.no_grad():
         net.head.bias.copy_(minigrad.tensor([0.0, 3000.0]))
     measured = measure(net, ids_of([0, 0, 0]), 2)
-    assert measured.loss > 2000 and measured.perplexity == math.inf
+    assert measured.loss > 2000 and measured.figures().perplexity == math.inf
 
 
 def test_what_is_written_is_drawn_by_the_default_generator(text: Path) -> None:

@@ -222,8 +222,8 @@ def test_surprise_in_pieces_is_that_of_the_whole(size: int, monkeypatch: pytest.
     shares = log_shares(model, text)
     assert math.isnan(found.nats[0])
     assert found.nats[1:] == pytest.approx(-shares[:-1][np.arange(size - 1), found.ids[1:]], abs=1e-10)
-    assert found.perplexity == pytest.approx(math.exp(found.nats[1:].mean())) == model.perplexity(text)
-    assert found.bits == pytest.approx(found.mean / math.log(2))
+    assert found.figures().perplexity == pytest.approx(math.exp(found.nats[1:].mean())) == model.perplexity(text)
+    assert found.figures().bits == pytest.approx(found.mean / math.log(2))
 
 
 def test_perplexity_of_no_knowledge_is_the_number_of_characters() -> None:

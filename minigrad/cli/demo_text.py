@@ -18,6 +18,7 @@ PRIME, WRITTEN = "ROMEO:\n", 700
 def section(page: Any, folder: Path, seed: int) -> None:
     """Train on the plays, and show the curve, what was written on the way, and what the model writes at the end."""
     from minigrad.cli.reading import reading
+    from minigrad.models.figures import Figures
     from minigrad.models.text import Text, TextSettings
     from minigrad.models.writer import Writer
     from minigrad.train.report import history
@@ -33,7 +34,7 @@ def section(page: Any, folder: Path, seed: int) -> None:
         outcome = follow(task, run, f"minigrad demo --out {shlex.quote(str(folder.parent))} --seed {seed}")
     symbols, best = len(task.card.vocabulary), outcome.best or 0.0
     words = (
-        f"Text that it never saw costs it {best:.2f} nats a character, {best / math.log(2):.2f} bits; "
+        f"Text that it never saw costs it {best:.2f} nats a character, {Figures(best).bits:.2f} bits; "
         f"by chance, of {symbols} characters, it would be {math.log(symbols):.2f}."
     )
     say(words)

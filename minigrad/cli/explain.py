@@ -58,20 +58,21 @@ def explain(
     with reading("characters") as report:
         found = look(writer, given, unknown=unseen, progress=lambda done, all: report("reading", done, all))
     units = [Unit(track.feature, layer, *track[1:]) for layer, track in found.tracks]
-    options = writer.card.options
+    options, unit = writer.card.options, writer.vocabulary.unit
+    figures = found.surprise.figures(unit)
     page = inside_page(
         f"{trained.path.resolve().parent.name if trained.card is None else trained.name}: inside",
         f"{options['cell'].upper()}, {options['layers']} layers of {options['hidden']} units",
+        figures={**figures.headline(), f"{unit}s": f"{len(found.surprise.ids):,}"},
         nats=found.surprise.nats, labels=found.labels, expected=found.expected, signals=found.signals, signed=SIGNED,
         values=found.values, units=units,
     )  # fmt: skip
     target = trained.folder / PAGE if out is None else out
     page.write(target)
     if json:
-        say_json(_told(found, units, target))
+        say_json(_told(found, figures, units, target))
         return
-    surprise = found.surprise
-    say(f"{len(surprise.ids):,} characters: {surprise.bits:.3f} bits each, perplexity {surprise.perplexity:.2f}")
+    say(f"{len(found.surprise.ids):,} {unit}s: {figures.words}")
     if units:
         from minigrad.cli.terminal import show, table
 
@@ -84,15 +85,14 @@ def explain(
     say(f"The page: {target}")
 
 
-def _told(found: Any, units: Any, page: Path) -> dict[str, Any]:
+def _told(found: Any, figures: Any, units: Any, page: Path) -> dict[str, Any]:
     """The findings as plain data; the first character has no surprise."""
     surprise = found.surprise
     return {
         "page": str(page),
+        "unit": figures.unit,
         "characters": len(surprise.ids),
-        "nats_per_character": surprise.mean,
-        "bits_per_character": surprise.bits,
-        "perplexity": surprise.perplexity,
+        **figures.plain,
         "surprise": [None, *surprise.nats[1:].tolist()],
         "units": [one._asdict() for one in units],
     }

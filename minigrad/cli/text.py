@@ -38,7 +38,7 @@ def evaluate(
     with reading("bytes") as report:
         ids, what, lines = to_measure(config, data, unseen, report, glob=glob)
     measured = measure(network, ids, card.steps, lambda pieces: track(pieces, describe="evaluating", unit="pieces"))
-    unit = "byte" if card.vocabulary.kind == "bytes" else "character"
+    unit = card.vocabulary.unit
     if json:
         keys = ("character", "count", "nats", "share")
         found = [
@@ -50,9 +50,7 @@ def evaluate(
                 "data": what,
                 "unit": unit,
                 "characters": measured.characters,
-                "loss": measured.loss,
-                "bits": measured.bits,
-                "perplexity": measured.perplexity,
+                **measured.figures(unit).plain,
                 "costliest": found,
             }
         )
@@ -60,6 +58,6 @@ def evaluate(
     for line in lines:
         say(line)
     say(f"{what}: {measured.characters + 1:,} {unit}s")
-    say(f"loss {measured.loss:.4f} nats per {unit}, {measured.bits:.4f} bits, perplexity {measured.perplexity:.3f}")
+    say(measured.figures(unit).words)
     header = [unit, "how often", "nats each time", "share of all nats"]
     show(table(header, costliest(measured, card.vocabulary, COSTLIEST)))

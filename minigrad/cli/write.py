@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import sys
 from typing import Annotated, Any
 
@@ -132,12 +133,15 @@ def _check_together(
 
 
 def _write(writer: Any, place: Any, read: str, words: dict[str, Any], json: bool) -> None:
+    from minigrad.models.figures import Figures
+
     stream = writer.stream(place=place, **words)
     if json:
         text = "".join(stream)
         count = stream.count
-        value = {"prime": read, "text": text, "characters": count, "seed": stream.seed, "ended": stream.ended}
-        say_json({**value, "nats_per_character": stream.nats / count if count else None})
+        unit = writer.vocabulary.unit
+        value = {"prime": read, "text": text, "unit": unit, "characters": count, "seed": stream.seed, "ended": stream.ended}
+        say_json({**value, **Figures(stream.nats / count if count else math.nan, unit).plain})
     else:
         with Shown() as shown:
             shown.add(read)

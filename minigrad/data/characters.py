@@ -64,6 +64,11 @@ class Characters:
     def __len__(self) -> int:
         return len(self.symbols)
 
+    @property
+    def unit(self) -> str:
+        """What one of its symbols is called: ``"character"`` or ``"byte"``."""
+        return "byte" if self.kind == "bytes" else "character"
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Characters) and (self.kind, self.symbols) == (other.kind, other.symbols)
 
