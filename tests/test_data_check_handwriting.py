@@ -12,6 +12,7 @@ import pytest
 
 from minigrad.cli import main
 from minigrad.data.check import Finding, Report, check_handwriting
+from minigrad.data.pen import open_strokes
 from minigrad.data.strokes import Strokes
 from minigrad.errors import DataError
 from tests import stroke_files as made
@@ -114,6 +115,29 @@ def test_what_is_odd(tmp_path: Path, change: Callable[[Any], Any], kind: str, wo
 def dense(line: list[list[float]]) -> list[list[float]]:
     strokes = Strokes.of_lines("wavy", [line])
     return strokes.resampled(sum(np.hypot(*strokes.points[1:, :2].T)) / 360).lines()[0].tolist()
+
+
+def test_a_pen_of_which_1_says_that_it_is_down(tmp_path: Path) -> None:
+    """Strokes-3 files of others: the pen would be lifted nearly everywhere."""
+    some = [Strokes.of_lines("wavy", one["strokes"]).resampled(4).points.tolist() for one in items()]
+    turned_round = [{"text": "wavy", "points": [[dx, dy, 1 - pen] for dx, dy, pen in points]} for points in some]
+    finding = next(each for each in checked(tmp_path / "my.json", turned_round).findings if each.kind == "pen")
+    assert finding.severity == "warning" and finding.words == "24 texts of 24 with the pen up"
+    assert not any(
+        each.kind == "pen" for each in checked(tmp_path / "my.json", [{"text": "wavy", "points": x} for x in some]).findings
+    )
+
+
+def test_places_in_place_of_offsets(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "my.json"
+    places = [[[x + 20, y + 90, int(x == 24)] for x, y in (*LINE, *LINE)] for _ in range(3)]
+    finding = only(checked(path, places), "unreadable")
+    assert finding.items[0].detail.startswith("expected offsets from point to point, got what seem to be places")
+    assert main(["data", "check", "handwriting", str(path)]) == 1
+    with pytest.raises(
+        DataError, match=r"my\.json: expected offsets .* Write the difference of each point from the one before"
+    ):
+        open_strokes(path)
 
 
 def test_characters_that_are_only_to_be_tested(tmp_path: Path) -> None:

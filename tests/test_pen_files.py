@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
+import os
 import pickle
 import zipfile
 from pathlib import Path
@@ -243,6 +245,31 @@ def test_an_item_that_is_no_handwriting(tmp_path: Path, item: Any, words: str) -
             open_strokes(tmp_path / "x.npz")
 
 
+def saved(array: Any) -> bytes:
+    out = io.BytesIO()
+    np.save(out, array, allow_pickle=True)
+    return out.getvalue()
+
+
+def zipped(array: Any, method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", method) as archive:
+        archive.writestr("train.npy", saved(array))
+    return out.getvalue()
+
+
+def damaged(content: bytes) -> bytes:
+    return content[:90] + bytes(byte ^ 85 for byte in content[90:120]) + content[120:]
+
+
+def laughs() -> np.ndarray:
+    """A little pickle of 2^40 rows, which names each list twice."""
+    rows: Any = [1, 2, 0]
+    for _ in range(40):
+        rows = [rows, rows]
+    return made.objects([rows])
+
+
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
@@ -255,11 +282,48 @@ def test_an_item_that_is_no_handwriting(tmp_path: Path, item: Any, words: str) -
         ("a.ndjson", b"{}\n", "line 1: expected an object with word and drawing"),
         ("a.ndjson", b'{"word": "a", "drawing": [[[1]]]}\n', "line 1: expected an object with word and drawing"),
         ("a.ndjson", b'{"word": "a", "drawing": []}\n', "line 1: expected at least 2 points, got none"),
+        (
+            "a.ndjson",
+            b'{"word": "a", "drawing": [[[1, 1' + b"0" * 400 + b"], [1, 2]]]}",
+            "line 1: expected an object with word",
+        ),
+        ("a.ndjson", b'{"word": "a", "drawing": [[[1, 1e39], [1, 2]]]}', "line 1: expected finite offsets, got inf"),
+        (
+            "a.ndjson",
+            b'\xef\xbb\xbf{"word": "a", "drawing": [[[1, 2], [1, 2]]]}\n{"word": "a", "dra',
+            "line 2: expected an object",
+        ),
+        ("a.ndjson", b"\n \n", "expected items of handwriting, got none"),
+        ("a.json", b"[]", "expected items of handwriting, got none"),
+        ("a.json", b"[" * 100_000, "expected JSON with items, got something else"),
+        ("a.json", b"[[[0, 0, 0], [1e30, 1, 1]]]", "item 0: expected offsets that a pen makes"),
+        ("a.json", b"[[[0, 0, 0], [1e300, 1, 1]]]", "item 0: expected finite offsets, got inf in point 1"),
+        ("a.json", b"[[[0, 0, 0], [1" + b"0" * 400 + b", 1, 1]]]", "item 0: expected rows of dx, .* got something else"),
+        ("a.json", b'[{"text": "a", "strokes": [[[1' + b"0" * 400 + b", 1], [2, 3]]]}]", "item 0: expected x and y of each"),
+        ("a.json", b'[{"text": "a", "strokes": [[[Infinity, 1], [Infinity, 3]]]}]', "item 0: expected finite offsets"),
+        ("a.json", b'[{"text": "a", "strokes": [[[1e308, 1], [-1e308, 3]]]}]', "item 0: expected finite offsets, got -inf"),
+        ("a.npy", saved(np.ones((2, 5, 3)))[:-9], "expected an array, got something else"),
+        ("a.npy", saved(np.ones((2, 5, 3)))[:30], "expected an array, got something else"),
+        ("a.npy", saved(np.ones((2, 5, 3))).replace(b"(2, 5, 3)", b"(2, 5, 3 "), "expected an array, got something else"),
+        ("a.npy", saved(np.ones((2, 5, 3))).replace(b"(2, 5, 3)", b"(9**9**9)"), "expected an array, got something else"),
+        ("a.npy", saved(np.ones((9, 0, 3))).replace(b"(9, 0, 3), } ", b"(90**9,0, 3),}"), "expected an array, got something"),
+        ("a.npy", saved(np.ones((9, 0, 3))).replace(b"(9, 0, 3), }   ", b"(9999, 0, 3), }"), "expected an array, got .*shape"),
+        ("a.npy", saved(np.ones((2, 5, 3), complex)), "expected an array, got something else .* of complex128"),
+        ("a.npy", saved(np.zeros((0, 5, 3))), "expected items of handwriting, got none"),
+        ("a.npy", saved(np.array("a")), "expected items of handwriting, got none"),
+        ("a.npy", saved(np.array(["a"])).replace(b"a\0\0\0", b"\xff" * 4), "expected an array, got something else"),
+        ("a.npy", saved(made.sketches(5))[:-20], "expected a whole pickle, got a damaged one"),
+        ("a.npy", saved(laughs()), "expected an array, got something else .the same values again and again"),
+        ("a.npz", zipped(made.sketches(5))[:60], "expected an .npz file, got something else"),
+        ("a.npz", damaged(zipped(made.sketches(5))), "expected an .npz file, got something else"),
+        ("a.npz", zipped(made.sketches(5), zipfile.ZIP_BZIP2), "expected arrays as NumPy packs them, got train packed in an"),
+        ("a.npz", zipped(np.zeros((2, 10**6, 3), np.int8)), "expected arrays that unpack to at most 200 times the file"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_file_that_is_damaged(tmp_path: Path, name: str, content: bytes, words: str) -> None:
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(DataError, match=f"^strokes: {name}.*{words}"):
+    with pytest.raises(DataError, match=f"^(strokes|data): {name}.*{words}"):
         open_strokes(tmp_path / name)
 
 
@@ -307,6 +371,30 @@ def test_nothing_in_an_array_of_objects_is_run(tmp_path: Path, monkeypatch: pyte
     np.load("x.npy", allow_pickle=True)
     assert Path("opened").exists()  # the file does what it is feared to
     assert pickle.dumps(1)
+
+
+def test_what_lies_beside_the_items(tmp_path: Path) -> None:
+    """A text and a number in an archive, and a pipe in a folder, of which nothing would come."""
+    np.savez(tmp_path / "two.npz", train=made.sketches(2), scale=np.float32(3))
+    with zipfile.ZipFile(tmp_path / "two.npz", "a") as archive:
+        archive.writestr("licence.txt", "free")
+    os.mkfifo(tmp_path / "a.json")
+    assert len(found(tmp_path)) == 2
+
+
+@pytest.mark.parametrize(
+    ("x", "words"),
+    [("nan", "expected finite"), ("1e400", "expected finite"), ("1e39", "expected finite"), ("1e30", "expected offsets that")],
+)
+def test_iam_with_numbers_that_are_none(tmp_path: Path, x: str, words: str) -> None:
+    folder = made.iam(tmp_path, {"a01-000u": ["A"]})
+    place = folder / "lineStrokes/a01/a01-000/a01-000u-01.xml"
+    place.write_text(made.xml([[[x, 1], [x, 5], [7, 9]]]))
+    assert words in str(faults(folder)[0])
+    place.write_text(place.read_text()[:90])
+    assert "expected XML with strokes" in str(faults(folder)[0])
+    place.write_text('<?xml version="1.0" encoding="none"?><a/>')
+    assert "expected XML with strokes, got something else (unknown encoding: none)" in str(faults(folder)[0])
 
 
 def test_iam_with_files_missing(tmp_path: Path) -> None:

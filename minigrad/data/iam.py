@@ -82,7 +82,7 @@ def read_lines(path: str, file: str) -> list[np.ndarray]:
     """
     try:
         root = ElementTree.parse(path).getroot()
-    except (ElementTree.ParseError, OSError, ValueError) as error:
+    except (ElementTree.ParseError, OSError, ValueError, LookupError) as error:  # the last of an encoding
         raise DataError("strokes", file, "XML with strokes", f"something else ({error})", "Fetch the file again") from error
     try:
         lines = [

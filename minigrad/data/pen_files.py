@@ -86,7 +86,7 @@ def _files(path: str) -> list[str]:
     for where, inner, names in os.walk(path):
         inner[:] = sorted(name for name in inner if not is_passed_over(name))
         found += [os.path.join(where, name) for name in sorted(names) if not is_passed_over(name) and _ending(name) in _READERS]
-    return found
+    return [file for file in found if os.path.isfile(file) or not os.path.exists(file)]  # no pipe, which would never end
 
 
 def _ending(name: str) -> str:
@@ -97,9 +97,13 @@ def _read(path: str, file: str) -> Iterator[Entry]:
     """The items of one file; a file that is damaged as a whole is one entry, with what is wrong with it."""
     part = next((part for name in file.split(os.sep)[:-1] if (part := part_of(name))), "")
     reader = _recorded if is_recorded(path) else _READERS[_ending(path)]
+    none = True
     try:
         for found in reader(path, file):
+            none = False
             yield found._replace(part=found.part or part)
+        if none:
+            raise DataError("strokes", file, "items of handwriting", "none", "Leave the file out")
     except MinigradError as error:
         yield Entry(file, file, error, file, part)
 

@@ -30,7 +30,7 @@ def read_ndjson(path: str, file: str) -> Iterator[Entry]:
         DataError: it cannot be read.
     """
     try:
-        with open(path, encoding="utf-8") as lines:
+        with open(path, encoding="utf-8-sig") as lines:
             for number, line in enumerate(lines, 1):
                 if line.strip():
                     name = f"{file}, line {number}"
@@ -48,7 +48,7 @@ def _drawing(line: str, name: str) -> Strokes:
         content: Any = json.loads(line)
         word, strokes = content["word"], content["drawing"]
         lines = [np.array([stroke[0], stroke[1]], np.float64).T for stroke in strokes]
-    except (ValueError, KeyError, IndexError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, IndexError, TypeError, OverflowError, RecursionError) as error:
         expected = "an object with word and drawing, the drawing lists of x and of y"
         raise DataError("strokes", name, expected, f"something else ({error!r})", _REMEDY) from None
     return Strokes.of_lines(word, lines, name).seated()

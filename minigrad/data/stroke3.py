@@ -8,8 +8,8 @@
   ``text`` and ``points``, the rows, or ``strokes``: for each time that the pen is down a list of the places that it goes
   through, [x, y] or [x, y, t] with a time, which is not used.
 
-Where the first number of all rows is 0 or 1 and the last is not, the pen is taken to stand first. Pickled arrays are read
-without anything in them being run.
+Where the first number of all rows is 0 or 1 and the last is not, the pen is taken to stand first. Rows that are plainly places,
+not offsets, are refused. Pickled arrays are read without anything in them being run.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import os
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -29,12 +30,21 @@ from minigrad.data.partnames import part_of
 from minigrad.data.pickles import PickledArray, read_pickle
 from minigrad.data.strokes import Strokes
 from minigrad.data.words import counted, shown
-from minigrad.errors import DataError
+from minigrad.errors import DataError, MinigradError
 
-MOST_BYTES = 2 << 30  # of one array, unpacked
+MOST_BYTES = 2 << 30  # of all arrays, unpacked
+PACKED = 200  # times as large as packed: rows of a pen's offsets are packed to no less than about a tenth
+REPEATED = 16  # times as many values as a pickle has bytes, where it names some of them more than once
+SMALL = 1 << 20  # bytes, or values, that are no harm
+LOOKED_AT = 50  # items of each array, to tell what its columns are
+ENOUGH = 10  # points of an item of which the direction can be told
+ONE_WAY = 0.88  # of the way that offsets go, they go in one direction: for writing it is a third or less
 _INSTRUCTIONS = 1 << 22  # of a pickle with some hundred thousand items
 _TEXT = "_text"
 _TEXTS = ("texts", "text", "labels", "label", "sentences", "words", "transcriptions")  # of the only array of items beside it
+_NO_ARRAY = (  # what NumPy says of a damaged file
+    *(ValueError, TypeError, EOFError, SyntaxError, OverflowError, MemoryError, SystemError, TokenError),
+)
 _AGAIN = "Fetch the file again, or write it anew"
 
 
@@ -48,16 +58,8 @@ def read_npz(path: str, file: str) -> Iterator[Entry]:
     Raises:
         DataError: it is damaged, or holds no items.
     """
-    arrays: dict[str, list[Any]] = {}
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for member in archive.infolist():
-                name = member.filename.removesuffix(".npy")
-                if member.file_size > MOST_BYTES:
-                    raise _damaged(file, f"arrays of at most {MOST_BYTES >> 30} GiB", f"{name} of {member.file_size:,} bytes")
-                arrays[name] = _items(archive.read(member), f"{file}, {shown(name)}")
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError) as error:
-        raise _damaged(file, "an .npz file", f"something else ({error})") from error
+    read = ((name, _items(content, f"{file}, {shown(name)}")) for name, content in _members(path, file))
+    arrays = {name: items for name, items in read if items}
     texts = {name.removesuffix(_TEXT): arrays.pop(name) for name in list(arrays) if name.endswith(_TEXT)}
     beside = [name for name in _TEXTS if name in arrays]
     if len(arrays) == 2 and len(beside) == 1:
@@ -67,6 +69,28 @@ def read_npz(path: str, file: str) -> Iterator[Entry]:
         raise _damaged(file, "arrays of items", "none")
     for name, items in arrays.items():
         yield from _entries(items, texts.get(name), file, f", {shown(name)}", part_of(name) or "")
+
+
+def _members(path: str, file: str) -> Iterator[tuple[str, bytes]]:
+    """The names and contents of the arrays in an archive, which may unpack to so much that a few bytes are no bomb."""
+    try:
+        room = min(MOST_BYTES, PACKED * os.path.getsize(path) + SMALL)
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.infolist():
+                name = member.filename.removesuffix(".npy")
+                if name == member.filename:
+                    continue
+                if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                    raise _damaged(file, "arrays as NumPy packs them", f"{shown(name)} packed in another way")
+                room -= member.file_size
+                if room < 0:
+                    expected = f"arrays that unpack to at most {PACKED} times the file, and to {MOST_BYTES >> 30} GiB"
+                    raise _damaged(file, expected, f"more: {shown(name)} alone of {member.file_size:,} bytes")
+                yield name, archive.read(member)
+    except MinigradError:
+        raise
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, ValueError) as error:
+        raise _damaged(file, "an .npz file", f"something else ({error})") from error
 
 
 def read_npy(path: str, file: str) -> Iterator[Entry]:
@@ -80,8 +104,8 @@ def read_npy(path: str, file: str) -> Iterator[Entry]:
     texts: list[Any] | None = None
     for place in filter(os.path.isfile, beside):
         try:
-            with open(place, encoding="utf-8") as lines:
-                texts = lines.read().splitlines()
+            with open(place, encoding="utf-8-sig") as lines:
+                texts = [line.removesuffix("\n") for line in lines]
         except (OSError, UnicodeDecodeError) as error:
             raise _damaged(shown(place), "texts in UTF-8, one a line", str(error)) from error
         break
@@ -107,7 +131,12 @@ def _entries(items: Sequence[Any], texts: Sequence[Any] | None, file: str, withi
     if texts is not None and len(texts) != len(items):
         expected = f"a text for each of {counted(len(items), 'item')}"
         raise _damaged(f"{file}{within}", expected, counted(len(texts), "text"))
-    first = _pen_is_first(items)
+    sample, letters = _sample(items, texts)
+    first = _pen_is_first(sample)
+    if _are_places([rows[:, [1, 2, 0]] for rows in sample] if first else sample, letters):
+        expected, got = "offsets from point to point", "what seem to be places: as offsets they lead ever further the same way"
+        remedy = "Write the difference of each point from the one before; a .json file may hold places as strokes"
+        raise DataError("strokes", f"{file}{within}", expected, got, remedy)
     drawing = os.path.splitext(os.path.basename(file))[0]
     for number, item in enumerate(items):
         name = f"{file}{within}, item {number}"
@@ -124,10 +153,9 @@ def _strokes(item: Any, text: Any, name: str, first: bool) -> Strokes:
         text = item.get("text", text)
         if "strokes" in item:
             return Strokes.of_lines(text, item["strokes"] if isinstance(item["strokes"], list) else [], name).seated()
-        item = item.get("points", [])
     try:
-        rows = item.numbers() if isinstance(item, PickledArray) else np.asarray(item, np.float64)
-    except (TypeError, ValueError) as error:
+        rows = _rows(item)
+    except ValueError as error:
         remedy = f"Where an array holds texts, call it as that of the items with {_TEXT} behind; else write the file anew"
         raise DataError("strokes", name, "rows of dx, dy and pen lifted", f"something else ({error})", remedy) from None
     if rows.ndim == 2 and rows.shape[1] == 3:
@@ -135,19 +163,55 @@ def _strokes(item: Any, text: Any, name: str, first: bool) -> Strokes:
     return Strokes(text, rows, name).seated()
 
 
-def _pen_is_first(items: Sequence[Any]) -> bool:
-    """Whether in the first few items the first column holds pens, and the last does not."""
-    pens = [True, True]
-    for item in items[:20]:
+def _rows(item: Any) -> np.ndarray:
+    """The numbers of an item.
+
+    Raises:
+        ValueError: there is something else.
+    """
+    if isinstance(item, Mapping):
+        item = item.get("points", [])
+    if isinstance(item, PickledArray):
+        return item.numbers()
+    try:
+        return np.asarray(item, np.float64)
+    except (TypeError, OverflowError) as error:
+        raise ValueError(str(error)) from None
+
+
+def _sample(items: Sequence[Any], texts: Sequence[Any] | None) -> tuple[list[np.ndarray], list[int]]:
+    """The rows (n, 3) of the first few items, of those that have such rows, and how many letters are known of each."""
+    found, letters = [], []
+    for number, item in enumerate(items[:LOOKED_AT]):
+        text = texts[number] if texts is not None else item.get("text") if isinstance(item, Mapping) else ""
         try:
-            item = item.get("points", []) if isinstance(item, Mapping) else item
-            rows = np.asarray(item.numbers() if isinstance(item, PickledArray) else item, np.float64)
-        except (TypeError, ValueError):
+            rows = _rows(item)
+        except ValueError:
             continue
         if rows.ndim == 2 and rows.shape[1] == 3:
-            for which, column in enumerate((0, 2)):
-                pens[which] &= bool(np.isin(rows[:, column], (0, 1)).all())
-    return pens[0] and not pens[1]
+            found.append(rows)
+            letters.append(len(text) if isinstance(text, str) else 0)
+    return found, letters
+
+
+def _pen_is_first(items: Sequence[np.ndarray]) -> bool:
+    """Whether the first column holds pens, and the last does not."""
+    first, last = (all(np.isin(rows[:, column], (0, 1)).all() for rows in items) for column in (0, 2))
+    return first and not last
+
+
+def _are_places(items: Sequence[np.ndarray], letters: Sequence[int]) -> bool:
+    """Whether rows are places and not offsets: a pen that made such offsets would go the same way all the time.
+
+    Letters go up and down and back. Items of few points are not looked at, nor those of a single line, which may be a dash,
+    where no two letters are known of it.
+    """
+    shares = []
+    for rows, known in zip(items, letters, strict=True):
+        ways, several = rows[1:, :2].astype(np.float64), known > 1 or rows[:-1, 2].any()
+        if len(rows) >= ENOUGH and several and np.isfinite(ways).all() and ways.any():
+            shares.append(np.hypot(*ways.sum(axis=0)) / np.hypot(*ways.T).sum())
+    return len(shares) > 0 and float(np.median(shares)) > ONE_WAY
 
 
 def _items(content: bytes, name: str) -> list[Any]:
@@ -159,12 +223,41 @@ def _items(content: bytes, name: str) -> list[Any]:
         shape, _, dtype = read(file)
         if dtype.hasobject:
             array = read_pickle(content[file.tell() :], name, _INSTRUCTIONS)
-            return list(array.values()) if isinstance(array, PickledArray) else []
-        if int(np.prod(shape, dtype=np.float64)) * dtype.itemsize > MOST_BYTES:
+            items = list(array.values()) if isinstance(array, PickledArray) else []
+            _check_size(items, REPEATED * len(content) + SMALL)
+            return items
+        if shape == ():
+            return []  # a number beside the items
+        if dtype.kind not in "biufU":
+            raise ValueError(f"an array of shape {shape} of {dtype}")
+        if int(np.prod(shape, dtype=np.float64)) * dtype.itemsize > MOST_BYTES or shape[0] > len(content):
             raise ValueError(f"shape {shape}")
         return list(np.load(io.BytesIO(content), allow_pickle=False))
-    except (ValueError, TypeError, EOFError) as error:
+    except MinigradError:
+        raise
+    except _NO_ARRAY as error:
         raise _damaged(name, "an array", f"something else ({error})") from error
+
+
+def _check_size(values: Any, most: int) -> None:
+    """See that values hold no more others than a file can: a pickle may name the same one any number of times.
+
+    Raises:
+        ValueError: they do.
+    """
+    open_, count = [values], 0
+    while open_:
+        value = open_.pop()
+        if isinstance(value, PickledArray):
+            value = value.state[-1] if isinstance(value.state, tuple) and value.state else None
+        elif isinstance(value, Mapping):
+            value = list(value.values())
+        if isinstance(value, (list, tuple, bytes, str)):
+            count += len(value)
+        if isinstance(value, (list, tuple)):
+            open_ += [inner for inner in value if isinstance(inner, (list, tuple, Mapping, PickledArray))]
+        if count > most:
+            raise ValueError("the same values again and again")
 
 
 def _damaged(name: str, expected: str, got: str) -> DataError:

@@ -59,8 +59,9 @@ class Strokes:
                 "strokes", where, "the text that is written", repr(self.text), "Leave the item out, or add its text"
             )
         try:
-            points = np.array(self.points, np.float32)
-        except (TypeError, ValueError) as error:
+            with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused as such
+                points = np.array(self.points, np.float32)
+        except (TypeError, ValueError, OverflowError) as error:
             raise DataError("strokes", where, _ROWS, f"something else ({error})", _MEND) from None
         if points.ndim != 2 or points.shape[1] != 3:
             raise DataError("strokes", where, _ROWS, f"shape {points.shape}", _MEND)
@@ -90,7 +91,7 @@ class Strokes:
         where = shown(name) or "lines"
         try:
             arrays = [array for line in lines if len(array := np.asarray(line, np.float64))]
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise DataError("strokes", where, _PLACES, f"something else ({error})", _MEND) from None
         odd = next((array.shape for array in arrays if array.ndim != 2 or array.shape[1] not in (2, 3)), None)
         if odd is not None:
@@ -98,7 +99,9 @@ class Strokes:
         points = np.zeros((sum(map(len, arrays)), 3))
         if arrays:
             places = np.concatenate([array[:, :2] for array in arrays])
-            points[:, :2] = np.diff(places, axis=0, prepend=places[:1] if origin is None else np.array([origin], np.float64))
+            begin = places[:1] if origin is None else np.array([origin], np.float64)
+            with np.errstate(over="ignore", invalid="ignore"):
+                points[:, :2] = np.diff(places, axis=0, prepend=begin)
             points[np.cumsum([len(line) for line in arrays]) - 1, 2] = 1
         return cls(text, points, name)
 

@@ -27,6 +27,7 @@ ENOUGH = 20  # items of which one can be called odd
 FAR = 3.0  # times as much or as little as usual is odd
 LEAP = 100.0  # times the usual offset: a pen hardly makes it
 DENSE = 60  # points to a character: more cost time and teach little
+LIFTED, LONG = 0.5, 10  # a pen that is lifted at so many of so many points may be one of which 1 says that it is down
 TILT = 0.1  # rise of a line for each unit to the right
 
 
@@ -43,7 +44,8 @@ def check_handwriting(data: Any, progress: Progress | None = None) -> Report:
 
     Found are files and items that cannot be read, hold NaN or a single point, or leaps that no pen makes; the same strokes
     twice, or in the training and in another part; characters that are rare, or missing where one learns; texts that are far
-    longer or shorter than their strokes; writing that is tilted or has needlessly many points. Nothing is changed.
+    longer or shorter than their strokes; writing that is tilted, has the pen up nearly everywhere or has needlessly many
+    points. Nothing is changed.
 
     Args:
         data: what ``open_strokes`` takes: files, a folder, or a named set.
@@ -177,6 +179,11 @@ def _odd(sound: Sequence[_Sound]) -> Iterator[Finding]:
         step = 2 * np.median([np.median(_ways(item.strokes)) for item in sound])
         words = f"{dense:.0f} points to a character take long to learn"
         yield Finding("dense", "note", words, f"--set spacing={step:.2g} takes about half of them.")
+    up = [(item, share) for item in sound if len(item.strokes) >= LONG and (share := _lifted(item.strokes)) > LIFTED]
+    if len(up) > len(sound) / 2:
+        items = tuple(Item((item.strokes.name,), f"lifted at {share:.0%} of the points") for item, share in up)
+        mend = "Where 1 means that the pen is down, write 1 less it: here 1 is a point after which it is lifted."
+        yield Finding("pen", "warning", f"{counted(len(up), 'text')} of {len(sound):,} with the pen up", mend, items)
     leaps = [(item, far) for item in sound if (far := _leap(item.strokes)) > LEAP]
     if leaps:
         items = tuple(Item((item.strokes.name,), f"{far:.0f} times the usual way between two points") for item, far in leaps)
@@ -200,6 +207,11 @@ def _unlike(sound: Sequence[_Sound]) -> Iterator[Finding]:
 def _ways(strokes: Strokes) -> np.ndarray:
     """How far the pen went to each point but the first."""
     return np.hypot(strokes.points[1:, 0], strokes.points[1:, 1])
+
+
+def _lifted(strokes: Strokes) -> float:
+    """The share of points at which the pen is lifted."""
+    return float(strokes.points[:, 2].mean())
 
 
 def _leap(strokes: Strokes) -> float:
