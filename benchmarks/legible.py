@@ -60,7 +60,7 @@ class Rate(NamedTuple):
 class Found(NamedTuple):
     """What was measured: of how many words, of what data, and the rates of the true strokes and of the hand."""
 
-    count: int
+    number: int
     what: str
     true: Rate
     written: Rate
@@ -249,9 +249,9 @@ def main(arguments: list[str] | None = None) -> int:
     enough = found.share >= ENOUGH - 1e-9  # 0.72 / 0.8 is a little less
     if options.json:
         shares = {name: getattr(found, name)._asdict() for name in ("true", "written")}
-        print(json.dumps({"count": found.count, "data": found.what, **shares, "enough": enough}))
+        print(json.dumps({"count": found.number, "data": found.what, **shares, "enough": enough}))
         return 0 if enough else 1
-    print(f"{counted(found.count, 'word')} of letters only from the {found.what}, bias {options.bias:g}")
+    print(f"{counted(found.number, 'word')} of letters only from the {found.what}, bias {options.bias:g}")
     print(f"{'share':24}{'words':>8}{'letters':>10}{'ends':>8}{'early':>8}{'late':>8}")
     for name, value in (("true strokes", found.true), ("written by the hand", found.written)):
         print(f"{name:24}{value.words:8.1%}{value.letters:10.1%}{value.ends:8.1%}{value.early:8.1%}{value.late:8.1%}")

@@ -332,6 +332,12 @@ def test_a_recorder_file_that_is_damaged(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace("640", "-1"))
     with pytest.raises(FileFormatError, match=r"my\.json, word 1 \(a\): expected pad\.width.*data check handwriting"):
         open_strokes(path)
+    words = json.loads(made.recorded(path, list("abcd")).read_text())
+    words["words"][1]["strokes"] = [[[5, 5, 0]]]
+    words["words"][2] = 7
+    path.write_text(json.dumps(words))
+    names = [each.name for each in read_entries(str(path)) if isinstance(each.found, MinigradError)]
+    assert names == ["my.json, word 2 (b)", "my.json, word 3 ()"]  # and the others are there
 
 
 def test_archives_that_are_odd(tmp_path: Path) -> None:

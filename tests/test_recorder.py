@@ -220,6 +220,40 @@ def test_a_saved_file_is_opened_again(browser: Browser, made: Made, tmp_path: Pa
     page.send("DOM.setFileInputFiles", files=[str(tmp_path / "handwriting.json")], objectId=field)
     page.until("document.getElementById('count').textContent === '1 of 2 written'")
     assert page.text("#word") == "again"
+    page.click("#back")
+    draw(page, (30, 90), (60, 90))
+    page.value("window.confirm = (text) => { window.asked = text; return false; }")
+    page.send("DOM.setFileInputFiles", files=[str(tmp_path / "handwriting.json")], objectId=field)
+    page.until("document.getElementById('told').textContent === 'Opened handwriting.json: 0 words.'")
+    assert page.value("asked") == "Replace a word that is written here by what the file has?"
+    assert [len(word.strokes) for word in saved(page, tmp_path)] == [2]
+    assert page.complaints() == []
+
+
+def test_a_page_that_is_open_twice_loses_nothing(browser: Browser, made: Made, tmp_path: Path) -> None:
+    first = browser.open(address := made("open", "twice"))
+    second = browser.open(address)
+    draw(first, (30, 50), (60, 70))
+    second.until("document.getElementById('count').textContent === '1 of 2 written'")
+    assert drawn(second) == 1
+    draw(second, (30, 90), (60, 90))
+    first.until("document.querySelectorAll('#pad path').length === 2")
+    second.click("#next")
+    draw(second, (30, 50), (60, 70))
+    first.until("document.getElementById('count').textContent === '2 of 2 written'")
+    assert [len(word.strokes) for word in saved(first, tmp_path)] == [2, 1]
+
+
+def test_a_dot_alone_is_no_word(browser: Browser, made: Made, tmp_path: Path) -> None:
+    page = browser.open(made("dot", "line"))
+    draw(page, (30, 50))
+    assert page.text("#count") == "0 of 2 written" and page.value("document.getElementById('save').disabled")
+    page.click("#next")
+    draw(page, (30, 50), (60, 70))
+    assert [word.text for word in saved(page, tmp_path)] == ["line"]
+    assert page.text("#told").endswith("Left out: a word of a dot alone.")
+    page.click("#next")
+    assert page.text("#word") == "dot" and drawn(page) == 1
     assert page.complaints() == []
 
 

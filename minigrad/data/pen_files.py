@@ -17,10 +17,11 @@ from minigrad.data.iam import find_iam, read_iam
 from minigrad.data.partnames import part_of
 from minigrad.data.passed_over import is_passed_over
 from minigrad.data.quickdraw import read_ndjson
-from minigrad.data.recorded import is_recorded, read_recorded
+from minigrad.data.recorded import Writing, is_recorded, recorded_words
 from minigrad.data.sources import Progress
 from minigrad.data.stroke3 import read_json, read_npy, read_npz
 from minigrad.data.stroke_data import StrokeData, asked_for, held_out_groups, stroke_data
+from minigrad.data.strokes import Strokes
 from minigrad.data.words import counted, shown
 from minigrad.data.written import Recorded
 from minigrad.errors import DataError, MinigradError
@@ -110,9 +111,13 @@ def _read(path: str, file: str) -> Iterator[Entry]:
 
 def _recorded(path: str, file: str) -> Iterator[Entry]:
     """The words of a recorder's file, the origin at the left end of the line that was written on."""
-    for number, writing in enumerate(read_recorded(path), 1):
-        name = f"{file}, word {number} ({shown(writing.text)})"
-        yield entry(name, file, functools.partial(writing.as_strokes, name))
+    for number, (text, read) in enumerate(recorded_words(path), 1):
+        name = f"{file}, word {number} ({shown(text)})"
+        yield entry(name, file, functools.partial(_as_strokes, read, name))
+
+
+def _as_strokes(read: Callable[[], Writing], name: str) -> Strokes:
+    return read().as_strokes(name)
 
 
 def open_files(

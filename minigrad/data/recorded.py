@@ -12,10 +12,11 @@ in milliseconds. A dot is a stroke of one point.
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -92,14 +93,27 @@ def read_recorded(path: str | os.PathLike[str]) -> list[Writing]:
         MissingFileError: it is not there.
         FileFormatError: it is no such file, has no words, or one of them is damaged; the message says which and where.
     """
+    return [read() for _, read in recorded_words(path)]
+
+
+def recorded_words(path: str | os.PathLike[str]) -> list[tuple[str, Callable[[], Writing]]]:
+    """Of each word of a recorder's file its text, or nothing where it has none, and what reads it.
+
+    Raises:
+        MissingFileError, FileFormatError: as ``read_recorded``, but for damaged words: what reads one raises that.
+    """
     name = shown(os.fspath(path))
-    content = _content(path, name)
-    words = content.get("words")
+    words = _content(path, name).get("words")
     if not isinstance(words, list) or not words:
         got = "none" if words == [] else f"words = {_short(words)}"
         remedy = "Write some on the page, and save it again"
         raise FileFormatError(WHERE, name, "words with their strokes", got, remedy)
-    return [_writing(row, f"{name}, word {number}") for number, row in enumerate(words, 1)]
+    texts = [row.get("text") if isinstance(row, dict) else None for row in words]
+    rows = enumerate(zip(words, texts, strict=True), 1)
+    return [
+        (text if isinstance(text, str) else "", functools.partial(_writing, row, f"{name}, word {number}"))
+        for number, (row, text) in rows
+    ]
 
 
 def _content(path: Any, name: str) -> Mapping[str, Any]:

@@ -22,12 +22,13 @@ function tile(index) {
   name.textContent = words[index];
   name.dir = "auto";
   button.replaceChildren(...(writings[index] ? [picture(writings[index])] : []), name);
-  button.classList.toggle("written", Boolean(writings[index]));
-  button.setAttribute("aria-label", `${words[index]}, ${writings[index] ? "written" : "not written yet"}`);
+  const done = whole(writings[index]);
+  button.classList.toggle("written", done);
+  button.setAttribute("aria-label", `${words[index]}, ${done ? "written" : "not written yet"}`);
 }
 
 function show() {
-  const done = writings.filter(Boolean).length;
+  const done = writings.filter(whole).length;
   at("word").textContent = words[current];
   at("pad").setAttribute("aria-label", `Pad to write on: ${words[current]}`);
   at("count").textContent = `${done} of ${words.length} written`;
@@ -37,7 +38,8 @@ function show() {
   at("redo").disabled = !future.length;
   at("again").disabled = !writings[current];
   at("back").disabled = current === 0;
-  at("save").disabled = at("share").disabled = at("erase").disabled = done === 0;
+  at("save").disabled = at("share").disabled = done === 0;
+  at("erase").disabled = !writings.some(Boolean);
   pad.show(writings[current]);
 }
 
@@ -81,7 +83,7 @@ function go(index) {
 
 function next() {
   if (current + 1 < words.length) return go(current + 1);
-  const left = writings.findIndex((found) => !found);
+  const left = writings.findIndex((found) => !whole(found));
   if (left < 0) return tell("All is written. Save the file.");
   go(left);
   tell("These are still to be written.");
@@ -97,7 +99,9 @@ function save() {
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60000);
   saved = true;
-  tell(`Saved as ${file} where this browser keeps its downloads.`);
+  const dots = writings.filter((found) => found && !whole(found)).length;
+  const rest = dots ? ` Left out: ${dots === 1 ? "a word" : `${dots} words`} of a dot alone.` : "";
+  tell(`Saved as ${file} where this browser keeps its downloads.${rest}`, dots > 0);
 }
 
 async function share() {
@@ -115,8 +119,12 @@ async function open() {
   at("open").value = "";
   try {
     const { found, strange } = writingsOf(await chosen.text(), format, version, words);
+    const same = (index, read) => JSON.stringify(writings[index].strokes) === JSON.stringify(read.strokes);
+    const other = [...found].filter(([index, read]) => writings[index] && !same(index, read));
+    const count = other.length === 1 ? "a word that is" : `${other.length} words that are`;
+    if (other.length && !confirm(`Replace ${count} written here by what the file has?`)) other.forEach(([index]) => found.delete(index));
     for (const [index, read] of found) put(index, read);
-    go(Math.max(0, writings.findIndex((read) => !read)));
+    go(Math.max(0, writings.findIndex((read) => !whole(read))));
     const rest = strange ? ` ${strange} of its words are none of this page, and were left out.` : "";
     tell(`Opened ${chosen.name}: ${found.size} words.${rest}`, strange > 0);
   } catch {
@@ -155,6 +163,15 @@ addEventListener("keydown", (event) => {
   act();
 });
 
+addEventListener("storage", (event) => { // the page is open once more, and was written on there
+  const index = event.key === null ? NaN : store.index(event.key);
+  if (!(index in words)) return;
+  writings[index] = store.get(index);
+  tile(index);
+  if (index === current) [past, future] = [[], []];
+  show();
+});
+
 addEventListener("beforeunload", (event) => {
   if (store.refused && !saved) event.preventDefault();
 });
@@ -175,4 +192,4 @@ try {
   at("share").hidden = !(navigator.canShare && navigator.canShare({ files: [asFile()] }));
 } catch { // it stays hidden
 }
-go(Math.max(0, writings.findIndex((found) => !found)));
+go(Math.max(0, writings.findIndex((found) => !whole(found))));

@@ -12,6 +12,13 @@ function writing(value) {
   return { pad: { width: pad.width, height: pad.height, baseline: pad.baseline }, pointer: String(pointer), strokes };
 }
 
+// Whether a writing goes through two places at least: of a lone dot no hand can learn.
+function whole(found) {
+  if (!found) return false;
+  const [[x, y]] = found.strokes[0];
+  return found.strokes.flat().some((point) => point[0] !== x || point[1] !== y);
+}
+
 class Store {
   constructor(id) {
     this.id = `minigrad-recorder/${id}/`;
@@ -24,6 +31,10 @@ class Store {
     } catch {
       return null;
     }
+  }
+
+  index(key) { // of the word that an entry is of; NaN for an entry of something else
+    return key.startsWith(this.id) ? Number(key.slice(this.id.length)) : NaN;
   }
 
   set(index, value) {
@@ -39,7 +50,7 @@ class Store {
 
 // The text of a stroke file.
 function fileOf(format, version, words, writings) {
-  const rows = words.map((text, index) => ({ text, ...writings[index] })).filter((row) => row.strokes);
+  const rows = words.map((text, index) => ({ text, ...writings[index] })).filter((row) => row.strokes && whole(row));
   const head = JSON.stringify({ format, version, units: { x: "px", y: "px, downwards", t: "ms" } }).slice(0, -1);
   return `${head},"words":[\n${rows.map((row) => JSON.stringify(row)).join(",\n")}\n]}\n`;
 }
