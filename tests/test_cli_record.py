@@ -56,6 +56,8 @@ def test_files_that_cannot_be_read_or_written(tmp_path: Path, capsys: pytest.Cap
         return " ".join(capsys.readouterr().err.split())
 
     page = tmp_path / "page.html"
+    for title in (" ", "a\nb", "x" * 101, "\udcff"):
+        assert "data record: --title: expected 1 to 100 letters and signs, got" in refused("--title", title, "--out", str(page))
     assert "a line for each, got no such file" in refused("--words", str(tmp_path / "none"), "--out", str(page))
     assert "a line for each, got Is a directory" in refused("--words", str(tmp_path), "--out", str(page))
     assert "expected the name of a file, got a folder" in refused("--out", str(tmp_path))

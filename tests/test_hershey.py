@@ -115,8 +115,12 @@ def test_script_is_written_without_lifting_the_pen() -> None:
 
 
 def test_a_character_that_a_font_lacks() -> None:
+    font = read_fonts(["futural"])["futural"]
     with pytest.raises(KeyError):
-        write_by_hand("é", [read_fonts(["futural"])["futural"]])
+        write_by_hand("é", [font])
+    for blank in ("", " "):
+        with pytest.raises(ArgumentError, match="text: expected letters to write, got"):
+            write_by_hand(blank, [font])
 
 
 @pytest.mark.parametrize(
@@ -129,6 +133,18 @@ def test_a_character_that_a_font_lacks() -> None:
         ({"strength": float("nan")}, ArgumentError, "strength: expected a number from 0 to 10, got nan"),
         ({"step": 0}, ArgumentError, r"step: expected a number between 0 and 1e\+06, got 0"),
         ({"step": True}, ArgumentError, "step: expected a number"),
+        ({"step": 0.01}, ArgumentError, "step: expected a number from 0.1 to 15, of a capital 21, got 0.01"),
+        ({"step": 16}, ArgumentError, "step: expected a number from 0.1 to 15, of a capital 21, got 16"),
+        ({"level": True}, ArgumentError, "level: expected nothing to turn level: .*, got level for hershey"),
+        (
+            {"data": "my.json", "fonts": ["futural"]},
+            ArgumentError,
+            "fonts: expected fonts for hershey only, got fonts for my.json",
+        ),
+        ({"data": "hanzi-writer-data", "fonts": ["futural"]}, ArgumentError, "fonts: expected fonts for hershey only"),
+        ({"data": "my.json", "strength": 0.5}, ArgumentError, "strength: expected none for files, .*, got 0.5"),
+        ({"seed": -1}, ArgumentError, r"seed: expected a whole number from 0 to 2\*\*64 - 1, got -1"),
+        ({"seed": "a", "data": "my.json"}, ArgumentError, "seed: expected a whole number .* got 'a'"),
     ],
 )
 def test_arguments(given: dict[str, Any], error: type[Exception], words: str) -> None:

@@ -15,11 +15,12 @@ import numpy as np
 import pytest
 
 from minigrad.data import sources
+from minigrad.data.check import check_handwriting
 from minigrad.data.iam import find_iam
 from minigrad.data.pen import open_strokes
 from minigrad.data.pen_files import read_entries
 from minigrad.data.strokes import Strokes
-from minigrad.errors import DataError, FileFormatError, MinigradError
+from minigrad.errors import ArgumentError, DataError, FileFormatError, MinigradError
 from tests import stroke_files as made
 
 A = [[0, 0, 0], [3, -8, 0], [3, 8, 1], [-5, -3, 0], [4, 0, 1]]  # as offsets; the way to the first point is from the baseline
@@ -84,6 +85,19 @@ def test_the_parts_of_iam_that_are_published(tmp_path: Path, place: str, lists: 
     test = [] if data.test is None else list(data.test.texts)
     assert [list(data.train.texts), list(data.validation.texts), test] == parts
     assert any(line.startswith("parts: as the files have them: ") for line in data.policy)
+
+
+def test_what_lies_beside_a_copy_of_iam(tmp_path: Path) -> None:
+    made.iam(tmp_path, FORMS)
+    mine = made.recorded(tmp_path / "my.json", ["x", "y"])
+    (tmp_path / "ours").mkdir()
+    made.recorded(tmp_path / "ours" / "our.json", ["v", "w"])
+    assert [strokes.text for strokes in found(mine)] == ["x", "y"]
+    assert [strokes.text for strokes in found(tmp_path / "ours")] == ["v", "w"]
+    assert [strokes.text for strokes in found(tmp_path / "lineStrokes")] == ["A", "A2", "B", "C", "D"]
+    assert open_strokes(tmp_path).policy[1] == "passed over: 2 files beside a copy of IAM-OnDB: my.json, ours/our.json"
+    (finding,) = [each for each in check_handwriting(tmp_path).findings if each.kind == "beside"]
+    assert finding.files == ("my.json", "ours/our.json")
 
 
 def test_what_is_said_of_the_parts_of_iam(tmp_path: Path) -> None:
@@ -184,6 +198,12 @@ def test_split_scale_step_and_level(tmp_path: Path) -> None:
     assert len(fine.train[0]) > 20 and fine.digest == data.digest and "each was turned level and upright" in fine.policy
     made.recorded(path, [f"word {number // 2}" for number in range(1, 41)])
     assert open_strokes(path).digest != data.digest
+    for step, words in (
+        (1e-6, "expected a distance that leaves at most 1,000,000 points of a way of"),
+        (0.001, "expected a dis"),
+    ):
+        with pytest.raises(ArgumentError, match=f"step: {words}"):
+            open_strokes(path, step=step)
 
 
 def test_no_character_is_held_out_that_is_nowhere_else(tmp_path: Path) -> None:
@@ -295,6 +315,7 @@ def laughs() -> np.ndarray:
         ),
         ("a.ndjson", b"\n \n", "expected items of handwriting, got none"),
         ("a.json", b"[]", "expected items of handwriting, got none"),
+        ("a.json", b'[{"text": "\\ud800", "points": [[0, 0, 0], [1, 2, 1]]}]', r"the text that is written, got '.ud800'"),
         ("a.json", b"[" * 100_000, "expected JSON with items, got something else"),
         ("a.json", b"[[[0, 0, 0], [1e30, 1, 1]]]", "item 0: expected offsets that a pen makes"),
         ("a.json", b"[[[0, 0, 0], [1e300, 1, 1]]]", "item 0: expected finite offsets, got inf in point 1"),

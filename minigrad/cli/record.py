@@ -5,13 +5,15 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
 
 from minigrad.cli.output import say, say_command
-from minigrad.errors import DataError, FileFormatError, MissingFileError
+from minigrad.errors import ArgumentError, DataError, FileFormatError, MissingFileError
 
 LONGEST, MOST = 40, 2000  # letters of a line, which a screen has room for; lines
+WIDEST = 100  # letters of the title
 WHERE = "data record"
 READ_FROM_PAGE = 4096  # bytes, in which a page says who made it
 
@@ -37,6 +39,8 @@ def record(
     from minigrad.interop.atomic import write_atomically
     from minigrad.show.recorder import SAVED_AS, WORDS, recorder_page
 
+    if not title.strip() or not title.isprintable() or len(title) > WIDEST:
+        raise ArgumentError(WHERE, "--title", f"1 to {WIDEST} letters and signs", ascii(title[: 2 * WIDEST]))
     asked = WORDS if words is None else read_words(words)
     _check_ours(out)
     write_atomically(WHERE, out, recorder_page(asked, title).encode("utf-8"))
@@ -44,7 +48,7 @@ def record(
     say_command(out.resolve().as_uri())
     say("On a phone or tablet: send the file there and open it; or, in the same network, serve its folder by")
     say_command(f"python -m http.server --directory {shlex.quote(str(out.resolve().parent))}")
-    say(f"and open http://NAME-OF-THIS-MACHINE:8000/{out.name} there. What the page saves as {SAVED_AS} is used by:")
+    say(f"and open http://NAME-OF-THIS-MACHINE:8000/{quote(out.name)} there. What the page saves as {SAVED_AS} is used by:")
     say_command(f"minigrad data check handwriting {SAVED_AS}")
     say_command(f"minigrad train handwriting --data {SAVED_AS} --init-from MODEL")
     say_command(f'minigrad handwrite MODEL "Hello world" --style {SAVED_AS}')

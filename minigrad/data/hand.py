@@ -10,6 +10,7 @@ import numpy as np
 from minigrad.data.hershey import HEIGHT, Font
 from minigrad.data.polyline import evenly
 from minigrad.data.strokes import Strokes
+from minigrad.errors import ArgumentError
 from minigrad.kernels import random
 
 STEP = 3.0  # between points, a seventh of a capital's height: a word of six letters has about a hundred points
@@ -60,6 +61,7 @@ def write_by_hand(
 
     Raises:
         KeyError: a character that the font does not have.
+        ArgumentError: a text of blanks, or a step out of range.
 
     Example:
         >>> from minigrad.data.hershey import read_fonts
@@ -69,6 +71,8 @@ def write_by_hand(
         >>> len(write_by_hand("letter", [font]))
         91
     """
+    if not text.strip():
+        raise ArgumentError("write_by_hand", "text", "letters to write", repr(text))
     base = number * _BLOCKS
     drawn = random.normal(key, base, (_OF_TEXT + _OF_LETTER * len(text),), np.float64) * strength
     letters = drawn[_OF_TEXT:].reshape(len(text), _OF_LETTER)

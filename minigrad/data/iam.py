@@ -26,13 +26,15 @@ _HEAD = "CSR:"
 
 
 def find_iam(path: str) -> str | None:
-    """The folder with ``lineStrokes`` and ``ascii`` in it: the one given, one in it, or the one around a ``lineStrokes``.
+    """The folder with ``lineStrokes`` and ``ascii`` in it: the one given, one in it, or the one around that which is given.
 
     Example:
         >>> find_iam("/nowhere") is None
         True
     """
-    inside = [path, os.path.dirname(os.path.abspath(path))]
+    inside, given = [path], os.path.abspath(path)
+    if os.path.basename(given) in (STROKES, TEXTS):
+        inside.append(os.path.dirname(given))
     if os.path.isdir(path):
         inside += sorted(os.path.join(path, name) for name in os.listdir(path))
     return next(

@@ -13,9 +13,11 @@ from minigrad.data.hanzi import open_hanzi
 from minigrad.data.pen_files import open_files
 from minigrad.data.sources import Progress
 from minigrad.data.stroke_data import StrokeData
+from minigrad.data.words import shown
 from minigrad.errors import ArgumentError, DTypeError
 
 USUAL_FONTS = ("futural",)
+FINEST, COARSEST = 0.1, 15.0  # units of fonts between points: what is beyond is no more the way of a pen
 
 
 def open_strokes(
@@ -49,14 +51,14 @@ def open_strokes(
         seed: of the choice of what is held out, and of the variants.
         fonts: names of Hershey's fonts, ``hershey.FONTS``; default ``futural``.
         strength: how much the variants of fonts differ: 0 not at all, 1 as hands do.
-        step: the distance between points, in the units of the data; default: a seventh of a capital's height for fonts, and for
-            recorded data the points as they are.
+        step: the distance between points, in the units of the data; default: a seventh of a capital's height for fonts, where
+            it may be 0.1 to 15 and a capital is 21 high, and for recorded data the points as they are.
         level: turn recorded writing level and upright: see ``Strokes.levelled``.
         progress: called as ``progress(doing, done, total)`` while files are fetched and read.
 
     Raises:
         DataError: the data are not there, or hold what is no handwriting.
-        ArgumentError: another argument is out of range.
+        ArgumentError: another argument is out of range, or means nothing for these data.
         DTypeError: ``data`` is no path.
 
     Example:
@@ -69,8 +71,22 @@ def open_strokes(
     _check_number("holdout", holdout, 0, 1, open_=True)
     _check_number("strength", strength, 0, 10)
     _check_number("step", step, 0, 1e6, open_=True)
+    whole = isinstance(seed, int) and not isinstance(seed, bool)
+    if not whole or not 0 <= seed < 1 << 64:
+        raise ArgumentError("open_strokes", "seed", "a whole number from 0 to 2**64 - 1", repr(seed))
     name = os.fsdecode(data)
-    if name not in named("handwriting"):
+    drawn = name in named("handwriting")
+    if fonts is not None and (not drawn or name == HANZI):
+        raise ArgumentError("open_strokes", "fonts", "fonts for hershey only", f"fonts for {shown(name)}", "Leave them out")
+    if strength != 1 and not drawn:
+        expected = "none for files, which hold what was written as it was written"
+        raise ArgumentError("open_strokes", "strength", expected, repr(strength), "Leave it out")
+    if level and drawn:
+        expected = "nothing to turn level: what is drawn stands upright on its line"
+        raise ArgumentError("open_strokes", "level", expected, f"level for {name}", "Leave it out")
+    if step is not None and drawn and not FINEST <= step <= COARSEST:
+        raise ArgumentError("open_strokes", "step", f"a number from {FINEST:g} to {COARSEST:g}, of a capital 21", repr(step))
+    if not drawn:
         return open_files(name, holdout, seed, level, step, progress)
     if name == HANZI:
         return open_hanzi(holdout, seed, strength, step, progress)

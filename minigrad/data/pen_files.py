@@ -22,9 +22,9 @@ from minigrad.data.sources import Progress
 from minigrad.data.stroke3 import read_json, read_npy, read_npz
 from minigrad.data.stroke_data import StrokeData, asked_for, held_out_groups, stroke_data
 from minigrad.data.strokes import Strokes
-from minigrad.data.words import counted, shown
+from minigrad.data.words import counted, listed, shown
 from minigrad.data.written import Recorded
-from minigrad.errors import DataError, MinigradError
+from minigrad.errors import ArgumentError, DataError, MinigradError
 
 KINDS = (
     "a stroke file of the recorder (minigrad data record), a folder of IAM-OnDB, stroke-3 files (.npz, .npy, .json) or"
@@ -77,6 +77,19 @@ def read_entries(path: str, progress: Progress | None = None) -> Iterator[Entry]
         if progress:
             progress(os.path.basename(file), number, len(files))
         yield from _read(file, shown(os.path.relpath(file, given) if file != given else os.path.basename(file)))
+
+
+def beside_iam(path: str) -> list[str]:
+    """Files of handwriting in a folder that are not read, as there is a copy of IAM-OnDB in it.
+
+    Example:
+        >>> beside_iam("/nowhere")
+        []
+    """
+    given = os.path.expanduser(path)
+    if not os.path.isdir(given) or find_iam(given) is None:
+        return []
+    return [shown(os.path.relpath(file, given)) for file in _files(given)]
 
 
 def _files(path: str) -> list[str]:
@@ -135,12 +148,14 @@ def open_files(
         digest.update(f"{found.found.text}\0{found.name}\0{found.part}\0".encode("utf-8", "surrogatepass"))
         digest.update(found.found.points.tobytes())
         strokes = found.found.levelled() if level else found.found
-        items.append(strokes.resampled(step) if step is not None else strokes)
+        items.append(strokes if step is None else _resampled(strokes, step))
         groups.append(found.group)
         parts.append(found.part)
     which = np.array([part or "train" for part in parts], object)
     learn = np.flatnonzero(which == "train")
     policy = [f"data: {counted(len(items), 'written text')} in {shown(data)}"]
+    if beside := beside_iam(data):
+        policy.append(f"passed over: {counted(len(beside), 'file')} beside a copy of IAM-OnDB: {listed(beside)}")
     if level:
         policy.append("each was turned level and upright")
     if any(parts):
@@ -160,6 +175,15 @@ def open_files(
     return stroke_data(Recorded(learned), Recorded(sources["validation"]), test, learned, policy, digest.hexdigest())
 
 
+def _resampled(strokes: Strokes, step: float) -> Strokes:
+    try:
+        return strokes.resampled(step)
+    except DataError as error:  # far smaller than the way of a lifted pen, or larger than a letter
+        usual = float(np.median(np.hypot(strokes.points[1:, 0], strokes.points[1:, 1])))
+        expected = f"a distance near that between points, which is about {usual:.3g} in {shown(strokes.name)}"
+        raise ArgumentError("open_strokes", "step", expected, f"{step:g}", "Take one nearer to it") from error
+
+
 def _held_out(data: str, groups: list[str], texts: list[str], share: float, seed: int) -> tuple[np.ndarray, str]:
     """Which items are held out, and the line that says so."""
     there = len(set(groups))
@@ -174,4 +198,4 @@ def _held_out(data: str, groups: list[str], texts: list[str], share: float, seed
     return out, line
 
 
-__all__ = ["KINDS", "open_files", "read_entries"]
+__all__ = ["KINDS", "beside_iam", "open_files", "read_entries"]

@@ -6,8 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from minigrad.errors import ArgumentError
+
 CORNER = 50.0  # degrees: a path that turns by more at one of its points has a corner there, which stays
 _LEAST = 1e-9  # a shorter way is none
+MOST = 1_000_000  # points of a drawing
 
 
 def evenly(lines: Sequence[np.ndarray], step: float, corner: float = CORNER) -> list[np.ndarray]:
@@ -23,12 +26,17 @@ def evenly(lines: Sequence[np.ndarray], step: float, corner: float = CORNER) -> 
     Returns:
         float64 (n, 2) for each; of a path without length its one place.
 
+    Raises:
+        ArgumentError: a step that is not above 0, or so small that there would be more than a million points.
+
     Example:
         >>> evenly([np.array([[0, 0], [4, 0], [4, 2]])], 2)[0].tolist()
         [[0.0, 0.0], [2.0, 0.0], [4.0, 0.0], [4.0, 2.0]]
     """
     if not lines:
         return []
+    if not step > 0:
+        raise ArgumentError("strokes", "step", "a distance above 0", repr(step))
     points = np.concatenate(lines).astype(np.float64)
     begins = np.zeros(len(points), bool)
     begins[np.cumsum([0, *map(len, lines[:-1])])] = True
@@ -47,6 +55,9 @@ def evenly(lines: Sequence[np.ndarray], step: float, corner: float = CORNER) -> 
     stays[1:-1] |= np.arctan2(across, along) > np.radians(corner)
     ends = np.flatnonzero(stays)
     lengths = reached[ends[1:]] - reached[ends[:-1]]
+    if reached[-1] > MOST * step:
+        expected = f"a distance that leaves at most {MOST:,} points of a way of {reached[-1]:.4g}"
+        raise ArgumentError("strokes", "step", expected, f"{step:g}", "Take a larger one")
     pieces = np.maximum(1, np.rint(lengths / step)).astype(np.int64)
     pieces[begins[ends[1:]]] = 1
     first = np.cumsum(pieces) - pieces

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ _ROWS = "rows of dx, dy and pen lifted, (n, 3)"
 _PLACES = "x and y of each point, with or without its time: lines of [x, y] or [x, y, t]"
 _MEND = "Mend the item or leave it out"
 _STRIPES = 20  # upright, to a height of writing, in which its slant is judged
+_SURROGATE = re.compile("[\ud800-\udfff]")  # half a character, which no file of text takes
 _STEEPEST = 1.0  # slant that is looked for, to either side, as dx for each dy
 
 
@@ -54,10 +56,9 @@ class Strokes:
 
     def __post_init__(self) -> None:
         where = shown(self.name) or "points"
-        if not isinstance(self.text, str) or not self.text.strip():
-            raise DataError(
-                "strokes", where, "the text that is written", repr(self.text), "Leave the item out, or add its text"
-            )
+        if not isinstance(self.text, str) or not self.text.strip() or _SURROGATE.search(self.text):
+            expected, remedy = "the text that is written", "Leave the item out, or add its text"
+            raise DataError("strokes", where, expected, ascii(self.text), remedy)
         try:
             with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused as such
                 points = np.array(self.points, np.float32)

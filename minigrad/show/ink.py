@@ -6,6 +6,7 @@ import io
 import math
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -114,13 +115,16 @@ def _placed(where: str, lines: Lines, scale: float, thickness: float, margin: fl
     """The lines in pixels of the picture, and its width and height."""
     _positive(where, "scale", scale)
     _positive(where, "thickness", thickness)
-    if not (math.isfinite(margin) and margin >= 0):
+    if not isinstance(margin, Real) or not math.isfinite(margin) or margin < 0:
         raise ArgumentError(where, "margin", "a number of pixels, 0 or more", repr(margin))
     arrays = _arrays(where, lines)
     places = np.concatenate(arrays)
     edge = margin + thickness / 2
-    corner = places.min(axis=0) * scale - edge
-    width, height = (places.max(axis=0) * scale - corner + edge).tolist()
+    with np.errstate(over="ignore"):
+        corner = places.min(axis=0) * scale - edge
+        width, height = (places.max(axis=0) * scale - corner + edge).tolist()
+    if not math.isfinite(width + height):
+        raise ArgumentError(where, "lines", "a picture that has a size", "one wider than any number")
     return [line * scale - corner for line in arrays], math.ceil(width), math.ceil(height)
 
 
@@ -141,7 +145,7 @@ def _arrays(where: str, lines: Lines) -> list[np.ndarray]:
 
 
 def _positive(where: str, name: str, value: float) -> None:
-    if not (math.isfinite(value) and value > 0):
+    if not isinstance(value, Real) or not math.isfinite(value) or value <= 0:
         raise ArgumentError(where, name, "a number above 0", repr(value))
 
 

@@ -14,7 +14,7 @@ from minigrad.data.check.report import Finding, Item, Report, Severity
 from minigrad.data.entries import Entry
 from minigrad.data.iam import find_iam
 from minigrad.data.pen import open_strokes
-from minigrad.data.pen_files import read_entries
+from minigrad.data.pen_files import beside_iam, read_entries
 from minigrad.data.pixels import Progress
 from minigrad.data.strokes import Strokes, baseline
 from minigrad.data.words import counted, listed, shown
@@ -74,7 +74,7 @@ def check_handwriting(data: Any, progress: Progress | None = None) -> Report:
         else:
             sound.append(_Sound(entry.found, entry.part or "train", entry.file if entry.name == entry.file else ""))
     texts = {part: [item.strokes.text for item in sound if item.part == part] for part in PARTS}
-    return _report(given, texts, sound, faults, fixable)
+    return _report(given, texts, sound, [*_faults(faults, fixable), *_beside(given)], fixable)
 
 
 def _of_set(name: str, progress: Progress | None) -> Report:
@@ -91,11 +91,11 @@ def _of_set(name: str, progress: Progress | None) -> Report:
 
 
 def _report(
-    given: str, texts: Mapping[str, Sequence[str]], sound: Sequence[_Sound], faults: Sequence[Entry], fixable: bool
+    given: str, texts: Mapping[str, Sequence[str]], sound: Sequence[_Sound], others: Sequence[Finding], fixable: bool
 ) -> Report:
     counts = {part: Counter("".join(own)) for part, own in texts.items() if own or part == "train"}
     shown_counts = {part: {shown(character): count[character] for character in sorted(count)} for part, count in counts.items()}
-    findings = [*_faults(faults, fixable), *_twice(sound, fixable), *_characters(counts), *_odd(sound)]
+    findings = [*others, *_twice(sound, fixable), *_characters(counts), *_odd(sound)]
     return Report(given, sum(map(len, texts.values())), _about(sound), shown_counts, findings, "text", "character")
 
 
@@ -119,6 +119,14 @@ def _faults(faults: Sequence[Entry], fixable: bool) -> Iterator[Finding]:
             mend += " --fix sets files aside; items of a larger file it leaves alone."
         words = f"{counted(len(faults), 'item')} {'is' if len(faults) == 1 else 'are'} no handwriting that can be learnt from"
         yield Finding("unreadable", "error", words, mend, items, aside)
+
+
+def _beside(given: str) -> Iterator[Finding]:
+    """Files that are passed over."""
+    if beside := beside_iam(given):
+        words = f"{counted(len(beside), 'file')} beside a copy of IAM-OnDB, which alone is read"
+        items = tuple(Item((name,)) for name in beside)
+        yield Finding("beside", "warning", words, "Name one of them, or put them into a folder of their own.", items)
 
 
 def _said(error: Strokes | MinigradError) -> str:
