@@ -6,6 +6,9 @@ import math
 from typing import NamedTuple
 
 
+BIT = math.log(2)  # in nats
+
+
 class Figures(NamedTuple):
     """A loss, and what else is said of it.
 
@@ -27,7 +30,7 @@ class Figures(NamedTuple):
     @property
     def bits(self) -> float:
         """The loss in bits."""
-        return self.loss / math.log(2)
+        return self.loss / BIT
 
     @property
     def perplexity(self) -> float:

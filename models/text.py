@@ -30,7 +30,7 @@ from minigrad.errors import ArgumentError, DataError, StateError
 from minigrad.models.begun import check_same, check_there, chosen, source, sources
 from minigrad.models.char_lstm import CELLS, GATES, LARGEST, MOST_LAYERS, Card, CharLSTM, State, detached
 from minigrad.models.cost import COPIES, check_memory
-from minigrad.models.figures import Figures
+from minigrad.models.figures import BIT
 from minigrad.models.text_loss import Measured, measure
 from minigrad.train import SCHEDULES, Descent, Settings, Step, Task, Track, schedule_of, setting
 
@@ -271,7 +271,7 @@ class Text(Task):
         logits, state = self.network.train()(here[:-1], None if fresh else self.carried.state)
         metrics = self.descent.step([F.cross_entropy(logits.flatten(0, 1), here[1:].flatten())])
         self.carried.state = detached(state)
-        return Step(here[1:].numel(), {**metrics, "bits": Figures(metrics["loss"]).bits})
+        return Step(here[1:].numel(), {**metrics, "bits": metrics["loss"] / BIT})
 
     def evaluate(self, track: Track) -> Mapping[str, float]:
         """Nats and bits per character of the text held out."""
