@@ -154,10 +154,14 @@ class Text(Task):
         places = several(data)
         self.sources = [source(place) for place in places]
         settings = settings.decide(**(RECIPES.get(places[0], {}) if len(places) == 1 else {}))
+        known = None if like is None else Card.of(like, "the model to begin from").vocabulary
+        if known is not None and settings.bytes != (known.kind == "bytes"):
+            expected = f"{str(not settings.bytes).lower()}, as the model to begin from is one of {known.kind}"
+            raise ArgumentError("--set", "bytes", expected, str(settings.bytes).lower(), "Leave it out, or train a new model")
         self.data: TextData = open_text(
             places, bytes=settings.bytes, glob=settings.glob, min_count=settings.min_count, holdout=settings.holdout,
             seed=settings.seed, progress=progress,
-            vocabulary=None if like is None else Card.of(like, "the model to begin from").vocabulary,
+            vocabulary=known,
         )  # fmt: skip
         for line in self.data.policy:
             say(line)
@@ -336,6 +340,9 @@ def to_measure(
         folders = any(os.path.isdir(os.path.expanduser(place)) and place not in DATASETS for place in data)
         glob = settings.glob if glob is None and folders else glob
         ids, lines = open_known(data, card.vocabulary, unknown=unseen, glob=glob, progress=progress)
+        if len(ids) < 2:
+            expected = "at least 2 characters: the first is read, the second predicted"
+            raise DataError("data", called(data), expected, f"{len(ids)} that the model knows", "Give more text")
         return ids, called(data), lines
     for place in own:
         check_there(place, "text")

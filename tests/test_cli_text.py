@@ -97,6 +97,9 @@ def test_eval_of_other_text(minigrad: Commands, trained: Path, tmp_path: Path) -
         "eval", trained / "run", "--data", "new.txt", "--unseen", "x"
     )
     assert "expected a model of text, and --data, got none" in minigrad.refused("eval", trained / "run", "--unseen", "skip")
+    (tmp_path / "short.txt").write_text("tä")
+    words = minigrad.refused("eval", trained / "run", "--data", "short.txt", "--unseen", "skip")
+    assert "data: short.txt: expected at least 2 characters" in words and "got 1 that the model knows" in words
     (tmp_path / "empty.txt").touch()
     assert "got an empty file" in minigrad.refused("eval", trained / "run", "--data", "empty.txt")
     assert "got nothing of that name" in minigrad.refused("eval", trained / "run", "--data", "nowhere.txt")

@@ -118,9 +118,27 @@ def test_bytes_of_any_kind(minigrad: Commands, tmp_path: Path) -> None:
     assert code == 0 and out.isascii() is False
 
 
+def test_words_that_are_no_text(minigrad: Commands, run: str) -> None:
+    assert "prime: encoding: expected UTF-8, got byte 0xff at place 1." in minigrad.refused("write", run, "--prime", "a\udcff")
+
+
+def test_a_beam_that_does_not_come_to_the_end_says_so(minigrad: Commands, run: str) -> None:
+    words = ("--beam", 2, "--length", 2, "--until", "abcde")
+    assert "note: the text of --until does not end the likeliest 2 characters" in minigrad("write", run, *words).err
+
+
+def test_what_is_refused_is_not_folded_before(minigrad: Commands, tmp_path: Path) -> None:
+    model = text_run(tmp_path / "run", card("ab"))
+    error = minigrad.refused("write", model, "--prime", "aX", "--unseen", "fold")
+    assert error.startswith("prime: unknown: expected a vocabulary with a place for characters") and "note" not in error
+
+
 def test_characters_that_it_does_not_know(minigrad: Commands, run: str) -> None:
     error = minigrad.refused("write", run, "--prime", "aXbXY")
-    assert "got 2 others: 'X' 2 times, 'Y' 1 time. Leave them out (skip), or have them read as U+FFFD (fold)" in error
+    assert (
+        "got 2 others: 'X' 2 times, 'Y' 1 time. Leave them out (--unseen skip), have them read as U+FFFD (--unseen fold)"
+        in error
+    )
     words = ("--length", 4, "--seed", 1, "--json")
     code, out, err = minigrad("write", run, "--prime", "aXbXY", "--unseen", "skip", *words)
     assert code == 0 and "note: 3 characters that the model does not know are left out: 'X', 'Y'" in err

@@ -69,8 +69,8 @@ def test_unseen_characters() -> None:
     words = refused(lambda: plain.encode("naïve\x07", where="write"))
     assert "write: characters: expected the 3 characters that the vocabulary has" in words
     assert "'ï' (U+00EF LATIN SMALL LETTER I WITH DIAERESIS) 1 time" in words and "U+0007 1 time" in words
-    assert "(skip)" in words and "(fold)" not in words
-    assert "(fold)" in refused(lambda: folding.encode("é"))
+    assert "(--unseen skip)" in words and "fold)" not in words
+    assert "(--unseen fold)" in refused(lambda: folding.encode("é"))
     assert "without U+FFFD" in refused(lambda: plain.encode("é", "fold"), ArgumentError)
     assert "one of refuse, fold, skip" in refused(lambda: plain.encode("a", "drop"), ArgumentError)
     assert "byte 0xff at place 1" in refused(lambda: plain.encode(b"a\xff"))
@@ -161,10 +161,12 @@ def test_rare_characters_are_folded(tmp_path: Path) -> None:
         ("né\nà la\n".encode("latin-1") * 9, "a.txt: expected text in UTF-8, got byte 0xe9 at byte 1 (line 1)."),
         (b"ok\n" * 30 + b"\xc3", "got byte 0xc3 at byte 90 (line 31)."),
         (("text" * 9).encode("utf-16"), "got UTF-16. Save it as UTF-8: iconv -f UTF-16"),
+        (("text" * 9).encode("utf-32"), "got UTF-32. Save it as UTF-8: iconv -f UTF-32"),
+        (b"\xef\xbb\xbf", "a.txt: expected text, got files that hold no character. Give more text."),
         (b"a", "expected at least 2 characters in the train part"),
         (b"abc", "expected at least 2 characters in the validation part"),
     ],
-    ids=["empty", "binary", "latin-1", "cut off", "utf-16", "1", "3"],
+    ids=["empty", "binary", "latin-1", "cut off", "utf-16", "utf-32", "bom", "1", "3"],
 )
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path, content: bytes, words: str) -> None:
     path = write(tmp_path / "a.txt", content)
@@ -201,6 +203,8 @@ def corpus(folder: Path) -> Path:
     (folder / "gone.py").symlink_to(folder / "nowhere")
     (folder / "code" / "again").symlink_to(folder)
     (folder / "circle.py").symlink_to("circle.py")
+    (folder / "code" / "up").symlink_to(folder.parent)
+    (folder.parent / "no part of it.py").write_text("x = 1\n")
     os.mkfifo(folder / "pipe.py")
     return folder
 

@@ -152,6 +152,8 @@ def _write(writer: Any, place: Any, read: str, words: dict[str, Any], json: bool
 
 def _likeliest(writer: Any, place: Any, read: str, width: int, words: dict[str, Any], json: bool) -> None:
     found = writer.beam(place=place, width=width, **words)
+    if words["until"] is not None and not found[0].text.endswith(words["until"]):
+        complain(f"the text of --until does not end the likeliest {words['length']:,} characters; --length allows more", "note")
     if json:
         told = [{"text": one.text, "log_probability": one.log_probability} for one in found]
         say_json({"prime": read, "continuations": told})
@@ -169,7 +171,7 @@ def _by_turns(writer: Any, place: Any, read: str, words: dict[str, Any]) -> None
     while (line := _line()) is not None:
         line = f"{line[:-1]}\n" if line.endswith("\\") else line
         try:
-            stream = writer.stream(line, place=place, seed=seed, **words)
+            stream = writer.stream(as_given(line), place=place, seed=seed, **words)
         except DataError as error:  # characters that it does not know: another line may do
             complain(str(error))
             continue
@@ -256,7 +258,7 @@ def text_of(given: str, option: str, vocabulary: Any = None, where: str = WHERE)
         >>> text_of("Hello", "--text"), text_of("@@home", "--text")
         ('Hello', '@home')
     """
-    content: str | bytes = given
+    content: str | bytes = as_given(given)
     if given == "-":
         content = sys.stdin.buffer.read() if hasattr(sys.stdin, "buffer") else sys.stdin.read()
     elif given.startswith("@@"):
@@ -278,11 +280,29 @@ def text_of(given: str, option: str, vocabulary: Any = None, where: str = WHERE)
     return content
 
 
+def as_given(text: str) -> str | bytes:
+    """Text as it is, or the bytes that the system handed over where these were no text.
+
+    Example:
+        >>> as_given("né"), as_given("n\\udcff")
+        ('né', b'n\\xff')
+    """
+    try:
+        text.encode()
+        return text
+    except UnicodeEncodeError:
+        from minigrad.data.characters import as_bytes
+
+        return as_bytes(text)
+
+
 def tell_unseen(vocabulary: Any, text: str | bytes, policy: str) -> None:
     """Say how many characters of a text are left out or folded, and which."""
     from minigrad.data.characters import described
     from minigrad.data.words import counted, listed
 
+    if policy == "fold" and vocabulary.unknown is None:
+        return  # which is refused
     if policy in ("skip", "fold") and (unseen := vocabulary.unseen(text)):
         names = listed([described(symbol) for symbol in unseen], 5)
         what = "left out" if policy == "skip" else "read as the one for rare characters"

@@ -105,12 +105,13 @@ class Characters:
             return ids[~unseen].astype(np.int64)
         return np.where(unseen, self.unknown or 0, ids).astype(np.int64)
 
-    def check(self, unseen: Mapping[str, int], unknown: str, where: str) -> None:
+    def check(self, unseen: Mapping[str, int], unknown: str, where: str, remedy: str = "") -> None:
         """See that characters without a number may come.
 
         Args:
             unseen: the characters, and how often each comes.
             unknown, where: as for ``encode``.
+            remedy: what to do where they are refused; by default, what the commands have for it.
 
         Raises:
             ArgumentError, DataError: as ``encode`` says.
@@ -123,10 +124,10 @@ class Characters:
         if not unseen or unknown == "skip":
             return
         if unknown == "refuse":
-            raise self._refusal(where, unseen)
+            raise self._refusal(where, unseen, remedy)
         if self.unknown is None:
             expected = "a vocabulary with a place for characters that it does not know"
-            remedy = "Leave them out (skip), or train with rare characters folded (--set min_count=10)"
+            remedy = "Leave them out (--unseen skip), or train with rare characters folded (--set min_count=10)"
             raise ArgumentError(where, "unknown", expected, f"{len(self)} characters without U+FFFD", remedy)
 
     def numbers(self, codes: np.ndarray) -> np.ndarray:
@@ -156,7 +157,7 @@ class Characters:
 
     def _codes_of(self, text: str | bytes, where: str) -> np.ndarray:
         if self.kind == "bytes":
-            return np.frombuffer(text if isinstance(text, bytes) else _as_bytes(text), np.uint8)
+            return np.frombuffer(text if isinstance(text, bytes) else as_bytes(text), np.uint8)
         if isinstance(text, bytes):
             try:
                 text = text.decode()
@@ -166,12 +167,13 @@ class Characters:
                 raise DataError(where, "encoding", "UTF-8", got, remedy) from error
         return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
 
-    def _refusal(self, where: str, unseen: Mapping[str, int]) -> DataError:
+    def _refusal(self, where: str, unseen: Mapping[str, int], remedy: str) -> DataError:
         named = [f"{described(symbol)} {counted(count, 'time')}" for symbol, count in unseen.items()]
         expected = f"the {len(self)} characters that the vocabulary has"
-        remedy = "Leave them out (skip)" + (", or have them read as U+FFFD (fold)" if self.unknown is not None else "")
+        folded = ", have them read as U+FFFD (--unseen fold)" if self.unknown is not None else ""
         got = f"{counted(len(named), 'other')}: {listed(named, _NAMED)}"
-        return DataError(where, "characters", expected, got, f"{remedy}, or write others")
+        remedy = remedy or f"Leave them out (--unseen skip){folded}, or give a text without them"
+        return DataError(where, "characters", expected, got, remedy)
 
     # ------------------------------------------------------------------ numbers to text
 
@@ -310,8 +312,13 @@ def _counts(codes: np.ndarray) -> dict[str, int]:
     return {chr(int(points[i])): int(counts[i]) for i in order}
 
 
-def _as_bytes(text: str) -> bytes:
-    """UTF-8. Bytes of a command line that are none come as lone surrogates, and go back to what they were."""
+def as_bytes(text: str) -> bytes:
+    """UTF-8. Bytes of a command line that are none come as lone surrogates, and go back to what they were.
+
+    Example:
+        >>> as_bytes("é"), as_bytes("\\udcff")
+        (b'\\xc3\\xa9', b'\\xff')
+    """
     try:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
@@ -324,4 +331,4 @@ def _first_wrong(numbers: np.ndarray, size: int) -> str:
     return str(numbers[(numbers < 0) | (numbers >= size)][0])
 
 
-__all__ = ["FOLDED", "Characters", "Decoder", "described"]
+__all__ = ["FOLDED", "Characters", "Decoder", "as_bytes", "described"]

@@ -105,9 +105,14 @@ def open_text(
         min_count = count_of("data", "min_count", min_count)
     if vocabulary is not None:
         bytes = vocabulary.kind == "bytes"
+        if min_count is not None:
+            expected = "none with a model to begin from, whose characters are known"
+            raise ArgumentError("data", "min_count", expected, str(min_count), "Leave it out")
     name = called(several(data))
     found = files_of(data, glob, bytes, progress)
     scanned = scan(_stretches(found.files, holdout), bytes=bytes, progress=progress)
+    if not any(one.length for one in scanned):  # but marks of UTF-8
+        raise DataError("data", name, "text", "files that hold no character", "Give more text")
     parts = {part: [one for one in scanned if one.stretch.part == part] for part in PARTS}
     if not parts["validation"]:
         parts["train"], parts["validation"] = _by_file(name, parts["train"], holdout, seed)
@@ -248,7 +253,8 @@ def _known(data: str, scanned: Sequence[Scanned], vocabulary: Characters) -> lis
     codes, counts = summed(scanned)
     new = vocabulary.numbers(codes) < 0
     unseen = {chr(code): int(count) for code, count in zip(codes[new], counts[new], strict=True)}
-    vocabulary.check(unseen, "refuse" if vocabulary.unknown is None else "fold", f"data: {data}")
+    remedy = "Give a text without them, or train a new model, which knows them, without --init-from"
+    vocabulary.check(unseen, "refuse" if vocabulary.unknown is None else "fold", f"data: {data}", remedy)
     words = f"{counted(len(unseen), 'character')} that the model does not know, at {counted(sum(unseen.values()), 'place')}"
     return [f"folded: {words}, read as U+FFFD: {listed([described(symbol) for symbol in unseen], _NAMED)}"] if unseen else []
 

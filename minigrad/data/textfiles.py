@@ -170,15 +170,17 @@ class _Walk:
     def _files(self) -> list[TextFile]:
         """All files of the folder and of those below it that the patterns take.
 
-        A folder that links repeat is seen once, under its own name where that is below the folder too.
+        A folder that links repeat is seen once, under its own name where that is below the folder too. A link that leads up,
+        to a folder in which this one lies, is not followed: what lies there is no part of the corpus.
         """
+        top = os.path.realpath(self.path)
         found: list[TextFile] = []
         seen: set[str] = set()
         waiting, linked = [self.path], list[str]()
         while waiting or linked:
             folder = waiting.pop() if waiting else linked.pop()
             real = os.path.realpath(folder)
-            if real in seen:
+            if real in seen or (real != top and top.startswith(os.path.join(real, ""))):
                 continue
             seen.add(real)
             for entry in self._entries(folder):
