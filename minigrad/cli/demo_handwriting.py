@@ -9,7 +9,7 @@ from typing import Any
 from minigrad.cli.output import say
 from minigrad.cli.train import follow
 
-EPOCHS, HIDDEN, BATCH, RATE = 7, 100, 16, 0.01  # less than 75 seconds on two cores
+EPOCHS, HIDDEN, BATCH, RATE = 10, 100, 16, 0.01  # less than 75 seconds on two cores
 ONLY = "0123456789"  # letters take longer
 LOOKS = 2  # evaluations, each with a sample
 NUMBERS = 8  # that it never saw, on the page
