@@ -144,6 +144,14 @@ def test_little_text_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         assert kinds(check_text(folder))["little"] == severity
 
 
+@pytest.mark.parametrize(
+    ("content", "severity"), [("\ufeff", "error"), ("a", "error"), ("a\n" * 36, "error"), ("a\n" * 37, "")]
+)
+def test_text_that_training_refuses_for_its_length(tmp_path: Path, content: str, severity: str) -> None:
+    (tmp_path / "a.txt").write_text(content)
+    assert kinds(check_text(tmp_path / "a.txt")).get("short", "") == severity
+
+
 def test_a_sample_of_lines_tells_the_shares(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(passages, "KEPT", 500)
     ours, theirs = Passages(), Passages()

@@ -231,6 +231,17 @@ def test_perplexity_of_no_knowledge_is_the_number_of_characters() -> None:
     assert cycling("abc").perplexity("abcabc") == pytest.approx(1)
 
 
+@pytest.mark.emulated
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_seed_writes_the_same_on_every_device(cell: str) -> None:
+    texts = []
+    for device in ("cpu", "emulated"):
+        minigrad.manual_seed(0)
+        made = card(cell=cell)
+        texts.append("".join(Writer(made, made.build().to(device)).stream("ab", length=60, seed=3, temperature=0.9)))
+    assert len(texts[0]) == 60 and texts[0] == texts[1]
+
+
 # ---------------------------------------------------------------------- what is refused, and where it comes from
 
 

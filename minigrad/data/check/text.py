@@ -17,6 +17,7 @@ from minigrad.data.textfiles import Found, TextFile
 from minigrad.data.words import counted
 
 WIDE = 2_000  # characters of a line that is long
+SHORTEST = 73  # characters of which nine tenths are more than a sequence has, where nothing is said
 LITTLE, SMALL = 100_000, 1_000_000  # characters
 SHARED, MUCH = 0.01, 0.2  # of the long lines of one part that another has too
 REPEATED = 0.1  # of the long lines that come more than once
@@ -80,7 +81,10 @@ def _look_through(
 
 def _unread(looked: Sequence[Looked], folder: str) -> Iterator[Finding]:
     """Files that training would refuse."""
-    utf8 = "Save them as UTF-8 (if they are Latin-1: iconv -f LATIN1 -t UTF-8), or learn from bytes (--bytes)."
+    utf8 = (
+        "Save them as UTF-8 (iconv -f LATIN1 -t UTF-8 if they are Latin-1, -f UTF-16 where that is said), "
+        "or learn from bytes (--bytes)."
+    )
     kinds = (
         ("encoding", "{} no UTF-8", utf8),
         ("unreadable", "{} not to be read", "Mend their permissions, or the disk that they lie on."),
@@ -192,8 +196,11 @@ def _shapes(text: Sequence[Looked]) -> Iterator[Finding]:
 
 
 def _little(text: Sequence[Looked], what: str) -> Iterator[Finding]:
-    size = sum(one.length for one in text)
-    if 0 < size < SMALL:
+    size, learned = sum(one.length for one in text), sum(one.length for one in text if one.file.part in ("", "train"))
+    if learned < SHORTEST and text:
+        words = f"{counted(learned, what)} to learn from, fewer than a sequence has"
+        yield Finding("short", "error", words, "Add text; a little less will do with shorter sequences: --set sequence=16.")
+    elif size < SMALL:
         words = f"{counted(size, what)} are {'too little to learn a language from' if size < LITTLE else 'little'}"
         mend = (
             "A large network learns them by heart: add text, or train a small one with dropout, and watch the validation loss."
