@@ -53,7 +53,9 @@ def list_sets(json: Json = False) -> None:
         return
     for record in sets:
         state = _STATES.get(record.state, "to be fetched")
-        if 0 < record.to_fetch < record.size:
+        if record.packages:
+            state = f"by the system's packages {' and '.join(record.packages)}, which are to be installed"
+        elif 0 < record.to_fetch < record.size:
             state += f", {byte_size(record.to_fetch)} of it"
         head = Line(f"{record.name}: {byte_size(record.size)}, {state}")
         write_lines([head, Line(f"{record.about}.", 2, 0), Line(f"Licence: {record.licence}.", 2, 0)])

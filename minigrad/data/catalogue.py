@@ -18,6 +18,27 @@ def _fashion(name: str, sha256: str, size: int, packed_sha256: str, packed_size:
     return File(name, sha256, size, tuple(Upstream(folder + name) for folder in _FASHION), system)
 
 
+def _interface(language: str, name: str, pairs: int) -> DataSet:
+    """What one wheel says in English and in another language."""
+    file = File(
+        "homeassistant-2024.3.3-py3-none-any.whl",
+        "6e1ec2c07441d63fdcfb8acd2c4bbb6f68bc97330855784d3623d10c38fe3577",
+        35_392_639,
+        (Wheel("homeassistant==2024.3.3"),),
+    )
+    about = f"{pairs:,} short sentences of an interface in English and {name}, by Home Assistant and its translators"
+    return DataSet(f"en-{language}", (file,), "Apache-2.0", about, kind="pairs")
+
+
+def _bible(module: str, package: str, digests: tuple[tuple[str, str, int], ...]) -> tuple[File, ...]:
+    """The six files of a Bible that Debian ships; nobody else publishes these."""
+    folder = f"/usr/share/sword/modules/texts/ztext/{module}/"
+    return tuple(
+        File(f"{module}-{name}", sha256, size, (), SystemFile(folder + name, package, sha256, size))
+        for name, sha256, size in digests
+    )
+
+
 DATASETS: dict[str, DataSet] = {
     data.name: data
     for data in (
@@ -140,6 +161,42 @@ DATASETS: dict[str, DataSet] = {
             "the modules of this Python's standard library that are a file of their own, about 5 million characters",
             kind="text",
             folder=os.path.dirname(os.__file__),
+        ),
+        _interface("es", "Spanish", 12_124),
+        _interface("de", "German", 11_971),
+        _interface("it", "Italian", 11_213),
+        _interface("fr", "French", 7_729),
+        DataSet(
+            "bible-en-es",
+            (
+                *_bible(
+                    "engKJV2006eb",
+                    "sword-text-kjv",
+                    (
+                        ("ot.bzs", "0d518856e8c6ceae0ca58bef944ba9a2809b5d4489cf81900853ad4af227510b", 480),
+                        ("ot.bzv", "b4fae54cb0b979b7f3f78fe6eaa94bad1f1d408eccb4a40410402b794b5c2f0f", 241_150),
+                        ("ot.bzz", "69f7e4e9b42ecef2e212ea957a388fccbeed1e3e333a38cf52e1b4064c6ce373", 1_985_469),
+                        ("nt.bzs", "e7f9bc653743217cdcdf95890a708f997a03af056161d84bb540efef79e4e638", 336),
+                        ("nt.bzv", "9d1daab8fb6ef43b53642cdd3276c1fa95ecfde08901bbb349be6378d1e1b972", 82_460),
+                        ("nt.bzz", "135b6e70af49372f3a82c5d9cc3c00278f38dbb2c12af74ea8d4b54c18d0cd56", 730_659),
+                    ),
+                ),
+                *_bible(
+                    "spaRV1909eb",
+                    "sword-text-sparv",
+                    (
+                        ("ot.bzs", "0e39106ae15a29cef56feac683f8482be380536a1c456e006867f9fa94c0338e", 480),
+                        ("ot.bzv", "0f23b1ebff5ecdd352a64feda5bb047cba27ce3624fa7b00717f763835d96e20", 241_150),
+                        ("ot.bzz", "daae868e179e6cc884ad2c9429a9dfaf9745d61caa6dbb9da2a8b24ec3c01337", 1_924_606),
+                        ("nt.bzs", "b88dda1e9ab50d158262ab141af7823269acb19c581621683298be5b6e154d58", 336),
+                        ("nt.bzv", "a9583ba1b4c66dfdd8bfb6a0b1833bdaa02f9e2cc3465c5a802cf19cbc2f2533", 82_460),
+                        ("nt.bzz", "7baf6b1e798b193315fed89d0e84e8e1a033d035316f66c78d456f5fb8c87e20", 714_667),
+                    ),
+                ),
+            ),
+            "public domain (outside the United Kingdom, where the King James Version is under letters patent)",
+            "the Bible in English and Spanish, 31,084 verses: the King James Version and the Reina-Valera of 1909",
+            kind="pairs",
         ),
     )
 }

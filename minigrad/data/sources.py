@@ -40,7 +40,7 @@ __all__ = [
     "read",
 ]
 
-_TASKS = {"images": "classify", "text": "text", "handwriting": "handwriting"}  # what is trained on data of a kind
+_TASKS = {"images": "classify", "text": "text", "handwriting": "handwriting", "pairs": "translate"}  # who learns from what
 
 
 def dataset(name: str, kind: str = "") -> DataSet:
@@ -172,7 +172,8 @@ class Overview:
     """What there is to say of a data set in a list.
 
     ``state`` is ``"cached"``, ``"system"`` (a system package, or Python, has it) or ``"absent"`` (to be fetched, wholly or in
-    part); ``path`` is the file, or the folder of several; ``size`` counts all files' bytes, ``to_fetch`` of those not here.
+    part); ``path`` is the file, or the folder of several; ``size`` counts all files' bytes, ``to_fetch`` of those not here;
+    ``packages`` are those of the system to install, where nothing else brings what is not here.
     """
 
     name: str
@@ -182,6 +183,7 @@ class Overview:
     to_fetch: int
     state: str
     path: str | None
+    packages: tuple[str, ...] = ()
 
 
 def overview() -> list[Overview]:
@@ -206,7 +208,10 @@ def overview() -> list[Overview]:
         first = found[0][1]
         path = None if state == "absent" else str(first if len(found) == 1 else first.parent)
         size = sum(file.size for file in data.files)
-        records.append(Overview(data.name, data.about, data.licence, size, to_fetch, state, path))
+        here = {file for file, (state_of, _) in zip(data.files, found) if state_of != "absent"}
+        needed = [file.system.package for file in data.files if file.system and not file.sources and file not in here]
+        packages = tuple(dict.fromkeys(needed))
+        records.append(Overview(data.name, data.about, data.licence, size, to_fetch, state, path, packages))
     return records
 
 

@@ -20,7 +20,7 @@ from minigrad.errors import DataError
 
 HEAD = 8192  # bytes by which a file is judged: where one of them is 0, it is no text, as git has it
 _EXPECTED = "a file of text, or a folder of such files"
-_BESIDE = ("readme", "license", "licence", "copying", "citation")  # files that are no part of a corpus which lies beside them
+BESIDE = ("readme", "license", "licence", "copying", "citation")  # files that are no part of a corpus which lies beside them
 
 
 class TextFile(NamedTuple):
@@ -266,7 +266,7 @@ def in_parts(files: Sequence[TextFile]) -> tuple[list[TextFile], list[str]]:
         return kept, list(dict.fromkeys(others))
     if any(tops):
         return list(files), []
-    beside = [file.name for file in files if file.name.casefold().startswith(_BESIDE)]
+    beside = [file.name for file in files if file.name.casefold().startswith(BESIDE)]
     named = [(file, likely_part(Path(file.name).stem)) for file in files if file.name not in beside]
     found = [part for _, part in named if part is not None]
     if len(found) == len(named) == len(set(found)) > 1 and "train" in found:
@@ -287,4 +287,4 @@ def _nearest(path: str, named: Sequence[str]) -> str:
     return f"The name closest to it is {shown(os.path.join(folder, close[0]))}" if close else "Check the path"
 
 
-__all__ = ["Found", "TextFile", "binary", "find_text", "in_parts", "is_binary", "unreadable"]
+__all__ = ["BESIDE", "Found", "TextFile", "binary", "find_text", "in_parts", "is_binary", "unreadable"]

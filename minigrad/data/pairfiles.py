@@ -1,0 +1,229 @@
+"""Which files sentence pairs are read from: one with tabs, two whose lines belong together, or a folder of either."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from minigrad.data.catalogue import DATASETS, named
+from minigrad.data.folder import natural
+from minigrad.data.pairread import PairFile
+from minigrad.data.partnames import likely_part
+from minigrad.data.textfiles import BESIDE, TextFile, find_text, is_binary
+from minigrad.data.words import listed, shown
+from minigrad.errors import ArgumentError, DataError
+
+_LANGUAGE = re.compile(r"[a-z]{2,3}(?:[-_][a-z]{2,4})?|src|source|trg|tgt|target", re.IGNORECASE)
+_OTHERS = frozenset(("txt", "tsv", "csv", "tab", "md", "py", "log", "xml", "sgm", "tmx", "rst", "pdf", "doc", "zip", "tar",
+                     "bz", "xz", "npy", "npz", "sh", "cfg", "ini", "yml", "htm", "tex", "bpe", "dat", "vcb"))  # fmt: skip
+_FIRST = ("src", "source", "en")  # of two languages, which is translated from where nothing is said
+_NOT_PAIRS = (*BESIDE, "_about")  # of what lies in such folders; the last lies in Anki's archives
+
+
+class FoundPairs(NamedTuple):
+    """The files of pairs in natural order.
+
+    Attributes:
+        files: they.
+        languages: source and target, as the files' names have them; empty where they do not tell.
+        notes: lines that say what was left out.
+    """
+
+    files: list[PairFile]
+    languages: tuple[str, str] = ("", "")
+    notes: tuple[str, ...] = ()
+
+
+def find_pairs(data: str | Sequence[str], source: str | None = None, target: str | None = None) -> FoundPairs:
+    """The files of pairs that a path, or two paths, lead to.
+
+    In a folder, ``train.en`` and ``train.de`` belong together; other files have tabs. A file that is packed by gzip may have
+    ``.gz`` behind its name. Files such as ``train.en``, ``val.en`` and ``test_2016.en``, or folders ``train`` and ``test``, are
+    parts of their own, if one is to train on.
+
+    Args:
+        data: a file, a folder, or two parallel files, which may also be written as ``"a.en,a.de"``.
+        source, target: of a folder of files in languages, the two that are read.
+
+    Raises:
+        DataError: there are no such files, or one has no counterpart.
+        ArgumentError: more than two paths; or languages that no file's name tells.
+
+    Example:
+        >>> for name in ("train.en", "train.de", "val.en", "val.de"):
+        ...     _ = Path(name).write_text("x")
+        >>> found = find_pairs(".")
+        >>> found.languages, [(file.name, file.part) for file in found.files]
+        (('en', 'de'), [('train.{en,de}', 'train'), ('val.{en,de}', 'validation')])
+    """
+    paths = two_paths(data)
+    if len(paths) == 2:
+        return _two_files(paths)
+    (path,) = paths
+    kinds = named("pairs")
+    other = "-".join(reversed(path.split("-")))
+    if path not in kinds and other in kinds and not os.path.exists(os.path.expanduser(path)):
+        remedy = f"It is {other}, read in the other direction (reverse=True; --set reverse=true)"
+        raise DataError("data", path, f"one of the named sets {', '.join(kinds)}", "none of them", remedy)
+    if path in DATASETS:
+        raise DataError("data", path, f"pairs of sentences, such as {kinds[0]}", f"{DATASETS[path].kind}", "Name another set")
+    found = find_text(path, bytes=True, named=kinds)
+    if not os.path.isdir(os.path.expanduser(path)):
+        return FoundPairs([PairFile(found.files[0].name, tuple(found.files))])
+    notes = found.notes()
+    files = [file for file in found.files if not os.path.basename(file.name).casefold().startswith(_NOT_PAIRS)]
+    unread = [file.name for file in files if not _is_packed(file) and is_binary(file)]
+    if unread:
+        notes.append(f"left out: binary: {listed(unread)}")
+    files = [file for file in files if file.name not in unread]
+    spoken = {file: parts for file in files if (parts := _language(file.name))}
+    if spoken:
+        pairs, languages = _by_language(path, spoken, source, target)
+        others = [file.name for file in files if file not in spoken]
+        notes += [f"left out: named after no language: {listed(others)}"] if others else []
+    else:
+        if source or target:
+            raise ArgumentError("data", "source, target", "none where no file is named after a language", f"{source}, {target}")
+        pairs, languages = [PairFile(file.name, (file,), file.part) for file in files], ("", "")
+    if not pairs:
+        expected = "a file of tab-separated pairs, or two such as train.en and train.de, in the folder"
+        raise DataError("data", shown(path), expected, "none", "Name another folder")
+    pairs, outside = _in_parts(sorted(pairs, key=lambda file: natural(file.name)))
+    notes += [f"left out: of no part: {listed(outside)}"] if outside else []
+    return FoundPairs(pairs, languages, tuple(notes))
+
+
+def two_paths(data: str | Sequence[str]) -> tuple[str, ...]:
+    """The one or two paths that data are given by.
+
+    Raises:
+        ArgumentError: none, or more than two.
+
+    Example:
+        >>> two_paths("a.en,a.de"), two_paths(["a.en", "a.de"]), two_paths("fra.txt")
+        (('a.en', 'a.de'), ('a.en', 'a.de'), ('fra.txt',))
+    """
+    if isinstance(data, (str, os.PathLike)):
+        text = os.fsdecode(data)
+        halves = tuple(text.split(","))
+        return halves if len(halves) == 2 and all(halves) and not os.path.lexists(os.path.expanduser(text)) else (text,)
+    paths = tuple(os.fsdecode(path) for path in data)
+    if len(paths) not in (1, 2):
+        raise ArgumentError("data", "paths", "a name, a path, or two parallel files", f"{len(paths)} of them")
+    return paths
+
+
+def counterpart(file: str) -> str:
+    """Of a lone file such as ``train.en`` the error's advice to name the file beside it too; empty where none is there.
+
+    Example:
+        >>> for name in ("talks.en", "talks.de"):
+        ...     _ = Path(name).write_text("x")
+        >>> counterpart("talks.en")
+        'Name both of two files whose lines belong together: talks.en,talks.de'
+    """
+    path = os.path.expanduser(file)
+    spoken = _language(os.path.basename(path))
+    try:
+        beside = sorted(os.listdir(os.path.dirname(path) or ".")) if spoken else []
+    except OSError:
+        beside = []
+    for name in beside:
+        other = _language(name)
+        if spoken and other and other[0] == spoken[0] and other[1] != spoken[1]:
+            both = f"{file},{os.path.join(os.path.dirname(file), name)}"
+            return f"Name both of two files whose lines belong together: {shown(both)}"
+    return ""
+
+
+def _two_files(paths: Sequence[str]) -> FoundPairs:
+    files = []
+    for path in paths:
+        if os.path.isdir(os.path.expanduser(path)):
+            raise DataError("data", shown(path), "a file, as two are given", "a folder", "Name two files, or one folder")
+        files += find_text(path, bytes=True).files
+    spoken = [_language(file.name) for file in files]
+    languages = tuple(one[1] if one else "" for one in spoken)
+    return FoundPairs([PairFile(_together([file.name for file in files]), tuple(files))], (languages[0], languages[1]))
+
+
+def _language(name: str) -> tuple[str, str] | None:
+    """What a file's name says before its language, and the language; ``None`` where it names none."""
+    bare = name.removesuffix(".gz")
+    stem, dot, end = bare.rpartition(".")
+    if not dot or not stem or not _LANGUAGE.fullmatch(end) or end.casefold() in _OTHERS:
+        return None
+    return stem, end
+
+
+def _by_language(
+    data: str, spoken: dict[TextFile, tuple[str, str]], source: str | None, target: str | None
+) -> tuple[list[PairFile], tuple[str, str]]:
+    """Files in two languages, side by side."""
+    there = {end for _, end in spoken.values()}
+    languages = _chosen(data, sorted(there), source, target)
+    stems: dict[str, dict[str, TextFile]] = {}
+    for file, (stem, end) in spoken.items():
+        if end in languages:
+            if end in stems.setdefault(stem, {}):
+                twice = f"{stems[stem][end].name} and {file.name}"
+                raise DataError("data", shown(data), f"one file {stem}.{end}", shown(twice), "Take one of them away")
+            stems[stem][end] = file
+    pairs = []
+    for stem, files in stems.items():
+        if len(files) == 1:
+            ((end, file),) = files.items()
+            other = languages[1 - languages.index(end)]
+            remedy = "Put its translation beside it, or take it away"
+            raise DataError("data", shown(data), f"{shown(stem)}.{other} beside {shown(file.name)}", "no such file", remedy)
+        both = tuple(files[end] for end in languages)
+        pairs.append(PairFile(f"{stem}.{{{','.join(languages)}}}", both, both[0].part))
+    return pairs, languages
+
+
+def _chosen(data: str, there: Sequence[str], source: str | None, target: str | None) -> tuple[str, str]:
+    """The language to translate from, and the one to translate into."""
+    for name, asked in (("source", source), ("target", target)):
+        if asked is not None and asked not in there:
+            raise ArgumentError("data", name, f"one of the languages {', '.join(there)}", repr(asked))
+    if source is not None and target is not None and source != target:
+        return source, target
+    if source is not None and source == target:
+        raise ArgumentError("data", "target", f"another language than {source}", repr(target))
+    if len(there) != 2:
+        expected = f"files in two languages in {shown(data)}"
+        remedy = "Say which: source=... and target=... (--set source=en --set target=de)" if len(there) > 2 else "Add the other"
+        raise DataError("data", shown(data), expected, f"files in {', '.join(there)}", remedy)
+    first = source or (next(end for end in there if end != target) if target else None)
+    if first is None:
+        ranked = sorted(there, key=lambda end: (_FIRST.index(end.casefold()) if end.casefold() in _FIRST else len(_FIRST), end))
+        first = ranked[0]
+    return first, next(end for end in there if end != first)
+
+
+def _in_parts(files: list[PairFile]) -> tuple[list[PairFile], list[str]]:
+    """The files with their parts, where their names tell of a part to train on and of another; and those of none."""
+    if any(file.part for file in files):
+        return files, []
+    parts = [likely_part(Path(file.name).name) for file in files]
+    if "train" in parts and len(set(parts) - {None}) > 1:
+        told = [file._replace(part=part) for file, part in zip(files, parts, strict=True) if part is not None]
+        return told, [file.name for file, part in zip(files, parts, strict=True) if part is None]
+    return files, []
+
+
+def _is_packed(file: TextFile) -> bool:
+    return file.name.endswith(".gz")
+
+
+def _together(names: Sequence[str]) -> str:
+    """Two names in one: what they begin with, and how each ends."""
+    stem = "".join(one for one, _ in itertools.takewhile(lambda two: two[0] == two[1], zip(*names))).rpartition(".")[0]
+    return f"{stem}.{{{','.join(name[len(stem) + 1 :] for name in names)}}}" if stem else " and ".join(names)
+
+
+__all__ = ["FoundPairs", "counterpart", "find_pairs", "two_paths"]
