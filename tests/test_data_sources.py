@@ -306,12 +306,12 @@ def test_the_table_is_whole() -> None:
         assert (
             data.licence
             and data.about
-            and data.kind in ("images", "text", "handwriting")
+            and data.kind in ("images", "text", "handwriting", "pairs")
             and bool(data.files) != bool(data.folder)
         )
         for file in data.files:
             assert len(bytes.fromhex(file.sha256)) == 32
-            assert file.size > 0 and file.sources
+            assert file.size > 0 and (file.sources or file.system)
 
 
 def test_mnist5k() -> None:

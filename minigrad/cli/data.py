@@ -26,6 +26,11 @@ CHECKS = {  # task -> who checks its data, what they are, and the unit in which 
     "classify": ("minigrad.data.check:check_images", "a folder with one sub-folder of images a class", "images"),
     "text": ("minigrad.data.check:check_text", "files of text and folders of them, one or several", "bytes"),
     "handwriting": ("minigrad.data.check:check_handwriting", "a file of strokes, or a folder of such files", "files"),
+    "translate": (
+        "minigrad.data.check:check_translate",
+        "a file of tab-separated pairs, two files as FILE,FILE, or a folder of such files",
+        "bytes",
+    ),
 }
 FINDINGS = 1  # the exit code of a check that found errors
 SHOWN = 10  # files of a finding on the terminal; --json has all of them
@@ -77,7 +82,8 @@ def get(name: Annotated[str, typer.Argument(help="A name of minigrad data list."
 
 _CHECK_HELP = """\
 Look for what spoils training: broken files, copies, leaks from train to test; of images, small and unequal classes; of text, \
-encodings, odd and rare characters, line ends; of handwriting, points that no pen makes, rare characters, tilted lines.
+encodings, odd and rare characters, line ends; of sentence pairs, missing sides, unequal lengths, what nobody translated; of \
+handwriting, points that no pen makes, rare characters, tilted lines.
 
 Each finding names its files and what to do. Nothing is changed without --fix, which moves files to PATH-set-aside beside \
 PATH and writes down in fix-log.txt there what it moved and why; then the data are checked again. It takes one PATH alone.

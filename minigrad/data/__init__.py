@@ -13,6 +13,9 @@ from minigrad.data.labelled import ClassificationData, LabelledImages, open_imag
 from minigrad.data.lanes import Lanes, pieces
 from minigrad.data.loader import DataLoader
 from minigrad.data.mirror import mirror_is_safe
+from minigrad.data.pair import Pair
+from minigrad.data.pairs import PairData, open_known_pairs, open_pairs
+from minigrad.data.pairtokens import PairTokens, learn_tokens
 from minigrad.data.pen import open_strokes
 from minigrad.data.sampler import (
     BatchSampler,
@@ -24,7 +27,11 @@ from minigrad.data.sampler import (
 )
 from minigrad.data.stroke_data import StrokeData
 from minigrad.data.strokes import Strokes
+from minigrad.data.subwords import Subwords
+from minigrad.data.tokens import Tokens
 from minigrad.data.transfer import on_device
+from minigrad.data.translated import LikeTokens, PairBatch, Translated
+from minigrad.data.wordtokens import Words
 from minigrad.data.written import LikeSizes, StrokeBatch, Written
 
 __all__ = [
@@ -41,6 +48,11 @@ __all__ = [
     "LabelledImages",
     "Lanes",
     "LikeSizes",
+    "LikeTokens",
+    "Pair",
+    "PairBatch",
+    "PairData",
+    "PairTokens",
     "RandomSampler",
     "Sampler",
     "SequentialSampler",
@@ -49,17 +61,24 @@ __all__ = [
     "Strokes",
     "Subset",
     "SubsetRandomSampler",
+    "Subwords",
     "TensorDataset",
     "TextData",
+    "Tokens",
+    "Translated",
     "WeightedRandomSampler",
+    "Words",
     "Written",
     "default_collate",
     "default_convert",
+    "learn_tokens",
     "load",
     "mirror_is_safe",
     "on_device",
     "open_images",
     "open_known",
+    "open_known_pairs",
+    "open_pairs",
     "open_strokes",
     "open_text",
     "pieces",

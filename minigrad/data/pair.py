@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from minigrad.data.words import counted, listed
+from minigrad.data.words import counted
 
 LONGEST = 150  # words of a sentence, of which longer ones are left out where nothing is said
 WIDE = 10  # characters to a word: what has more than that of the longest sentence is too long too, in scripts without blanks
@@ -143,7 +143,7 @@ class Sieve:
 
     def _where(self, kind: str) -> str:
         places = self._places.get(kind)
-        return f" ({listed(places)}{', ...' if getattr(self, kind) > len(places) else ''})" if places else ""
+        return f" ({'; '.join(places)}{'; ...' if getattr(self, kind) > len(places) else ''})" if places else ""
 
 
 def targets_of(pairs: Iterable[Pair]) -> Counter[str]:

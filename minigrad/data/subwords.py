@@ -49,12 +49,12 @@ class Subwords(Tokens):
 
     def __init__(self, model: bytes, where: str = "Subwords") -> None:
         library = _library(where)
-        self.model = bytes(model)
         try:
+            self.model = bytes(model)
             self._processor = library.SentencePieceProcessor(model_proto=self.model)
             size = self._processor.get_piece_size()
         except (RuntimeError, TypeError) as error:
-            got = f"{counted(len(self.model), 'byte')} that are none ({_said(error)})"
+            got = f"{counted(len(model), 'byte')} that are none ({_said(error)})"
             raise ArgumentError(where, "model", "a model of sentencepiece", got) from error
         ids = (self._processor.pad_id(), self._processor.unk_id(), self._processor.bos_id(), self._processor.eos_id())
         if ids != (PAD, UNKNOWN, BOS, EOS):
@@ -76,7 +76,7 @@ class Subwords(Tokens):
             where: what an error calls the sentences.
 
         Raises:
-            DataError: sentencepiece is not installed, or there are too few sentences; of ``"bpe"``, for that size.
+            DataError: sentencepiece is not installed; there are too few sentences, or more characters than ``size``.
             ArgumentError: a size below 6, or no such model.
         """
         size = count_of("Subwords.learn", "size", size, len(SPECIAL) + 2)

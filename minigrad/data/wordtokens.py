@@ -223,4 +223,4 @@ def _pattern() -> re.Pattern[str]:
     return re.compile(rf"\d+(?:[.,:]\d+)+(?!\w)|[{_ALONE}]|{letter}(?:{letter}|[{combining}])*|([^\w])\1*")
 
 
-__all__ = ["CASES", "JOINER", "Words", "join", "split"]
+__all__ = ["CASES", "JOINER", "LEAST", "Words", "join", "split"]

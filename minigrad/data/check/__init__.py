@@ -5,5 +5,16 @@ from minigrad.data.check.handwriting import check_handwriting
 from minigrad.data.check.report import Finding, Item, Report
 from minigrad.data.check.setaside import Aside, set_aside
 from minigrad.data.check.text import check_text
+from minigrad.data.check.translate import check_translate
 
-__all__ = ["Aside", "Finding", "Item", "Report", "check_handwriting", "check_images", "check_text", "set_aside"]
+__all__ = [
+    "Aside",
+    "Finding",
+    "Item",
+    "Report",
+    "check_handwriting",
+    "check_images",
+    "check_text",
+    "check_translate",
+    "set_aside",
+]

@@ -1,0 +1,111 @@
+"""The vocabularies of two languages, learned from sentence pairs, and what they do not know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from minigrad.data.pairs import PARTS, PairData
+from minigrad.data.subwords import Subwords
+from minigrad.data.tokens import SPECIAL, Tokens, unknown_rate
+from minigrad.data.wordtokens import LEAST, Words
+from minigrad.errors import ArgumentError
+
+KINDS = ("words", "subwords")
+SUBWORDS = 4000  # where no size is asked for,
+LETTERS = 12  # or one for so many characters of the training part, if that is less:
+FEWEST = 500  # of fewer, words are spelt
+
+
+class PairTokens(NamedTuple):
+    """The vocabularies of source and target, which may be one, and lines to print about them."""
+
+    source: Tokens
+    target: Tokens
+    policy: tuple[str, ...]
+
+
+def learn_tokens(
+    data: PairData,
+    kind: str = "words",
+    *,
+    size: int | None = None,
+    min_count: int | None = None,
+    case: str = "keep",
+    joint: bool | None = None,
+) -> PairTokens:
+    """Words or subwords of the training part, and the shares of the tokens of each part that they do not know.
+
+    Args:
+        data: as ``open_pairs`` gives it.
+        kind: ``"words"`` or ``"subwords"``.
+        size: tokens that are kept, of each language, or in all where they share a vocabulary. By default all words that come
+            often enough; of subwords 4,000, of small data fewer, of thousands of characters more.
+        min_count: times that a word must come; by default 2.
+        case: of words, as for ``Words``.
+        joint: whether both languages have one vocabulary; by default subwords do, and words do not.
+
+    Raises:
+        ArgumentError: another kind, or with subwords a ``min_count`` or a ``case``.
+        DataError: as ``Words.learn`` and ``Subwords.learn`` say.
+
+    Example:
+        >>> from minigrad.data.pair import Pair
+        >>> some = [Pair("on", "an"), Pair("off", "aus"), Pair("on and off", "an und aus")]
+        >>> found = learn_tokens(PairData(some, some[:1], None, ("en", "de"), (), "", ()))
+        >>> found.source.symbols[4:], found.policy[0]
+        (('off', 'on'), 'words of en: 2 of 3, those that come 2 times or more; unknown: 20.0% to train on, 0.0% of validation')
+    """
+    if kind not in KINDS:
+        raise ArgumentError("data", "kind", f"one of {', '.join(KINDS)}", repr(kind))
+    if kind == "subwords" and (min_count is not None or case != "keep"):
+        got = f"min_count={min_count}, case={case!r}"
+        raise ArgumentError("data", "min_count, case", "none with subwords", got, "They belong to words")
+    names = [name or side for name, side in zip(data.languages, ("source", "target"))]
+    sides = [[pair[side] for pair in data.train] for side in (0, 1)]
+    if kind == "subwords" if joint is None else joint:
+        names, sides = [" and ".join(names)], [sides[0] + sides[1]]
+    found: list[Tokens] = []
+    policy = []
+    for number, (name, sentences) in enumerate(zip(names, sides)):
+        if kind == "words":
+            found.append(Words.learn(sentences, size, min_count, case, where=name))
+        else:
+            usual = min(SUBWORDS, max(FEWEST, sum(map(len, sentences)) // LETTERS))
+            usual = max(usual, FEWEST + len(set("".join(sentences))))  # each character has a number
+            found.append(Subwords.learn(sentences, usual if size is None else size, where=name))
+        policy.append(_about(found[-1], name, sentences, data, (0, 1) if len(names) == 1 else (number,), size, min_count))
+    return PairTokens(found[0], found[-1], tuple(policy))
+
+
+def _about(
+    tokens: Tokens,
+    name: str,
+    sentences: Sequence[str],
+    data: PairData,
+    sides: Sequence[int],
+    size: int | None,
+    min_count: int | None,
+) -> str:
+    """How many tokens there are, and how much they do not know."""
+    own = len(tokens) - len(SPECIAL)
+    if isinstance(tokens, Words):
+        all_words = len({word for sentence in sentences for word in tokens.split(sentence)})
+        which = ["the most frequent"] if len(tokens) == size else []
+        which += [f"those that come {min_count or LEAST} times or more"] if min_count != 1 else []
+        head = f"words of {name}: {', '.join([f'{own:,} of {all_words:,}', *which])}"
+    else:
+        words = sum(len(sentence.split()) for sentence in sentences)
+        pieces = sum(len(tokens.split(sentence)) for sentence in sentences)
+        head = f"subwords of {name}: {own:,}, {pieces / words:.2f} to a word"
+    return f"{head}; unknown: {', '.join(_unknown(tokens, data, sides))}"
+
+
+def _unknown(tokens: Tokens, data: PairData, sides: Sequence[int]) -> Iterator[str]:
+    for part, pairs in zip(PARTS, (data.train, data.validation, data.test)):
+        if pairs:
+            share = unknown_rate(tokens, [pair[side] for side in sides for pair in pairs])
+            yield f"{share:.1%} {'to train on' if part == 'train' else f'of {part}'}"
+
+
+__all__ = ["KINDS", "PairTokens", "learn_tokens"]
