@@ -117,9 +117,9 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     both = f"{tmp_path}/a.en,{tmp_path}/a.de"
     assert main(["data", "check", "translate", both]) == 0
     out = capsys.readouterr().out
-    assert f"{both}: 60 pairs in 1 file, 5.0 words in a source" in out
+    assert f"{both.replace(',', ', ')}: 60 pairs in 1 file, 5.0 words in a source" in out
     assert "warning: 1 pair (1.6%) with a missing side\n    a.{en,de}, line 61: no target\n" in out
-    assert main(["data", "check", "translate", both, "--json"]) == 0
+    assert main(["data", "check", "translate", *both.split(","), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["pairs"] == 60 and told["warnings"] == 1 and told["findings"][0]["kind"] == "missing"
     assert main(["data", "check", "translate", both, "--fix"]) == 0

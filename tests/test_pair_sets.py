@@ -82,10 +82,22 @@ def test_the_sets_are_listed_checked_and_told_apart(en_es: None, capsys: pytest.
     assert "the system's packages sword-text-kjv and sword-text-sparv, which are to be installed" in capsys.readouterr().out
     report = check_translate("en-es")
     assert not [finding for finding in report.findings if finding.kind in ("leak", "copies", "missing", "duplicate")]
+    assert report.counts["train"].keys() == {"en-es"} and report.size == sum(
+        n for part in report.counts.values() for n in part.values()
+    )
     assert main(["data", "check", "translate", "en-es"]) == 0
     assert main(["data", "get", "en-es"]) == 0
     with pytest.raises(DataError, match=r"got 'en-es'\. en-es holds pairs: minigrad train translate takes it"):
         sources.dataset("en-es", "text")
+
+
+def test_a_set_is_taken_together_with_files(en_es: None, tmp_path: Path) -> None:
+    path = tmp_path / "mine.tsv"
+    path.write_text("Mine\tMío\n")
+    both, alone = open_pairs(["en-es", str(path)]), open_pairs("en-es")
+    assert len(both.train) == len(alone.train) + 1 and len(both.validation) == len(alone.validation)
+    assert both.names == ("en-es", "mine.tsv") and both.languages == ("en", "es") and both.digest != alone.digest
+    assert check_translate(["en-es", str(path)]).counts["train"]["mine.tsv"] == 1
 
 
 def test_the_four_languages_are_of_one_wheel() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from minigrad.data import Pair, open_known_pairs, open_pairs
 from minigrad.data.pair import cleaned, same_key
-from minigrad.data.pairfiles import find_pairs, two_paths
+from minigrad.data.pairfiles import find_pairs, places
 from minigrad.data.pairsplit import families, held_out_pairs
 from minigrad.errors import ArgumentError, DataError
 from tests.pair_files import ROWS, parallel, tsv
@@ -181,8 +181,9 @@ def test_paths_that_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         ),
         ("es-en", {}, DataError, r"It is en-es, read in the other direction \(reverse=True; --set reverse=true\)"),
         ("shakespeare", {}, DataError, "expected pairs of sentences, such as en-es, got text"),
-        (["a.en", "a.de", "a.fr"], {}, ArgumentError, "expected a name, a path, or two parallel files, got 3 of them"),
-        (["a.en", "."], {}, DataError, "expected a file, as two are given, got a folder"),
+        ([], {}, ArgumentError, "expected a name or a path, at least one, got none"),
+        (["a.en", "a.de", "a.fr"], {}, DataError, r"a\.fr: expected .*, got nothing of that name"),
+        (["a.en", "."], {}, DataError, r"data: a\.en: expected lines of a sentence, a tab"),
         (".", {"source": "fr"}, ArgumentError, "expected one of the languages de, en, got 'fr'"),
         (".", {"source": "en", "target": "en"}, ArgumentError, "expected another language than en, got 'en'"),
         (".", {"holdout": 1.0}, ArgumentError, "expected a share between 0 and 1"),
@@ -220,10 +221,27 @@ def test_paths_that_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         open_pairs(tmp_path / "one")
 
 
+def test_several_places_are_taken_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, rows in (("a.tsv", ROWS[:20]), ("b.tsv", ROWS[20:40])):
+        (tmp_path / name).write_text(tsv(rows))
+    parallel(tmp_path / "c", "train", ROWS[40:50])
+    parallel(tmp_path / "c", "val", ROWS[50:])
+    two = open_pairs(["a.tsv", "b.tsv"])
+    assert every(two) == set(ROWS[:40]) == every(open_pairs("a.tsv,b.tsv")) and two.names == ("a.tsv", "b.tsv")
+    three = open_pairs(["a.tsv", "b.tsv", "c"])
+    assert every(three) == set(ROWS) and sides(three.validation) == ROWS[50:] and three.languages == ("en", "de")
+    assert three.names == ("a.tsv", "b.tsv", "c/train.{en,de}", "c/val.{en,de}")
+    with pytest.raises(DataError, match=r"data: c, d: expected pairs in the same two languages, got en to de and src to de"):
+        parallel(tmp_path / "d", "x", ROWS)
+        (tmp_path / "d/x.en").rename(tmp_path / "d/x.src")
+        find_pairs(["c", "d"])
+
+
 def test_a_name_with_a_comma_is_one_path(tmp_path: Path) -> None:
     path = tmp_path / "a,b.tsv"
     path.write_text(tsv(ROWS))
-    assert two_paths(str(path)) == (str(path),) and every(open_pairs(str(path))) == set(ROWS)
+    assert places(str(path)) == (str(path),) and every(open_pairs(str(path))) == set(ROWS)
     assert [file.part for file in find_pairs(str(path)).files] == [""]
 
 

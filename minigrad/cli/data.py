@@ -28,7 +28,7 @@ CHECKS = {  # task -> who checks its data, what they are, and the unit in which 
     "handwriting": ("minigrad.data.check:check_handwriting", "a file of strokes, or a folder of such files", "files"),
     "translate": (
         "minigrad.data.check:check_translate",
-        "a file of tab-separated pairs, two files as FILE,FILE, or a folder of such files",
+        "a file of tab-separated pairs, two files whose lines belong together, or a folder of either",
         "bytes",
     ),
 }
@@ -115,13 +115,14 @@ def check(
     for name, value in (("--glob", glob), ("--bytes", bytes)):
         if value and not options:
             raise ArgumentError("data check", name, f"none with {task}", repr(value), "It belongs to text")
-    if len(paths) > 1 and (fix or not options):
+    together = task in ("text", "translate")  # whose checks take several paths
+    if len(paths) > 1 and (fix or not together):
         why = "with --fix" if fix else f"with {task}"
         raise ArgumentError("data check", "PATH", f"one path {why}", f"{len(paths):,}", "Check them one after the other")
     place, _, unit = CHECKS[task]
     check_data = pkgutil.resolve_name(place)
     with reading(unit) as progress:
-        given = paths if options else paths[0]
+        given = paths if together else paths[0]
         report: Report = check_data(given, progress, **options)
         fixed: Aside | None = None
         if fix:

@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 from minigrad.data.catalogue import DATASETS, named
 from minigrad.data.folder import natural
-from minigrad.data.pairread import PairFile
+from minigrad.data.gathered import Place, called, several
+from minigrad.data.pairread import PairFile, content_of
 from minigrad.data.partnames import likely_part
-from minigrad.data.textfiles import BESIDE, TextFile, find_text, is_binary
+from minigrad.data.textfiles import BESIDE, HEAD, TextFile, find_text, is_binary
 from minigrad.data.words import listed, shown
 from minigrad.errors import ArgumentError, DataError
 
@@ -39,19 +40,20 @@ class FoundPairs(NamedTuple):
 
 
 def find_pairs(data: str | Sequence[str], source: str | None = None, target: str | None = None) -> FoundPairs:
-    """The files of pairs that a path, or two paths, lead to.
+    """The files of pairs that a path, or several, lead to.
 
+    Of two files that have no tabs, each line of the one is the translation of the other's; else each path stands for itself.
     In a folder, ``train.en`` and ``train.de`` belong together; other files have tabs. A file that is packed by gzip may have
     ``.gz`` behind its name. Files such as ``train.en``, ``val.en`` and ``test_2016.en``, or folders ``train`` and ``test``, are
     parts of their own, if one is to train on.
 
     Args:
-        data: a file, a folder, or two parallel files, which may also be written as ``"a.en,a.de"``.
+        data: files or folders; two parallel files may also be written as ``"a.en,a.de"``.
         source, target: of a folder of files in languages, the two that are read.
 
     Raises:
-        DataError: there are no such files, or one has no counterpart.
-        ArgumentError: more than two paths; or languages that no file's name tells.
+        DataError: there are no such files, or one has no counterpart; or several are in different languages.
+        ArgumentError: languages that no file's name tells.
 
     Example:
         >>> for name in ("train.en", "train.de", "val.en", "val.de"):
@@ -60,10 +62,50 @@ def find_pairs(data: str | Sequence[str], source: str | None = None, target: str
         >>> found.languages, [(file.name, file.part) for file in found.files]
         (('en', 'de'), [('train.{en,de}', 'train'), ('val.{en,de}', 'validation')])
     """
-    paths = two_paths(data)
-    if len(paths) == 2:
+    paths = places(data)
+    if len(paths) == 1:
+        return _of_one(paths[0], source, target)
+    if len(paths) == 2 and _are_parallel(paths):
         return _two_files(paths)
-    (path,) = paths
+    founds = [_of_one(path, source, target) for path in paths]
+    languages = list(dict.fromkeys(found.languages for found in founds if any(found.languages)))
+    if len(languages) > 1:
+        got = " and ".join(" to ".join(each) for each in languages)
+        remedy = "Say which: source=... and target=... (--set source=en --set target=de)"
+        raise DataError("data", called(paths), "pairs in the same two languages", got, remedy)
+    files = [_below(file, path, is_folder(path)) for path, found in zip(paths, founds, strict=True) for file in found.files]
+    return FoundPairs(files, languages[0] if languages else ("", ""), tuple(note for found in founds for note in found.notes))
+
+
+def places(data: Place | Sequence[Place]) -> tuple[str, ...]:
+    """The names and paths that data are given by.
+
+    Raises:
+        ArgumentError: there is none.
+
+    Example:
+        >>> places("a.en,a.de"), places(["a.en", "a.de"]), places("fra.txt")
+        (('a.en', 'a.de'), ('a.en', 'a.de'), ('fra.txt',))
+    """
+    given = several(data)
+    if len(given) == 1 and not os.path.lexists(os.path.expanduser(given[0])):
+        halves = tuple(given[0].split(","))
+        return halves if len(halves) == 2 and all(halves) else given
+    return given
+
+
+def is_folder(path: str) -> bool:
+    """Whether a path is that of a folder.
+
+    Example:
+        >>> is_folder(".")
+        True
+    """
+    return os.path.isdir(os.path.expanduser(path))
+
+
+def _of_one(path: str, source: str | None, target: str | None) -> FoundPairs:
+    """The files of one path."""
     kinds = named("pairs")
     other = "-".join(reversed(path.split("-")))
     if path not in kinds and other in kinds and not os.path.exists(os.path.expanduser(path)):
@@ -72,7 +114,7 @@ def find_pairs(data: str | Sequence[str], source: str | None = None, target: str
     if path in DATASETS:
         raise DataError("data", path, f"pairs of sentences, such as {kinds[0]}", f"{DATASETS[path].kind}", "Name another set")
     found = find_text(path, bytes=True, named=kinds)
-    if not os.path.isdir(os.path.expanduser(path)):
+    if not is_folder(path):
         return FoundPairs([PairFile(found.files[0].name, tuple(found.files))])
     notes = found.notes()
     files = [file for file in found.files if not os.path.basename(file.name).casefold().startswith(_NOT_PAIRS)]
@@ -97,24 +139,19 @@ def find_pairs(data: str | Sequence[str], source: str | None = None, target: str
     return FoundPairs(pairs, languages, tuple(notes))
 
 
-def two_paths(data: str | Sequence[str]) -> tuple[str, ...]:
-    """The one or two paths that data are given by.
+def _are_parallel(paths: Sequence[str]) -> bool:
+    """Whether two paths are files whose lines belong together: they are, if not both have tabs."""
+    if any(is_folder(path) for path in paths):
+        return False
+    files = [file for path in paths for file in find_text(path, bytes=True).files]
+    heads = [content_of(file, HEAD) for file in files]
+    return not all(b"\t" in head for head in heads)
 
-    Raises:
-        ArgumentError: none, or more than two.
 
-    Example:
-        >>> two_paths("a.en,a.de"), two_paths(["a.en", "a.de"]), two_paths("fra.txt")
-        (('a.en', 'a.de'), ('a.en', 'a.de'), ('fra.txt',))
-    """
-    if isinstance(data, (str, os.PathLike)):
-        text = os.fsdecode(data)
-        halves = tuple(text.split(","))
-        return halves if len(halves) == 2 and all(halves) and not os.path.lexists(os.path.expanduser(text)) else (text,)
-    paths = tuple(os.fsdecode(path) for path in data)
-    if len(paths) not in (1, 2):
-        raise ArgumentError("data", "paths", "a name, a path, or two parallel files", f"{len(paths)} of them")
-    return paths
+def _below(file: PairFile, path: str, inside: bool) -> PairFile:
+    """A file as it is called beside those of other paths."""
+    top = shown(os.path.basename(os.path.abspath(os.path.expanduser(path))))
+    return file._replace(name=f"{top}/{file.name}") if inside else file
 
 
 def counterpart(file: str) -> str:
@@ -141,11 +178,7 @@ def counterpart(file: str) -> str:
 
 
 def _two_files(paths: Sequence[str]) -> FoundPairs:
-    files = []
-    for path in paths:
-        if os.path.isdir(os.path.expanduser(path)):
-            raise DataError("data", shown(path), "a file, as two are given", "a folder", "Name two files, or one folder")
-        files += find_text(path, bytes=True).files
+    files = [file for path in paths for file in find_text(path, bytes=True).files]
     spoken = [_language(file.name) for file in files]
     languages = tuple(one[1] if one else "" for one in spoken)
     return FoundPairs([PairFile(_together([file.name for file in files]), tuple(files))], (languages[0], languages[1]))
@@ -226,4 +259,4 @@ def _together(names: Sequence[str]) -> str:
     return f"{stem}.{{{','.join(name[len(stem) + 1 :] for name in names)}}}" if stem else " and ".join(names)
 
 
-__all__ = ["FoundPairs", "counterpart", "find_pairs", "two_paths"]
+__all__ = ["FoundPairs", "counterpart", "find_pairs", "is_folder", "places"]

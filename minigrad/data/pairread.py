@@ -90,8 +90,8 @@ class PairFile(NamedTuple):
         return [row for row in rows if row.source or row.target]
 
 
-def content_of(file: TextFile) -> bytes:
-    """The bytes of a file, unpacked where gzip packed them.
+def content_of(file: TextFile, most: int = -1) -> bytes:
+    """The bytes of a file, unpacked where gzip packed them; at most so many, where a number is given.
 
     Raises:
         DataError: it cannot be read, is damaged, or is packed otherwise.
@@ -102,7 +102,7 @@ def content_of(file: TextFile) -> bytes:
     """
     with file.open() as opened:
         try:
-            content = opened.read()
+            content = opened.read(most)
         except OSError as error:
             raise unreadable(file.name, error) from error
     if content.startswith(_ARCHIVES):
@@ -110,7 +110,7 @@ def content_of(file: TextFile) -> bytes:
     if not content.startswith(_GZIP):
         return content
     try:
-        return gzip.decompress(content)
+        return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(content, most) if most > 0 else gzip.decompress(content)
     except (OSError, EOFError, zlib.error) as error:
         remedy = "Fetch or pack it anew"
         raise DataError("data", shown(file.name), "a whole gzip file", f"a damaged one ({error})", remedy) from error
@@ -156,7 +156,7 @@ def _columns(name: str, lines: Sequence[str], missing: str) -> tuple[int, int]:
     if not any("\t" in line for line in lines):
         expected = "lines of a sentence, a tab and its translation"
         got = f"no tab in {counted(len(lines), 'line')}"
-        remedy = missing or "Put a tab between the two, or name two files whose lines belong together, as FILE,FILE"
+        remedy = missing or "Put a tab between the two, or name two files whose lines belong together"
         raise DataError("data", shown(name), expected, got, remedy)
     some = [line.split("\t") for line in lines[:_LOOKED_AT] if line.strip()]
     tatoeba = bool(some) and all(len(row) >= 4 and row[0].strip().isdecimal() and row[2].strip().isdecimal() for row in some)

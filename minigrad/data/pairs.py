@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from minigrad.data import pairsets
 from minigrad.data.catalogue import named
+from minigrad.data.gathered import Place, called
 from minigrad.data.pair import LONGEST, Pair, Sieve, is_copy
-from minigrad.data.pairfiles import counterpart, find_pairs, two_paths
+from minigrad.data.pairfiles import counterpart, find_pairs, places
 from minigrad.data.pairread import Oddities
 from minigrad.data.pairsplit import held_out_pairs, shared
 from minigrad.data.words import counted, listed, shown
@@ -55,7 +55,7 @@ class ReadPairs(NamedTuple):
 
 
 def open_pairs(
-    data: str | os.PathLike[str] | Sequence[str],
+    data: Place | Sequence[Place],
     *,
     source: str | None = None,
     target: str | None = None,
@@ -65,7 +65,7 @@ def open_pairs(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> PairData:
-    """Sentence pairs by name, or by the path of a file, of two or of a folder, cleaned and split.
+    """Sentence pairs by name, or by the paths of files or folders, cleaned and split.
 
     What is not asked for is decided from the data, and told in the lines of ``policy``. Files are UTF-8, packed by gzip or not;
     blanks are made single, and accents one character with their letters. A file has a sentence, a tab and its translation in
@@ -76,7 +76,8 @@ def open_pairs(
 
     Args:
         data: a named set, ``"en-es"``, ``"en-de"``, ``"en-it"``, ``"en-fr"`` or ``"bible-en-es"`` (see
-            ``pairsets.open_named``); a path; or two parallel files, as a list or as ``"a.en,a.de"``.
+            ``pairsets.open_named``); a path; two parallel files, as a list or as ``"a.en,a.de"``; or a list of names and paths
+            whose pairs are taken together.
         source, target: the languages, of a named set or of a folder with files named after them.
         reverse: translate from the second into the first.
         longest: words of a sentence; pairs with longer ones are left out, and counted.
@@ -99,7 +100,7 @@ def open_pairs(
     if holdout is not None and not 0 < holdout < 1:
         raise ArgumentError("data", "holdout", "a share between 0 and 1", repr(holdout))
     longest = count_of("data", "longest", longest)
-    name = shown(",".join(two_paths(data)))
+    name = called(places(data))
     odd = Oddities()
     read = read_pairs(data, source, target, odd, progress)
     digest = _digest(read.rows)
@@ -131,7 +132,7 @@ def open_pairs(
 
 
 def open_known_pairs(
-    data: str | os.PathLike[str] | Sequence[str],
+    data: Place | Sequence[Place],
     *,
     source: str | None = None,
     target: str | None = None,
@@ -163,13 +164,13 @@ def open_known_pairs(
     sieve = Sieve(count_of("data", "longest", longest))
     pairs = list(sieve.sift(rows))
     if not pairs:
-        raise _none_left(shown(",".join(two_paths(data))), "test", read, sieve)
+        raise _none_left(called(places(data)), "test", read, sieve)
     lines = (f"pairs: {len(pairs):,}, of {counted(len(read.names), 'file')}", *odd.notes(), *read.notes, *sieve.notes())
     return [pair.turned() for pair in pairs] if reverse else pairs, lines
 
 
 def read_pairs(
-    data: str | os.PathLike[str] | Sequence[str],
+    data: Place | Sequence[Place],
     source: str | None = None,
     target: str | None = None,
     odd: Oddities | None = None,
@@ -186,19 +187,43 @@ def read_pairs(
         >>> {part: len(rows) for part, rows in read_pairs("few.tsv").rows.items()}
         {'': 2}
     """
-    paths = two_paths(data)
-    if paths[0] in named("pairs"):
-        return _named(paths[0], source, target, progress)
-    found = find_pairs(paths, source, target)
-    rows: dict[str, list[Pair]] = {}
-    total, done = sum(file.size for file in found.files), 0
-    for file in found.files:
-        advice = counterpart(paths[0]) if len(paths) == 1 else ""
-        rows.setdefault(file.part, []).extend(file.rows(odd, advice))
-        done += file.size
-        if progress is not None:
-            progress("reading", done, total)
-    return ReadPairs(rows, found.languages, tuple(file.name for file in found.files), found.notes)
+    sets, own = apart(data)
+    reads = [_named(name, source, target, progress) for name in sets]
+    if own:
+        found = find_pairs(own, source, target)
+        rows: dict[str, list[Pair]] = {}
+        total, done = sum(file.size for file in found.files), 0
+        for file in found.files:
+            rows.setdefault(file.part, []).extend(file.rows(odd, counterpart(own[0]) if len(own) == 1 else ""))
+            done += file.size
+            if progress is not None:
+                progress("reading", done, total)
+        reads.append(ReadPairs(rows, found.languages, tuple(file.name for file in found.files), found.notes))
+    languages = list(dict.fromkeys(read.languages for read in reads if any(read.languages)))
+    if len(languages) > 1:
+        got = " and ".join(" to ".join(each) for each in languages)
+        raise DataError(
+            "data", called(sets + own), "pairs in the same two languages", got, "Say which: source=... and target=..."
+        )
+    parts = {part: [row for read in reads for row in read.rows.get(part, [])] for part in ("", *PARTS)}
+    return ReadPairs(
+        {part: some for part, some in parts.items() if any(part in read.rows for read in reads)},
+        languages[0] if languages else ("", ""),
+        tuple(name for read in reads for name in read.names),
+        tuple(note for read in reads for note in read.notes),
+    )
+
+
+def apart(data: Place | Sequence[Place]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The named sets, and the paths, among what is given.
+
+    Example:
+        >>> apart(["en-es", "my.tsv"])
+        (('en-es',), ('my.tsv',))
+    """
+    given = places(data)
+    sets = tuple(dict.fromkeys(place for place in given if place in named("pairs")))
+    return sets, tuple(place for place in given if place not in sets)
 
 
 def _named(name: str, source: str | None, target: str | None, progress: Progress | None) -> ReadPairs:
@@ -279,4 +304,4 @@ def _held_out(parts: dict[str, list[Pair]], before: int) -> Iterator[str]:
     yield from _leaks(parts, ("test",))
 
 
-__all__ = ["PairData", "ReadPairs", "open_known_pairs", "open_pairs", "read_pairs"]
+__all__ = ["PairData", "ReadPairs", "apart", "open_known_pairs", "open_pairs", "read_pairs"]

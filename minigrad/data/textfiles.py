@@ -287,4 +287,4 @@ def _nearest(path: str, named: Sequence[str]) -> str:
     return f"The name closest to it is {shown(os.path.join(folder, close[0]))}" if close else "Check the path"
 
 
-__all__ = ["BESIDE", "Found", "TextFile", "binary", "find_text", "in_parts", "is_binary", "unreadable"]
+__all__ = ["BESIDE", "HEAD", "Found", "TextFile", "binary", "find_text", "in_parts", "is_binary", "unreadable"]

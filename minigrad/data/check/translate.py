@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from minigrad.data.catalogue import named
 from minigrad.data.check import letters
 from minigrad.data.check.lookthrough import Looked, look
 from minigrad.data.check.passages import Passages
 from minigrad.data.check.report import Finding, Item, Report, Severity
+from minigrad.data.gathered import Place, called
 from minigrad.data.pair import LONGEST, Pair, is_copy, is_long, same_key, targets_of
-from minigrad.data.pairfiles import FoundPairs, counterpart, find_pairs, two_paths
+from minigrad.data.pairfiles import FoundPairs, counterpart, find_pairs
 from minigrad.data.pairread import Oddities, PairFile, content_of
-from minigrad.data.pairs import PARTS, Progress, read_pairs
+from minigrad.data.pairs import PARTS, Progress, apart, read_pairs
 from minigrad.data.pairsplit import shared
 from minigrad.data.textfiles import TextFile
 from minigrad.data.words import counted, shown
@@ -37,7 +36,7 @@ _MENDS = {
 }
 
 
-def check_translate(data: str | os.PathLike[str] | Sequence[str], progress: Progress | None = None) -> Report:
+def check_translate(data: Place | Sequence[Place], progress: Progress | None = None) -> Report:
     """Look through sentence pairs for all that spoils a translator, or the figures that it is given.
 
     Found are files that are no text, or in another encoding than UTF-8, have no tabs, or other numbers of lines; pairs with a
@@ -59,17 +58,19 @@ def check_translate(data: str | os.PathLike[str] | Sequence[str], progress: Prog
         >>> report.size, [finding.kind for finding in report.findings]
         (2, ['missing', 'copies', 'little'])
     """
-    paths = two_paths(data)
-    given = ",".join(paths)
+    sets, own = apart(data)
+    rows: dict[str, list[Pair]] = {}
+    looked: list[Looked] = []
     faults: list[Finding] = []
-    is_set = paths[0] in named("pairs")
-    if is_set:
-        rows = read_pairs(data, progress=progress).rows
-        looked = [_looked(given, rows)]
-    else:
-        found = find_pairs(paths)
-        advice = counterpart(paths[0]) if len(paths) == 1 else ""
-        rows, looked, faults = _read(found, advice, progress)
+    for name in sets:
+        of_set = {part: [row._replace(file=f"{name}/{row.file}") for row in some]
+                  for part, some in read_pairs(name, progress=progress).rows.items()}  # fmt: skip
+        looked.append(_looked(name, of_set))
+        for part, some in of_set.items():
+            rows.setdefault(part, []).extend(some)
+    if own:
+        found = find_pairs(own)
+        faults = _read(found, counterpart(own[0]) if len(own) == 1 else "", rows, looked, progress)
         faults += [Finding("outside", "note", note, "See whether that is right.") for note in found.notes]
     parts = {part: rows.get(part, []) for part in PARTS}
     parts["train"] = rows.get("", []) + parts["train"]
@@ -80,17 +81,16 @@ def check_translate(data: str | os.PathLike[str] | Sequence[str], progress: Prog
     counts: dict[str, dict[str, int]] = {"train": {}}
     for part, some in pairs.items():
         for row in some:
-            name, of_part = given if is_set else row.file, counts.setdefault(part, {})
+            top = row.file.partition("/")[0]
+            name, of_part = top if top in sets else row.file, counts.setdefault(part, {})
             of_part[name] = of_part.get(name, 0) + 1
-    return Report(given, sum(map(len, pairs.values())), _about(pairs), counts, findings, "pair", "file")
+    return Report(called(sets + own), sum(map(len, pairs.values())), _about(pairs), counts, findings, "pair", "file")
 
 
 def _read(
-    found: FoundPairs, advice: str, progress: Progress | None
-) -> tuple[dict[str, list[Pair]], list[Looked], list[Finding]]:
-    """The rows of all files that can be read, what is known of each file, and what is wrong with the others."""
-    rows: dict[str, list[Pair]] = {}
-    looked: list[Looked] = []
+    found: FoundPairs, advice: str, rows: dict[str, list[Pair]], looked: list[Looked], progress: Progress | None
+) -> list[Finding]:
+    """What is wrong with files that cannot be read; of the others, adds the rows and what is known of each file."""
     faults: list[tuple[PairFile, DataError]] = []
     total, done = sum(file.size for file in found.files), 0
     for file in found.files:
@@ -108,7 +108,7 @@ def _read(
     for file, error in faults:
         item = Item((file.name,), f"expected {error.expected}, got {error.got}")
         findings.append(Finding("unreadable", "error", f"{shown(file.name)} cannot be read", f"{error.remedy}.", (item,)))
-    return rows, looked, findings
+    return findings
 
 
 def _unpacked(file: TextFile) -> TextFile:
