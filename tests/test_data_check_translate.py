@@ -43,7 +43,7 @@ def test_sound_pairs_yield_nothing(tmp_path: Path) -> None:
         (tsv([("No target",)]), "missing", "warning", "1 pair (1.6%) with a missing side", "no target"),
         (tsv([("", "No source")]), "missing", "warning", "with a missing side", "no source"),
         (tsv([("Hub", "hub!")]), "copies", "note", "1 pair (1.6%) with the same sentence on both sides", "Hub"),
-        (tsv([(f"Hub {i}", f"hub {i}") for i in range(9)]), "copies", "warning", "9 pairs (13.0%)", "Hub 0"),
+        (tsv([(f"Hub {i}", f"hub {i}") for i in range(9)]), "copies", "warning", "9 pairs (13%)", "Hub 0"),
         (
             tsv([("Turn on the kitchen light now", "Por favor turn on the kitchen light now")]),
             "untranslated",

@@ -138,5 +138,8 @@ def test_a_bible_that_is_not_there_or_does_not_fit(tmp_path: Path, monkeypatch: 
         open_pairs("bible-en-es")
     as_bibles(tmp_path, [[chapters("en"), chapters("en", 1)], [chapters("es"), chapters("es", 1)]], monkeypatch)
     sources.get("bible-en-es")[9].unlink()
-    with pytest.raises(DataError, match=r"run apt-get install sword-text-sparv\. Or save a copy by hand"):
+    with pytest.raises(
+        DataError,
+        match=r"got no such file\. On Debian or Ubuntu, run apt-get install sword-text-kjv sword-text-sparv; else",
+    ):
         open_pairs("bible-en-es")

@@ -127,7 +127,7 @@ def _verses(paths: tuple[Path, ...]) -> list[Pair]:
     entries: list[list[str]] = []
     for first in (0, 6):
         testaments = [files[first : first + 3], files[first + 3 : first + 6]]
-        entries.append([entry for three in testaments for entry in read_verses(*three, where="bible-en-es")])
+        entries.append([entry for three in testaments for entry in read_verses(three[0], three[1], three[2], "bible-en-es")])
     english, spanish = (list(numbered(some)) for some in entries)
     if [verse[:2] for verse in english] != [verse[:2] for verse in spanish]:
         raise DataError("data", "bible-en-es", "two Bibles of the same chapters and verses", "others", "Install them anew")

@@ -62,7 +62,7 @@ def learn_tokens(
         got = f"min_count={min_count}, case={case!r}"
         raise ArgumentError("data", "min_count, case", "none with subwords", got, "They belong to words")
     names = [name or side for name, side in zip(data.languages, ("source", "target"))]
-    sides = [[pair[side] for pair in data.train] for side in (0, 1)]
+    sides = [[pair[:2][side] for pair in data.train] for side in (0, 1)]
     if kind == "subwords" if joint is None else joint:
         names, sides = [" and ".join(names)], [sides[0] + sides[1]]
     found: list[Tokens] = []
@@ -104,7 +104,7 @@ def _about(
 def _unknown(tokens: Tokens, data: PairData, sides: Sequence[int]) -> Iterator[str]:
     for part, pairs in zip(PARTS, (data.train, data.validation, data.test)):
         if pairs:
-            share = unknown_rate(tokens, [pair[side] for side in sides for pair in pairs])
+            share = unknown_rate(tokens, [pair[:2][side] for side in sides for pair in pairs])
             yield f"{share:.1%} {'to train on' if part == 'train' else f'of {part}'}"
 
 

@@ -265,6 +265,11 @@ def _fetched(data: DataSet, file: File, scratch: Path, progress: Progress | None
             )  # fmt: skip
         except DataError as error:
             refusals.append(error)
+    if not file.sources:
+        packages = list(dict.fromkeys(each.system.package for each in data.files if each.system))
+        expected = f"{file.system}" if file.system else file.name
+        remedy = f"On Debian or Ubuntu, run apt-get install {' '.join(packages)}; elsewhere, put there what is in that package"
+        raise DataError("data", data.name, expected, refusals[-1].got if refusals else "none", remedy)
     by_hand = ", ".join(
         f"{each.name} with sha256 {each.sha256} as {cached_path(each)}" for each in data.files if _place(each)[0] == "absent"
     )

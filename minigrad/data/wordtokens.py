@@ -23,6 +23,7 @@ CASES = ("keep", "mark", "lower")
 LEAST = 2  # times that a word comes to have a number, where nothing is said
 _ALONE = "\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"  # of scripts without blanks
 _LAST = 0xFFFF
+KNOWN = 1 << 16  # runs of letters and marks whose tokens are remembered, as most come again
 
 
 class Words(Tokens):
@@ -150,20 +151,22 @@ def split(text: str, case: str = "keep") -> list[str]:
     found: list[str] = []
     text = text if text.isascii() else text.translate(_TAKEN)
     for run in text.lower().split() if case == "lower" else text.split():
-        if run.isalpha() and run.isascii():  # most are: a word alone
-            _take(run, case, found)
-            continue
-        pieces = [match[0] for match in _pattern().finditer(run)]
-        words = [piece[0].isalnum() or piece[0] == "_" for piece in pieces]
-        last = len(pieces) - 1
-        for i, (piece, is_word) in enumerate(zip(pieces, words)):
-            before = i > 0 and not (is_word and not words[i - 1]) and not (_alone(piece) and _alone(pieces[i - 1]))
-            after = not is_word and i < last and words[i + 1]
-            if not before and not after:
-                _take(piece, case, found)
-            else:
-                _take(f"{JOINER if before else ''}{piece}{JOINER if after else ''}", case, found)
+        found += _run(run, case)
     return found
+
+
+@functools.lru_cache(KNOWN)
+def _run(run: str, case: str) -> tuple[str, ...]:
+    """The tokens of what stands between two blanks."""
+    found: list[str] = []
+    pieces = [match[0] for match in _pattern().finditer(run)]
+    words = [piece[0].isalnum() or piece[0] == "_" for piece in pieces]
+    last = len(pieces) - 1
+    for i, (piece, is_word) in enumerate(zip(pieces, words)):
+        before = i > 0 and not (is_word and not words[i - 1]) and not (_alone(piece) and _alone(pieces[i - 1]))
+        after = not is_word and i < last and words[i + 1]
+        _take(f"{JOINER if before else ''}{piece}{JOINER if after else ''}", case, found)
+    return tuple(found)
 
 
 def join(tokens: Iterable[str]) -> str:

@@ -22,9 +22,10 @@ from minigrad.data.words import counted, shown
 from minigrad.errors import DataError
 
 FEW, LITTLE = 1_000, 10_000  # pairs
-MANY_COPIES = 0.02  # of all pairs,
+MANY_COPIES = 0.02  # of all pairs: fewer are names
 UNTRANSLATED = 0.75  # of the words of a target that its source has too,
-WORDS = 4  # where it has so many
+WORDS = 4  # where it has so many,
+MANY_KEPT = 0.005  # in a share of the pairs that is more than names
 FAR = 3.0  # times as long or as short beside its source as usual is odd,
 SHORT = 10  # characters, which are added to both, as short sentences vary more
 SEEN, MUCH = 0.01, 0.2  # of a part that has a sentence which is trained on
@@ -105,9 +106,9 @@ def _read(
     if faults and not any(rows.values()):
         raise faults[0][1]
     findings = []
-    for file, error in faults:
-        item = Item((file.name,), f"expected {error.expected}, got {error.got}")
-        findings.append(Finding("unreadable", "error", f"{shown(file.name)} cannot be read", f"{error.remedy}.", (item,)))
+    for file, fault in faults:
+        item = Item((file.name,), f"expected {fault.expected}, got {fault.got}")
+        findings.append(Finding("unreadable", "error", f"{shown(file.name)} cannot be read", f"{fault.remedy}.", (item,)))
     return findings
 
 
@@ -145,7 +146,7 @@ def _some(
     if items:
         total = sum(map(len, pairs.values()))
         severity: Severity = "note" if share is not None and len(items) < share * total else "warning"
-        told = f"{counted(len(items), 'pair')} ({len(items) / total:.1%}) {words}"
+        told = f"{counted(len(items), 'pair')} ({100 * len(items) / total:.2g}%) {words}"
         yield Finding(kind, severity, told, mend, tuple(Item((row.place,), why) for row, why in items))
 
 
@@ -173,7 +174,7 @@ def _untranslated(pairs: Mapping[str, Sequence[Pair]]) -> Iterator[Finding]:
         return f"{share:.0%} of the words of {shown(row.target)!r}" if share >= UNTRANSLATED else ""
 
     mend = "Look at them, and take out what is still in the other language."
-    yield from _some(pairs, kept, "untranslated", "of which the target has the words of the source", mend)
+    yield from _some(pairs, kept, "untranslated", "of which the target has the words of the source", mend, MANY_KEPT)
 
 
 def _unequal(pairs: Mapping[str, Sequence[Pair]]) -> Iterator[Finding]:
@@ -223,13 +224,18 @@ def _seen(pairs: Mapping[str, Sequence[Pair]]) -> Iterator[Finding]:
         if not rows or not pairs["train"]:
             continue
         known = shared(rows, pairs["train"])
-        share = known.any(1).mean()
-        if known.any():
+        seen = np.asarray(known.any(axis=1))
+        share = seen.mean()
+        if seen.any():
             severity: Severity = "error" if share >= MUCH else "warning" if share >= SEEN else "note"
-            which = [("source", known[:, 0] & ~known[:, 1]), ("target", known[:, 1] & ~known[:, 0]), ("both", known.all(1))]
+            which = [
+                ("source", known[:, 0] & ~known[:, 1]),
+                ("target", known[:, 1] & ~known[:, 0]),
+                ("both", known.all(axis=1)),
+            ]
             told = ", ".join(f"{name} {int(some.sum()):,}" for name, some in which if some.any())
             words = f"{share:.1%} of the pairs of {part} have a source or target that train has too ({told})"
-            items = tuple(Item((row.place,), shown(row.source)) for row, hit in zip(rows, known.any(1)) if hit)
+            items = tuple(Item((row.place,), shown(row.source)) for row, hit in zip(rows, seen.tolist()) if hit)
             mend = "The figures are of sentences that were learnt by heart, to that share: take them out of train."
             yield Finding("leak", severity, words, mend, items)
 
