@@ -204,6 +204,9 @@ def test_paths_that_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     (tmp_path / "b.en").write_text("x\n")
     with pytest.raises(DataError, match=r"expected b\.de beside b\.en, got no such file\. Put its translation beside it"):
         open_pairs(".", source="en", target="de")
+    (tmp_path / "b.de").touch()
+    with pytest.raises(DataError, match=r"expected b\.de beside b\.en, got an empty file"):
+        open_pairs(".", source="en", target="de")
     (tmp_path / "a.en.gz").write_bytes(gzip.compress(b"x\n"))
     with pytest.raises(DataError, match=r"expected one file a\.en, got"):
         open_pairs(".", source="en", target="de")
@@ -218,6 +221,9 @@ def test_paths_that_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     (tmp_path / "one").mkdir()
     (tmp_path / "one/a.en").write_text("x\n")
     with pytest.raises(DataError, match=r"got files in en\. Add the other"):
+        open_pairs(tmp_path / "one")
+    (tmp_path / "one/a.de").touch()
+    with pytest.raises(DataError, match=r"got files in en \(and empty: a\.de\)\. Add the other"):
         open_pairs(tmp_path / "one")
 
 

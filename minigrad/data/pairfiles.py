@@ -124,7 +124,7 @@ def _of_one(path: str, source: str | None, target: str | None) -> FoundPairs:
     files = [file for file in files if file.name not in unread]
     spoken = {file: parts for file in files if (parts := _language(file.name))}
     if spoken:
-        pairs, languages = _by_language(path, spoken, source, target)
+        pairs, languages = _by_language(path, spoken, source, target, found.empty)
         others = [file.name for file in files if file not in spoken]
         notes += [f"left out: named after no language: {listed(others)}"] if others else []
     else:
@@ -194,11 +194,11 @@ def _language(name: str) -> tuple[str, str] | None:
 
 
 def _by_language(
-    data: str, spoken: dict[TextFile, tuple[str, str]], source: str | None, target: str | None
+    data: str, spoken: dict[TextFile, tuple[str, str]], source: str | None, target: str | None, empty: Sequence[str]
 ) -> tuple[list[PairFile], tuple[str, str]]:
     """Files in two languages, side by side."""
     there = {end for _, end in spoken.values()}
-    languages = _chosen(data, sorted(there), source, target)
+    languages = _chosen(data, sorted(there), source, target, empty)
     stems: dict[str, dict[str, TextFile]] = {}
     for file, (stem, end) in spoken.items():
         if end in languages:
@@ -211,14 +211,15 @@ def _by_language(
         if len(files) == 1:
             ((end, file),) = files.items()
             other = languages[1 - languages.index(end)]
+            got = "an empty file" if any(name.removesuffix(".gz") == f"{stem}.{other}" for name in empty) else "no such file"
             remedy = "Put its translation beside it, or take it away"
-            raise DataError("data", shown(data), f"{shown(stem)}.{other} beside {shown(file.name)}", "no such file", remedy)
+            raise DataError("data", shown(data), f"{shown(stem)}.{other} beside {shown(file.name)}", got, remedy)
         both = tuple(files[end] for end in languages)
         pairs.append(PairFile(f"{stem}.{{{','.join(languages)}}}", both, both[0].part))
     return pairs, languages
 
 
-def _chosen(data: str, there: Sequence[str], source: str | None, target: str | None) -> tuple[str, str]:
+def _chosen(data: str, there: Sequence[str], source: str | None, target: str | None, empty: Sequence[str]) -> tuple[str, str]:
     """The language to translate from, and the one to translate into."""
     for name, asked in (("source", source), ("target", target)):
         if asked is not None and asked not in there:
@@ -230,7 +231,8 @@ def _chosen(data: str, there: Sequence[str], source: str | None, target: str | N
     if len(there) != 2:
         expected = f"files in two languages in {shown(data)}"
         remedy = "Say which: source=... and target=... (--set source=en --set target=de)" if len(there) > 2 else "Add the other"
-        raise DataError("data", shown(data), expected, f"files in {', '.join(there)}", remedy)
+        got = f"files in {', '.join(there)}" + (f" (and empty: {listed(empty)})" if empty else "")
+        raise DataError("data", shown(data), expected, got, remedy)
     first = source or (next(end for end in there if end != target) if target else None)
     if first is None:
         ranked = sorted(there, key=lambda end: (_FIRST.index(end.casefold()) if end.casefold() in _FIRST else len(_FIRST), end))
