@@ -168,7 +168,7 @@ def cross_entropy(
         raise ArgumentError(where, "label_smoothing", "a number from 0 to 1", str(label_smoothing))
     if x.ndim == 0:
         raise ShapeError(where, "input", "1 dimension (C) or more (N, C, ...)", "none")
-    w = _class_weight(where, weight, x)
+    w = class_weight(where, weight, x.shape[0 if x.ndim == 1 else 1], x)
     if t.dtype.kind == "f":
         return _of_probabilities(where, input, target, weight, reduction, label_smoothing)
     if x.dtype == np.float16:  # sums of many numbers: in float32
@@ -179,9 +179,9 @@ def cross_entropy(
     single = x.ndim == 1
     if single:
         input, t = input.unsqueeze(0), t.reshape((1, *t.shape))
-    index, kept = _class_numbers(where, input.array, t, ignore_index)
-    losses = CrossEntropy.apply(input, index if kept is None else _left_out(index, kept), w, label_smoothing)
-    return _weighted_mean(losses, index, kept, w, reduction, single)
+    index, kept = class_numbers(where, input.array.shape, t, ignore_index)
+    losses = CrossEntropy.apply(input, left_out(index, kept), w, label_smoothing)
+    return weighted_mean(losses, index, kept, w, reduction, single)
 
 
 def _of_probabilities(
@@ -200,27 +200,38 @@ def _of_probabilities(
     return reduced(where, losses, reduction)
 
 
-def _class_weight(where: str, weight: Tensor | None, x: Array) -> Array | None:
+def class_weight(where: str, weight: Tensor | None, classes: int, x: Array) -> Array | None:
+    """The classes' weights in the dtype of ``x``.
+
+    Raises:
+        ShapeError: there is not one for each class.
+    """
     if weight is None:
         return None
-    classes = x.shape[0 if x.ndim == 1 else 1]
     w = check_tensor(where, "weight", weight).array
     if w.shape != (classes,):
         raise ShapeError(where, "weight", f"shape ({classes},), one for each class", f"shape {w.shape}")
     return w.astype(x.dtype, copy=False)
 
 
-def _class_numbers(where: str, x: Array, target: Array, ignore_index: int) -> tuple[Array, Array | None]:
-    """The class of each sample, and whether it counts; ``None`` if all do. Those that do not are given class 0."""
+def class_numbers(where: str, shape: tuple[int, ...], target: Array, ignore_index: int) -> tuple[Array, Array | None]:
+    """The class of each sample, and whether it counts; ``None`` if all do. Those that do not are given class 0.
+
+    Args:
+        shape: that of the logits (N, C, d1, ...).
+
+    Raises:
+        DTypeError, ShapeError, IndexingError: no class numbers of these samples.
+    """
     if target.dtype.kind not in "iu":
         raise DTypeError(where, "target", "class numbers, int64", str(target.dtype), "Convert it with .long()")
-    if x.ndim < 2 or target.shape != (x.shape[0], *x.shape[2:]):
-        expected = f"shape {(x.shape[0], *x.shape[2:])}, that of input {x.shape} without its classes"
+    if len(shape) < 2 or target.shape != (shape[0], *shape[2:]):
+        expected = f"shape {(shape[0], *shape[2:])}, that of input {shape} without its classes"
         raise ShapeError(where, "target", expected, f"shape {target.shape}")
     target = target.astype(np.int64, copy=False)
     if not target.size:
         return target, None
-    classes = x.shape[1]
+    classes = shape[1]
     if type(target) is np.ndarray:
         low, high = int(target.min()), int(target.max())
         if low >= 0 and high < classes and not low <= ignore_index <= high:
@@ -239,18 +250,21 @@ def _class_numbers(where: str, x: Array, target: Array, ignore_index: int) -> tu
     return array_module(target).where(kept & ~wrong, target, 0), kept
 
 
-def _left_out(index: Array, kept: Array) -> Array:
+def left_out(index: Array, kept: Array | None) -> Array:
     """The classes, negative where they do not count."""
-    return array_module(index).where(kept, index, -1)
+    return index if kept is None else array_module(index).where(kept, index, -1)
 
 
-def _weighted_mean(losses: Tensor, index: Array, kept: Array | None, w: Array | None, reduction: str, single: bool) -> Tensor:
+def weighted_mean(losses: Tensor, index: Array, kept: Array | None, w: Array | None, reduction: str, single: bool) -> Tensor:
     """Reduce the losses of samples that are weighted by their class."""
     if reduction == "none":
         return losses.squeeze(0) if single else losses
     total = losses.sum()
-    if reduction == "sum":
-        return total
+    return total if reduction == "sum" else over_weights(total, index, kept, w)
+
+
+def over_weights(total: Tensor, index: Array, kept: Array | None, w: Array | None) -> Tensor:
+    """The sum of samples' losses over the sum of their weights."""
     if w is None:
         if kept is None:
             return total / index.size
@@ -284,17 +298,17 @@ def nll_loss(
     check_reduction(where, reduction)
     if x.ndim == 0:
         raise ShapeError(where, "input", "1 dimension (C) or more (N, C, ...)", "none")
-    w = _class_weight(where, weight, x)
+    w = class_weight(where, weight, x.shape[0 if x.ndim == 1 else 1], x)
     single = x.ndim == 1
     if single:
         input, t = input.unsqueeze(0), t.reshape((1, *t.shape))
-    index, kept = _class_numbers(where, input.array, t, ignore_index)
+    index, kept = class_numbers(where, input.array.shape, t, ignore_index)
     losses = -Gather.apply(input, 1, Tensor._wrap(index[:, None])).squeeze(1)
     if kept is not None:
         losses = choose(Tensor._wrap(kept), losses, 0.0)
     if w is not None:
         losses = losses * Tensor._wrap(w[index])
-    return _weighted_mean(losses, index, kept, w, reduction, single)
+    return weighted_mean(losses, index, kept, w, reduction, single)
 
 
 __all__: list[str] = []
