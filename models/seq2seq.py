@@ -27,7 +27,7 @@ from minigrad.models.attention import parameters as attention_parameters
 from minigrad.nn.checks import check_choice, check_counts, check_probability
 from minigrad.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-PAD, UNKNOWN, BEGIN, END = range(4)  # the first words of every vocabulary
+PAD, UNKNOWN, BOS, EOS = range(4)  # the first words of every vocabulary
 GATES = {"lstm": 4, "gru": 3}  # blocks of H rows in a layer's weights
 STATES = {"lstm": 2, "gru": 1}  # h and c, or h alone
 ATTENTION = ("none", *SCORES)
@@ -79,7 +79,7 @@ class Seq2Seq(nn.Module):
     """An encoder, a bridge between the states of both, and a decoder with attention.
 
     Args:
-        source_words, target_words: V of each language. The first four are ``PAD``, ``UNKNOWN``, ``BEGIN`` and ``END``.
+        source_words, target_words: V of each language. The first four are ``PAD``, ``UNKNOWN``, ``BOS`` and ``EOS``.
         cell: ``"lstm"`` or ``"gru"``.
         hidden: H, which is even: each direction of the encoder has half.
         layers: of the encoder, and of the decoder.
@@ -129,7 +129,7 @@ class Seq2Seq(nn.Module):
         super().__init__()
         check_choice("Seq2Seq", "cell", cell, GATES)
         check_counts("Seq2Seq", 1, hidden=hidden, layers=layers, embedding=embedding)
-        check_counts("Seq2Seq", END + 1, source_words=source_words, target_words=target_words)
+        check_counts("Seq2Seq", EOS + 1, source_words=source_words, target_words=target_words)
         check_choice("Seq2Seq", "attention", attention, ATTENTION)
         check_choice("Seq2Seq", "tied", tied, TIED)
         check_probability("Seq2Seq", dropout, "dropout")
@@ -262,7 +262,7 @@ class Seq2Seq(nn.Module):
         return rows.reshape(len(rows), steps, -1, rows.shape[2]).transpose(0, 1).reshape(steps, lanes, -1)
 
     def forward(self, source: Tensor, lengths: Tensor, words: Tensor) -> Tensor:
-        """The logits of what comes after each word of a translation that begins with ``BEGIN``."""
+        """The logits of what comes after each word of a translation that begins with ``BOS``."""
         encoded = self.encode(source, lengths)
         self._check_target(words, len(encoded.memory), 1)
         features, _, _ = self.decode(words, encoded.state, encoded)
@@ -283,7 +283,7 @@ class Seq2Seq(nn.Module):
         """How unlikely translations are, in nats for each word; all but a part of the logits are never there at once.
 
         Args:
-            target: (T, B), from ``BEGIN`` to ``END``; ``PAD`` behind it does not count.
+            target: (T, B), from ``BOS`` to ``EOS``; ``PAD`` behind it does not count.
             smoothing: the share of what is wanted that is spread over all words (Szegedy et al. 2016, arXiv:1512.00567).
             own: with this chance a word is one of the network's own when the next is asked for: see ``own_words``.
             reduction: ``"mean"``, ``"sum"``, or ``"none"`` for that of each word, ((T - 1) B,).

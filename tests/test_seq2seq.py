@@ -11,7 +11,7 @@ import minigrad
 from minigrad.benchmarks.source import model_source, run_source
 from minigrad.errors import ArgumentError, DTypeError, IndexingError, MinigradError, ShapeError
 from minigrad.models.attention import SCORES, Attention
-from minigrad.models.seq2seq import ATTENTION, BEGIN, END, PAD, Seq2Seq, own_share, parameters
+from minigrad.models.seq2seq import ATTENTION, BOS, EOS, PAD, Seq2Seq, own_share, parameters
 from tests import devices
 from tests.harness import difference
 
@@ -43,8 +43,8 @@ def drawn(number: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Sources (S, B) and targets (T, B)."""
     rng = np.random.default_rng(number)
     source, target = rng.integers(4, SOURCE, (LENGTHS.max(), B)), rng.integers(4, TARGET, (LIMITS.max(), B))
-    target[0] = BEGIN
-    target[LIMITS - 1, range(B)] = END
+    target[0] = BOS
+    target[LIMITS - 1, range(B)] = EOS
     source[np.arange(len(source))[:, None] >= LENGTHS] = PAD
     target[np.arange(len(target))[:, None] >= LIMITS] = PAD
     return source, target
@@ -266,7 +266,7 @@ def test_words_of_its_own_are_what_it_would_write(variant: str) -> None:
     mixed = net.own_words(encoded, words, 1.0)
     logits = net(source, lengths, mixed)
     there = (words[1:] != PAD).numpy()
-    assert mixed[0].tolist() == [BEGIN] * B
+    assert mixed[0].tolist() == [BOS] * B
     np.testing.assert_array_equal(mixed[1:].numpy()[there], logits[:-1].argmax(2).numpy()[there])
     assert (mixed[1:].numpy()[~there] == PAD).all()
     assert not mixed.requires_grad

@@ -6,6 +6,7 @@ the same indices. Gradients go through the values, to where each was taken from.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from minigrad.ops.dims import one_dim, sizes
 from minigrad.ops.extrema import ValuesAndIndices
 from minigrad.ops.gathering import Gather, gather_array
 from minigrad.ops.shape import Reshape
+
+LONG = 256  # elements of a row, from which on few are not looked for in all of it
 
 # ---------------------------------------------------------------------- sorted
 
@@ -120,13 +123,39 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
         return _at(input, axis, order(x, axis, False))
     lead = (slice(None),) * axis
     if 0 < count < size:  # found in linear time, and only they are put in order
-        split = size - count if largest else count
-        places = x.argpartition(split if largest else split - 1, axis=axis)
-        places = places[(*lead, slice(split, None) if largest else slice(0, split))].astype(np.int64)
+        if axis == x.ndim - 1 and size >= LONG and size >= 8 * count and type(x) is np.ndarray:
+            places = _few_of_long_rows(x, count, largest)
+        else:
+            places = _outermost(x, count, axis, largest)
         places.sort(axis=axis)
         inner = order(gather_array(x, axis, places), axis, largest)
         return _at(input, axis, gather_array(places, axis, inner))
     return _at(input, axis, order(x, axis, largest)[(*lead, slice(0, count))])
+
+
+def _outermost(x: Array, count: int, axis: int, largest: bool) -> Array:
+    """Where the ``count`` largest (or smallest) are along an axis, in any order; fewer than all."""
+    split = x.shape[axis] - count if largest else count
+    places = x.argpartition(split if largest else split - 1, axis=axis)
+    return places[(*(slice(None),) * axis, slice(split, None) if largest else slice(0, split))].astype(np.int64)
+
+
+def _few_of_long_rows(x: np.ndarray, count: int, largest: bool) -> np.ndarray:
+    """The same along a long last axis: of groups of its elements only those with the largest of all need be looked at.
+
+    A group is every ``groups``-th element, so that their largest are found by comparing rows of memory, several times as fast
+    as a partition of the whole. The ``count`` largest elements lie in the ``count`` groups with the largest ones.
+    """
+    size = x.shape[-1]
+    groups = max(count + 1, math.isqrt(size * count))
+    each = size // groups
+    best = (np.max if largest else np.min)(x[..., : groups * each].reshape(*x.shape[:-1], each, groups), axis=-2)
+    chosen = _outermost(best, count, best.ndim - 1, largest)
+    places = chosen[..., None, :] + np.arange(0, groups * each, groups)[:, None]
+    rest = np.broadcast_to(np.arange(groups * each, size), (*x.shape[:-1], size - groups * each))
+    places = np.concatenate((places.reshape(*x.shape[:-1], -1), rest), axis=-1)
+    found = _outermost(np.take_along_axis(x, places, -1), count, x.ndim - 1, largest)
+    return np.take_along_axis(places, found, -1)
 
 
 def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> ValuesAndIndices:
