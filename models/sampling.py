@@ -45,7 +45,7 @@ class Sampling(NamedTuple):
         return cls(float(temperature), None if top_k is None else int(top_k), float(top_p))
 
     def shares(self, logits: np.ndarray) -> np.ndarray:
-        """Logits (V,), some of which may be -inf, to the probabilities that are drawn from, in float64.
+        """Logits (..., V), some of which may be -inf, to the probabilities that are drawn from, in float64.
 
         Where several are equally likely, the first count as the likelier ones.
 
@@ -57,19 +57,35 @@ class Sampling(NamedTuple):
             ([1.0, 0.0, 0.0, 0.0], [0.685, 0.247, 0.062, 0.007])
         """
         logits = np.asarray(logits, np.float64)
+        size = logits.shape[-1]
         if self.temperature == 0:
-            return np.eye(1, len(logits), int(logits.argmax()))[0]
+            return (np.arange(size) == logits.argmax(axis=-1)[..., None]).astype(np.float64)
         with np.errstate(over="ignore"):  # of a temperature near 0: -inf is what is meant
-            shares = np.exp((logits - logits.max()) / self.temperature)
-        shares /= shares.sum()
-        order = np.argsort(-shares, kind="stable")
-        kept = len(order) if self.top_k is None else min(self.top_k, len(order))
-        if self.top_p < 1:
-            ranked = shares[order[:kept]]
-            enough = np.cumsum(ranked / ranked.sum()) >= self.top_p
-            kept = int(enough.argmax()) + 1 if enough.any() else kept
-        shares[order[kept:]] = 0
-        return shares / shares.sum()
+            shares = np.exp((logits - logits.max(axis=-1, keepdims=True)) / self.temperature)
+        shares /= shares.sum(axis=-1, keepdims=True)
+        most = size if self.top_k is None else min(self.top_k, size)
+        if most < size or self.top_p < 1:
+            order = np.argsort(-shares, axis=-1, kind="stable")
+            ranked = np.take_along_axis(shares, order, -1)
+            kept = np.full((*shares.shape[:-1], 1), most)
+            if self.top_p < 1:
+                likeliest = ranked[..., :most]
+                enough = np.cumsum(likeliest / likeliest.sum(axis=-1, keepdims=True), axis=-1) >= self.top_p
+                kept = np.where(enough.any(axis=-1, keepdims=True), enough.argmax(axis=-1)[..., None] + 1, kept)
+            np.put_along_axis(shares, order, np.where(np.arange(size) < kept, ranked, 0.0), -1)
+        return shares / shares.sum(axis=-1, keepdims=True)
+
+
+def drawn_rows(shares: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """``drawn`` of each row of shares (R, V), for numbers (R,): int64 (R,).
+
+    Example:
+        >>> drawn_rows(np.array([[0.0, 0.25, 0.75, 0.0]] * 4), np.array([0.0, 0.24, 0.25, 0.999999]))
+        array([1, 1, 2, 2])
+    """
+    sums = np.cumsum(shares, axis=1)
+    found = (sums <= (at * sums[:, -1])[:, None]).sum(axis=1)
+    return np.minimum(found, shares.shape[1] - 1 - (shares[:, ::-1] > 0).argmax(axis=1))
 
 
 def drawn(shares: np.ndarray, at: float) -> int:

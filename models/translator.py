@@ -1,0 +1,221 @@
+"""A trained translator, translating: texts to tokens, their translations by ``models/beam.py``, and these to texts.
+
+    minigrad translate MODEL "Turn on the light in the kitchen"
+
+A word that the vocabulary does not have is copied: the network writes that something unknown stands there, and attention tells
+which word of the source it looked at (Luong, Sutskever, Le, Vinyals, Zaremba 2015, arXiv:1410.8206).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+import minigrad
+from minigrad.errors import ArgumentError, DTypeError
+from minigrad.models.beam import NO_PENALTY, USUAL, Found, Limits, Penalty, follow, greedy, search
+from minigrad.models.sampling import Sampling, drawn_rows
+from minigrad.models.seq2seq import EOS, PAD, UNKNOWN, Seq2Seq
+from minigrad.nn.checks import check_counts
+
+TOKENS = 8192  # of a batch: its sentences, padded, times the lanes of each
+Progress = Callable[[int, int], None]
+
+
+class Vocabulary(Protocol):
+    """What stands between texts and numbers: tokens, of which the first four are ``PAD``, ``UNKNOWN``, ``BOS`` and ``EOS``."""
+
+    symbols: tuple[str, ...]
+
+    def split(self, text: str) -> list[str]: ...
+
+    def numbers(self, tokens: Iterable[str]) -> np.ndarray: ...
+
+    def join(self, tokens: Iterable[str]) -> str: ...
+
+
+class Translation(NamedTuple):
+    """A text in the other language, and what the network said of it.
+
+    Attributes:
+        text: of the tokens.
+        tokens: what was written, copies in their place.
+        source: the tokens of the source, without its end.
+        score: by which it was put in order: see ``Penalty``.
+        log_probability: in nats, the end with it.
+        finished: whether it came to an end.
+        alignment: (T, S + 1), the weight of each of the source's tokens, and of its end, at each token that was written;
+            ``None`` without attention.
+        copied: which tokens were copied, and from where: pairs of places.
+    """
+
+    text: str
+    tokens: tuple[str, ...]
+    source: tuple[str, ...]
+    score: float
+    log_probability: float
+    finished: bool
+    alignment: np.ndarray | None
+    copied: tuple[tuple[int, int], ...]
+
+
+class Translator:
+    """A network with the vocabularies of both languages.
+
+    Args:
+        network: with its weights.
+        source, target: what the texts of each language consist of.
+        tokens: of a batch.
+
+    Raises:
+        ArgumentError: a vocabulary of another size than the network's.
+    """
+
+    def __init__(self, network: Seq2Seq, source: Vocabulary, target: Vocabulary, *, tokens: int = TOKENS) -> None:
+        check_counts("Translator", 1, tokens=tokens)
+        for name, vocabulary, count in (("source", source, network.source_words), ("target", target, network.target_words)):
+            if len(vocabulary.symbols) != count:
+                expected = f"{count:,} tokens, as the network has"
+                raise ArgumentError("translate", name, expected, f"{len(vocabulary.symbols):,}")
+        self.network, self.source, self.target, self.tokens = network.eval(), source, target, tokens
+        self._device = network.head.weight.device
+
+    # ------------------------------------------------------------------ the three ways
+
+    def search(
+        self, texts: Sequence[str], *, width: int = 5, results: int = 1, penalty: Penalty = NO_PENALTY, limits: Limits = USUAL,
+        copy: bool = True, progress: Progress | None = None,
+    ) -> list[list[Translation]]:  # fmt: skip
+        """The best translations of each text that a beam search finds, the best first. See ``beam.search``.
+
+        Args:
+            texts: a sentence each. One without tokens has an empty translation.
+            width: beginnings that are followed.
+            results: of each text, at most ``width``.
+            penalty, limits: see there.
+            copy: put the source's word, as attention tells, in the place of one that is unknown.
+            progress: called as ``progress(texts done, all)``.
+
+        Raises:
+            ArgumentError: something is out of range.
+            DTypeError: no list of texts.
+        """
+        return self._all(
+            texts,
+            width,
+            lambda *batch: search(self.network, *batch, width=width, results=results, penalty=penalty, limits=limits),
+            copy,
+            progress,
+        )
+
+    def greedy(
+        self, texts: Sequence[str], *, limits: Limits = USUAL, copy: bool = True, progress: Progress | None = None
+    ) -> list[Translation]:
+        """The translation of each text that the likeliest word each time makes. Arguments and errors as for ``search``."""
+        found = self._all(texts, 1, lambda *batch: greedy(self.network, *batch, limits=limits), copy, progress)
+        return [first for (first,) in found]
+
+    def sample(
+        self, texts: Sequence[str], *, results: int = 1, temperature: float = 1.0, top_k: int | None = None, top_p: float = 1.0,
+        seed: int | None = None, limits: Limits = USUAL, copy: bool = True, progress: Progress | None = None,
+    ) -> list[list[Translation]]:  # fmt: skip
+        """Translations whose words are drawn, ``results`` of each text, the likeliest first.
+
+        Args:
+            temperature, top_k, top_p: see ``Sampling``.
+            seed: of what is drawn: the same for the same texts together; by default another each time.
+            texts, limits, copy, progress: as for ``search``.
+
+        Raises:
+            ArgumentError, DTypeError: as ``search``.
+        """
+        sampling, generator = Sampling.of(temperature, top_k, top_p), minigrad.Generator()
+        if seed is None:
+            generator.seed()
+        else:
+            generator.manual_seed(seed)
+
+        def choose(logits: np.ndarray) -> np.ndarray:
+            at = minigrad.rand(len(logits), dtype=minigrad.float64, generator=generator, device="cpu").numpy()
+            return drawn_rows(sampling.shares(logits), at)
+
+        return self._all(
+            texts, results, lambda *batch: follow(self.network, *batch, choose, results=results, limits=limits), copy, progress
+        )
+
+    # ------------------------------------------------------------------ texts, batches, texts
+
+    def _all(
+        self, texts: Sequence[str], lanes: int, write: Callable[..., Found], copy: bool, progress: Progress | None
+    ) -> list[list[Translation]]:
+        if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+            raise DTypeError("translate", "texts", "a list of texts", type(texts).__name__, "Put a single one into a list")
+        sources = [tuple(self.source.split(text)) for text in texts]
+        nothing = Translation("", (), (), 0.0, 0.0, True, None, ())
+        made: list[list[Translation]] = [[nothing] for _ in texts]
+        done = sum(not tokens for tokens in sources)
+        for numbers in self._batches(sources, lanes):
+            batch = [sources[number] for number in numbers]
+            found = write(*self._padded(batch))
+            for place, number in enumerate(numbers):
+                made[number] = self._read(found, place, batch[place], copy)
+            done += len(numbers)
+            if progress is not None:
+                progress(done, len(texts))
+        return made
+
+    def _batches(self, sources: Sequence[tuple[str, ...]], lanes: int) -> Iterator[list[int]]:
+        """The numbers of texts of about one length, the longest first: what takes the most memory comes at once or not."""
+        order = sorted((number for number, tokens in enumerate(sources) if tokens), key=lambda number: -len(sources[number]))
+        start = 0
+        while start < len(order):
+            count = max(1, self.tokens // ((len(sources[order[start]]) + 1) * max(lanes, 1)))
+            yield order[start : start + count]
+            start += count
+
+    def _padded(self, batch: Sequence[tuple[str, ...]]) -> tuple[minigrad.Tensor, minigrad.Tensor]:
+        """Source (S, B), each with its end, and lengths."""
+        lengths = np.array([len(tokens) + 1 for tokens in batch])
+        source = np.full((lengths.max(), len(batch)), PAD)
+        for column, tokens in enumerate(batch):
+            source[: len(tokens), column] = self.source.numbers(tokens)
+            source[len(tokens), column] = EOS
+        return minigrad.tensor(source, device=self._device), minigrad.tensor(lengths, device="cpu")
+
+    def _read(self, found: Found, place: int, source: tuple[str, ...], copy: bool) -> list[Translation]:
+        """The translations of one text."""
+        made = []
+        for number, length in enumerate(found.lengths[place].tolist()):
+            if length < 0:
+                break
+            ids, alignment = found.ids[place, number, :length], None
+            if found.alignments is not None:
+                alignment = found.alignments[place, number, :length, : len(source) + 1]
+            tokens = [self.target.symbols[id] for id in ids.tolist()]
+            copies = copied(ids, alignment) if copy else []
+            for at, origin in copies:
+                tokens[at] = source[origin]
+            scores = float(found.scores[place, number]), float(found.log_probabilities[place, number])
+            finished = bool(found.finished[place, number])
+            text = self.target.join(tokens)
+            made.append(Translation(text, tuple(tokens), source, *scores, finished, alignment, tuple(copies)))
+        return made
+
+
+def copied(ids: np.ndarray, alignment: np.ndarray | None) -> list[tuple[int, int]]:
+    """Which words of a translation are unknown, and at which of the source's words the network looked most: pairs of places.
+
+    Args:
+        ids: (T,).
+        alignment: (T, S + 1), the last of the source's end, which is no word; ``None``: nothing is copied.
+
+    Example:
+        >>> copied(np.array([7, 1, 5]), np.array([[0.9, 0.0, 0.1], [0.1, 0.3, 0.6], [0.5, 0.5, 0.0]]))
+        [(1, 1)]
+    """
+    if alignment is None or alignment.shape[1] < 2:
+        return []
+    unknown = np.flatnonzero(ids == UNKNOWN)
+    return list(zip(unknown.tolist(), alignment[unknown, :-1].argmax(1).tolist()))
