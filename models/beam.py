@@ -223,8 +223,9 @@ def search(
         ((2, 2), True)
     """
     results = width if results is None else results
-    check_search(network, width, results, penalty)
-    check_limits(limits)
+    _check_count("width", width, WIDEST)
+    _check_count("results", results, width, "Use a larger width")
+    check(network, penalty, limits)
     with minigrad.no_grad(), STEPPING():
         writing = _Writing(network, source, lengths, width, limits)
         writing.sums[:, 1:] = NEVER  # all lanes are the same beginning
@@ -324,8 +325,8 @@ def _followed(
     network: Seq2Seq, source: Tensor, lengths: Tensor, results: int, choose: Callable[[Tensor], Any], penalty: Penalty,
     limits: Limits,
 ) -> Found:  # fmt: skip
-    check_search(network, results, results, penalty)
-    check_limits(limits)
+    _check_count("results", results, WIDEST)
+    check(network, penalty, limits)
     with minigrad.no_grad(), STEPPING():
         writing = _Writing(network, source, lengths, results, limits)
         pool = _Pool(writing.batch, results)
@@ -354,16 +355,12 @@ def _followed(
 # ---------------------------------------------------------------------- what is out of range
 
 
-def check_search(network: Seq2Seq, width: Any, results: Any, penalty: Penalty) -> None:
-    """That a search can be made.
+def check(network: Seq2Seq, penalty: Penalty, limits: Limits) -> None:
+    """That penalties and limits can be kept.
 
     Raises:
-        ArgumentError: something is out of range.
+        ArgumentError: they cannot.
     """
-    for name, value, most in (("width", width, WIDEST), ("results", results, width)):
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not 1 <= value <= most:
-            remedy = "Use a larger width" if name == "results" else ""
-            raise ArgumentError("translate", name, f"1 to {most:,}", repr(value), remedy)
     for name, value in zip(penalty._fields, penalty):
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
             raise ArgumentError("translate", f"{name} penalty", "a number of at least 0", repr(value))
@@ -372,16 +369,14 @@ def check_search(network: Seq2Seq, width: Any, results: Any, penalty: Penalty) -
         raise ArgumentError(
             "translate", "coverage penalty", "0, as the network has no attention", str(penalty.coverage), remedy
         )
-
-
-def check_limits(limits: Limits) -> None:
-    """That they can be kept.
-
-    Raises:
-        ArgumentError: they cannot.
-    """
     for name, value in (("least", limits.least), ("most", limits.most)):
         if value is not None and (isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0):
             raise ArgumentError("translate", name, "words, at least 0", repr(value))
-    if limits.most is not None and limits.most < limits.least:
-        raise ArgumentError("translate", "most", f"at least {limits.least}, the least", str(limits.most))
+    least = max(1, limits.least)
+    if limits.most is not None and limits.most < least:
+        raise ArgumentError("translate", "most", f"at least {least}, as the least is {limits.least}", str(limits.most))
+
+
+def _check_count(name: str, value: Any, most: int, remedy: str = "") -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not 1 <= value <= most:
+        raise ArgumentError("translate", name, f"1 to {most:,}", repr(value), remedy)

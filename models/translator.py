@@ -150,8 +150,11 @@ class Translator:
     def _all(
         self, texts: Sequence[str], lanes: int, write: Callable[..., Found], copy: bool, progress: Progress | None
     ) -> list[list[Translation]]:
-        if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+        if isinstance(texts, (str, bytes)):
             raise DTypeError("translate", "texts", "a list of texts", type(texts).__name__, "Put a single one into a list")
+        odd = next((type(text).__name__ for text in texts if not isinstance(text, str)), None)
+        if odd is not None:
+            raise DTypeError("translate", "texts", "a list of texts", f"a list with {odd}")
         sources = [tuple(self.source.split(text)) for text in texts]
         nothing = Translation("", (), (), 0.0, 0.0, True, None, ())
         made: list[list[Translation]] = [[nothing] for _ in texts]

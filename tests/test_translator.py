@@ -1,0 +1,177 @@
+"""``models/translator.py``: texts to translations, by a network that was told what to write, and by one that was not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minigrad
+from minigrad.errors import ArgumentError, DTypeError
+from minigrad.models.beam import Limits, Penalty
+from minigrad.models.seq2seq import Seq2Seq
+from minigrad.models.translator import Translation, Translator, copied
+from tests.planted_translator import Planted
+
+SPECIAL = ("<pad>", "<unk>", "<s>", "</s>")
+
+
+class Letters:
+    """A vocabulary whose tokens are letters: those of the source are small, those of the target large, 10 numbers later."""
+
+    def __init__(self, large: bool) -> None:
+        letters = [chr(ord("a") + i) for i in range(16)]
+        extra = [f"-{i}-" for i in range(10)] if large else []
+        self.symbols = (*SPECIAL, *extra, *[letter.upper() if large else letter for letter in letters])
+
+    def split(self, text: str) -> list[str]:
+        return text.split()
+
+    def numbers(self, tokens: Iterable[str]) -> np.ndarray:
+        return np.array([self.symbols.index(token) if token in self.symbols else 1 for token in tokens])
+
+    def join(self, tokens: Iterable[str]) -> str:
+        return " ".join(tokens)
+
+
+def planted(**words: Any) -> Translator:
+    return Translator(Planted(**words), Letters(False), Letters(True))  # type: ignore[arg-type]
+
+
+def random(**words: Any) -> Translator:
+    minigrad.manual_seed(2)
+    net = Seq2Seq(20, 30, hidden=6, embedding=4).double()
+    with minigrad.no_grad():
+        for parameter in net.parameters():
+            parameter.copy_(minigrad.randn(*parameter.shape, dtype=minigrad.float64))
+        net.head.bias[3] += 3
+    return Translator(net, Letters(False), Letters(True), **words)
+
+
+def texts(found: list[list[Translation]]) -> list[list[str]]:
+    return [[each.text for each in row] for row in found]
+
+
+def test_a_text_is_translated() -> None:
+    ways = planted()
+    assert [each.text for each in ways.greedy(["a b c", "d"])] == ["C B A", "D"]
+    ((best,),) = ways.search(["a b c"], width=3)
+    assert best.text == "C B A" and best.tokens == ("C", "B", "A") and best.source == ("a", "b", "c")
+    assert best.finished and best.copied == () and best.log_probability == pytest.approx(0, abs=1e-12)
+    assert best.score == best.log_probability
+
+
+def test_an_unknown_word_is_copied_from_where_the_network_looked() -> None:
+    """The translation is the other way round: only the alignment tells which of the two unknown words stands where."""
+    ways = planted()
+    (made,) = ways.greedy(["Zaragoza b Yvonne d"])
+    assert made.text == "D Yvonne B Zaragoza" and made.copied == ((1, 2), (3, 0))
+    assert made.alignment is not None and made.alignment.shape == (4, 5)
+    np.testing.assert_allclose(made.alignment.sum(1), 1.0)
+    assert made.alignment.argmax(1).tolist() == [3, 2, 1, 0]
+    ((best, *_),) = ways.search(["Zaragoza b Yvonne d"], width=4)
+    assert best.text == made.text and best.copied == made.copied
+    (plain,) = ways.greedy(["Zaragoza b"], copy=False)
+    assert plain.text == "B <unk>" and plain.copied == ()
+
+
+def test_the_end_is_not_copied() -> None:
+    looks = np.array([[0.1, 0.2, 0.7]])
+    assert copied(np.array([1]), looks) == [(0, 1)]
+    assert copied(np.array([5]), looks) == [] == copied(np.array([1]), None) == copied(np.array([1]), np.ones((1, 1)))
+
+
+def test_texts_of_all_lengths_come_back_in_their_order() -> None:
+    """In batches of any size, those without a word among them: no text changes another's translation."""
+    given = ["b", "", "a b c d e", "p", "  ", "c d", "a a a"]
+    wanted = ["B", "", "E D C B A", "P", "", "D C", "A A A"]
+    for tokens in (1, 8, 8192):
+        ways = Translator(Planted(), Letters(False), Letters(True), tokens=tokens)  # type: ignore[arg-type]
+        assert [each.text for each in ways.greedy(given)] == wanted
+        assert [row[0].text for row in ways.search(given, width=2)] == wanted
+    assert planted().greedy([]) == [] == planted().search([])
+    (nothing,) = planted().greedy([""])
+    assert nothing == Translation("", (), (), 0.0, 0.0, True, None, ())
+
+
+def test_batches_of_any_size_are_sentences_alone() -> None:
+    given = ["a b c d e f", "c", "b b", "d e f g", "h a"]
+    options: dict[str, Any] = {"width": 4, "results": 3, "penalty": Penalty(0.6, 0.1)}
+    together = random().search(given, **options)
+    few = random(tokens=40).search(given, **options)
+    for row, others, text in zip(together, few, given, strict=True):
+        (alone,) = random().search([text], **options)
+        assert [each.text for each in row] == [each.text for each in alone] == [each.text for each in others]
+        for one, other in zip(row, alone, strict=True):
+            assert one.score == pytest.approx(other.score, rel=1e-9)
+            np.testing.assert_allclose(one.alignment, other.alignment, rtol=1e-7, atol=1e-12)
+        assert len(row) == 3 == len({each.text for each in row})
+
+
+def test_progress_tells_what_is_done() -> None:
+    seen: list[tuple[int, int]] = []
+    ways = Translator(Planted(), Letters(False), Letters(True), tokens=4)  # type: ignore[arg-type]
+    ways.greedy(["a b", "", "c"], progress=lambda *each: seen.append(each))
+    assert seen == [(2, 3), (3, 3)]
+
+
+def test_what_is_drawn_is_of_the_seed() -> None:
+    ways = random()
+    one, again, other = (ways.sample(["a b c", "d"], results=4, temperature=1.5, seed=seed) for seed in (1, 1, 2))
+    assert texts(one) == texts(again) != texts(other)
+    assert [len(row) for row in one] == [4, 4]
+    for row in one:
+        assert [each.score for each in row] == sorted((each.score for each in row), reverse=True)
+
+
+def test_a_temperature_of_nothing_draws_the_likeliest() -> None:
+    ways = random()
+    (drawn,), (best,) = ways.sample(["a b c"], temperature=0), ways.greedy(["a b c"])
+    assert drawn[0].text == best.text and drawn[0].log_probability == pytest.approx(best.log_probability)
+    (first,) = ways.sample(["a b c"], top_k=1, seed=3)
+    assert first[0].text == best.text
+
+
+def test_what_is_drawn_is_as_often_as_it_is_likely() -> None:
+    """The first word of 1,000 translations, beside the network's own chances."""
+    ways = random()
+    (rows,) = ways.sample(["a b"], results=1000, seed=5, limits=Limits(least=0, most=1), copy=False)
+    net = ways.network
+    source = minigrad.tensor([[4], [5], [3]])
+    with minigrad.no_grad():
+        logits = net(source, minigrad.tensor([3], device="cpu"), minigrad.tensor([[2]]))[0, 0].numpy().copy()
+    logits[[0, 2]] = -np.inf
+    chances = np.exp(logits - logits.max())
+    chances /= chances.sum()
+    ends = sum(not row.tokens for row in rows) / len(rows)
+    assert ends == pytest.approx(chances[3], abs=0.06)
+    likeliest = int(np.argmax(np.where(np.arange(30) == 3, 0, chances)))
+    share = sum(row.tokens == (Letters(True).symbols[likeliest],) for row in rows)
+    assert share / len(rows) == pytest.approx(chances[likeliest], abs=0.06)
+
+
+def test_no_word_is_copied_without_attention() -> None:
+    minigrad.manual_seed(0)
+    ways = Translator(Seq2Seq(20, 30, hidden=4, embedding=3, attention="none"), Letters(False), Letters(True))
+    (made,) = ways.greedy(["a Zaragoza"])
+    assert made.alignment is None and made.copied == ()
+
+
+def test_refusals() -> None:
+    with pytest.raises(ArgumentError, match="translate: target: expected 30 tokens, as the network has, got 20"):
+        Translator(Planted(), Letters(False), Letters(False))  # type: ignore[arg-type]
+    with pytest.raises(ArgumentError, match="Translator: tokens: expected at least 1, got 0"):
+        Translator(Planted(), Letters(False), Letters(True), tokens=0)  # type: ignore[arg-type]
+    ways = planted()
+    with pytest.raises(DTypeError, match=r"translate: texts: expected a list of texts, got str\. Put a single one into a list"):
+        ways.greedy("a b c")
+    with pytest.raises(DTypeError, match="texts: expected a list of texts, got a list with int"):
+        ways.search(["a", 3])  # type: ignore[list-item]
+    with pytest.raises(ArgumentError, match=r"results: expected 1 to 5, got 7\. Use a larger width"):
+        ways.search(["a"], results=7)
+    with pytest.raises(ArgumentError, match=r"results: expected 1 to 1,024, got 2000\."):
+        ways.sample(["a"], results=2000)
+    with pytest.raises(ArgumentError, match="temperature"):
+        ways.sample(["a"], temperature=-1)
