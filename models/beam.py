@@ -369,9 +369,9 @@ def check(network: Seq2Seq, penalty: Penalty, limits: Limits) -> None:
         raise ArgumentError(
             "translate", "coverage penalty", "0, as the network has no attention", str(penalty.coverage), remedy
         )
-    for name, value in (("least", limits.least), ("most", limits.most)):
-        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0):
-            raise ArgumentError("translate", name, "words, at least 0", repr(value))
+    for name, words in (("least", limits.least), ("most", limits.most)):
+        if words is not None and (isinstance(words, bool) or not isinstance(words, (int, np.integer)) or words < 0):
+            raise ArgumentError("translate", name, "words, at least 0", repr(words))
     least = max(1, limits.least)
     if limits.most is not None and limits.most < least:
         raise ArgumentError("translate", "most", f"at least {least}, as the least is {limits.least}", str(limits.most))

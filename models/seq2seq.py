@@ -71,8 +71,8 @@ class Encoded(NamedTuple):
 
     def select(self, sentences: Tensor) -> Encoded:
         """Some of the sentences, by number, int64."""
-        parts = [None if part is None else part.index_select(0, sentences) for part in self[:3]]
-        return Encoded(*parts, self.state.select(sentences))  # type: ignore[arg-type]
+        keys, beyond = (None if part is None else part.index_select(0, sentences) for part in (self.keys, self.beyond))
+        return Encoded(self.memory.index_select(0, sentences), keys, beyond, self.state.select(sentences))
 
 
 class Seq2Seq(nn.Module):
@@ -195,7 +195,7 @@ class Seq2Seq(nn.Module):
         keys = None if self.attention is None else self.attention.keys(memory)
         beyond = None
         if int(lengths.min()) < places:
-            beyond = (minigrad.arange(places) >= lengths.unsqueeze(1)).unsqueeze(1).to(source.device)
+            beyond = (minigrad.arange(places, device=lengths.device) >= lengths.unsqueeze(1)).unsqueeze(1).to(source.device)
         return Encoded(memory, keys, beyond, State(tuple(layers), fed))
 
     # ------------------------------------------------------------------ writing
@@ -246,7 +246,7 @@ class Seq2Seq(nn.Module):
             rows = rows + made if number and self.residual else made
         return rows, tuple(lasts)
 
-    def _look(self, rows: Tensor, encoded: Encoded) -> tuple[Tensor, Tensor | None]:
+    def _look(self, rows: Tensor, encoded: Encoded) -> tuple[Tensor, Any]:
         """Outputs of the last layer (T, B K, H) to features and weights: equation 5 of Luong et al., or without a blend."""
         if self.attention is None:
             return self.dropout(minigrad.tanh(self.combine(rows))), None

@@ -142,7 +142,11 @@ class Translator:
             return drawn_rows(sampling.shares(logits), at)
 
         return self._all(
-            texts, results, lambda *batch: follow(self.network, *batch, choose, results=results, limits=limits), copy, progress
+            texts,
+            results,
+            lambda source, lengths: follow(self.network, source, lengths, choose, results=results, limits=limits),
+            copy,
+            progress,
         )
 
     # ------------------------------------------------------------------ texts, batches, texts

@@ -360,9 +360,9 @@ def test_words_that_do_not_fit() -> None:
     with pytest.raises(ShapeError, match=r"target: expected shape \(T, 3\), T at least 2, .*got shape \(1, 3\)"):
         net.loss(source, lengths, target[:1])
     with pytest.raises(IndexingError, match="0 to 8"):
-        net(source + 9, lengths, target)
+        net(source + 9, lengths, target).sum().item()
     with pytest.raises(IndexingError, match="0 to 7"):
-        net.loss(source, lengths, target + 8)
+        net.loss(source, lengths, target + 8).item()
     with pytest.raises(ArgumentError, match=r"own: expected a number from 0 to 1, got 1\.5"):
         net.loss(source, lengths, target, own=1.5)
     with pytest.raises(ArgumentError, match="label_smoothing: expected a number from 0 to 1, got -1"):
