@@ -13,7 +13,9 @@ import minigrad
 import minigrad.nn.functional as F
 from minigrad import Tensor, nn
 from minigrad.nn.checks import check_choice, check_counts
+from minigrad.utils.checkpoint import checkpoint
 
+MOST = 1 << 23  # numbers that additive scores are made from at a time: all queries with all words can be very many
 SCORES = {
     "dot": "q · m",
     "general": "q · W m",
@@ -86,7 +88,16 @@ class Attention(nn.Module):
             vector = self.vector
         else:
             asked, vector = asked + self.bias, self.vector * (self.scale / self.vector.norm())
-        return minigrad.tanh(asked.unsqueeze(2) + keys.unsqueeze(1)) @ vector
+        count = max(1, MOST // keys.numel())
+        if count >= query.shape[1]:
+            return _additive(asked, keys, vector)
+        parts = [checkpoint(_additive, part, keys, vector, use_reentrant=False) for part in asked.split(count, dim=1)]
+        return minigrad.cat(parts, 1)
+
+
+def _additive(asked: Tensor, keys: Tensor, vector: Tensor) -> Tensor:
+    """v · tanh(q + k) of every query with every word: (B, N, S), by way of (B, N, S, H)."""
+    return minigrad.tanh(asked.unsqueeze(2) + keys.unsqueeze(1)) @ vector
 
 
 def parameters(score: str, hidden: int, memory: int) -> int:

@@ -94,6 +94,25 @@ def test_attention_is_the_papers(score: str) -> None:
     assert (weights.detach().numpy()[1, :, 2:] == 0).all()
 
 
+@pytest.mark.parametrize("score", ["bahdanau", "normed"])
+def test_additive_scores_of_many_are_made_part_by_part(score: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """100 queries of 60 words and 50 numbers would be 2.4 MB in float64, of which several are kept for the way back."""
+    attention, rng = Attention(score, 50, 50).double(), np.random.default_rng(0)
+    query, memory = (minigrad.tensor(rng.standard_normal((1, n, 50)), requires_grad=True) for n in (100, 60))
+    own = [query, memory, *attention.parameters()]
+
+    def run() -> tuple[Any, ...]:
+        blend, weights = attention(query, attention.keys(memory), memory)
+        return blend, *minigrad.autograd.grad((blend * weights.sum(2, keepdim=True).cos()).tanh().sum(), own)
+
+    whole = run()
+    monkeypatch.setattr("minigrad.models.attention.MOST", 20_000)
+    for one, other in zip(run(), whole, strict=True):
+        assert difference(one.detach().numpy(), other.detach().numpy()) <= 1e-12
+    with devices.at_most(2_400_000):
+        run()
+
+
 def test_attention_refuses_what_it_is_not() -> None:
     with pytest.raises(ArgumentError, match=r"Attention: score: expected one of 'dot', .*, got 'cosine'"):
         Attention("cosine", 4, 4)
