@@ -9,9 +9,9 @@ import pytest
 
 import minigrad
 from minigrad.benchmarks.source import model_source, run_source
-from minigrad.errors import ArgumentError, DTypeError, IndexingError, MinigradError, ShapeError
+from minigrad.errors import ArgumentError, DTypeError, IndexingError, MinigradError, RunError, ShapeError
 from minigrad.models.attention import SCORES, Attention
-from minigrad.models.seq2seq import ATTENTION, BOS, EOS, PAD, Seq2Seq, own_share, parameters
+from minigrad.models.seq2seq import ATTENTION, BOS, EOS, PAD, Seq2Seq, options_of, own_share, parameters
 from tests import devices
 from tests.harness import difference
 
@@ -389,6 +389,25 @@ def test_words_that_do_not_fit() -> None:
     for words in ({"pace": 0}, {"pace": 5, "most": 2}, {"pace": 5, "schedule": "cosine"}):
         with pytest.raises(ArgumentError, match="own_share"):
             own_share(3, **words)
+
+
+DAMAGED: list[Any] = [
+    None, 5, [], {}, {"cell": []},
+    *[{"hidden": size} for size in (0, 7, 2.0, True, "6", 10**7)],
+    {"layers": 101}, {"layers": -1}, {"embedding": None}, {"feeding": 1}, {"residual": None}, {"dropout": float("nan")},
+    {"dropout": "0"}, {"cell": "rnn"}, {"tied": True}, {"attention": "none", "feeding": True}, {"width": 3},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("change", DAMAGED, ids=repr)
+def test_options_of_a_config_that_is_damaged(change: Any) -> None:
+    whole = {"residual": False, "dropout": 0.0, **options("lstm", "general")}
+    assert options_of(whole, "config.json") == whole
+    content = {**whole, **change} if isinstance(change, dict) and change else change
+    with pytest.raises(
+        RunError, match=r"translate: config\.json: expected what the network is, .*Put back a copy of config\.json"
+    ):
+        options_of(content, "config.json")
 
 
 # ---------------------------------------------------------------------- PyTorch's
