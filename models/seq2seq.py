@@ -252,7 +252,9 @@ class Seq2Seq(nn.Module):
         if self.attention is None:
             return self.dropout(minigrad.tanh(self.combine(rows))), None
         (steps, lanes, _), batch = rows.shape, len(encoded.memory)
-        query = rows.reshape(steps, batch, lanes // batch, -1).transpose(0, 1).reshape(batch, steps * lanes // batch, -1)
+        if steps > 1:
+            rows = rows.reshape(steps, batch, lanes // batch, -1).transpose(0, 1)
+        query = rows.reshape(batch, steps * lanes // batch, -1)
         blend, weights = self.attention(query, encoded.keys, encoded.memory, encoded.beyond)
         features = self.dropout(minigrad.tanh(self.combine(minigrad.cat((blend, query), 2))))
         return self._by_time(features, steps, lanes), self._by_time(weights, steps, lanes)
@@ -260,6 +262,8 @@ class Seq2Seq(nn.Module):
     @staticmethod
     def _by_time(rows: Tensor, steps: int, lanes: int) -> Tensor:
         """(B, T K, ...) to (T, B K, ...)."""
+        if steps == 1:
+            return rows.reshape(1, lanes, -1)
         return rows.reshape(len(rows), steps, -1, rows.shape[2]).transpose(0, 1).reshape(steps, lanes, -1)
 
     def forward(self, source: Tensor, lengths: Tensor, words: Tensor) -> Tensor:

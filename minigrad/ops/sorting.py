@@ -22,6 +22,7 @@ from minigrad.ops.gathering import Gather, gather_array
 from minigrad.ops.shape import Reshape
 
 LONG = 256  # elements of a row, from which on few are not looked for in all of it
+FEW = 16  # that are found one after another
 
 # ---------------------------------------------------------------------- sorted
 
@@ -123,8 +124,8 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
         return _at(input, axis, order(x, axis, False))
     lead = (slice(None),) * axis
     if 0 < count < size:  # found in linear time, and only they are put in order
-        if axis == x.ndim - 1 and size >= LONG and size >= 8 * count and type(x) is np.ndarray:
-            places = _few_of_long_rows(x, count, largest)
+        if largest and axis == x.ndim - 1 and size >= LONG and size >= 8 * count and type(x) is np.ndarray:
+            places = _few_of_long_rows(x, count)
         else:
             places = _outermost(x, count, axis, largest)
         places.sort(axis=axis)
@@ -140,21 +141,35 @@ def _outermost(x: Array, count: int, axis: int, largest: bool) -> Array:
     return places[(*(slice(None),) * axis, slice(split, None) if largest else slice(0, split))].astype(np.int64)
 
 
-def _few_of_long_rows(x: np.ndarray, count: int, largest: bool) -> np.ndarray:
-    """The same along a long last axis: of groups of its elements only those with the largest of all need be looked at.
+def _few_largest(x: np.ndarray, count: int) -> np.ndarray:
+    """The same of the largest, along the last axis: few are found one after another, each put out of the way of the next."""
+    if count <= FEW and x.dtype.kind == "f":
+        rows = x.reshape(-1, x.shape[-1]).copy()
+        each, places = np.arange(len(rows)), np.empty((len(rows), count), np.int64)
+        for number in range(count):
+            places[:, number] = at = rows.argmax(1)  # of nan, if there is one
+            last = rows[each, at]
+            rows[each, at] = -math.inf
+        if not (last == -math.inf).any():  # else one may have been found twice
+            return places.reshape(*x.shape[:-1], count)
+    return _outermost(x, count, x.ndim - 1, True)
+
+
+def _few_of_long_rows(x: np.ndarray, count: int) -> np.ndarray:
+    """The same along a long last axis: of groups of its elements only those with the largest need be looked at.
 
     A group is every ``groups``-th element, so that their largest are found by comparing rows of memory, several times as fast
     as a partition of the whole. The ``count`` largest elements lie in the ``count`` groups with the largest ones.
     """
     size = x.shape[-1]
-    groups = max(count + 1, math.isqrt(size * count))
+    groups = max(count + 1, min(math.isqrt(4 * size * count) // 16 * 16, size // 2))
     each = size // groups
-    best = (np.max if largest else np.min)(x[..., : groups * each].reshape(*x.shape[:-1], each, groups), axis=-2)
-    chosen = _outermost(best, count, best.ndim - 1, largest)
+    best = x[..., : groups * each].reshape(*x.shape[:-1], each, groups).max(axis=-2)
+    chosen = _few_largest(best, count)
     places = chosen[..., None, :] + np.arange(0, groups * each, groups)[:, None]
     rest = np.broadcast_to(np.arange(groups * each, size), (*x.shape[:-1], size - groups * each))
     places = np.concatenate((places.reshape(*x.shape[:-1], -1), rest), axis=-1)
-    found = _outermost(np.take_along_axis(x, places, -1), count, x.ndim - 1, largest)
+    found = _few_largest(np.take_along_axis(x, places, -1), count)
     return np.take_along_axis(places, found, -1)
 
 
