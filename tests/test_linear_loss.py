@@ -82,3 +82,11 @@ def test_the_logits_of_a_large_batch_are_never_there_at_once() -> None:
         F.linear_cross_entropy(x, w, target, most=250_000, label_smoothing=0.1).backward()
     with devices.at_most(6_000_000):
         F.linear_cross_entropy(x, w, target, most=250_000, reduction="none").sum().backward()
+
+
+def test_where_no_row_counts_nothing_goes_back() -> None:
+    (x, w, b), target = drawn()
+    loss = F.linear_cross_entropy(x, w, target * 0, linear_bias=b, ignore_index=0)
+    loss.backward()
+    assert np.isnan(loss.item())
+    assert all((each.grad.numpy() == 0).all() for each in (x, w, b))

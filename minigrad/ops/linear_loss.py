@@ -128,7 +128,9 @@ class LinearCrossEntropySum(Function):
         x, w, b, *made = ctx.saved_tensors
         if mode.grad:
             return *_by_definition((x, w, b), ctx.needs_input_grad, lambda losses: losses.sum(), dy, ctx.rows), None
-        return *[Tensor._wrap(each.array * dy.array) if each is not None else None for each in made], None
+        # 0 where no row counts: dy is infinite for the mean of none
+        slope = array_module(dy.array).where((ctx.rows.index >= 0).any(), dy.array, 0).astype(dy.array.dtype)
+        return *[Tensor._wrap(each.array * slope) if each is not None else None for each in made], None
 
 
 class LinearCrossEntropy(Function):
