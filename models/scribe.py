@@ -204,7 +204,8 @@ class Scribe:
                 raise ArgumentError("handwrite", "text", "letters to write", repr(text))
         gap = " " if " " in self.card.alphabet.symbols else ""
         before = "" if style is None else style.text + gap
-        rows = [self.card.alphabet.encode(before + text, where="handwrite") for text in texts]
+        remedy = "Write it without them"
+        rows = [self.card.alphabet.encode(before + text, where="handwrite", remedy=remedy) for text in texts]
         noise = [_noise(seed + number, self._most(text)) for number, text in enumerate(texts)]
         points, windows = self._draw(rows, noise, float(bias), style)
         found = []

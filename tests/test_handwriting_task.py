@@ -162,8 +162,9 @@ def test_a_hand_learns_more_of_another(strokes: Path, tmp_path: Path) -> None:
     made.begin_from(first.weights())
     again = Handwriting.of({**made.config(), "init_from": {}})
     assert again.card == made.card and again.data.digest == made.data.digest
-    with pytest.raises(DataError, match=r"word 1 .*: characters: expected the 2 characters"):
+    with pytest.raises(DataError, match=r"word 1 .*: characters: expected the 2 characters") as caught:
         Handwriting(str(strokes), HandwritingSettings.of(TINY), like=made_of(tmp_path, "lo").card.to_config())
+    assert caught.value.remedy == "Leave those texts out, or train a new hand without --init-from"
 
 
 def made_of(folder: Path, letters: str) -> Handwriting:

@@ -172,6 +172,7 @@ def test_refusals_say_what_to_do(words: dict[str, Any], kind: type[Exception], t
     with pytest.raises(kind) as caught:
         scribe().write(**words)
     assert str(caught.value).startswith(text)
+    assert "--unseen" not in str(caught.value) and (kind is not DataError or str(caught.value).endswith("without them."))
 
 
 def test_what_is_no_writing_is_told() -> None:

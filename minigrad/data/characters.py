@@ -80,7 +80,7 @@ class Characters:
 
     # ------------------------------------------------------------------ text to numbers
 
-    def encode(self, text: str | bytes, unknown: str = "refuse", where: str = "text") -> np.ndarray:
+    def encode(self, text: str | bytes, unknown: str = "refuse", where: str = "text", remedy: str = "") -> np.ndarray:
         """The numbers of a text, int64 (n,).
 
         Args:
@@ -88,6 +88,7 @@ class Characters:
             unknown: what becomes of characters that have no number: ``"refuse"`` raises, ``"fold"`` gives them that of U+FFFD,
                 ``"skip"`` leaves them out.
             where: what an error calls the text.
+            remedy: what to do where characters are refused; by default, what the commands that read text have for it.
 
         Raises:
             ArgumentError: ``unknown`` is none of these, or ``"fold"`` where the vocabulary has no U+FFFD.
@@ -100,7 +101,7 @@ class Characters:
         codes = self._codes_of(text, where)
         ids = self.numbers(codes)
         unseen = ids < 0
-        self.check(_counts(codes[unseen]), unknown, where)
+        self.check(_counts(codes[unseen]), unknown, where, remedy)
         if unknown == "skip":
             return ids[~unseen].astype(np.int64)
         return np.where(unseen, self.unknown or 0, ids).astype(np.int64)
@@ -110,8 +111,7 @@ class Characters:
 
         Args:
             unseen: the characters, and how often each comes.
-            unknown, where: as for ``encode``.
-            remedy: what to do where they are refused; by default, what the commands have for it.
+            unknown, where, remedy: as for ``encode``.
 
         Raises:
             ArgumentError, DataError: as ``encode`` says.

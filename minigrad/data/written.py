@@ -18,6 +18,7 @@ from minigrad.ops.dims import count_of
 from minigrad.ops.sampling import randperm
 
 AT_ONCE = 32  # batches among which samples of like length are looked for
+_REMEDY = "Leave those texts out, or train a new hand without --init-from"
 
 
 class Source(Protocol):
@@ -82,7 +83,7 @@ class Written(Dataset):
         known = set(alphabet.symbols)
         for text, name in zip(self.texts, self.names, strict=True):
             if not known.issuperset(text):
-                alphabet.encode(text, where=name)  # refuses it
+                alphabet.encode(text, where=name, remedy=_REMEDY)  # refuses it
 
     def __len__(self) -> int:
         return len(self.texts)
