@@ -12,6 +12,7 @@ from minigrad.cli import main
 from minigrad.data.check import Report, check_text, lookthrough, passages, text
 from minigrad.data.check.passages import Passages
 from minigrad.errors import DataError
+from minigrad.models.text import Text, TextSettings
 
 
 @pytest.fixture(autouse=True)
@@ -150,6 +151,24 @@ def test_little_text_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_text_that_training_refuses_for_its_length(tmp_path: Path, content: str, severity: str) -> None:
     (tmp_path / "a.txt").write_text(content)
     assert kinds(check_text(tmp_path / "a.txt")).get("short", "") == severity
+
+
+@pytest.mark.parametrize("size", [64, 65])
+def test_no_text_is_held_out_beside_a_part_for_validation(tmp_path: Path, size: int) -> None:
+    folder = tmp_path / "parts"
+    for part, length in (("train", size), ("validation", 30)):
+        (folder / part).mkdir(parents=True)
+        (folder / part / "a.txt").write_text("ab\n" * (length // 3) + "a" * (length % 3))
+    short = kinds(check_text(folder)).get("short", "")
+    assert short == ("" if trains(folder) else "error")
+
+
+def trains(folder: Path) -> bool:
+    try:
+        Text(str(folder), TextSettings.of({"hidden": 4}))
+    except DataError:
+        return False
+    return True
 
 
 def test_a_sample_of_lines_tells_the_shares(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from minigrad.data.recorded import is_recorded, read_recorded
+from minigrad.data.recorded import Writing, is_recorded, recorded_words
 from minigrad.errors import DataError, FileFormatError, MissingFileError
 
 WORD = {
@@ -29,9 +29,13 @@ def written(folder: Path, content: Any) -> Path:
     return path
 
 
+def words_of(path: Path) -> list[Writing]:
+    return [read() for _, read in recorded_words(path)]
+
+
 def test_a_file_is_read_as_it_was_written(tmp_path: Path) -> None:
     path = written(tmp_path, FILE)
-    one, two = read_recorded(path)
+    one, two = words_of(path)
     assert (one.text, two.text, one.pointer, one.points) == ("Hi", "you", "pen", 3)
     assert (one.width, one.height, one.baseline) == (640, 272.5, 185)
     assert [stroke.tolist() for stroke in one.strokes] == WORD["strokes"]
@@ -39,12 +43,12 @@ def test_a_file_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 
 def test_its_words_as_strokes(tmp_path: Path) -> None:
-    one, _ = read_recorded(written(tmp_path, FILE))
+    one, _ = words_of(written(tmp_path, FILE))
     strokes = one.as_strokes("word 1")
     assert (strokes.text, strokes.name) == ("Hi", "word 1")
     assert strokes.points.tolist() == [[0, -24.75, 0], [0.5, -2.25, 1], [27, 12, 1]]  # from 12.5 on the line at 185
     leap = {**WORD, "strokes": [[*([5, y, y] for y in range(9)), [90000, 6, 9]]]}
-    (far,) = read_recorded(written(tmp_path, {**FILE, "words": [leap]}))
+    (far,) = words_of(written(tmp_path, {**FILE, "words": [leap]}))
     with pytest.raises(DataError, match=r"word 1: expected offsets that a pen makes, where 1 is usual, got one of"):
         far.as_strokes("word 1")
 
@@ -92,20 +96,20 @@ def test_damage_is_named(tmp_path: Path, damage: Damage, words: str) -> None:
     damage(content)
     path = written(tmp_path, content)
     with pytest.raises(FileFormatError) as caught:
-        read_recorded(path)
+        words_of(path)
     assert str(caught.value).startswith(f"stroke file: {path}") and words in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[" * 100_000])
 def test_what_is_no_json_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(FileFormatError, match="expected a stroke file, which is JSON, got text that is none"):
-        read_recorded(written(tmp_path, text))
+        words_of(written(tmp_path, text))
 
 
 def test_other_things_than_stroke_files(tmp_path: Path) -> None:
     with pytest.raises(FileFormatError, match=r"expected format 'minigrad-strokes', got list. Save it on the page"):
-        read_recorded(written(tmp_path, [1]))
+        words_of(written(tmp_path, [1]))
     with pytest.raises(FileFormatError, match="a file that can be read, got Is a directory"):
-        read_recorded(tmp_path)
+        words_of(tmp_path)
     with pytest.raises(MissingFileError, match="expected a stroke file, got no such file"):
-        read_recorded(tmp_path / "none.json")
+        words_of(tmp_path / "none.json")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minigrad.data.recorded import Writing, read_recorded
+from minigrad.data.recorded import Writing, recorded_words
 from minigrad.show.recorder import WORDS, recorder_page
 from tests.browser import Browser, Page
 
@@ -61,7 +61,7 @@ def saved(page: Page, folder: Path) -> list[Writing]:
     since = len(page.browser.events)
     page.click("#save")
     page.browser.wait("Browser.downloadProgress", since, state="completed")
-    return read_recorded(folder / "handwriting.json")
+    return [read() for _, read in recorded_words(folder / "handwriting.json")]
 
 
 def test_what_the_mouse_writes_is_kept_and_saved(browser: Browser, made: Made, tmp_path: Path) -> None:

@@ -86,21 +86,14 @@ def is_recorded(path: str | os.PathLike[str]) -> bool:
         return False
 
 
-def read_recorded(path: str | os.PathLike[str]) -> list[Writing]:
-    """The words of a recorder's file, in the order of its page.
-
-    Raises:
-        MissingFileError: it is not there.
-        FileFormatError: it is no such file, has no words, or one of them is damaged; the message says which and where.
-    """
-    return [read() for _, read in recorded_words(path)]
-
-
 def recorded_words(path: str | os.PathLike[str]) -> list[tuple[str, Callable[[], Writing]]]:
-    """Of each word of a recorder's file its text, or nothing where it has none, and what reads it.
+    """Of each word of a recorder's file, in the order of its page: its text, or nothing where it has none, and what reads it.
+
+    What reads a word raises FileFormatError where it is damaged; the message says which it is, and what is wrong.
 
     Raises:
-        MissingFileError, FileFormatError: as ``read_recorded``, but for damaged words: what reads one raises that.
+        MissingFileError: the file is not there.
+        FileFormatError: it is no such file, or has no words.
     """
     name = shown(os.fspath(path))
     words = _content(path, name).get("words")

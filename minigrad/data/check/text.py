@@ -17,7 +17,8 @@ from minigrad.data.textfiles import Found, TextFile
 from minigrad.data.words import counted
 
 WIDE = 2_000  # characters of a line that is long
-SHORTEST = 73  # characters of which nine tenths are more than a sequence has, where nothing is said
+SHORTEST = 65  # characters to learn from, which are more than a sequence has, where nothing is said;
+SHORTEST_CUT = 73  # of these a tenth is held out, and 65 are left
 LITTLE, SMALL = 100_000, 1_000_000  # characters
 SHARED, MUCH = 0.01, 0.2  # of the long lines of one part that another has too
 REPEATED = 0.1  # of the long lines that come more than once
@@ -197,7 +198,8 @@ def _shapes(text: Sequence[Looked]) -> Iterator[Finding]:
 
 def _little(text: Sequence[Looked], what: str) -> Iterator[Finding]:
     size, learned = sum(one.length for one in text), sum(one.length for one in text if one.file.part in ("", "train"))
-    if learned < SHORTEST and text:
+    least = SHORTEST if any(one.file.part == "validation" for one in text) else SHORTEST_CUT
+    if learned < least and text:
         words = f"{counted(learned, what)} to learn from, fewer than a sequence has"
         yield Finding("short", "error", words, "Add text; a little less will do with shorter sequences: --set sequence=16.")
     elif size < SMALL:
