@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,23 @@ def test_bytes_of_any_kind(minigrad: Commands, here: Path) -> None:
     tiny = setting_words({**TINY, "sample": 0})
     assert minigrad("train", "text", "--data", "noise.bin", "--bytes", "--out", "run", *tiny)[0] == 0
     assert "noise.bin: 2,048 bytes\n" in minigrad("eval", "run", "--bytes", "--data", "noise.bin")[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("", "src short.txt"),
+        ("--glob *.txt", "src short.txt --glob '*.txt'"),
+        ("--bytes --set glob=*.md", "src short.txt --glob '*.md' --bytes"),
+    ],
+)
+def test_the_check_that_is_named_reads_as_training_does(minigrad: Commands, here: Path, words: str, told: str) -> None:
+    (here / "short.txt").write_text("a short one\n")
+    for name in ("x.txt", "y.py", "z.md"):
+        (here / "src" / name).write_text("short\n")
+    shown = minigrad.refused("train", "text", "--data", "src", "--data", "short.txt", *words.split())
+    assert f"`minigrad data check text {told}` lists all that is wrong" in shown
+    assert minigrad(*shlex.split(f"data check text {told}"))[0] == 1
 
 
 @pytest.mark.parametrize(

@@ -132,16 +132,19 @@ def train(name: str, data: list[str], out: Path | None, init_from: str | None, d
             try:
                 task = kind(data if len(data) > 1 else data[0], settings, say, report, **like)
             except DataError as error:
-                raise _with_check(error, name, data) from error
+                raise _with_check(error, name, data, settings) from error
         _fit(task, run, initial)
 
 
-def _with_check(error: DataError, task: str, data: list[str]) -> DataError:
-    """An error about one fault of a folder, which says how to see all of them."""
+def _with_check(error: DataError, task: str, data: list[str], settings: Any) -> DataError:
+    """An error about one fault of a folder, which says how to see all of them: in the same files, read in the same way."""
     if "data check" in error.remedy or not all(Path(place).exists() for place in data):
         return error
     told = error.remedy if not error.remedy or error.remedy[-1] in ".?" else f"{error.remedy}."
-    remedy = f"{told} `minigrad data check {task} {shlex.join(data)}` lists all that is wrong".strip()
+    words = list(data)
+    if entry(task).words:
+        words += ([] if settings.glob is None else ["--glob", settings.glob]) + ["--bytes"] * settings.bytes
+    remedy = f"{told} `minigrad data check {task} {shlex.join(words)}` lists all that is wrong".strip()
     return type(error)(error.where, error.argument, error.expected, error.got, remedy)
 
 
