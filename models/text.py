@@ -325,7 +325,8 @@ def to_measure(
 
     Args:
         config: the run's.
-        data: named sets and paths; ``None`` for the run's own data: the test part, else what was held out.
+        data: named sets and paths, of each its test part where it has one; ``None`` for the run's own data: the test part, else
+            what was held out.
         unseen: of other data, what becomes of characters that the model does not know: see ``Characters.encode``.
         progress: as for ``Text``.
         glob: of other data, which files of the folders; by default the run's, where there are folders.

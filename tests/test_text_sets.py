@@ -89,7 +89,31 @@ def test_the_test_part_is_taken_where_there_is_one(tmp_path: Path) -> None:
     for part, text in (("train", "aa"), ("test", "b")):
         (tmp_path / part).mkdir()
         (tmp_path / part / "x.txt").write_text(text)
-    assert open_known(tmp_path, Characters("ab"))[0][:].tolist() == [1]
+    ids, lines = open_known(tmp_path, Characters("ab"))
+    assert ids[:].tolist() == [1] and lines == ("text: 1 file, 1 character", f"taken: the test part of {tmp_path}")
+
+
+def test_of_each_place_its_own_test_part_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, text in {
+        "parts/train/x": "aa",
+        "parts/test/x": "b",
+        "test/x": "c",
+        "train/x": "a",
+        "notes/x": "d",
+        "one": "e",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    for places, expected, taken in (
+        (["parts", "one"], "be", ["taken: the test part of parts, all of one"]),
+        (["one", "parts", "notes"], "ebd", ["taken: the test part of parts, all of one, notes"]),
+        (["train", "test", "notes"], "acd", []),  # what is named is measured, whatever it is called
+        (["parts", "parts/train/x"], "baa", ["taken: the test part of parts, all of parts/train/x"]),
+        (["parts", "parts/test"], "b", ["taken: the test part of parts, all of parts/test"]),
+    ):
+        ids, lines = open_known(places, Characters("abcde"))
+        assert ("".join("abcde"[id] for id in ids[:]), [line for line in lines if "taken" in line]) == (expected, taken)
 
 
 def test_unknown_characters_are_refused_by_name(tmp_path: Path) -> None:

@@ -61,8 +61,47 @@ def files_of(
         ['a.txt', 'songs/b.txt']
     """
     places = several(data)
+    founds = _of_each(places, glob, bytes, progress, tolerant)
+    if len(founds) == 1:
+        return founds[0]
+    gathered = _in_parts(_together(founds))
+    if not gathered.files and not gathered.binary:
+        raise DataError("data", called(places), "files of text", "empty ones", "Name others")
+    return gathered
+
+
+def files_to_measure(
+    data: Place | Sequence[Place], glob: str | None, bytes: bool, progress: Progress | None
+) -> tuple[Found, list[str]]:
+    """Of each place the files of its test part, where it has one, else all; and a line that says so where one has.
+
+    Arguments and errors are those of ``files_of``. No place is a part of another, whatever it is called.
+
+    Example:
+        >>> from pathlib import Path
+        >>> for name in ("songs/train/a.txt", "songs/test/b.txt", "c.txt"):
+        ...     os.makedirs(os.path.dirname(name) or ".", exist_ok=True)
+        ...     _ = Path(name).write_text("la la la")
+        >>> found, lines = files_to_measure(["songs", "c.txt"], None, False, None)
+        >>> [file.name for file in found.files], lines
+        (['songs/test/b.txt', 'c.txt'], ['taken: the test part of songs, all of c.txt'])
+    """
+    places = several(data)
+    founds = _of_each(places, glob, bytes, progress, False)
+    tests = [[file for file in found.files if file.part == "test"] for found in founds]
+    chosen = [found._replace(files=test or found.files) for found, test in zip(founds, tests, strict=True)]
+    found = chosen[0] if len(chosen) == 1 else _together(chosen)
+    in_part = [shown(place) for place, test in zip(places, tests, strict=True) if test]
+    whole = [shown(place) for place, test in zip(places, tests, strict=True) if not test]
+    if not in_part:
+        return found, []
+    return found, [f"taken: the test part of {listed(in_part)}" + (f", all of {listed(whole)}" if whole else "")]
+
+
+def _of_each(places: Sequence[str], glob: str | None, bytes: bool, progress: Progress | None, tolerant: bool) -> list[Found]:
+    """What each place leads to; of several, each file is called after its place."""
     if len(places) == 1:
-        return _of_one(places[0], glob, bytes, progress, tolerant)
+        return [_of_one(places[0], glob, bytes, progress, tolerant)]
     folders = [place for place in places if _is_folder(place)]
     if glob is not None and not folders:
         remedy = "Leave the glob out, or name a folder"
@@ -74,10 +113,7 @@ def files_of(
         else:
             found = _of_one(place, glob if place in folders else None, bytes, progress, tolerant)
             founds.append(_renamed(found, label, place in folders or place in DATASETS))
-    gathered = _together(founds)
-    if not gathered.files and not gathered.binary:
-        raise DataError("data", called(places), "files of text", "empty ones", "Name others")
-    return gathered
+    return founds
 
 
 def _of_one(place: str, glob: str | None, bytes: bool, progress: Progress | None, tolerant: bool) -> Found:
@@ -125,6 +161,7 @@ def _renamed(found: Found, label: str, holds_files: bool) -> Found:
 
 
 def _together(founds: Sequence[Found]) -> Found:
+    """What was found in all places, each file once."""
     files: list[TextFile] = []
     again: list[str] = []
     seen: set[str] = set()
@@ -139,12 +176,17 @@ def _together(founds: Sequence[Found]) -> Found:
                 new.add(real)
         seen |= new
     outside = [name for found in founds for name in found.outside]
-    if not any(file.part for file in files):
-        files, others = in_parts(files)
-        outside += others
     binary = {file.path: file for found in founds for file in found.binary}
     empty = [name for found in founds for name in found.empty]
     return Found(files, tuple(outside), tuple(binary.values()), tuple(dict.fromkeys(empty)), tuple(dict.fromkeys(again)))
 
 
-__all__ = ["Place", "called", "files_of", "several"]
+def _in_parts(found: Found) -> Found:
+    """The same, places called train and valid being parts where no place has its own."""
+    if any(file.part for file in found.files):
+        return found
+    files, others = in_parts(found.files)
+    return found._replace(files=files, outside=(*found.outside, *others))
+
+
+__all__ = ["Place", "called", "files_of", "files_to_measure", "several"]

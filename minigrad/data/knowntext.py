@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from minigrad.data.characters import Characters
 from minigrad.data.corpus import summed
-from minigrad.data.gathered import Place, called, files_of, several
+from minigrad.data.gathered import Place, called, files_to_measure, several
 from minigrad.data.ids import Ids, Span, stored
 from minigrad.data.scan import Progress, Stretch, encoded, scan
 from minigrad.data.words import counted
@@ -21,7 +21,7 @@ def open_known(
     glob: str | None = None,
     progress: Progress | None = None,
 ) -> tuple[Ids, tuple[str, ...]]:
-    """The text of named sets, files and folders as numbers of a vocabulary: the test part where there is one, else all.
+    """The text of named sets, files and folders as numbers of a vocabulary: of each its test part, else all.
 
     Args:
         data: as for ``open_text``.
@@ -31,7 +31,7 @@ def open_known(
         progress: as for ``open_text``.
 
     Returns:
-        The numbers, and lines to print: what was found, and what was left out or folded.
+        The numbers, and lines to print: what was found, of which places the test part was taken, what was left out or folded.
 
     Raises:
         DataError: there is no such text, it cannot be read, or it has characters that the vocabulary has not.
@@ -44,9 +44,8 @@ def open_known(
         >>> ids[:].tolist(), lines[1]
         ([1, 0, 2, 1, 0, 2, 1], 'left out: 1 character that the model does not know, at 1 place')
     """
-    found = files_of(data, glob, vocabulary.kind == "bytes", progress)
-    chosen = [file for file in found.files if file.part == "test"] or found.files
-    scanned = scan([Stretch(file, 0, file.size) for file in chosen], bytes=vocabulary.kind == "bytes", progress=progress)
+    found, taken = files_to_measure(data, glob, vocabulary.kind == "bytes", progress)
+    scanned = scan([Stretch(file, 0, file.size) for file in found.files], bytes=vocabulary.kind == "bytes", progress=progress)
     codes, counts = summed(scanned)
     new = vocabulary.numbers(codes) < 0
     unseen = {chr(code): int(count) for code, count in zip(codes[new], counts[new], strict=True)}
@@ -61,7 +60,8 @@ def open_known(
         end = spans[-1].end
         key.update(one.digest)
     row, _ = stored(key.hexdigest(), end, len(vocabulary), lambda: encoded(scanned, vocabulary, progress, skip=skip))
-    lines = [f"text: {counted(len(spans), 'file')}, {end:,} {'bytes' if vocabulary.kind == 'bytes' else 'characters'}"]
+    lines = [f"text: {counted(len(spans), 'file')}, {counted(end, vocabulary.unit)}"]
+    lines += taken
     if unseen:
         words = f"{counted(len(unseen), 'character')} that the model does not know, at {counted(sum(unseen.values()), 'place')}"
         lines.append(f"left out: {words}" if skip else f"folded: {words}, read as U+FFFD")
