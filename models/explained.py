@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,14 +12,14 @@ from minigrad.data.characters import Characters
 from minigrad.errors import ArgumentError
 from minigrad.models.inside import SIGNALS, SIGNED, pieces
 from minigrad.models.sampling import log_softmax
-from minigrad.models.tracking import Track, Tracking
+from minigrad.models.tracking import Track, Tracking, changing, features
 from minigrad.models.writer import Surprise, Writer
 
 SHOWN = 4_000  # characters that are kept with all that units did, at most,
 ROOM = 12_000_000  # and numbers of it
 EXPECTED = 3  # likeliest characters that are told at each
 UNTRAINED = 8  # networks that tell what chance does,
-CONTROL = 20_000  # by so many characters, at most
+CONTROL, STRETCHES = 20_000, 20  # by so many characters at most, in so many stretches of a longer text
 
 
 class Explained(NamedTuple):
@@ -32,6 +32,7 @@ class Explained(NamedTuple):
         signals: the names of what is told of each unit.
         values: uint8 (layers, signals, H, N): each signal after each character, from 0 to 1 as 0 to 254, or from -1 to 1.
         tracks: the layer of each unit that tracks something, and what; the unit's number is that in its layer.
+        unjudged: what no unit can be said to track, as it changes in the text, but nowhere that untrained networks read.
     """
 
     surprise: Surprise
@@ -40,6 +41,7 @@ class Explained(NamedTuple):
     signals: tuple[str, ...]
     values: np.ndarray
     tracks: list[tuple[int, Track]]
+    unjudged: list[str]
 
 
 def explain(
@@ -47,6 +49,9 @@ def explain(
     progress: Callable[[int, int], None] | None = None,
 ) -> Explained:  # fmt: skip
     """Look at a text of any length as a model reads it.
+
+    What untrained networks do, which is chance, is told by all of a text of up to 20,000 characters, and of a longer one by
+    as many, in stretches from all over it.
 
     Args:
         writer: the model.
@@ -76,8 +81,9 @@ def explain(
     values = np.empty((layers, len(signals), hidden, kept), np.uint8)
     nats, likeliest = np.full(len(ids), np.nan), [list[tuple[str, float]]()]
     names = [vocabulary.decode([id]) if vocabulary.kind == "characters" else _of_byte(id) for id in range(len(vocabulary))]
-    tracking = Tracking(_text(vocabulary, ids), layers * hidden)
-    total = len(ids) + UNTRAINED * min(len(ids), CONTROL)
+    known, places = features("".join([vocabulary.symbols[id] for id in ids])), spread(len(ids), CONTROL)
+    tracking = Tracking(known, layers * hidden)
+    total = len(ids) + UNTRAINED * len(places)
     for start, logits, found in pieces(writer, ids):
         after = ids[start + 1 : start + len(logits) + 1]
         shares = log_softmax(logits[: len(after)])
@@ -93,12 +99,30 @@ def explain(
         tracking.add(np.concatenate([by_name[signals[0]] for by_name in found], axis=1))
         if progress is not None:
             progress(start + len(logits), total)
-    chance = _of_untrained(writer, ids[:CONTROL], lambda done: progress and progress(len(ids) + done, total))
+    there = changing({name: values[places] for name, values in known.items()})
+    chance = _of_untrained(writer, ids[places], there, lambda done: progress and progress(len(ids) + done, total))
     tracks = [(track.unit // hidden, track._replace(unit=track.unit % hidden)) for track in tracking.tracks(untrained=chance)]
-    return Explained(Surprise(ids, nats), labels(vocabulary, ids[:kept]), likeliest, signals, values, tracks)
+    unjudged = [name for name in known if name not in there]
+    return Explained(Surprise(ids, nats), labels(vocabulary, ids[:kept]), likeliest, signals, values, tracks, unjudged)
 
 
-def _of_untrained(writer: Writer, ids: np.ndarray, progress: Callable[[int], Any]) -> dict[str, float]:
+def spread(size: int, most: int) -> np.ndarray:
+    """Places int64 (n,) all over a text of ``size`` characters: all, or some ``most``, in stretches far apart.
+
+    Example:
+        >>> spread(3, 40).tolist(), spread(80, 40)[:6].tolist(), spread(80, 40)[-2:].tolist()
+        ([0, 1, 2], [0, 1, 4, 5, 8, 9], [78, 79])
+    """
+    if size <= most:
+        return np.arange(size)
+    length = max(1, most // STRETCHES)
+    starts = np.linspace(0, size - length, STRETCHES).astype(np.int64)
+    return (starts[:, None] + np.arange(length)).reshape(-1)
+
+
+def _of_untrained(
+    writer: Writer, ids: np.ndarray, known: Mapping[str, np.ndarray], progress: Callable[[int], Any]
+) -> dict[str, float]:
     """How closely any unit of networks like the writer's that learned nothing goes along with each feature of a text."""
     signal, done = SIGNALS[writer.network.cell][0], 0
     found: dict[str, float] = {}
@@ -106,17 +130,13 @@ def _of_untrained(writer: Writer, ids: np.ndarray, progress: Callable[[int], Any
         with minigrad.random.fork_rng(), minigrad.default_device(next(writer.network.parameters()).device):
             minigrad.manual_seed(seed)
             network = writer.card.build()
-        tracking = Tracking(_text(writer.vocabulary, ids), len(network.layers) * network.hidden)
+        tracking = Tracking(known, len(network.layers) * network.hidden)
         for piece in pieces(Writer(writer.card, network), ids):
             tracking.add(np.concatenate([by_name[signal] for by_name in piece.layers], axis=1))
             done += len(piece.logits)
             progress(done)
         found = {name: max(found.get(name, 0.0), value) for name, value in tracking.largest().items()}
     return found
-
-
-def _text(vocabulary: Characters, ids: np.ndarray) -> str:
-    return "".join([vocabulary.symbols[id] for id in ids])
 
 
 def labels(vocabulary: Characters, ids: np.ndarray) -> list[str]:

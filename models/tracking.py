@@ -68,7 +68,17 @@ def features(text: str) -> dict[str, np.ndarray]:
         "indentation": indent,
         "inside a word": np.array([sign.isalnum() for sign in text], np.float32),
     }
-    return {name: values for name, values in found.items() if size and values.min() < values.max()}
+    return changing(found)
+
+
+def changing(known: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Those of the features that change somewhere.
+
+    Example:
+        >>> list(changing({"a": np.array([0, 1]), "b": np.array([1, 1])}))
+        ['a']
+    """
+    return {name: values for name, values in known.items() if len(values) and values.min() < values.max()}
 
 
 class Correlation:
@@ -133,19 +143,21 @@ class Tracking:
     """Finds the units that track something, of a text that comes in pieces.
 
     Args:
-        text: all of it.
+        known: the features (n,) of all of it, as ``features`` finds them.
         units: how many there are.
     """
 
-    def __init__(self, text: str, units: int) -> None:
-        self.features = features(text)
-        self._place, self._size, count = 0, len(text), len(self.features)
-        self._columns = np.stack(list(self.features.values()), axis=1) if count else np.empty((len(text), 0), np.float32)
-        self._shifts = [len(text) * shift // (1 + SHIFTS) for shift in range(1 + SHIFTS)]
-        self._found = Correlation(units, count * len(self._shifts))
+    def __init__(self, known: Mapping[str, np.ndarray], units: int) -> None:
+        self.features = dict(known)
+        self._columns = np.stack(list(known.values()), axis=1) if known else np.empty((0, 0), np.float32)
+        self._place, self._size = 0, len(self._columns)
+        self._shifts = [self._size * shift // (1 + SHIFTS) for shift in range(1 + SHIFTS)]
+        self._found = Correlation(units, len(known) * len(self._shifts))
 
     def add(self, units: np.ndarray) -> None:
         """The values (T, units) after the next T characters."""
+        if not self.features:
+            return
         places = self._place + np.arange(len(units))
         shifted = [self._columns[(places + shift) % self._size] for shift in self._shifts]
         self._found.add(units, np.concatenate(shifted, axis=1))
@@ -155,7 +167,7 @@ class Tracking:
         """Of each feature the largest correlation, without its sign, that any unit has with it.
 
         Example:
-            >>> tracking = Tracking("ab\\n", 1)
+            >>> tracking = Tracking(features("ab\\n"), 1)
             >>> tracking.add(np.array([[1.0], [2], [0]]))
             >>> round(tracking.largest()["place in the line"], 6)
             1.0

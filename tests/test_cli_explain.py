@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from minigrad.models import explained
 from minigrad.models.writer import Writer
 from tests.shape_images import COLOUR, Commands, made_run
 from tests.text_models import SYMBOLS, card, text_run
@@ -46,6 +47,17 @@ def test_json_and_a_page_elsewhere(minigrad: Commands, run: Path, monkeypatch: p
     assert all(set(unit) == {"feature", "layer", "unit", "correlation", "chance"} for unit in told["units"])
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(TEXT.encode()), "utf-8"))
     assert json.loads(minigrad("explain", run, "--text", "-", "--out", "here.html", "--json").out) == told
+
+
+def test_what_cannot_be_judged_is_named(minigrad: Commands, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(explained, "CONTROL", 100)
+    text = "a bed " * 19 + 'a "b" ' + "a bed " * 19
+    words = ("explain", run, "--text", text, "--out", "here.html")
+    assert "not judged, as the networks that tell chance met too little of it: inside quotes\n" in minigrad(*words).out
+    assert (
+        "Not judged, as the networks that learned nothing met too little of it: inside quotes." in Path("here.html").read_text()
+    )
+    assert json.loads(minigrad(*words, "--json").out)["unjudged"] == ["inside quotes"]
 
 
 def test_characters_that_it_does_not_know(minigrad: Commands, run: Path) -> None:

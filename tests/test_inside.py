@@ -16,6 +16,7 @@ from minigrad.models import explained, inside, writer
 from minigrad.models.explained import explain
 from minigrad.models.inside import SIGNALS, SIGNED, pieces
 from minigrad.models.tracking import Correlation, Tracking, features
+from minigrad.models.writer import Writer
 from tests import text_models
 
 TEXT = 'A bad "cab".\n(Add)\n'
@@ -140,7 +141,7 @@ def test_the_unit_that_tracks_is_found_among_many() -> None:
     planted = noise.copy()
     planted[:, 37] = 1 - 2 * quotes + 0.3 * noise[:, 37]
     for units, right in ((planted, 37), (noise, None)):
-        tracking = Tracking(text, 60)
+        tracking = Tracking(features(text), 60)
         for start in range(0, len(text), 100):
             tracking.add(units[start : start + 100])
         found = [track for track in tracking.tracks() if track.feature == "inside quotes"]
@@ -152,9 +153,10 @@ def test_the_unit_that_tracks_is_found_among_many() -> None:
 
 
 def test_a_text_that_says_nothing() -> None:
-    tracking = Tracking("aaaa", 3)
-    tracking.add(np.ones((4, 3)))
-    assert tracking.tracks() == []
+    for text in ("aaaa", "\n\n\n\n"):
+        tracking = Tracking(features(text), 3)
+        tracking.add(np.ones((4, 3)))
+        assert tracking.tracks() == []
 
 
 # ---------------------------------------------------------------------- all of it
@@ -197,10 +199,8 @@ def test_a_network_that_learned_nothing_tracks_nothing(cell: str, seed: int, mon
     assert (minigrad.get_rng_state() == state).all()
 
 
-def test_a_planted_unit_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def planted(text: str) -> Writer:
     """A cell that opens at an opening quote and is cleared at a closing one, in a network that learned nothing else."""
-    monkeypatch.setattr(inside, "CHUNK", 256)
-    text = speech(80, 0)
     symbols = "".join(sorted(set(text)))
     model = text_models.writer(symbols, sharp=1.0, hidden=24, layers=1, embedding=0)
     layer = model.network.layers[0]
@@ -211,16 +211,30 @@ def test_a_planted_unit_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
             layer.bias_ih_l0[row] = 0
             layer.bias_hh_l0[row] = other
             layer.weight_ih_l0[row, symbols.index(sign)] = strength
-    (layer_number, track), *others = [one for one in explain(model, text).tracks if one[1].feature == "inside quotes"]
+    return model
+
+
+@pytest.mark.parametrize("preface", [0, 80], ids=["quotes from the beginning", "a long preface without quotes"])
+def test_a_planted_unit_is_told(preface: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inside, "CHUNK", 256)
+    before = speech(preface, 1).replace("“", "").replace("”", "")
+    text = before + speech(80, 0)
+    if before:
+        monkeypatch.setattr(explained, "CONTROL", len(before))
+    found = explain(planted(text), text)
+    (layer_number, track), *others = [one for one in found.tracks if one[1].feature == "inside quotes"]
     assert (layer_number, track.unit) == (0, 5) and track.correlation > 0.99 and track.chance < 0.8 and not others
+    assert not found.unjudged
 
 
-def test_a_feature_of_which_nothing_is_known_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What comes only behind the text that untrained networks read: how far they would come is not known."""
+def test_a_feature_of_which_nothing_is_known_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes only where untrained networks do not read: how far they would come is not known."""
     monkeypatch.setattr(explained, "CONTROL", 100)
-    quotes = "a bed " * 20 + "“a bed” cab " * 20
-    model = text_models.writer("".join(sorted(set(quotes))), embedding=0)
-    assert not [track for _, track in explain(model, quotes).tracks if track.feature == "inside quotes"]
+    text = "a bed " * 19 + "a “b” " + "a bed " * 19
+    assert not {"“", "”"} & {text[place] for place in explained.spread(len(text), 100)}
+    found = explain(planted(text), text)
+    assert not [track for _, track in found.tracks if track.feature == "inside quotes"]
+    assert found.unjudged == ["inside quotes"]
 
 
 def test_the_likeliest_are_told() -> None:

@@ -65,7 +65,7 @@ def explain(
         f"{options['cell'].upper()}, {options['layers']} layers of {options['hidden']} units",
         figures={**figures.headline(), f"{unit}s": f"{len(found.surprise.ids):,}"},
         nats=found.surprise.nats, labels=found.labels, expected=found.expected, signals=found.signals, signed=SIGNED,
-        values=found.values, units=units,
+        values=found.values, units=units, unjudged=found.unjudged,
     )  # fmt: skip
     target = trained.folder / PAGE if out is None else out
     page.write(target)
@@ -82,6 +82,8 @@ def explain(
         show(table(["what", "where", "correlation", "chance"], rows))
     else:
         say("no unit tracks quotes, brackets, line ends or capitals more than chance explains; a longer text may show some")
+    if found.unjudged:
+        say(f"not judged, as the networks that tell chance met too little of it: {', '.join(found.unjudged)}")
     say(f"The page: {target}")
 
 
@@ -95,4 +97,5 @@ def _told(found: Any, figures: Any, units: Any, page: Path) -> dict[str, Any]:
         **figures.plain,
         "surprise": [None, *surprise.nats[1:].tolist()],
         "units": [one._asdict() for one in units],
+        "unjudged": found.unjudged,
     }

@@ -34,6 +34,7 @@ def inside_page(
     title: str, subtitle: str, *, figures: Mapping[str, Any],
     nats: np.ndarray, labels: Sequence[str], expected: Sequence[Sequence[tuple[str, float]]],
     signals: Sequence[str], signed: Sequence[str], values: np.ndarray, units: Sequence[Unit],
+    unjudged: Sequence[str] = (),
 ) -> Page:  # fmt: skip
     """The page.
 
@@ -46,6 +47,7 @@ def inside_page(
         signals: the names of what is told of each unit; those in ``signed`` go from -1 to 1, the others from 0 to 1.
         values: uint8 (layers, signals, H, N).
         units: those that track something.
+        unjudged: what no unit can be said to track, as networks that learned nothing met too little of it.
 
     Example:
         >>> page = inside_page("A text", "", figures={}, nats=np.array([np.nan, 0.5]), labels="ab", expected=[[], [("b", 0.6)]],
@@ -66,8 +68,8 @@ def inside_page(
     if units:
         page.text(
             "Correlation of a unit with what a reader knows after each character, over the whole text. Chance is the largest "
-            "that any unit has when the text is shifted against itself, or any of a network that learned nothing; told are "
-            "units that are clearly above it."
+            "that any unit has when the text is shifted against itself, or any of networks that learned nothing, which "
+            "read the text too, or of a long one stretches from all over it; told are units that are clearly above it."
         )
         rows = [
             (one.feature, f"layer {one.layer}, unit {one.unit}", round(one.correlation, 3), round(one.chance, 3))
@@ -78,6 +80,8 @@ def inside_page(
         page.text(
             "None goes along with quotes, brackets, line ends or capitals more than chance explains: is the text too short?"
         )
+    if unjudged:
+        page.text(f"Not judged, as the networks that learned nothing met too little of it: {', '.join(unjudged)}.")
     page.section("What any unit did", _HOW)
     layers, _, hidden, _ = values.shape
     surprises = [None if number != number else round(float(number), 3) for number in nats[: len(labels)]]
