@@ -50,7 +50,7 @@ class Peer:
         self.net.load_state_dict({key: torch.tensor(tensor.numpy()) for key, tensor in task.network.state_dict().items()})
         self.net.train()
         rate = settings.lr or 0.0
-        self.optimizer = torch.optim.AdamW(self.net.parameters(), lr=rate, weight_decay=settings.weight_decay)
+        self.optimizer = torch.optim.AdamW(self.net.parameters(), lr=rate, weight_decay=settings.weight_decay or 0.0)
         self.schedule: Any = None
         if settings.schedule == "onecycle":
             self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.optimizer, rate, total_steps=task.total_steps)

@@ -132,7 +132,7 @@ def in_its_terms(data: StrokeData, card: Card) -> StrokeData:
     Raises:
         DataError: a text with a character that the hand does not write.
     """
-    scale = card.scale * data.height / card.height
+    scale = card.scale * (data.height / card.height)  # of a card of its own, exactly its scale
 
     def part(written: Written) -> Written:
         return Written(written.source, card.alphabet, scale)

@@ -112,7 +112,7 @@ class Handwriting(Task):
         like: Mapping[str, Any] | None = None,
     ) -> None:
         self.source = source(data)
-        settings = settings.decide(**RECIPES.get(data, {}))
+        settings = settings.decide(**_recipe(data, settings, like))
         self.data: StrokeData = opened(data, settings, progress)
         if like is not None:
             begun = Card.of(like, "the model to begin from")
@@ -270,6 +270,16 @@ class Handwriting(Task):
         from minigrad.models.handwriting_report import add_hand
 
         add_hand(page, self)
+
+
+def _recipe(data: str, settings: HandwritingSettings, like: Any) -> dict[str, Any]:
+    """What is known of a named set, but for what another choice decides: the rate by the rule, the spacing by another hand."""
+    known = dict(RECIPES.get(data, {}))
+    if settings.optimizer != "adam":
+        known.pop("lr", None)
+    if like is not None:
+        known.pop("spacing", None)
+    return known
 
 
 def numbers_per_point(card: Card) -> int:

@@ -144,19 +144,23 @@ def style_letters(card: Card) -> int:
 
 
 def _with_a_short_piece(rows: Sequence[Sequence[str]], longest: int) -> tuple[list[list[str]], int | None]:
-    """The rows of pieces with the longest word of at most so many letters as a piece, and the number of that; or no number."""
-    found: tuple[int, int, int, int] | None = None  # letters, row, piece, word
-    for line, row in enumerate(rows):
-        for place, piece in enumerate(row):
-            for at, word in enumerate(piece.split()):
-                if max(FEWEST, found[0] + 1 if found else 0) <= len(word) <= longest:
-                    found = len(word), line, place, at
+    """The rows of pieces with the longest word of at most so many letters as a piece, and the number of that; or no number.
+
+    A word without marks is taken before one with them: what a hand leaves out of a style it writes first thing after it.
+    """
+    words = [
+        (word.isalpha(), len(word), -line, -place, -at)
+        for line, row in enumerate(rows)
+        for place, piece in enumerate(row)
+        for at, word in enumerate(piece.split())
+        if FEWEST <= len(word) <= longest
+    ]
     cut = [list(row) for row in rows]
-    if found is None:
+    if not words:
         return cut, None
-    _, line, place, at = found
-    words = cut[line][place].split()
-    parts = [" ".join(words[:at]), words[at], " ".join(words[at + 1 :])]
+    line, place, at = (-number for number in max(words)[2:])
+    found = cut[line][place].split()
+    parts = [" ".join(found[:at]), found[at], " ".join(found[at + 1 :])]
     cut[line][place : place + 1] = [part for part in parts if part]
     return cut, sum(map(len, rows[:line])) + place + (at > 0)
 

@@ -24,6 +24,7 @@ LARGEST = 1_000_000  # more than anyone means of a size: a config that has one i
 BOLDEST = 100.0  # bias at most: beyond it nothing is drawn at random any more
 LONGER = 4.0  # times the points that its letters take on average: as long as a text may get
 FAINT = 0.01  # weight of a letter: where none has more, the window has left the text
+LEFT = 0.25  # of the strongest weight of a letter: less right after a lift, and no letter follows
 BEYOND = 1.5  # letters behind the end where writing stops though the network never said so
 
 
@@ -175,9 +176,9 @@ class Scribe:
     def write(self, texts: Sequence[str], *, bias: float = 0.0, seed: int = 0, style: Strokes | None = None) -> list[Writing]:
         """Write texts, all at once.
 
-        Points are drawn from the mixture until the window has come to the last letter, the pen is lifted, and what is drawn is
-        that nothing follows; or until the window is well beyond the end: Graves 2013, arXiv:1308.0850, sections 5.3 to 5.5,
-        where the window alone decides.
+        Points are drawn from the mixture until the window has come to the last letter, the pen is lifted, and either what is
+        drawn is that nothing follows or the window then sees no letter; or until the window is well beyond the end. In Graves
+        2013, arXiv:1308.0850, section 5.3, the window alone decides.
 
         Args:
             texts: each of characters of the alphabet.
@@ -241,7 +242,7 @@ class Scribe:
             np.zeros((steps, count, ends.max()), np.float32),
             np.zeros(count, int),
         )
-        going = np.ones(count, bool)
+        going, strongest = np.ones(count, bool), np.zeros(count)
         was = self.network.training
         self.network.eval()
         try:
@@ -250,14 +251,16 @@ class Scribe:
                 point, state = self._begun(style, text)
                 for step in range(steps):
                     outputs, state, weights = self.network(point, text, state)
-                    seen[step] = weights[0].cpu().numpy()
+                    seen[step] = weights[0].cpu().numpy() * (np.arange(seen.shape[2]) < ends[:, None])
+                    strongest = np.maximum(strongest, seen[step].max(axis=1))
+                    going &= ~_has_left(seen, ends, strongest, points[step - 1, :, 2], step)
+                    if not going.any():
+                        break
                     drawn = drawn_points(outputs[0].cpu().numpy(), _row(noise, step), bias, self.card.floor)
                     points[step] = drawn[:, :3]
                     lengths[going] = step + 1
                     going &= ~_is_over(seen[step], ends, state, drawn[:, 3], step)
                     going &= step + 1 < np.array([len(each) for each in noise])
-                    if not going.any():
-                        break
                     point = minigrad.tensor(drawn[None, :, :3].astype(np.float32)).to(text)
         finally:
             self.network.train(was)
@@ -369,14 +372,34 @@ def _row(noise: list[np.ndarray], step: int) -> np.ndarray:
     return np.stack([each[min(step, len(each) - 1)] for each in noise])
 
 
+def _has_left(seen: np.ndarray, ends: np.ndarray, strongest: np.ndarray, lifted: np.ndarray, step: int) -> np.ndarray:
+    """Whether the window has left each text: it saw the last letter, the pen was lifted, and now sees none well.
+
+    Right after a lift it sees the letter that is written next better than at any other time.
+
+    Args:
+        seen: (T, B, U), weights of letters up to this step.
+        ends: letters of each text.
+        strongest: of the weights that letters of each text have had.
+        lifted: whether the pen was lifted after the last point.
+        step: this one.
+    """
+    if step < 2:
+        return np.zeros(len(ends), bool)
+    return (lifted > 0) & _arrived(seen[step - 1], ends) & (seen[step].max(axis=1) < LEFT * strongest)
+
+
 def _is_over(weights: np.ndarray, ends: np.ndarray, state: State, last: np.ndarray, step: int) -> np.ndarray:
-    """Whether each text is written: the network said so, and the window sees the last letter above all, or nothing more.
+    """Whether each text is written: the network said so, and the window has come to the last letter.
 
     A text has two points at least. Where all bells are well beyond the end, the network need not have said so.
     """
     if step < 1:
         return np.zeros(len(ends), bool)
-    shown = np.where(np.arange(weights.shape[1]) < ends[:, None], weights, 0)
-    arrived = (shown.argmax(axis=1) == ends - 1) | (shown.max(axis=1) < FAINT)
     beyond = state.kappa.cpu().numpy().min(axis=1) > ends + BEYOND
-    return ((last > 0) & arrived) | beyond
+    return ((last > 0) & _arrived(weights, ends)) | beyond
+
+
+def _arrived(weights: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """Whether the window sees the last letter of each text above all, or nothing more."""
+    return (weights.argmax(axis=1) == ends - 1) | (weights.max(axis=1) < FAINT)

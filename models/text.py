@@ -3,8 +3,9 @@
     minigrad train text --data shakespeare
 
 Truncated backpropagation through time (Williams and Peng 1990): lanes through the text, from each of which the network's state
-is carried on from step to step. Adam, one cycle of the learning rate (Smith 2018, arXiv:1803.09820), gradients clipped
-(Pascanu, Mikolov, Bengio 2013, arXiv:1211.5063). What is not set is found from the data, and every finding is printed.
+is carried on from step to step. Adam, a learning rate that falls as half a cosine (Loshchilov and Hutter 2017,
+arXiv:1608.03983), gradients clipped (Pascanu, Mikolov, Bengio 2013, arXiv:1211.5063). What is not set is found from the data,
+and every finding is printed.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ SHORT, LONG = 300_000, 3_000_000  # characters: below the one a smaller network 
 LOOKS = 20  # evaluations, at most, but no more than
 LOOKING = 0.1  # of the work of the training goes into them, where one is not more
 PIECES = 20  # that a lane has in a pass, at least, where the text allows it
+SEQUENCE = 64  # characters through which gradients go back, where nothing is said
 LANES = 32  # at most, where nothing is said
 OPTIONS = ("cell", "hidden", "layers", "embedding", "dropout", "layer_norm", "tied")  # settings that the network is made of
 KNOBS = "hidden, layers, embedding, sequence or batch_size"
@@ -74,18 +76,21 @@ class TextSettings(Settings):
     batch_size: int | None = setting(
         None, "lanes, places of the text in a step; auto: 32, fewer of a short one", least=1, most=LARGEST
     )
-    sequence: int = setting(64, "characters through which gradients go back", least=1, most=LARGEST)
+    sequence: int | None = setting(None, "characters through which gradients go back; auto: 64", least=1, most=LARGEST)
     lr: float | None = setting(None, "largest learning rate of Adam; auto: 0.003, for more than 256 units 0.002", least=0)
-    weight_decay: float = setting(0.0, "of the weights, decoupled from the gradient", least=0)
-    schedule: str = setting("onecycle", "how the rate goes", choices=SCHEDULES)
+    weight_decay: float | None = setting(None, "of the weights, decoupled from the gradient; auto: 0", least=0)
+    schedule: str = setting("cosine", "how the rate goes", choices=SCHEDULES)
     clip_norm: float = setting(1.0, "largest norm of the gradients; 0: not clipped", least=0)
     sample: int = setting(400, "characters that are written after each evaluation; 0: none", least=0, most=LARGEST)
 
 
 RECIPES: dict[str, dict[str, Any]] = {
-    "shakespeare": {"hidden": 256, "epochs": 4.0, "dropout": 0.0, "batch_size": 32},
+    "shakespeare": {
+        "hidden": 256, "epochs": 9.5, "dropout": 0.3, "batch_size": 32, "sequence": 128, "lr": 0.004, "weight_decay": 0.02,
+    },
     "python-stdlib": {"hidden": 256, "epochs": 2.0, "dropout": 0.0, "batch_size": 32},
-}  # what is known of the named sets, in place of what would be found
+}  # fmt: skip
+# What is known of the named sets, in place of what would be found.
 
 
 class Carried:
@@ -167,26 +172,27 @@ class Text(Task):
             say(line)
         settings = self._network_settings(settings, len(self.data.vocabulary), len(self.data.train))
         options = {name: getattr(settings, name) for name in OPTIONS}
-        self.card = Card(self.data.vocabulary, options, settings.sequence)
+        steps = settings.sequence or SEQUENCE
+        self.card = Card(self.data.vocabulary, options, steps)
         check_memory(COPIES * self.card.parameters, f"a network of {self.card.parameters:,} parameters", self.name, KNOBS)
         self.settings = settings = self._training_settings(settings)
         batch = settings.batch_size or 1
-        numbers = batch * settings.sequence * numbers_per_character(self.card)
-        check_memory(numbers, f"a step of {batch:,} lanes with {settings.sequence:,} characters each", self.name, KNOBS)
+        numbers = batch * steps * numbers_per_character(self.card)
+        check_memory(numbers, f"a step of {batch:,} lanes with {steps:,} characters each", self.name, KNOBS)
         minigrad.manual_seed(settings.seed)
         network = self.card.build()
         self.device = network.head.weight.device
-        self.loader = Lanes(self.data.train, batch, settings.sequence)
+        self.loader = Lanes(self.data.train, batch, steps)
         self.carried = Carried(self.device)
         self.total_steps = max(1, round((settings.epochs or 1) * len(self.loader)))
-        looking = len(self.data.validation) / (3 * batch * settings.sequence)  # of one, in steps: those also go back
+        looking = len(self.data.validation) / (3 * batch * steps)  # of one, in steps: those also go back
         looks = int(np.clip(LOOKING * self.total_steps / looking, 1, LOOKS))
         self.evaluate_every = -(-self.total_steps // looks)
         self.descent = self._descent(network)
         layers = f"{counted(settings.layers, 'layer')} of {settings.hidden:,} {settings.cell.upper()} units"
         say(f"network: {layers}, {self.card.parameters:,} parameters, for {len(self.data.vocabulary)} different characters")
         say(
-            f"training: {self.total_steps:,} steps of {batch} x {settings.sequence} characters, {settings.epochs:g} passes "
+            f"training: {self.total_steps:,} steps of {batch} x {steps} characters, {settings.epochs:g} passes "
             f"through the text, at a rate of up to {settings.lr:g}"
         )
 
@@ -226,28 +232,29 @@ class Text(Task):
     def _training_settings(self, settings: TextSettings) -> TextSettings:
         """What is found from the length of the text and the size of the network, and whether they go together."""
         characters = len(self.data.train)
-        most = (characters - 1) // settings.sequence  # lanes that have one whole piece
+        steps = self.card.steps
+        most = (characters - 1) // steps  # lanes that have one whole piece
         if most < 1:
-            expected = f"more than sequence={settings.sequence} characters to learn from"
+            expected = f"more than sequence={steps} characters to learn from"
             remedy = "Give more text, or shorter sequences: --set sequence=16"
             raise DataError("data", called(self.sources), expected, f"{characters:,}", remedy)
         if (settings.batch_size or 1) > most:
-            expected = (
-                f"at most {most:,}, as the text has {characters:,} characters to learn from and sequence={settings.sequence}"
-            )
+            expected = f"at most {most:,}, as the text has {characters:,} characters to learn from and sequence={steps}"
             raise ArgumentError("--set", "batch_size", expected, f"{settings.batch_size:,}")
         wide = min(LANES, max(1, most // PIECES))
         passes = WORK / (self.card.parameters * characters)
         return settings.decide(
+            sequence=steps,
             batch_size=1 << (wide.bit_length() - 1),
             epochs=float(f"{min(passes, PASSES):.2g}"),
             lr=0.003 if (settings.hidden or 0) <= 256 else 0.002,
+            weight_decay=0.0,
         )
 
     def _descent(self, network: CharLSTM) -> Descent:
         settings = self.settings
         rate = settings.lr or 0.0
-        optimizer = optim.AdamW(network.parameters(), lr=rate, weight_decay=settings.weight_decay)
+        optimizer = optim.AdamW(network.parameters(), lr=rate, weight_decay=settings.weight_decay or 0.0)
         schedule = schedule_of(settings.schedule, optimizer, self.total_steps)
         return Descent(network, optimizer, schedule=schedule, clip_norm=settings.clip_norm)
 

@@ -133,7 +133,8 @@ def test_the_writer(minigrad: Commands, tmp_path: Path, monkeypatch: pytest.Monk
     assert found is not None and float(found[1]) < 3.14
     page = (tmp_path / "runs/demo-1/index.html").read_text()
     assert found[0] in page and "A text, letter by letter" in page
-    assert page.count('<pre class="sample">') == 4 and '<pre class="sample">The cat' in page
+    assert "What shakespeare-lstm writes" in page
+    assert page.count('<pre class="sample">') == 5 and '<pre class="sample">The cat' in page
 
 
 def test_the_hand(minigrad: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,7 +153,8 @@ def test_the_hand(minigrad: Commands, tmp_path: Path, monkeypatch: pytest.Monkey
     assert found is not None
     page = (tmp_path / "runs/demo-1/index.html").read_text()
     assert found[0] in page and "<h2>Handwriting" in page.replace(' id="handwriting"', "")
-    assert page.count(", in handwriting") >= 1 and "Which letter of" in page
+    assert page.count(", in handwriting") >= 2 and "Which letter of" in page
+    assert "What hershey-hand writes" in page and demo_handwriting.TEXT in page
 
 
 @pytest.mark.usefixtures("digits")

@@ -13,8 +13,8 @@ from minigrad.core.machine import Memory
 from minigrad.errors import ArgumentError, DataError, DivergedError, OutOfMemoryError, RunError
 from minigrad.interop.structure import take_apart
 from minigrad.models import cost, handwriting_report
-from minigrad.models.handwriting_data import to_measure
-from minigrad.models.handwriting_task import RECIPES, Handwriting, HandwritingSettings
+from minigrad.models.handwriting_data import in_its_terms, to_measure
+from minigrad.models.handwriting_task import RECIPES, Handwriting, HandwritingSettings, _recipe
 from minigrad.models.scribe import Card, nats_of
 from minigrad.show.page import Page
 from minigrad.train import Run, fit
@@ -169,6 +169,22 @@ def test_a_hand_learns_more_of_another(strokes: Path, tmp_path: Path) -> None:
 
 def made_of(folder: Path, letters: str) -> Handwriting:
     return task(hand(folder / f"{letters}.json", 8, letters=letters))
+
+
+def test_data_brought_to_the_terms_of_their_own_card_stay_as_they_are(strokes: Path) -> None:
+    """To the last bit, whatever scale and height: a run that began with another hand would else not go on."""
+    made, draw = task(strokes), np.random.default_rng(0)
+    for scale, height in draw.uniform(0.1, 100, (200, 2)).tolist():
+        card, data = made.card._replace(scale=scale, height=height), made.data._replace(height=height)
+        assert in_its_terms(data, card).scale == scale
+
+
+def test_a_recipe_gives_way_to_what_decides_it() -> None:
+    usual = HandwritingSettings()
+    recipe = _recipe("hershey", usual, None)
+    assert recipe == RECIPES["hershey"] and {"lr", "spacing"} < recipe.keys() and not _recipe("mine.json", usual, None)
+    assert "lr" not in _recipe("hershey", HandwritingSettings.of({"optimizer": "rmsprop"}), None)
+    assert "spacing" not in _recipe("hershey", usual, {})
 
 
 def test_measuring_other_data(strokes: Path, tmp_path: Path) -> None:

@@ -48,6 +48,13 @@ def test_where_no_word_is_short_each_piece_is_as_it_comes() -> None:
     assert hand.calls[1:] == [(["be", "headache"], 0, STYLE)]
 
 
+def test_the_style_is_a_word_without_marks_where_there_is_one() -> None:
+    for text, style in (("abc 'de' headache b", "abc"), ("ab' 'de' headache b", "'de'")):
+        hand = Upright()
+        write_manuscript(hand, text, lines=2)
+        assert hand.calls[0][0] == [style], text
+
+
 def test_a_style_goes_before_all_pieces() -> None:
     hand = Upright()
     write_manuscript(hand, LONG, style=STYLE)

@@ -14,7 +14,7 @@ from minigrad.data import Characters
 from minigrad.data.strokes import Strokes
 from minigrad.data.written import Recorded, Written
 from minigrad.errors import ArgumentError, DataError, RunError
-from minigrad.models.scribe import Card, Likelihood, Scribe, drawn_points
+from minigrad.models.scribe import Card, Likelihood, Scribe, _has_left, drawn_points
 
 OPTIONS: dict[str, Any] = {"hidden": 8, "windows": 2, "mixtures": 3, "pace": 0.2, "dropout": 0.0}
 CARD = Card(Characters(" abc"), OPTIONS, scale=2.0, height=20.0, step=3.0, floor=-6.0, letters=9)
@@ -108,7 +108,9 @@ def test_writing_stops_at_a_lift_that_the_network_calls_the_last() -> None:
     for text in ("a", "abcabc"):
         (writing,) = hand.write([text])
         assert writing.strokes.points[-1, 2] == 1
-        assert writing.window[:-1].argmax(axis=1).max(initial=0) <= len(text) - 1
+        points, seen = writing.strokes.points, writing.window
+        arrived = (seen.argmax(axis=1) == len(text) - 1) | (seen.max(axis=1) < 0.01)
+        assert arrived[-1] and not (arrived & (points[:, 2] == 1))[1:-1].any()
         assert 0.5 * 5 * (len(text) - 1) <= len(writing.strokes) <= 20 + 1.2 * 5 * len(text)
 
 
@@ -121,12 +123,23 @@ def test_writing_stops_behind_the_end_whatever_the_network_says(bias: tuple[int,
         hand.network.head.weight[row] = 0.0
     (writing,) = hand.write(["abcabc"])
     lifts = writing.strokes.points[:, 2].tolist()
-    assert lifts[-1] == 1 and (any(lifts[:-1]) or row == 0)
+    assert lifts[-1] == 1 and any(lifts[:-1]) == (row != 0)
     assert 5 * 6 <= len(writing.strokes) < 20 + 4 * 5 * 6
     with minigrad.no_grad():
         hand.network.window.bias[4:] = -20.0  # and a window that does not move
     (writing,) = hand.write(["ab"])
     assert len(writing.strokes) == 20 + 4 * 2 / 0.2
+
+
+def test_a_window_that_left_the_text_ends_it() -> None:
+    """It saw the last letter, the pen was lifted, and now it sees none as well as letters were seen; the weights of a text."""
+    seen = np.zeros((4, 6, 3))
+    seen[2, :, 2] = 0.5
+    seen[2, 1] = (0.5, 0.0, 0.1)  # at the first letter
+    seen[3, :, 2] = (0.2, 0.2, 0.9, 0.2, 0.2, 0.0)
+    ends, strongest, lifted = np.array([3, 3, 3, 3, 2, 3]), np.full(6, 1.0), np.array([1.0, 1, 1, 0, 1, 1])
+    assert _has_left(seen, ends, strongest, lifted, 3).tolist() == [True, False, False, False, False, True]
+    assert not _has_left(seen, ends, strongest, lifted, 1).any()
 
 
 def test_a_style_changes_what_follows_and_is_left_out() -> None:

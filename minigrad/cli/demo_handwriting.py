@@ -1,4 +1,4 @@
-"""The demo's hand: numbers in a stroke font, written with a pen."""
+"""The demo's hands: one that learns to write numbers in a stroke font, and the one that comes with minigrad."""
 
 from __future__ import annotations
 
@@ -13,13 +13,17 @@ EPOCHS, HIDDEN, BATCH, RATE = 10, 100, 16, 0.01  # less than 75 seconds on two c
 ONLY = "0123456789"  # letters take longer
 LOOKS = 2  # evaluations, each with a sample
 NUMBERS = 8  # that it never saw, on the page
+READY, TEXT = "hershey-hand", "The quick brown fox jumps over the lazy dog, and writes it down"  # comes with minigrad
 
 
 def section(page: Any, folder: Path, seed: int) -> None:
     """Train on numbers in Hershey's plain font, and show the curve, what it writes of others, and its window."""
     from minigrad.cli.reading import reading
-    from minigrad.models.handwriting_report import BIAS, add_window, add_writing
+    from minigrad.models.handwriting_report import BIAS, HEIGHT, add_window, add_writing
     from minigrad.models.handwriting_task import Handwriting, HandwritingSettings
+    from minigrad.models.manuscript import write_manuscript
+    from minigrad.models.scribe import Scribe
+    from minigrad.show.ink import ink_svg
     from minigrad.train.report import history
     from minigrad.train.runs import Run
 
@@ -32,7 +36,7 @@ def section(page: Any, folder: Path, seed: int) -> None:
             task = Handwriting("hershey", settings, say, report)
         task.evaluate_every = -(-task.total_steps // LOOKS)
         outcome = follow(task, run, f"minigrad demo --out {shlex.quote(str(folder.parent))} --seed {seed}")
-    words = f"Strokes of numbers that it never saw cost it {outcome.best:.2f} nats a point. To learn letters too takes an hour."
+    words = f"Strokes of numbers that it never saw cost it {outcome.best:.2f} nats a point. Letters take longer."
     say(words)
     page.section(
         "Handwriting",
@@ -45,3 +49,9 @@ def section(page: Any, folder: Path, seed: int) -> None:
     add_writing(page, task.scribe, texts, BIAS, seed)
     page.subsection("Where it looks", "Which digit its window shows it, from the first point of the pen to the last.")
     add_window(page, task.scribe, texts[-1], seed=seed)
+    page.subsection(
+        f"What {READY} writes",
+        f'It comes with minigrad, and learned from words for longer: minigrad handwrite {READY} "Hello world" --animate',
+    )
+    written = write_manuscript(Scribe.load(READY), TEXT, bias=BIAS, seed=seed)
+    page.picture(ink_svg(written.lines(), scale=HEIGHT / written.height, label=f"{TEXT}, in handwriting"), caption=TEXT)

@@ -1,0 +1,63 @@
+"""The models that come with minigrad: which there are, what their cards tell, and that they do what they are there for."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from minigrad.cli.demo_handwriting import TEXT
+from minigrad.models.scribe import Scribe
+from minigrad.models.writer import Writer
+from minigrad.train.ship import LARGEST, command
+from minigrad.train.trained import Trained, shipped
+
+TASKS = {"hershey-hand": "handwriting", "shakespeare-lstm": "text"}
+COMMON = re.findall(
+    r"\w+",
+    "the and i to of a you my that in is not for with me it be this your his he but as have thou him so will what her thy all "
+    "by no do shall if are we thee our on good now lord from come sir or which they would here more well at was she am there "
+    "how then love let their o man like when than one them an hath us go were say upon may make did must see yet should know "
+    "out some such where give who why can time never had too speak these tell take most up much think",
+)  # of Shakespeare's words those that come most: about half of his text
+
+
+def test_which_there_are() -> None:
+    assert {name: Trained.open(name).config()["task"] for name in shipped()} == TASKS
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_card_tells_how_the_model_was_made(name: str) -> None:
+    model = Trained.open(name)
+    assert model.path.stat().st_size <= LARGEST
+    assert model.card is not None and model.card["command"] == command(model.config())
+    assert model.card["command"].startswith(f"minigrad train {TASKS[name]} --data ")
+    assert re.fullmatch(r"[0-9a-f]{64}", model.card["data_digest"]) and model.card["licence"]
+    assert 0 < abs(model.card["figure"]["val/loss"]) < 10
+
+
+def test_the_writer_writes_plays() -> None:
+    """Names in capitals before lines, lines of a length that lines have, and words that there are."""
+    writer = Writer.load("shakespeare-lstm")
+    text = "".join(writer.stream("\n", length=3000, temperature=0.8, seed=1))
+    lines = [line for line in text.split("\n") if line]
+    assert 40 < len(lines) < 200 and np.mean([len(line) for line in lines]) < 70
+    assert sum(re.fullmatch(r"[A-Z][A-Z .]+", line) is not None for line in lines) >= 5
+    words = re.findall(r"[a-z']+", text.lower())
+    assert sum(word in COMMON for word in words) >= 0.4 * len(words)
+    line = "Good morrow to your lordship, and I thank you for it."
+    assert writer.perplexity(line) < 8 < 60 < writer.perplexity(line[::-1])
+
+
+def test_the_hand_writes_every_letter_in_its_turn() -> None:
+    hand = Scribe.load("hershey-hand")
+    texts = ["Hello world", *TEXT.replace(",", "").split()]
+    for writing in hand.write(texts, bias=1.0, seed=1):
+        text, seen = writing.strokes.text, writing.window.argmax(axis=1)
+        looked = [text[i] for i in dict.fromkeys(seen.tolist())]
+        assert set(text.replace(" ", "")) <= {*looked}, text
+        assert (np.maximum.accumulate(seen) - seen).max() <= 1, text  # never back by more than a letter
+        left, top, right, bottom = writing.strokes.box
+        assert 0.2 * len(text) < (right - left) / hand.card.height < len(text) + 1, text
+        assert 0.5 < (bottom - top) / hand.card.height < 1.6, text
