@@ -191,7 +191,7 @@ def test_what_is_no_model(minigrad: Commands, model: Path, tmp_path: Path) -> No
     shutil.copytree(model, tmp_path / "begun")
     (tmp_path / "begun" / "model.safetensors").unlink()
     for name, words in {
-        "nowhere": "expected a run folder, as minigrad train makes it, got no such folder",
+        "nowhere": "expected a run folder, or the name of a shipped model, got no such folder, and no such name",
         "folder": "got a folder without config.json",
         image: "got a file",
         "begun": "got one that has not been evaluated yet. Let it come to its first evaluation: minigrad resume begun",
