@@ -243,6 +243,8 @@ def linear_cross_entropy(
             weight=weight, reduction=reduction, ignore_index=ignore_index, label_smoothing=label_smoothing, most=most,
         )  # fmt: skip
         return cast(wide, x.dtype)
+    if not x.size:
+        linear(input, linear_weight, linear_bias)  # of no rows nothing is read below: this refuses tensors of two devices
     class_weights = class_weight(where, weight, w.shape[0], x)
     single = x.ndim == 1
     if single:
