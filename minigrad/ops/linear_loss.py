@@ -14,6 +14,7 @@ import numpy as np
 
 from minigrad.core import tape
 from minigrad.core.device import Array, array_module
+from minigrad.core.refusals import refuse_mixed
 from minigrad.core.sums import total
 from minigrad.core.tape import Function, mode
 from minigrad.core.tensor import Tensor, check_tensor
@@ -243,8 +244,7 @@ def linear_cross_entropy(
             weight=weight, reduction=reduction, ignore_index=ignore_index, label_smoothing=label_smoothing, most=most,
         )  # fmt: skip
         return cast(wide, x.dtype)
-    if not x.size:
-        linear(input, linear_weight, linear_bias)  # of no rows nothing is read below: this refuses tensors of two devices
+    refuse_mixed(where, (input, linear_weight, linear_bias, target, weight))  # which of no rows would not be read
     class_weights = class_weight(where, weight, w.shape[0], x)
     single = x.ndim == 1
     if single:
