@@ -24,7 +24,7 @@ LARGEST = 1_000_000  # more than anyone means of a size: a config that has one i
 BOLDEST = 100.0  # bias at most: beyond it nothing is drawn at random any more
 LONGER = 4.0  # times the points that its letters take on average: as long as a text may get
 FAINT = 0.01  # weight of a letter: where none has more, the window has left the text
-LEFT = 0.25  # of the strongest weight of a letter: less right after a lift, and none follows; set on validation texts of hershey
+LEFT = 0.25  # of the strongest weight of a letter: less right after a lift, and none follows (set on held-out texts of hershey)
 BEYOND = 1.5  # letters behind the end where writing stops though the network never said so
 
 
