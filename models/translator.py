@@ -14,11 +14,14 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 import minigrad
+from minigrad.data.pair import cleaned
 from minigrad.errors import ArgumentError, DTypeError
 from minigrad.models.beam import NO_PENALTY, USUAL, Found, Limits, Penalty, follow, greedy, search
 from minigrad.models.sampling import Sampling, drawn_rows
 from minigrad.models.seq2seq import EOS, PAD, UNKNOWN, Seq2Seq
+from minigrad.models.translator_card import Card
 from minigrad.nn.checks import check_counts
+from minigrad.train.trained import Trained
 
 TOKENS = 8192  # of a batch: its sentences, padded, times the lanes of each
 Progress = Callable[[int, int], None]
@@ -81,6 +84,18 @@ class Translator:
                 raise ArgumentError("translate", name, expected, f"{len(vocabulary.symbols):,}")
         self.network, self.source, self.target, self.tokens = network.eval(), source, target, tokens
         self._device = network.head.weight.device
+
+    @classmethod
+    def load(cls, model: str) -> Translator:
+        """The translator of a run folder, or one that is shipped.
+
+        Raises:
+            RunError: there is none, it is no translator, or its weights and vocabularies do not belong together.
+            FileFormatError: a file is damaged.
+        """
+        trained = Trained.open(model)
+        card = Card.of(trained.config("translate").get("model"), model)
+        return cls(card.network(trained), card.source, card.target)
 
     # ------------------------------------------------------------------ the three ways
 
@@ -159,7 +174,7 @@ class Translator:
         odd = next((type(text).__name__ for text in texts if not isinstance(text, str)), None)
         if odd is not None:
             raise DTypeError("translate", "texts", "a list of texts", f"a list with {odd}")
-        sources = [tuple(self.source.split(text)) for text in texts]
+        sources = [tuple(self.source.split(cleaned(text))) for text in texts]
         nothing = Translation("", (), (), 0.0, 0.0, True, None, ())
         made: list[list[Translation]] = [[nothing] for _ in texts]
         done = sum(not tokens for tokens in sources)

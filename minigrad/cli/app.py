@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 import minigrad
-from minigrad.cli import bench, classify, data, demo, doctor, explain, handwrite, kernels, train, warmup, write
+from minigrad.cli import bench, classify, data, demo, doctor, explain, handwrite, kernels, train, translate, warmup, write
 
 ORDER = (
     "demo",
@@ -18,6 +18,7 @@ ORDER = (
     "classify",
     "write",
     "handwrite",
+    "translate",
     "explain",
     "data",
     "kernels",
@@ -66,6 +67,7 @@ app.command("eval")(train.evaluate)
 app.command("classify")(classify.classify)
 app.command("write", help=write.HELP)(write.write)
 app.command("handwrite", help=handwrite.HELP)(handwrite.handwrite)
+app.command("translate", help=translate.HELP)(translate.translate)
 app.command("explain", help=explain.HELP)(explain.explain)
 app.add_typer(data.app, name="data")
 app.add_typer(kernels.app, name="kernels")

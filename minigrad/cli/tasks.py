@@ -19,7 +19,8 @@ class Entry(NamedTuple):
         data: what data it takes.
         example: an example of training.
         use: how its model is applied; ``{run}`` stands for the run folder.
-        words: whether its data are text, of which there may be several, and which take ``--glob`` and ``--bytes``.
+        words: whether its data are text, which take ``--glob`` and ``--bytes``.
+        several: whether there may be several.
     """
 
     place: str
@@ -29,6 +30,7 @@ class Entry(NamedTuple):
     example: str
     use: str
     words: bool = False
+    several: bool = False
 
 
 TASKS: dict[str, Entry] = {
@@ -48,6 +50,7 @@ TASKS: dict[str, Entry] = {
         example="minigrad train text --data src --glob '*.py'",
         use="minigrad write {run}",
         words=True,
+        several=True,
     ),
     "handwriting": Entry(
         place="minigrad.models.handwriting_task:Handwriting",
@@ -56,6 +59,16 @@ TASKS: dict[str, Entry] = {
         data="hershey, words in stroke fonts, or the path of a file of strokes or of a folder of them",
         example="minigrad train handwriting --data hershey --set fonts=cursive",
         use='minigrad handwrite {run} "Hello world"',
+    ),
+    "translate": Entry(
+        place="minigrad.models.translate:Translate",
+        commands="minigrad.cli.translation",
+        makes="a translator of sentences, with attention",
+        data="en-es, en-de, en-it, en-fr, bible-en-es, or the path of a file with a sentence, a tab and its translation in "
+        "each line, of a folder of such, or of two files whose lines belong together (a.en,a.de); several, if repeated",
+        example="minigrad train translate --data deu.txt --set reverse=true",
+        use='minigrad translate {run} "Good morning"',
+        several=True,
     ),
 }
 

@@ -30,11 +30,11 @@ Data = Annotated[
     list[str],
     typer.Option("--data", metavar="NAME|PATH", help="A named set (see minigrad data list), or a path.", show_default=False),
 ]
-Texts = Annotated[
+Several = Annotated[
     list[str],
     typer.Option(
         "--data", metavar="NAME|PATH", show_default=False,
-        help="A named set (see minigrad data list), a file of text or a folder; may be repeated.",
+        help="A named set (see minigrad data list), a file or a folder; may be repeated.",
     ),
 ]  # fmt: skip
 Glob = Annotated[str | None, typer.Option("--glob", metavar="PATTERNS", help="Which files of a folder of text: '*.py,*.pyi'.")]
@@ -87,8 +87,18 @@ def _add(name: str) -> None:
     ) -> None:
         train(name, data, out, init_from, device, set or [])
 
+    def of_several(
+        data: Several,
+        out: Out = None,
+        init_from: InitFrom = None,
+        device: Device = None,
+        set: Set = None,
+        kernels: Kernels = None,
+    ) -> None:
+        train(name, data, out, init_from, device, set or [])
+
     def of_text(
-        data: Texts,
+        data: Several,
         glob: Glob = None,
         bytes: Bytes = False,
         out: Out = None,
@@ -100,7 +110,7 @@ def _add(name: str) -> None:
         words = ([] if glob is None else [f"glob={glob}"]) + ["bytes=true"] * bytes
         train(name, data, out, init_from, device, words + (set or []))
 
-    app.command(name, cls=WithSettings, help=help)(of_text if task.words else command)
+    app.command(name, cls=WithSettings, help=help)(of_text if task.words else of_several if task.several else command)
 
 
 for _name in TASKS:
@@ -113,7 +123,7 @@ def train(name: str, data: list[str], out: Path | None, init_from: str | None, d
     from minigrad.train.runs import Run, free_name
     from minigrad.train.trained import Trained
 
-    if len(data) > 1 and not entry(name).words:
+    if len(data) > 1 and not entry(name).several:
         raise ArgumentError("train", "--data", f"one name or path, for the task {name}", f"{len(data):,}")
     kind = task_class(name)
     settings, initial, like = kind.Settings.parse(words), None, {}
@@ -203,6 +213,9 @@ def evaluate(
         if asked:
             got = f"one of the task {task}"
             raise ArgumentError("eval", asked[0], "a model of text, and --data", got, "Leave it out")
+        if entry(task).several:
+            commands(task).evaluate(model, data or None, json)
+            return
         if data is not None and len(data) > 1:
             raise ArgumentError("eval", "--data", f"one name or path, with a model of the task {task}", f"{len(data):,}")
         commands(task).evaluate(model, data[0] if data else None, json)
