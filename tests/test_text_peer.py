@@ -38,13 +38,13 @@ def test_steps_are_pytorchs(case: str, tmp_path: Path) -> None:
     for step in range(task.total_steps):
         tokens, fresh = next(batches)
         assert fresh == (step % len(task.loader) == 0)
-        rate = peer.optimizer.param_groups[0]["lr"]
+        rate = peer.rule.optimizer.param_groups[0]["lr"]
         metrics = task.step((tokens, fresh)).metrics
-        loss = peer.step(tokens.numpy(), fresh)
+        loss = peer.step((tokens, fresh))
         assert abs(float(metrics["loss"]) - loss) <= 1e-10, step
         assert float(metrics["lr"]) == pytest.approx(rate, rel=1e-12)
         if task.settings.clip_norm:
-            assert float(metrics["grad_norm"]) == pytest.approx(peer.norm, rel=1e-9)
+            assert float(metrics["grad_norm"]) == pytest.approx(peer.rule.norm, rel=1e-9)
         for (key, ours), theirs in zip(task.network.state_dict().items(), peer.net.state_dict().values(), strict=True):
             assert difference(ours.numpy(), theirs.numpy()) <= 1e-8, (step, key)
         assert task.carried.state is not None
