@@ -169,6 +169,13 @@ def difference(ours: Any, theirs: Any) -> float:
     return float(np.abs(ours[~odd] - theirs[~odd]).max(initial=0.0) / scale)
 
 
+def check_gradients(ours: Any, theirs: Any, where: Any = "", within: float = 1e-9) -> None:
+    """See that the parameters of two modules have the same names and gradients: of each max|g - g'| <= within max|g'|."""
+    for (name, our), (other, their) in zip(ours.named_parameters(), theirs.named_parameters(), strict=True):
+        assert name == other, where
+        assert difference(our.grad.numpy(), their.grad.numpy()) <= within, (where, name)
+
+
 def numeric_gradients(
     function: Callable[[list[np.ndarray]], float], arrays: list[np.ndarray], step: float = 1e-5
 ) -> list[np.ndarray | None]:

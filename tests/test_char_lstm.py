@@ -13,7 +13,7 @@ from minigrad.benchmarks.source import model_source, run_source
 from minigrad.errors import ArgumentError, DTypeError, MinigradError, ShapeError
 from minigrad.models.char_lstm import CELLS, CharLSTM, detached, parameters
 from tests import devices
-from tests.harness import difference
+from tests.harness import check_gradients, difference
 
 V, T, B = 7, 5, 3
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -184,7 +184,6 @@ def test_steps_are_pytorchs(cell: str, variant: str) -> None:
     ours = make(cell, variant)
     theirs = run_source(SOURCE, "torch")["CharLSTM"](V, **options(cell, variant)).double()
     theirs.load_state_dict({key: torch.tensor(tensor.numpy()) for key, tensor in ours.state_dict().items()})
-    assert [name for name, _ in ours.named_parameters()] == [name for name, _ in theirs.named_parameters()]
     pairs = [(m, net, m.optim.Adam(net.parameters(), lr=2e-3)) for m, net in ((minigrad, ours), (torch, theirs))]
     states: list[Any] = [None, None]
     for step in range(4):
@@ -196,8 +195,7 @@ def test_steps_are_pytorchs(cell: str, variant: str) -> None:
             loss.backward()
             losses.append(loss.item())
         assert abs(losses[0] - losses[1]) <= 1e-10
-        for (name, our), their in zip(ours.named_parameters(), theirs.parameters(), strict=True):
-            assert difference(our.grad.numpy(), their.grad.numpy()) <= 1e-9, (step, name)
+        check_gradients(ours, theirs, step)
         for our, their in zip(*states, strict=True):
             assert difference(our.numpy(), their.numpy()) <= 1e-9
         for *_, optimizer in pairs:
@@ -228,8 +226,7 @@ def test_both_directions_with_lengths_are_pytorchs(cell: str) -> None:
         losses.append(total.item())
         states.append(state)
     assert losses[0] == pytest.approx(losses[1], rel=1e-10)
-    for (name, our), their in zip(ours.named_parameters(), theirs.parameters(), strict=True):
-        assert difference(our.grad.numpy(), their.grad.numpy()) <= 1e-9, name
+    check_gradients(ours, theirs)
     for our, their in zip(*states, strict=True):
         assert difference(our.detach().numpy(), their.detach().numpy()) <= 1e-9
 

@@ -13,7 +13,7 @@ from minigrad.benchmarks.steps import log_density
 from minigrad.errors import ArgumentError, DTypeError, IndexingError, MinigradError, ShapeError
 from minigrad.models.handwriting import HandwritingLSTM, State, clipped, nats, parameters
 from tests import devices
-from tests.harness import difference
+from tests.harness import check_gradients, difference
 
 A, T, B, U, M = 5, 6, 3, 4, 3
 OPTIONS: dict[str, Any] = {"hidden": 6, "windows": 2, "mixtures": M, "pace": 0.5}
@@ -69,8 +69,7 @@ def test_packed_is_padded_and_masked() -> None:
     assert one.item() == pytest.approx(two.item(), rel=1e-12)
     one.backward()
     two.backward()
-    for (name, ours), theirs in zip(net.named_parameters(), other.parameters(), strict=True):
-        assert difference(ours.grad.numpy(), theirs.grad.numpy()) <= 1e-9, name
+    check_gradients(net, other)
 
 
 def test_the_fourth_number_of_a_point_is_whether_it_is_the_last() -> None:
@@ -238,7 +237,6 @@ def test_steps_are_pytorchs(monkeypatch: pytest.MonkeyPatch) -> None:
             optimizer.zero_grad()
             loss.backward()
         assert abs(losses[0].item() - losses[1].item()) <= 1e-10
-        for (name, mine), his in zip(ours.named_parameters(), theirs.parameters(), strict=True):
-            assert difference(mine.grad.numpy(), his.grad.numpy()) <= 1e-9, (number, name)
+        check_gradients(ours, theirs, number)
         one.step()
         other.step()

@@ -16,7 +16,7 @@ import minigrad
 import minigrad.optim
 from minigrad.benchmarks.source import model_source, run_source
 from tests import devices
-from tests.harness import difference
+from tests.harness import check_gradients, difference
 
 CNN = model_source("cnn")
 CLASSIFIER = '''
@@ -158,8 +158,7 @@ def test_same_source_same_gradients_same_training(name: str, text: str, make: An
             net.zero_grad()
             loss_of(m, net, batches(9)).backward()
         assert difference(logits_of(minigrad, ours, batches(8)), logits_of(torch, theirs, batches(8))) <= 1e-10
-        for (key, our), their in zip(ours.named_parameters(), theirs.parameters(), strict=True):
-            assert difference(our.grad.numpy(), their.grad.numpy()) <= 1e-10, key
+        check_gradients(ours, theirs, within=1e-10)
 
     compare_gradients()
     losses = train(minigrad, ours, batches, minigrad.optim.SGD(ours.parameters(), lr=RATE))
