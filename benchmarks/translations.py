@@ -22,9 +22,10 @@ import numpy as np
 
 from minigrad.errors import ArgumentError, MinigradError
 from minigrad.models.beam import Penalty
-from minigrad.models.translation import Judged, greedily, judge, to_measure
-from minigrad.models.translator import Translator
+from minigrad.models.translation import Judged, Way, greedily, judge, to_measure
+from minigrad.models.translator import Translation, Translator
 from minigrad.show.progress import track
+from minigrad.train import Track
 from minigrad.train.trained import Trained
 
 SEED = 0
@@ -95,6 +96,19 @@ def intervals(systems: Mapping[str, Counts], samples: int) -> dict[str, dict[str
     return found
 
 
+def _searching(beam: int) -> Way:
+    """Translate by a beam search with a penalty of length of 1."""
+
+    def search(translator: Translator, texts: Sequence[str]) -> list[Translation]:
+        return [best[0] for best in translator.search(texts, width=beam, penalty=Penalty(length=1.0))]
+
+    return search
+
+
+def _named(name: str) -> Track:
+    return lambda batches: track(batches, describe=name, unit="batches")
+
+
 def compare(models: Sequence[str], data: Sequence[str] | None, beam: int, samples: int) -> dict[str, Any]:
     """All models, both ways.
 
@@ -115,15 +129,10 @@ def compare(models: Sequence[str], data: Sequence[str] | None, beam: int, sample
             remedy = "Name the sentences for all by --data"
             raise ArgumentError("benchmarks.translations", "models", "models of the same data", "of others", remedy)
         sentences = here
-        ways = {
-            "greedy": greedily,
-            f"beam {beam}": lambda translator, texts: [
-                best[0] for best in translator.search(texts, width=beam, penalty=Penalty(length=1.0))
-            ],
-        }
+        ways = {"greedy": greedily, f"beam {beam}": _searching(beam)}
         for way, translate in ways.items():
             name = f"{model}, {way}"
-            judged[name] = judge(translator, pairs, translate=translate, track=lambda all, name=name: track(all, describe=name))
+            judged[name] = judge(translator, pairs, translate=translate, track=_named(name))
     counts = {
         name: Counts.of([made.text for made in one.translations], [pair.target for pair in one.pairs])
         for name, one in judged.items()

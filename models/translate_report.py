@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from minigrad.data.pair import Pair
 from minigrad.models.translator import Translation, Translator
@@ -32,7 +32,7 @@ def looked_at(translation: Translation) -> str:
     Raises:
         ShapeError: a network without attention, or no words.
     """
-    weights = [] if translation.alignment is None else translation.alignment
+    weights: Any = [] if translation.alignment is None else translation.alignment
     return attention_svg(weights, (*translation.source, END), translation.tokens)
 
 

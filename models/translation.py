@@ -20,7 +20,7 @@ from minigrad.models.translator_card import Card
 from minigrad.train import Track
 
 LENGTHS = (4, 8, 12, 20)  # words of a source: the groups of the table of lengths end there
-Translate = Callable[[Translator, Sequence[str]], Sequence[Translation]]
+Way = Callable[[Translator, Sequence[str]], Sequence[Translation]]
 
 
 class Judged(NamedTuple):
@@ -63,7 +63,7 @@ def greedily(translator: Translator, texts: Sequence[str]) -> list[Translation]:
 
 
 def judge(
-    translator: Translator, pairs: Sequence[Pair], *, translate: Translate = greedily, track: Track = iter, tokens: int = 2048,
+    translator: Translator, pairs: Sequence[Pair], *, translate: Way = greedily, track: Track = iter, tokens: int = 2048,
     lowercase: bool = False,
 ) -> Judged:  # fmt: skip
     """Translate the sources of pairs, and hold what comes against their targets.
@@ -79,7 +79,9 @@ def judge(
     Raises:
         DataError: no pairs; or sacrebleu is not installed.
     """
-    data = Translated(pairs, translator.source, translator.target)
+    source: Any = translator.source
+    target: Any = translator.target
+    data = Translated(pairs, source, target)
     batches = list(LikeTokens(data.sizes, tokens, Generator("cpu").manual_seed(0)))
     translations: list[Any] = [None] * len(pairs)
     nats = count = 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import os
 import re
 import shlex
@@ -79,26 +80,6 @@ def _add(name: str) -> None:
 
     def command(
         data: Data,
-        out: Out = None,
-        init_from: InitFrom = None,
-        device: Device = None,
-        set: Set = None,
-        kernels: Kernels = None,
-    ) -> None:
-        train(name, data, out, init_from, device, set or [])
-
-    def of_several(
-        data: Several,
-        out: Out = None,
-        init_from: InitFrom = None,
-        device: Device = None,
-        set: Set = None,
-        kernels: Kernels = None,
-    ) -> None:
-        train(name, data, out, init_from, device, set or [])
-
-    def of_text(
-        data: Several,
         glob: Glob = None,
         bytes: Bytes = False,
         out: Out = None,
@@ -110,7 +91,13 @@ def _add(name: str) -> None:
         words = ([] if glob is None else [f"glob={glob}"]) + ["bytes=true"] * bytes
         train(name, data, out, init_from, device, words + (set or []))
 
-    app.command(name, cls=WithSettings, help=help)(of_text if task.words else of_several if task.several else command)
+    if task.several:
+        command.__annotations__["data"] = Several
+    if not task.words:  # they keep their defaults
+        told = inspect.signature(command, eval_str=True)
+        kept = [parameter for key, parameter in told.parameters.items() if key not in ("glob", "bytes")]
+        command.__signature__ = told.replace(parameters=kept)  # type: ignore[attr-defined]
+    app.command(name, cls=WithSettings, help=help)(command)
 
 
 for _name in TASKS:
