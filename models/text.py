@@ -43,7 +43,8 @@ SHORT, LONG = 300_000, 3_000_000  # characters: below the one a smaller network 
 LOOKS = 20  # evaluations, at most, but no more than
 LOOKING = 0.1  # of the work of the training goes into them, where one is not more
 PIECES = 20  # that a lane has in a pass, at least, where the text allows it
-SEQUENCE = 64  # characters through which gradients go back, where nothing is said
+SEQUENCE = 64  # characters through which gradients go back, where nothing is said,
+SHORTER = 16  # and where a text has too few for it, if it has so many
 LANES = 32  # at most, where nothing is said
 OPTIONS = ("cell", "hidden", "layers", "embedding", "dropout", "layer_norm", "tied")  # settings that the network is made of
 KNOBS = "hidden, layers, embedding, sequence or batch_size"
@@ -189,10 +190,11 @@ class Text(Task):
         looks = int(np.clip(LOOKING * self.total_steps / looking, 1, LOOKS))
         self.evaluate_every = -(-self.total_steps // looks)
         self.descent = self._descent(network)
+        unit = self.data.vocabulary.unit
         layers = f"{counted(settings.layers, 'layer')} of {settings.hidden:,} {settings.cell.upper()} units"
-        say(f"network: {layers}, {self.card.parameters:,} parameters, for {len(self.data.vocabulary)} different characters")
+        say(f"network: {layers}, {self.card.parameters:,} parameters, for {len(self.data.vocabulary)} different {unit}s")
         say(
-            f"training: {self.total_steps:,} steps of {batch} x {steps} characters, {settings.epochs:g} passes "
+            f"training: {self.total_steps:,} steps of {batch} x {steps} {unit}s, {settings.epochs:g} passes "
             f"through the text, at a rate of up to {settings.lr:g}"
         )
 
@@ -235,8 +237,8 @@ class Text(Task):
         steps = self.card.steps
         most = (characters - 1) // steps  # lanes that have one whole piece
         if most < 1:
-            expected = f"more than sequence={steps} characters to learn from"
-            remedy = "Give more text, or shorter sequences: --set sequence=16"
+            expected = f"more than sequence={steps} {self.data.vocabulary.unit}s to learn from"
+            remedy = f"Give more text, or shorter sequences: --set sequence={min(SHORTER, max(1, characters // 2))}"
             raise DataError("data", called(self.sources), expected, f"{characters:,}", remedy)
         if (settings.batch_size or 1) > most:
             expected = f"at most {most:,}, as the text has {characters:,} characters to learn from and sequence={steps}"

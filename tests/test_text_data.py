@@ -284,10 +284,25 @@ def test_what_is_held_out_is_about_what_is_asked_for(tmp_path: Path, content: st
     assert any(f"from the beginning of a {begins}, is held out" in line for line in data.policy)
 
 
+def test_of_two_books_no_whole_one_is_held_out(tmp_path: Path) -> None:
+    write(tmp_path / "books/1.txt", POEM * 8)
+    write(tmp_path / "books/2.txt", POEM.upper() * 8)
+    for share, held, words in (
+        (None, 2112, "the end of the longest"),
+        (0.1, 2112, "the end of the longest"),
+        (0.3, 10560, "1"),
+    ):
+        data = open_text(tmp_path / "books", holdout=share)
+        assert abs(len(data.validation) - held) < 40 and len(data.train) + len(data.validation) == 21120
+        assert any(f"split: {words} of 2 files, " in line for line in data.policy)
+
+
 def test_little_to_choose_by_is_told(tmp_path: Path) -> None:
     few = [line for line in open_text(write(tmp_path / "a.txt", POEM)).policy if line.startswith("few: ")]
     assert few == ["few: by 132 characters no model is chosen well; hold out more (--set holdout=0.3), or give more text"]
     assert not any(line.startswith("few: ") for line in open_text(write(tmp_path / "a.txt", POEM * 8)).policy)
+    told = open_text(write(tmp_path / "a.txt", POEM), bytes=True).policy
+    assert " bytes (" in told[1] and told[2].startswith("few: by 132 bytes no model")
 
 
 def test_parts_of_their_own(tmp_path: Path) -> None:
@@ -401,6 +416,8 @@ def test_a_known_vocabulary_is_kept(tmp_path: Path) -> None:
     folding = open_text(path, vocabulary=Characters([*(set(POEM) - {"R"}), "\ufffd"]))
     assert text_of(folding, folding.train).startswith("\ufffdoses") and "folded: 1 character that" in folding.policy[1]
     assert len(open_text(path, vocabulary=Characters(kind="bytes")).vocabulary) == 256
+    other = refused(lambda: open_text(path, vocabulary=Characters("xyz\ufffd\n ")))
+    assert "most of which the model knows, got 1,080 of 1,320 that it does not know. Train a new model" in other
 
 
 def test_numbers_and_their_files() -> None:

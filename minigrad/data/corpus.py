@@ -68,9 +68,9 @@ def open_text(
     beginning is left out, and line ends of CR and LF are read as LF. ``textfiles.find_text`` says which files of a folder are
     read, and which are parts of their own. Where none is for validation: of one file the last tenth is held out, from the
     beginning of a line where one is near; of several, whole files, chosen by a hash of their names, or the end of the longest,
-    where one is nearly all of the text. No more than a million characters are, where no share is asked for. No file is ever in
-    memory whole: where the numbers take more than ``ids.IN_MEMORY`` bytes, they are written to the cache folder, once, and
-    mapped.
+    where one is nearly all of the text, or each is much of it. No more than a million characters are, where no share is asked
+    for. No file is ever in memory whole: where the numbers take more than ``ids.IN_MEMORY`` bytes, they are written to the
+    cache folder, once, and mapped.
 
     The vocabulary is made of the training part, in the order of code points. A character that comes fewer than ``min_count``
     times there, or only in the other parts, is read as U+FFFD.
@@ -89,7 +89,7 @@ def open_text(
 
     Raises:
         DataError: there is no such text; it is empty, binary or no UTF-8; or too short to be split; or it has characters
-            that the ``vocabulary`` given neither has nor can fold.
+            that the ``vocabulary`` given neither has nor can fold, or more of these than of those that it has.
         ArgumentError: a share outside 0 to 1; a ``min_count`` below 1, or above what any character reaches, or with bytes.
 
     Example:
@@ -121,7 +121,15 @@ def open_text(
         vocabulary, folding = _vocabulary(parts, min_count, bytes)
     else:
         folding = _known(name, scanned, vocabulary)
-    policy = [_about(scanned, vocabulary), *_encodings(scanned), *folding, _split(name, parts), *_few(parts), *found.notes()]
+    unit = vocabulary.unit
+    policy = [
+        _about(scanned, vocabulary),
+        *_encodings(scanned),
+        *folding,
+        _split(name, parts, unit),
+        *_few(parts, unit),
+        *found.notes(),
+    ]
     ordered = [one for part in PARTS for one in parts[part]]
     length, key = sum(one.length for one in ordered), _key(ordered, vocabulary)
     row, path = stored(key, length, len(vocabulary), lambda: encoded(ordered, vocabulary, progress))
@@ -203,15 +211,19 @@ def _target(length: int, holdout: float | None) -> float:
 def _end_of_longest(
     scanned: list[Scanned], parts: dict[str, list[Scanned]], holdout: float | None, bytes: bool, progress: Progress | None
 ) -> list[Scanned]:
-    """Hold out the end of the longest file, as of a lone one, where whole files are less than a third of what is asked for.
+    """Hold out the end of the longest file, as of a lone one, where whole files are far from what is asked for.
 
-    Its copies would tell it: it is the longest of those that have none. Gives the stretches anew, and changes ``parts``.
+    That is less than a third of it, or more than three times as much, where that much would do. Its copies would tell it: it
+    is the longest of those that have none. Gives the stretches anew, and changes ``parts``.
     """
     learned = [one for one in scanned if one.stretch.part == "train"]
     held, target = sum(one.length for one in parts["validation"]), _target(sum(one.length for one in learned), holdout)
     times = Counter(one.digest for one in learned)
     longest = max((one for one in learned if times[one.digest] == 1), key=lambda one: one.length, default=None)
-    if longest is None or 3 * held >= (target := min(target, longest.length / 2)):
+    if longest is None:
+        return scanned
+    target = min(target, longest.length / 2)
+    if 3 * held >= target and not (held > 3 * target and target >= FAIR):
         return scanned
     two = scan(cut(longest.stretch.file, target / longest.length), bytes=bytes, progress=progress)
     parts["train"], parts["validation"] = [*(one for one in learned if one is not longest), two[0]], [two[1]]
@@ -248,13 +260,17 @@ def _known(data: str, scanned: Sequence[Scanned], vocabulary: Characters) -> lis
     """A line about characters that a vocabulary which is given has not, if it has a place for them.
 
     Raises:
-        DataError: it has none.
+        DataError: it has none, or most of the text would stand there.
     """
     codes, counts = summed(scanned)
     new = vocabulary.numbers(codes) < 0
     unseen = {chr(code): int(count) for code, count in zip(codes[new], counts[new], strict=True)}
     remedy = "Give a text without them, or train a new model, which knows them, without --init-from"
     vocabulary.check(unseen, "refuse" if vocabulary.unknown is None else "fold", f"data: {data}", remedy)
+    if 2 * sum(unseen.values()) > counts.sum():  # what would be learned is U+FFFD after U+FFFD, at a fine loss
+        got = f"{sum(unseen.values()):,} of {counts.sum():,} that it does not know"
+        remedy = "Train a new model, without --init-from"
+        raise DataError("data", data, "text in characters most of which the model knows", got, remedy)
     words = f"{counted(len(unseen), 'character')} that the model does not know, at {counted(sum(unseen.values()), 'place')}"
     return [f"folded: {words}, read as U+FFFD: {listed([described(symbol) for symbol in unseen], _NAMED)}"] if unseen else []
 
@@ -304,30 +320,30 @@ def _encodings(scanned: Sequence[Scanned]) -> Iterator[str]:
         yield f"line ends: {sum(one.odd.crlf for one in ends):,} of CR and LF, in {files}, are read as LF"
 
 
-def _few(parts: dict[str, list[Scanned]]) -> Iterator[str]:
+def _few(parts: dict[str, list[Scanned]], unit: str) -> Iterator[str]:
     """A line where what is held out is too little to choose by."""
     held = sum(one.length for one in parts["validation"])
     if held < FAIR:
-        yield f"few: by {held:,} characters no model is chosen well; hold out more (--set holdout=0.3), or give more text"
+        yield f"few: by {held:,} {unit}s no model is chosen well; hold out more (--set holdout=0.3), or give more text"
 
 
-def _split(data: str, parts: dict[str, list[Scanned]]) -> str:
+def _split(data: str, parts: dict[str, list[Scanned]], unit: str) -> str:
     """How the data are split, after a look at whether each part holds anything to predict."""
     lengths = {part: sum(one.length for one in found) for part, found in parts.items()}
     for part in PARTS:
         if parts[part] and lengths[part] < LEAST:
-            expected = f"at least {LEAST} characters in the {part} part: the first is read, the second predicted"
+            expected = f"at least {LEAST} {unit}s in the {part} part: the first is read, the second predicted"
             raise DataError("data", data, expected, str(lengths[part]), "Give more text")
     held = parts["validation"]
-    share = f"{lengths['validation']:,} characters ({lengths['validation'] / sum(lengths.values()):.1%})"
-    test = f"; {lengths['test']:,} characters of the data's own test part" if parts["test"] else ""
+    share = f"{lengths['validation']:,} {unit}s ({lengths['validation'] / sum(lengths.values()):.1%})"
+    test = f"; {lengths['test']:,} {unit}s of the data's own test part" if parts["test"] else ""
     if held[0].stretch.start:
         read = {one.stretch.file for one in (*held, *parts["train"])}
         of = "the file" if len(read) == 1 else f"the longest of {counted(len(read), 'file')}, {held[0].stretch.file.name}"
         whence = f"from the beginning of a {beginning(held[0].stretch)}"
         return f"split: the end of {of}, {share} {whence}, is held out for validation{test}"
     if held[0].stretch.part == "validation":
-        told = [f"{lengths['train']:,} characters to train on"]
+        told = [f"{lengths['train']:,} {unit}s to train on"]
         for part in PARTS[1:]:
             if parts[part]:
                 told.append(f"{lengths[part]:,} for {part} ({listed([one.stretch.file.name for one in parts[part]])})")
