@@ -1,6 +1,6 @@
 """A trained model of text, writing: characters drawn one by one, the likeliest continuation, and how a text surprises it.
 
-    minigrad write MODEL --prime "ROMEO:"
+    minigrad write MODEL --prime "ROMEO"
 
 The network says how likely each character is to come next. To write is to draw one of them, let the network read it, and ask
 again. What it remembers between two steps is its state alone, so that a text may be of any length.

@@ -13,7 +13,7 @@ from minigrad.cli.train import follow
 EPOCHS, HIDDEN, RATE = 0.27, 128, 0.006  # of a pass: less than 75 seconds on two cores
 LOOKS = 3  # evaluations, each with a sample
 SEQUENCE = 64  # of a short training more steps are better than longer ones
-PRIME, WRITTEN = "ROMEO:\n", 700
+PRIME, WRITTEN = "ROMEO\n", 700  # as the plays have it: the name of who speaks is a line
 READY = "shakespeare-lstm"  # comes with minigrad
 
 

@@ -26,7 +26,7 @@ Write on, in the manner of what the model learned from; each character is shown 
 With --interactive your lines and the model's take turns. Yours is gone on with where it stops; a backslash at its end stands \
 for the line's end, and an empty line lets the model go on. Ctrl-C stops the model, Ctrl-D ends.
 
-Example: minigrad write runs/text-shakespeare-1 --prime "ROMEO:" --temperature 0.8
+Example: minigrad write runs/text-shakespeare-1 --prime "ROMEO" --temperature 0.8
 """
 
 Text = Annotated[
