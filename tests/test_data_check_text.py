@@ -100,6 +100,11 @@ def test_what_is_odd_is_found(tmp_path: Path, content: bytes, kind: str, severit
         )
 
 
+def test_lines_of_a_file_that_is_not_read_do_not_count(tmp_path: Path) -> None:
+    folder = corpus(tmp_path / "odd", {"a.txt": "", "b.txt": prose(0).encode() + b"caf\xe9"})
+    assert kinds(check_text(folder)) == {"encoding": "error"}
+
+
 def test_binary_files_that_were_asked_for_are_errors(tmp_path: Path) -> None:
     folder = corpus(tmp_path / "odd", {"a.txt": "", "b.bin": b"\0"})
     assert kinds(check_text(folder, glob="*.bin")) == {"binary": "error"}
@@ -180,6 +185,10 @@ def test_a_sample_of_lines_tells_the_shares(monkeypatch: pytest.MonkeyPatch) -> 
     ours.add(f"{i:08}" * 6 for i in range(4000))
     assert len(ours.counts) <= 500 and abs(ours.lines / 12_000 - 1) < 0.3
     assert abs(ours.repeated() - 2 / 3) < 0.15 and abs(ours.also_in(theirs) - 1 / 6) < 0.1
+    both = Passages()
+    both.update(ours)
+    both.update(theirs)
+    assert len(both.counts) <= 500 and abs(both.lines / 14_000 - 1) < 0.3 and abs(both.repeated() - 12 / 14) < 0.15
     assert theirs.also_in(ours) == 1.0 and Passages().also_in(ours) == 0.0 == Passages().repeated()
 
 

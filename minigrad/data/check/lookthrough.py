@@ -60,7 +60,7 @@ def look(file: TextFile, *, bytes: bool, passages: Passages, saw: Callable[[int]
     Args:
         file: it.
         bytes: whether it is learned as bytes.
-        passages: takes its lines.
+        passages: takes its lines, if it can be read to its end.
         saw: is called with the number of bytes of each piece.
 
     Example:
@@ -68,7 +68,7 @@ def look(file: TextFile, *, bytes: bool, passages: Passages, saw: Callable[[int]
         >>> found.kind, found.length, found.lines, found.longest, found.odd.crlf, found.unended
         ('text', 8, 2, 5, 1, True)
     """
-    found = Looked(file)
+    found, lines = Looked(file), Passages()
     digest = hashlib.sha256()
 
     def take(piece: memoryview) -> None:
@@ -76,7 +76,8 @@ def look(file: TextFile, *, bytes: bool, passages: Passages, saw: Callable[[int]
         saw(len(piece))
 
     try:
-        _read(found, bytes, passages, take)
+        _read(found, bytes, lines, take)
+        passages.update(lines)
     except DataError as error:
         found.kind = "encoding" if "UTF-8" in error.expected else "unreadable"
         found.why = error.got

@@ -30,8 +30,25 @@ class Passages:
         for line in lines:
             if len(line) >= LONG and not (key := hash(line)) & mask:
                 counts[key] = counts.get(key, 0) + 1
-        while len(self.counts) > KEPT:
-            self._thin(2 * self.mask + 1)
+        self._keep_few()
+
+    def update(self, other: Passages) -> None:
+        """Take note of the lines of another text.
+
+        Example:
+            >>> said, more = Passages(), Passages()
+            >>> more.add(["It was the best of times, it was the worst of times,"])
+            >>> said.update(more)
+            >>> said.update(more)
+            >>> said.repeated(), said.lines
+            (1.0, 2)
+        """
+        mask = max(self.mask, other.mask)
+        self._thin(mask)
+        for key, count in other.counts.items():
+            if not key & mask:
+                self.counts[key] = self.counts.get(key, 0) + count
+        self._keep_few()
 
     @property
     def lines(self) -> int:
@@ -50,6 +67,10 @@ class Passages:
         other._thin(mask)
         total = sum(self.counts.values())
         return sum(count for key, count in self.counts.items() if key in other.counts) / total if total else 0.0
+
+    def _keep_few(self) -> None:
+        while len(self.counts) > KEPT:
+            self._thin(2 * self.mask + 1)
 
     def _thin(self, mask: int) -> None:
         self.mask = mask
