@@ -223,3 +223,22 @@ def test_a_terminal_that_knows_little(minigrad: Commands, tmp_path: Path) -> Non
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout.isascii() and "\x1b" not in done.stdout and "\r" not in done.stdout
     assert "gr\\xf6\\xdfe" in run("eval", "run", **little).stdout
+
+
+def test_a_second_interrupt_does_not_break_off_the_words_about_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    from minigrad import cli
+    from minigrad.cli import output
+
+    told: list[str] = []
+
+    def complain(text: str, kind: str = "error") -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        told.append(f"{kind}: {text}")
+
+    def interrupted() -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(output, "complain", complain)
+    before = signal.getsignal(signal.SIGINT)
+    assert cli._told(interrupted) == cli.INTERRUPTED
+    assert told == ["note: interrupted; nothing is half-written"] and signal.getsignal(signal.SIGINT) is before

@@ -10,6 +10,7 @@ import os
 import pickle
 import subprocess
 import sys
+import threading
 import zipfile
 from collections import OrderedDict
 from pathlib import Path
@@ -562,3 +563,20 @@ def test_import_does_not_load_safetensors() -> None:
     code = "import sys, minigrad; minigrad.save, minigrad.load; print('safetensors' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_what_is_no_file_is_written_into_and_stays(tmp_path: Path) -> None:
+    """A pipe gets the bytes, a full device is told of; neither becomes a file."""
+    pipe, got = tmp_path / "pipe", []
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: got.append(pipe.read_bytes()))
+    reader.start()
+    atomic.write_atomically("save", pipe, b"the page")
+    reader.join(10)
+    assert got == [b"the page"] and pipe.is_fifo() and [*tmp_path.iterdir()] == [pipe]
+    atomic.write_atomically("save", os.devnull, b"the page")
+    assert not Path(os.devnull).is_file()
+    if Path("/dev/full").exists():
+        with pytest.raises(FileFormatError, match="expected 8 bytes written, got No space left on device"):
+            atomic.write_atomically("save", "/dev/full", b"the page")
+        assert not Path("/dev/full").is_file()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import signal
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from minigrad.errors import MinigradError
@@ -70,6 +71,20 @@ def _run(arguments: list[str], *, own: bool) -> int:
     return code
 
 
+@contextlib.contextmanager
+def _deaf() -> Iterator[None]:
+    """A Ctrl-C inside is not heard, where the system lets us say so: in the main thread."""
+    try:
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except ValueError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _told(run: Callable[[], int]) -> int:
     """The exit code of a command; what hinders it that is no fault of the program becomes words."""
     from minigrad.cli.output import complain
@@ -79,7 +94,8 @@ def _told(run: Callable[[], int]) -> int:
     except MinigradError as error:
         complain(str(error))
     except KeyboardInterrupt:
-        complain("interrupted; nothing is half-written", "note")
+        with _deaf():
+            complain("interrupted; nothing is half-written", "note")
         return INTERRUPTED
     except BrokenPipeError:
         with contextlib.suppress(OSError, ValueError):  # nothing is left to be written when the process ends

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import stat
 from typing import Any
 
 from minigrad.errors import FileFormatError
@@ -13,7 +14,8 @@ from minigrad.errors import FileFormatError
 def write_atomically(where: str, path: Any, data: bytes) -> None:
     """Write a file so that at every moment its name stands for the old contents or for the new ones, and never for a part.
 
-    The data go to a new file in the same folder, to the disk itself, and only then under the name.
+    The data go to a new file in the same folder, to the disk itself, and only then under the name. What is no file, such as a
+    pipe or ``/dev/null``, is written into and stays what it is.
 
     Args:
         where: who writes, for errors.
@@ -24,6 +26,13 @@ def write_atomically(where: str, path: Any, data: bytes) -> None:
         FileFormatError: the folder is missing or may not be written to, the disk is full, and the like. Nothing is left
             behind, and an older file of that name stays as it was.
     """
+    if _takes_bytes(path):
+        try:
+            with open(path, "wb") as stream:
+                stream.write(data)
+        except OSError as error:
+            raise FileFormatError(where, str(path), f"{len(data)} bytes written", error.strerror or str(error)) from error
+        return
     target = os.path.realpath(os.fspath(path))
     folder, name = os.path.split(target)
     if os.path.isdir(target):
@@ -48,6 +57,15 @@ def write_atomically(where: str, path: Any, data: bytes) -> None:
         raise FileFormatError(
             where, str(path), f"{len(data)} bytes written", reason, "Nothing was written, and nothing was lost"
         ) from error
+
+
+def _takes_bytes(path: Any) -> bool:
+    """Whether there is something of that name that is neither a file nor a folder."""
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
 def _settle(folder: str) -> None:
