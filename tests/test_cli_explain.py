@@ -72,7 +72,7 @@ def test_characters_that_it_does_not_know(minigrad: Commands, run: Path) -> None
         (["--text", "a"], "explain: text: expected at least two characters"),
         (["--text", "ab", "--unseen", "drop"], "explain: --unseen: expected one of refuse, skip, fold, got 'drop'"),
         (["--text", "@nothing.txt"], "--text @nothing.txt: expected the name of a text file, got no such file"),
-        (["--text", "ab", "--out", "nowhere/x.html"], "expected a folder that exists"),
+        (["--text", "aX", "--out", "nowhere/x.html"], "explain: nowhere/x.html: expected a folder that exists"),
         ([], "Missing option '--text'"),
     ],
 )

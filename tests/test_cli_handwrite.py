@@ -109,7 +109,8 @@ def test_text_from_a_file_and_marks_of_printers(minigrad: Commands) -> None:
         (["bead", "--style", "3"], "the strokes that the run began with, got nothing of that name"),
         (["@none.txt"], "handwrite: TEXT @none.txt: expected the name of a text file, got no such file"),
         (["@latin.txt"], "handwrite: TEXT @latin.txt: expected text in UTF-8, got byte 0xe9 at 1. Save it as UTF-8"),
-        (["bead", "--out", "no/a.svg"], "expected a folder that exists, got none"),
+        (["x", "--out", "no/a.svg"], "no/a.svg: expected a folder that exists, got none"),
+        (["x", "--out", "a.svg", "--window", "no/a.svg"], "no/a.svg: expected a folder that exists, got none"),
     ],
 )
 def test_what_is_refused(minigrad: Commands, words: list[str], told: str) -> None:

@@ -128,9 +128,14 @@ def test_a_pen_of_which_1_says_that_it_is_down(tmp_path: Path) -> None:
     )
 
 
-def test_places_in_place_of_offsets(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("centred", [False, True])
+def test_places_in_place_of_offsets(tmp_path: Path, centred: bool) -> None:
     path = tmp_path / "my.json"
-    places = [[[x + 20, y + 90, int(x == 24)] for x, y in (*LINE, *LINE)] for _ in range(3)]
+    line = dense([[float(x), float(y)] for x, y in LINE])
+    middle = np.mean(line, axis=0) if centred else np.array([-20.0, -90.0])
+    places: list[Any] = [[[*(place - middle).tolist(), int(n % 90 == 89)] for n, place in enumerate(np.array(line))]] * 3
+    if centred:
+        places = [{"text": "wavy", "points": rows} for rows in places]
     finding = only(checked(path, places), "unreadable")
     assert finding.items[0].detail.startswith("expected offsets from point to point, got what seem to be places")
     assert main(["data", "check", "handwriting", str(path)]) == 1

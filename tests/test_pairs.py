@@ -151,6 +151,7 @@ def test_what_is_left_out_is_counted_and_told(tmp_path: Path) -> None:
         (b"\n\n", "got no tab in 2 lines"),
         (b"caf\xe9\tx\n", r"a\.tsv: expected text in UTF-8, got byte 0xe9 in line 1\. Save it as UTF-8"),
         (b"a\tb\nx\ty\xff\n", "got byte 0xff in line 2"),
+        ("a\tb\n".encode("utf-16-le"), r"expected text in UTF-8, got UTF-16LE\. .*iconv -f UTF-16LE"),
         ("a\tb\n".encode("utf-16"), r"expected text in UTF-8, got UTF-16\. .*iconv -f UTF-16"),
         (b"a\tb\0\n", "a binary file"),
         (b"PK\x03\x04abc", r"got a packed archive\. Unpack it"),

@@ -162,11 +162,15 @@ def test_rare_characters_are_folded(tmp_path: Path) -> None:
         (b"ok\n" * 30 + b"\xc3", "got byte 0xc3 at byte 90 (line 31)."),
         (("text" * 9).encode("utf-16"), "got UTF-16. Save it as UTF-8: iconv -f UTF-16"),
         (("text" * 9).encode("utf-32"), "got UTF-32. Save it as UTF-8: iconv -f UTF-32"),
+        ("no mark\r\n".encode("utf-16-le") * 900, "got UTF-16LE. Save it as UTF-8: iconv -f UTF-16LE"),
+        ("и без знака\n".encode("utf-16-be") * 900, "got UTF-16BE. Save it as UTF-8: iconv -f UTF-16BE"),
+        ("no mark\n".encode("utf-32-be") * 900, "got UTF-32BE. Save it as UTF-8: iconv -f UTF-32BE"),
+        (np.arange(99, dtype="<i2").tobytes(), "got a binary file"),
         (b"\xef\xbb\xbf", "a.txt: expected text, got files that hold no character. Give more text."),
         (b"a", "expected at least 2 characters in the train part"),
         (b"abc", "expected at least 2 characters in the validation part"),
     ],
-    ids=["empty", "binary", "latin-1", "cut off", "utf-16", "utf-32", "bom", "1", "3"],
+    ids=["empty", "binary", "latin-1", "cut off", "utf-16", "utf-32", "16-le", "16-be", "32-be", "int16", "bom", "1", "3"],
 )
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path, content: bytes, words: str) -> None:
     path = write(tmp_path / "a.txt", content)

@@ -161,12 +161,27 @@ def test_the_check_that_is_named_reads_as_training_does(minigrad: Commands, here
     [
         ("train text --data src --glob *.py --set glob=*.txt", "--set: glob: expected each key once, got it twice."),
         ("train classify --data src --data other", "train: --data: expected one name or path, for the task classify, got 2."),
-        ("data check text src other --fix", "data check: PATH: expected one path with --fix, got 2."),
         ("data check classify src other", "data check: PATH: expected one path with classify, got 2."),
     ],
 )
 def test_words_that_do_not_go_together(minigrad: Commands, words: str, told: str) -> None:
     assert told in minigrad.refused(*words.split())
+
+
+def test_each_of_several_folders_is_mended_for_itself(minigrad: Commands, here: Path) -> None:
+    """What is in another encoding and a copy within a folder go; what two folders have in common stays, as do lone files."""
+    (here / "src/latin.txt").write_bytes(b"caf\xe9\n" * 9)
+    (here / "other/copy.txt").write_bytes((here / "other/x.txt").read_bytes())
+    (here / "other/c.txt").write_bytes((here / "c.txt").read_bytes())
+    (here / "alone.txt").write_bytes(b"caf\xe9\n" * 9)
+    code, out, _ = minigrad("data", "check", "text", "src", "other", "c.txt", "alone.txt", "--fix", "--json")
+    found = json.loads(out)
+    moved = [(one["folder"], [*one["moved"]]) for one in found["fixed"]]
+    assert moved == [(str(here / "src-set-aside"), ["latin.txt"]), (str(here / "other-set-aside"), ["x.txt"])]
+    assert code == 1 and [one["files"] for one in found["findings"] if one["kind"] == "encoding"] == [["alone.txt"]]
+    (here / "alone.txt").unlink()
+    code, out, _ = minigrad("data", "check", "text", "src", "other", "c.txt", "--fix")
+    assert code == 0 and "Moved" not in out and (here / "other/c.txt").exists()
 
 
 def test_eval_takes_what_goes_with_the_model(minigrad: Commands, here: Path) -> None:

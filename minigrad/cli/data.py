@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import pkgutil
 from collections import ChainMap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -86,7 +87,8 @@ encodings, odd and rare characters, line ends; of sentence pairs, missing sides,
 handwriting, points that no pen makes, rare characters, tilted lines.
 
 Each finding names its files and what to do. Nothing is changed without --fix, which moves files to PATH-set-aside beside \
-PATH and writes down in fix-log.txt there what it moved and why; then the data are checked again. It takes one PATH alone.
+PATH and writes down in fix-log.txt there what it moved and why; then the data are checked again. Of several PATHs each \
+folder is mended for itself: of what is the same in two of them nothing is moved.
 
 Exit code: 0 where no errors were found (there may be warnings and notes), 1 where there were (after --fix: are still), \
 2 where the data could not be checked.
@@ -116,21 +118,28 @@ def check(
         if value and not options:
             raise ArgumentError("data check", name, f"none with {task}", repr(value), "It belongs to text")
     together = task in ("text", "translate")  # whose checks take several paths
-    if len(paths) > 1 and (fix or not together):
-        why = "with --fix" if fix else f"with {task}"
-        raise ArgumentError("data check", "PATH", f"one path {why}", f"{len(paths):,}", "Check them one after the other")
+    if len(paths) > 1 and not together:
+        got, remedy = f"{len(paths):,}", "Check them one after the other"
+        raise ArgumentError("data check", "PATH", f"one path with {task}", got, remedy)
     place, _, unit = CHECKS[task]
     check_data = pkgutil.resolve_name(place)
+    fixed: list[Aside] = []
     with reading(unit) as progress:
         given = paths if together else paths[0]
         report: Report = check_data(given, progress, **options)
-        fixed: Aside | None = None
         if fix:
-            fixed = set_aside(paths[0], report.set_aside)
-            report = check_data(given, progress, **options) if fixed.moved else report
+            for path in dict.fromkeys(paths):
+                if len(paths) == 1:
+                    moves = report.set_aside
+                else:
+                    folder = os.path.isdir(os.path.expanduser(path))  # of a file, or a named set, nothing is moved
+                    moves = check_data(path, progress, **options).set_aside if folder else {}
+                fixed.append(set_aside(path, moves))
+            fixed = [one for one in fixed if one.moved]
+            report = check_data(given, progress, **options) if fixed else report
     if json:
-        moved = {"folder": fixed.folder, "moved": fixed.moved} if fixed is not None and fixed.moved else None
-        say_json({**report.as_json(), "fixed": moved})
+        told = [{"folder": one.folder, "moved": one.moved} for one in fixed]
+        say_json({**report.as_json(), "fixed": told if len(paths) > 1 else told[0] if told else None})
     else:
         write_lines([*_moves(fixed), *_head(report)])
         if report.groups:
@@ -142,16 +151,16 @@ def check(
         raise typer.Exit(FINDINGS)
 
 
-def _moves(fixed: Aside | None) -> Iterator[Line]:
+def _moves(fixed: Sequence[Aside]) -> Iterator[Line]:
     """What --fix did."""
     from minigrad.data.words import counted
 
-    if fixed is None or not fixed.moved:
-        return
-    yield Line(f"Moved {counted(len(fixed.moved), 'file')} to {fixed.folder}; fix-log.txt there says which and why:")
-    yield from _first(fixed.moved)
-    yield Line()
-    yield Line("Checked again:")
+    for one in fixed:
+        yield Line(f"Moved {counted(len(one.moved), 'file')} to {one.folder}; fix-log.txt there says which and why:")
+        yield from _first(one.moved)
+        yield Line()
+    if fixed:
+        yield Line("Checked again:")
 
 
 def _head(report: Report) -> Iterator[Line]:

@@ -46,6 +46,10 @@ def explain(
     """The command of that name; ``HELP`` is what it says of itself."""
     if unseen not in POLICIES:
         raise ArgumentError("explain", "--unseen", f"one of {', '.join(POLICIES)}", repr(unseen))
+    from minigrad.interop.atomic import check_place
+
+    if out is not None:
+        check_place("explain", out)
     from minigrad.models.explained import explain as look
     from minigrad.models.inside import SIGNED
     from minigrad.models.writer import Writer

@@ -68,7 +68,10 @@ def handwrite(
 ) -> None:
     """The command of that name; ``HELP`` is what it says of itself."""
     _check_kinds(out, window, animate, size)
-    from minigrad.interop.atomic import write_atomically
+    from minigrad.interop.atomic import check_place, write_atomically
+
+    for place in filter(None, (out, window)):
+        check_place(WHERE, place)
     from minigrad.models.manuscript import check_known, plain, write_manuscript
     from minigrad.models.scribe import Scribe
     from minigrad.show.ink import ink_png, ink_svg

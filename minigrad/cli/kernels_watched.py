@@ -60,6 +60,10 @@ def trace(
     """
     _apart(context, file)
     from minigrad.cli import traced
+    from minigrad.interop.atomic import check_place
+
+    if out is not None:
+        check_place("kernels trace", out)
     from minigrad.cli.terminal import clean, room, show
     from minigrad.emulator.steps import arranged
     from minigrad.show.text import open_console

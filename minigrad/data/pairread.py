@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from minigrad.data.pair import Pair, cleaned
-from minigrad.data.textfiles import TextFile, binary, unreadable
+from minigrad.data.textfiles import HEAD, TextFile, binary, unreadable, wide, wide_encoding
 from minigrad.data.words import counted, shown
 from minigrad.errors import DataError
 
@@ -127,10 +127,10 @@ def lines_of(file: TextFile, odd: Oddities) -> list[str]:
         ['one', 'two']
     """
     content = content_of(file)
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        remedy = f"Save it as UTF-8: iconv -f UTF-16 -t UTF-8 {shown(file.name)}"
-        raise DataError("data", shown(file.name), "text in UTF-8", "UTF-16", remedy)
-    if b"\0" in content[:8192]:
+    encoding = wide_encoding(content[:HEAD])
+    if encoding is not None:
+        raise wide(file.name, encoding)
+    if b"\0" in content[:HEAD]:
         raise binary(file.name)
     if content.startswith(codecs.BOM_UTF8):
         odd.marked += 1

@@ -38,6 +38,8 @@ REPEATED = 16  # times as many values as a pickle has bytes, where it names some
 SMALL = 1 << 20  # bytes, or values, that are no harm
 LOOKED_AT = 50  # items of each array, to tell what its columns are
 ENOUGH = 10  # points of an item of which the direction can be told
+A_TEXT, ALONG = 20, 3  # points, and letters, of an item of which can be told whether its first column goes along a line
+STEADY = 0.8  # correlation of a row's number with x: of the places of a text about 0.95, of offsets about 0
 ONE_WAY = 0.88  # of the way that offsets go, they go in one direction: for writing it is a third or less
 _INSTRUCTIONS = 1 << 22  # of a pickle with some hundred thousand items
 _TEXT = "_text"
@@ -134,7 +136,7 @@ def _entries(items: Sequence[Any], texts: Sequence[Any] | None, file: str, withi
     sample, letters = _sample(items, texts)
     first = _pen_is_first(sample)
     if _are_places([rows[:, [1, 2, 0]] for rows in sample] if first else sample, letters):
-        expected, got = "offsets from point to point", "what seem to be places: as offsets they lead ever further the same way"
+        expected, got = "offsets from point to point", "what seem to be places: as offsets they would be of no pen"
         remedy = "Write the difference of each point from the one before; a .json file may hold places as strokes"
         raise DataError("strokes", f"{file}{within}", expected, got, remedy)
     drawing = os.path.splitext(os.path.basename(file))[0]
@@ -201,17 +203,23 @@ def _pen_is_first(items: Sequence[np.ndarray]) -> bool:
 
 
 def _are_places(items: Sequence[np.ndarray], letters: Sequence[int]) -> bool:
-    """Whether rows are places and not offsets: a pen that made such offsets would go the same way all the time.
+    """Whether rows are places and not offsets: a pen that made such offsets would go the same way all the time, or ever faster.
 
     Letters go up and down and back. Items of few points are not looked at, nor those of a single line, which may be a dash,
-    where no two letters are known of it.
+    where no two letters are known of it. Places around the middle of an item lead nowhere as offsets; but of a text they go
+    from one side to the other.
     """
-    shares = []
+    shares, along = [], []
     for rows, known in zip(items, letters, strict=True):
         ways, several = rows[1:, :2].astype(np.float64), known > 1 or rows[:-1, 2].any()
         if len(rows) >= ENOUGH and several and np.isfinite(ways).all() and ways.any():
             shares.append(np.hypot(*ways.sum(axis=0)) / np.hypot(*ways.T).sum())
-    return len(shares) > 0 and float(np.median(shares)) > ONE_WAY
+            if len(rows) >= A_TEXT and known >= ALONG and np.ptp(ways[:, 0]) > 0:
+                along.append(abs(np.corrcoef(np.arange(len(ways)), ways[:, 0])[0, 1]))
+    one_way, steady = (
+        (len(found) > 0 and float(np.median(found)) > most) for found, most in ((shares, ONE_WAY), (along, STEADY))
+    )
+    return one_way or steady
 
 
 def _items(content: bytes, name: str) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import difflib
 import fnmatch
 import io
@@ -19,6 +20,12 @@ from minigrad.data.words import counted, listed, shown
 from minigrad.errors import DataError
 
 HEAD = 8192  # bytes by which a file is judged: where one of them is 0, it is no text, as git has it
+_MARKS = {  # the first that fits: UTF-32 begins as UTF-16 does
+    "UTF-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
+    "UTF-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
+}
+_UNMARKED = ("UTF-32LE", "UTF-32BE", "UTF-16LE", "UTF-16BE")
+NARROW = 0.05  # of the characters of a text in whatever language are below U+0100, if only blanks and line ends
 _EXPECTED = "a file of text, or a folder of such files"
 BESIDE = ("readme", "license", "licence", "copying", "citation")  # files that are no part of a corpus which lies beside them
 
@@ -126,6 +133,27 @@ def find_text(
     return Found([file])
 
 
+def wide_encoding(head: bytes) -> str | None:
+    """UTF-16 or UTF-32, as iconv calls it, where bytes at the beginning of a file are text in one of them, marked or not.
+
+    Example:
+        >>> [wide_encoding(head) for head in ("mark".encode("utf-16"), "none".encode("utf-16-le"), b"text", b"GIF89a\\0")]
+        ['UTF-16', 'UTF-16LE', None, None]
+    """
+    marked = next((name for name, marks in _MARKS.items() if head.startswith(marks)), None)
+    if marked is not None or b"\0" not in head:
+        return marked
+    for name in _UNMARKED:
+        try:
+            text = codecs.getincrementaldecoder(name)().decode(head)  # which leaves out half a character at the end
+        except UnicodeDecodeError:
+            continue
+        narrow = sum(character < "\u0100" for character in text)
+        if narrow >= max(2, NARROW * len(text)) and "".join(text.split()).isprintable():
+            return name
+    return None
+
+
 def is_binary(file: TextFile) -> bool:
     """Whether a file holds something else than text: a byte of 0 near its beginning; UTF-16 is told apart when it is read.
 
@@ -134,13 +162,19 @@ def is_binary(file: TextFile) -> bool:
     """
     with file.open() as content:
         head = content.read(HEAD)
-    return b"\0" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff"))
+    return b"\0" in head and wide_encoding(head) is None
 
 
 def binary(name: str) -> DataError:
     """The error for a file that is no text."""
     remedy = "Name a file of text; to learn from the bytes as they are, --bytes"
     return DataError("data", shown(name), "text", "a binary file (it holds bytes of 0)", remedy)
+
+
+def wide(name: str, encoding: str) -> DataError:
+    """The error for a text in UTF-16 or UTF-32."""
+    remedy = f"Save it as UTF-8: iconv -f {encoding} -t UTF-8 {shown(name)}"
+    return DataError("data", shown(name), "text in UTF-8", encoding, remedy)
 
 
 def unreadable(name: str, error: Exception) -> DataError:
@@ -287,4 +321,7 @@ def _nearest(path: str, named: Sequence[str]) -> str:
     return f"The name closest to it is {shown(os.path.join(folder, close[0]))}" if close else "Check the path"
 
 
-__all__ = ["BESIDE", "HEAD", "Found", "TextFile", "binary", "find_text", "in_parts", "is_binary", "unreadable"]
+__all__ = [
+    "BESIDE", "HEAD", "Found", "TextFile",
+    "binary", "find_text", "in_parts", "is_binary", "unreadable", "wide", "wide_encoding",
+]  # fmt: skip

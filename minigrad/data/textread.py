@@ -9,16 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.data.textfiles import TextFile, unreadable
+from minigrad.data.textfiles import HEAD, TextFile, unreadable, wide, wide_encoding
 from minigrad.data.words import shown
 from minigrad.errors import DataError
 
 PIECE = 1 << 20  # bytes that are read at once
 _BOM = codecs.BOM_UTF8
-_WIDE = {  # the first that fits: UTF-32 begins as UTF-16 does
-    "UTF-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
-    "UTF-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
-}
 
 
 @dataclass
@@ -88,10 +84,9 @@ def _decoded(file: TextFile, start: int, pieces: Iterator[bytes], odd: Oddities)
     place = start
     for piece in pieces:
         if place == 0:
-            wide = next((name for name, marks in _WIDE.items() if piece.startswith(marks)), None)
-            if wide is not None:
-                remedy = f"Save it as UTF-8: iconv -f {wide} -t UTF-8 {shown(file.name)}"
-                raise DataError("data", shown(file.name), "text in UTF-8", wide, remedy)
+            encoding = wide_encoding(piece[:HEAD])
+            if encoding is not None:
+                raise wide(file.name, encoding)
             if piece.startswith(_BOM):
                 odd.bom, piece, place = True, piece[len(_BOM) :], len(_BOM)
         text = held + _decode(decoder, file, piece, place)

@@ -33,12 +33,8 @@ def write_atomically(where: str, path: Any, data: bytes) -> None:
         except OSError as error:
             raise FileFormatError(where, str(path), f"{len(data)} bytes written", error.strerror or str(error)) from error
         return
-    target = os.path.realpath(os.fspath(path))
-    folder, name = os.path.split(target)
-    if os.path.isdir(target):
-        raise FileFormatError(where, str(path), "the name of a file", "a folder", "Add a file name, such as model.safetensors")
-    if not os.path.isdir(folder):
-        raise FileFormatError(where, str(path), "a folder that exists", f"none at {folder}", f"Make it: mkdir -p '{folder}'")
+    folder, name = _place(where, path)
+    target = os.path.join(folder, name)
     beside = os.path.join(folder, f".{name[:100]}.{secrets.token_hex(6)}.tmp")
     try:
         try:
@@ -66,6 +62,30 @@ def _takes_bytes(path: Any) -> bool:
     except (OSError, ValueError):
         return False
     return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+
+
+def check_place(where: str, path: Any) -> None:
+    """See that a file can be made there, before the work whose result it will hold.
+
+    Raises:
+        FileFormatError: the folder is missing, or a folder of that name is there.
+
+    Example:
+        >>> check_place("example", "new.txt")
+    """
+    if not _takes_bytes(path):
+        _place(where, path)
+
+
+def _place(where: str, path: Any) -> tuple[str, str]:
+    """The folder and name of a file, links followed."""
+    target = os.path.realpath(os.fspath(path))
+    folder, name = os.path.split(target)
+    if os.path.isdir(target):
+        raise FileFormatError(where, str(path), "the name of a file", "a folder", "Add a file name, such as model.safetensors")
+    if not os.path.isdir(folder):
+        raise FileFormatError(where, str(path), "a folder that exists", f"none at {folder}", f"Make it: mkdir -p '{folder}'")
+    return folder, name
 
 
 def _settle(folder: str) -> None:
