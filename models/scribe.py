@@ -25,7 +25,8 @@ BOLDEST = 100.0  # bias at most: beyond it nothing is drawn at random any more
 LONGER = 4.0  # times the points that its letters take on average: as long as a text may get
 FAINT = 0.01  # weight of a letter: where none has more, the window has left the text
 LEFT = 0.25  # of the strongest weight of a letter: less right after a lift, and none follows (set on held-out texts of hershey)
-BEYOND = 1.5  # letters behind the end where writing stops though the network never said so
+HEARD = 0.1  # chance that it was the end, as the network said at lifts since the last letter: below it there are dots to be set
+BEYOND = 8.0  # letters behind the end where writing stops though the network never said so: dots and bars are set on the way
 
 
 class Card(NamedTuple):
@@ -177,8 +178,8 @@ class Scribe:
         """Write texts, all at once.
 
         Points are drawn from the mixture until the window has come to the last letter, the pen is lifted, and either what is
-        drawn is that nothing follows or the window then sees no letter; or until the window is well beyond the end. In Graves
-        2013, arXiv:1308.0850, section 5.3, the window alone decides.
+        drawn is that nothing follows, or the window then sees no letter and the network has not ruled out that it was the end;
+        or until the window is well beyond it. In Graves 2013, arXiv:1308.0850, section 5.3, the window alone decides.
 
         Args:
             texts: each of characters of the alphabet.
@@ -242,7 +243,7 @@ class Scribe:
             np.zeros((steps, count, ends.max()), np.float32),
             np.zeros(count, int),
         )
-        going, strongest = np.ones(count, bool), np.zeros(count)
+        going, strongest, unheard = np.ones(count, bool), np.zeros(count), np.ones(count)
         was = self.network.training
         self.network.eval()
         try:
@@ -253,11 +254,13 @@ class Scribe:
                     outputs, state, weights = self.network(point, text, state)
                     seen[step] = weights[0].cpu().numpy() * (np.arange(seen.shape[2]) < ends[:, None])
                     strongest = np.maximum(strongest, seen[step].max(axis=1))
-                    going &= ~_has_left(seen, ends, strongest, points[step - 1, :, 2], step)
+                    going &= ~_has_left(seen, ends, strongest, points[step - 1, :, 2], unheard, step)
                     if not going.any():
                         break
-                    drawn = drawn_points(outputs[0].cpu().numpy(), _row(noise, step), bias, self.card.floor)
+                    row = outputs[0].cpu().numpy()
+                    drawn = drawn_points(row, _row(noise, step), bias, self.card.floor)
                     points[step] = drawn[:, :3]
+                    unheard *= np.where((drawn[:, 2] > 0) & _arrived(seen[step], ends), _chance(-row[:, -1]), 1.0)
                     lengths[going] = step + 1
                     going &= ~_is_over(seen[step], ends, state, drawn[:, 3], step)
                     going &= step + 1 < np.array([len(each) for each in noise])
@@ -353,10 +356,14 @@ def drawn_points(outputs: np.ndarray, noise: np.ndarray, bias: float, floor: flo
     sigma1, sigma2 = (np.exp(np.clip(each, floor, 15) - bias) for each in (log1, log2))
     rho = np.tanh(r)
     one, other = noise[:, 3], rho * noise[:, 3] + np.sqrt(1 - rho * rho) * noise[:, 4]
-    with np.errstate(over="ignore"):
-        lifted = noise[:, 1] < 1 / (1 + np.exp(-outputs[:, 0]))
-        last = lifted & (noise[:, 2] < 1 / (1 + np.exp(-outputs[:, -1] * (1 + bias))))
+    lifted = noise[:, 1] < _chance(outputs[:, 0])
+    last = lifted & (noise[:, 2] < _chance(outputs[:, -1] * (1 + bias)))
     return np.stack((mu1 + sigma1 * one, mu2 + sigma2 * other, lifted, last), axis=1)
+
+
+def _chance(logits: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        return 1 / (1 + np.exp(-logits.astype(np.float64)))
 
 
 def _noise(seed: int, points: int) -> np.ndarray:
@@ -372,21 +379,26 @@ def _row(noise: list[np.ndarray], step: int) -> np.ndarray:
     return np.stack([each[min(step, len(each) - 1)] for each in noise])
 
 
-def _has_left(seen: np.ndarray, ends: np.ndarray, strongest: np.ndarray, lifted: np.ndarray, step: int) -> np.ndarray:
+def _has_left(
+    seen: np.ndarray, ends: np.ndarray, strongest: np.ndarray, lifted: np.ndarray, unheard: np.ndarray, step: int
+) -> np.ndarray:
     """Whether the window has left each text: it saw the last letter, the pen was lifted, and now sees none well.
 
-    Right after a lift it sees the letter that is written next better than at any other time.
+    Right after a lift it sees the letter that is written next better than at any other time. But who sets the dots of a word
+    when it is written, and the bars, has left its letters too: the network then says at each lift that more follows.
 
     Args:
         seen: (T, B, U), weights of letters up to this step.
         ends: letters of each text.
         strongest: of the weights that letters of each text have had.
         lifted: whether the pen was lifted after the last point.
+        unheard: of each text, the chance of which the network said at lifts since the last letter that none was the last.
         step: this one.
     """
     if step < 2:
         return np.zeros(len(ends), bool)
-    return (lifted > 0) & _arrived(seen[step - 1], ends) & (seen[step].max(axis=1) < LEFT * strongest)
+    left = (lifted > 0) & _arrived(seen[step - 1], ends) & (seen[step].max(axis=1) < LEFT * strongest)
+    return left & (unheard <= 1 - HEARD)
 
 
 def _is_over(weights: np.ndarray, ends: np.ndarray, state: State, last: np.ndarray, step: int) -> np.ndarray:

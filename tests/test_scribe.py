@@ -124,7 +124,7 @@ def test_writing_stops_behind_the_end_whatever_the_network_says(bias: tuple[int,
     (writing,) = hand.write(["abcabc"])
     lifts = writing.strokes.points[:, 2].tolist()
     assert lifts[-1] == 1 and any(lifts[:-1]) == (row != 0)
-    assert 5 * 6 <= len(writing.strokes) < 20 + 4 * 5 * 6
+    assert 5 * (6 + 4) <= len(writing.strokes) < 20 + 4 * 5 * 6  # as many letters on, in which dots may be set
     with minigrad.no_grad():
         hand.network.window.bias[4:] = -20.0  # and a window that does not move
     (writing,) = hand.write(["ab"])
@@ -138,8 +138,10 @@ def test_a_window_that_left_the_text_ends_it() -> None:
     seen[2, 1] = (0.5, 0.0, 0.1)  # at the first letter
     seen[3, :, 2] = (0.2, 0.2, 0.9, 0.2, 0.2, 0.0)
     ends, strongest, lifted = np.array([3, 3, 3, 3, 2, 3]), np.full(6, 1.0), np.array([1.0, 1, 1, 0, 1, 1])
-    assert _has_left(seen, ends, strongest, lifted, 3).tolist() == [True, False, False, False, False, True]
-    assert not _has_left(seen, ends, strongest, lifted, 1).any()
+    assert _has_left(seen, ends, strongest, lifted, np.full(6, 0.5), 3).tolist() == [True, False, False, False, False, True]
+    unheard = np.array([0.95, 1.0, 1.0, 1.0, 1.0, 0.9])  # all but the last are told that dots follow
+    assert _has_left(seen, ends, strongest, lifted, unheard, 3).tolist() == [False] * 5 + [True]
+    assert not _has_left(seen, ends, strongest, lifted, np.zeros(6), 1).any()
 
 
 def test_a_style_changes_what_follows_and_is_left_out() -> None:

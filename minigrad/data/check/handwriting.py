@@ -26,7 +26,7 @@ RARE = 5  # times that a character must be there to be learnt
 ENOUGH = 20  # items of which one can be called odd
 FAR = 3.0  # times as much or as little as usual is odd
 LEAP = 100.0  # times the usual offset: a pen hardly makes it
-DENSE = 60  # points to a character: more cost time and teach little
+DENSE, DRAWN = 20, 60  # points to a letter of a text, and to a drawing: more cost time and teach little
 LIFTED, LONG = 0.5, 10  # a pen that is lifted at so many of so many points may be one of which 1 says that it is down
 TILT = 0.1  # rise of a line for each unit to the right
 
@@ -182,8 +182,9 @@ def _odd(sound: Sequence[_Sound]) -> Iterator[Finding]:
         items = tuple(Item((item.strokes.name,), f"{rise:+.2f} for each unit to the right") for item, rise in tilted)
         mend = "--set level=true turns each level and upright."
         yield Finding("tilted", "note", f"{counted(len(tilted), 'text')} of {len(sound):,} not level", mend, items)
-    dense = sum(len(item.strokes) for item in sound) / max(1, sum(len(item.strokes.text) for item in sound))
-    if dense > DENSE:
+    characters = sum(len(item.strokes.text) for item in sound)
+    dense = sum(len(item.strokes) for item in sound) / max(1, characters)
+    if dense > (DENSE if characters > 2 * len(sound) else DRAWN):
         step = 2 * np.median([np.median(_ways(item.strokes)) for item in sound])
         words = f"{dense:.0f} points to a character take long to learn"
         yield Finding("dense", "note", words, f"--set spacing={step:.2g} takes about half of them.")
