@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from minigrad.models.handwriting_task import HandwritingSettings
 
 MEASURED = 200  # items from which the usual step and pace are found
+DENSE, FAIR = 20, 12  # points to a letter: of more than the first, so many are left
+DRAWINGS = 2  # letters of a text, at most, where items are drawings and no writing: each of their points may count
 
 
 class Manner(NamedTuple):
@@ -50,6 +52,26 @@ def manner(written: Written, otherwise: float) -> Manner:
     step = float(np.median(ways[ways > 0])) if (ways > 0).any() else otherwise
     pace = sum(len(item.text) for item in some) / sum(map(len, some))
     return Manner(float(f"{step:.4g}"), float(f"{min(1.0, pace):.4g}"))
+
+
+def sparser(written: Written) -> float | None:
+    """The distance between points that leaves ``FAIR`` of them to a letter, where texts have over ``DENSE``, or ``None``.
+
+    A pad gives a point every few milliseconds, however short the way: more points take longer to learn and tell little.
+
+    Example:
+        >>> from minigrad.data.characters import Characters
+        >>> from minigrad.data.strokes import Strokes
+        >>> from minigrad.data.written import Recorded
+        >>> line = Strokes("abc", [[2, 0, 0]] * 71 + [[2, 0, 1]])
+        >>> sparser(Written(Recorded([line]), Characters("abc"), 1.0))
+        4.0
+    """
+    step, pace = manner(written, 0.0)
+    letters = sum(map(len, written.texts))
+    if not step or pace * DENSE >= 1 or letters <= DRAWINGS * len(written):
+        return None
+    return float(f"{step / (pace * FAIR):.2g}")
 
 
 def opened(data: str, settings: HandwritingSettings, progress: Any = None, spacing: float | None = None) -> StrokeData:

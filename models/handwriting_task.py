@@ -22,7 +22,7 @@ from minigrad.data.words import counted
 from minigrad.data.written import LikeSizes, Written
 from minigrad.models.begun import check_same, check_there, recipe, source
 from minigrad.models.cost import COPIES, check_memory
-from minigrad.models.handwriting_data import in_its_terms, manner, opened, spacing_like
+from minigrad.models.handwriting_data import FAIR, in_its_terms, manner, opened, spacing_like, sparser
 from minigrad.models.scribe import LARGEST, Card, Likelihood, Scribe, nats_of
 from minigrad.train import SCHEDULES, Descent, Settings, Step, Task, Track, ema, schedule_of, setting
 
@@ -120,6 +120,14 @@ class Handwriting(Task):
                 settings = settings.decide(spacing=spacing_like(self.data, begun))
                 self.data = opened(data, settings, progress)
             self.data = in_its_terms(self.data, begun)
+        elif settings.spacing is None and (spacing := sparser(self.data.train)) is not None:
+            dense = self.data.train.sizes.sum() / sum(map(len, self.data.train.texts))
+            settings = settings.decide(spacing=spacing)
+            self.data = opened(data, settings, progress)
+            say(
+                f"points: {dense:.0f} to a letter take long to learn; they are set {spacing:g} apart, about {FAIR} to a letter "
+                "(--set spacing=... sets them otherwise)"
+            )
         for line in self.data.policy:
             say(line)
         train = self.data.train

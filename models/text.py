@@ -87,7 +87,7 @@ class TextSettings(Settings):
 
 RECIPES: dict[str, dict[str, Any]] = {
     "shakespeare": {
-        "hidden": 256, "epochs": 9.5, "dropout": 0.3, "batch_size": 32, "sequence": 128, "lr": 0.004, "weight_decay": 0.02,
+        "hidden": 256, "epochs": 10.0, "dropout": 0.2, "batch_size": 32, "sequence": 64, "lr": 0.004, "weight_decay": 0.02,
     },
     "python-stdlib": {"hidden": 256, "epochs": 2.0, "dropout": 0.0, "batch_size": 32},
 }  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +65,29 @@ def test_the_work_decides_how_long(strokes: Path, monkeypatch: pytest.MonkeyPatc
     made = task(strokes, epochs=None)
     assert made.settings.epochs == float(f"{1e5 / (made.card.parameters * made.data.train.sizes.sum()):.2g}") < 1
     assert made.total_steps == max(1, round(made.settings.epochs * len(made.loader)))
+
+
+def test_points_that_are_too_many_are_set_farther_apart(tmp_path: Path) -> None:
+    """As a pad gives them: thirty to a letter become a dozen; the same spacing is kept for those who choose it."""
+    words = json.loads(hand(tmp_path / "few.json").read_text())
+    for word in words["words"]:
+        strokes = []
+        for stroke in word["strokes"]:
+            line = np.array(stroke)
+            at = np.linspace(0, len(line) - 1, 12 * len(line))
+            strokes.append(np.stack([np.interp(at, np.arange(len(line)), column) for column in line.T], 1).tolist())
+        word["strokes"] = strokes
+    (tmp_path / "pad.json").write_text(json.dumps(words))
+    told: list[str] = []
+    made = task(tmp_path / "pad.json", told.append)
+    letters = sum(map(len, made.data.train.texts))
+    spacing = made.settings.spacing
+    assert spacing is not None and 9 < made.data.train.sizes.sum() / letters < 15
+    line = rf"points: \d\d to a letter take long to learn; they are set {spacing:g} apart, about 12 to a letter "
+    assert any(re.match(line, one) for one in told)
+    own = task(tmp_path / "pad.json", spacing=spacing / 2)
+    assert own.data.train.sizes.sum() > 1.6 * made.data.train.sizes.sum()
+    assert task(hand(tmp_path / "few.json")).settings.spacing is None
 
 
 def test_only_some_texts(strokes: Path) -> None:

@@ -187,7 +187,9 @@ def _odd(sound: Sequence[_Sound]) -> Iterator[Finding]:
     if dense > (DENSE if characters > 2 * len(sound) else DRAWN):
         step = 2 * np.median([np.median(_ways(item.strokes)) for item in sound])
         words = f"{dense:.0f} points to a character take long to learn"
-        yield Finding("dense", "note", words, f"--set spacing={step:.2g} takes about half of them.")
+        yield Finding(
+            "dense", "note", words, f"--set spacing={step:.2g} takes about half of them; texts are taken so by themselves."
+        )
     up = [(item, share) for item in sound if len(item.strokes) >= LONG and (share := _lifted(item.strokes)) > LIFTED]
     if len(up) > len(sound) / 2:
         items = tuple(Item((item.strokes.name,), f"lifted at {share:.0%} of the points") for item, share in up)
