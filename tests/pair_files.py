@@ -1,20 +1,28 @@
-"""Small files of sentence pairs, and a made-up wheel and Bibles in the forms in which the named sets are published."""
+"""Small files of sentence pairs, and a made-up wheel and Bibles in the forms in which the named sets are published.
+
+As a script it looks whether a sentence is in two parts of a named set, of each that is in the cache::
+
+    python -m tests.pair_files
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import gzip
 import hashlib
+import itertools
 import json
 import struct
 import zipfile
 import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from minigrad.data import sources
+from minigrad.data import Pair, pairsets, sources
+from minigrad.data.pair import same_key
 
 ROWS = [(f"Give me {i} of them.", f"Dame {i} de ellos.") for i in range(60)]
 
@@ -81,3 +89,34 @@ def as_bibles(folder: Path, modules: list[list[list[str]]], monkeypatch: pytest.
         files.append(dataclasses.replace(file, sha256=digest, size=len(content), system=system))
     monkeypatch.setitem(sources.DATASETS, known.name, dataclasses.replace(known, files=tuple(files)))
     monkeypatch.setenv("MINIGRAD_CACHE", str(folder / "cache"))
+
+
+def in_two_parts(parts: Mapping[str, Sequence[Pair]]) -> list[str]:
+    """The sources, and the targets, that are in more than one part, but for case, blanks and marks."""
+    found = []
+    for side, name in enumerate(("source", "target")):
+        keys = {part: {same_key(pair[side]) for pair in pairs} for part, pairs in parts.items()}
+        for one, other in itertools.combinations(keys, 2):
+            found += [f"a {name} in {one} and {other}: {key}" for key in sorted(keys[one] & keys[other])]
+    return found
+
+
+def look() -> int:
+    """The exit code: whether all named sets that need not be fetched are sound."""
+    sound = True
+    for name, known in sources.DATASETS.items():
+        if known.kind != "pairs":
+            continue
+        if not all(sources.cached_path(file).exists() for file in known.files):
+            print(f"{name}: not in the cache")
+            continue
+        parts = pairsets.open_named(name)
+        found = in_two_parts(parts)
+        sizes = ", ".join(f"{len(pairs):,} for {part}" for part, pairs in parts.items())
+        print(f"{name}: {sizes}; sentences in two parts: {len(found):,}", *found[:9], sep="\n  ")
+        sound = sound and not found and all(parts.values())
+    return 0 if sound else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(look())

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from minigrad.cli import main
-from minigrad.data import open_pairs, pairsets, sources
+from minigrad.data import Pair, open_pairs, pairsets, sources
 from minigrad.data.check import check_translate
 from minigrad.data.pair import same_key
 from minigrad.errors import DataError
-from tests.pair_files import as_bibles, as_set, interface
+from tests.pair_files import as_bibles, as_set, in_two_parts, interface, look
 
 COMPONENTS = [f"device_{i}" for i in range(60)]
 
@@ -47,16 +47,32 @@ def test_no_sentence_of_the_interface_is_in_two_parts(en_es: None) -> None:
     data = open_pairs("en-es")
     assert data.test is not None and data.languages == ("en", "es") and data.names == ("en-es",)
     parts = {"train": data.train, "validation": data.validation, "test": data.test}
-    for side in (0, 1):
-        keys = {part: {same_key(pair[side]) for pair in pairs} for part, pairs in parts.items()}
-        assert all(keys.values())
-        assert not keys["train"] & keys["validation"] | keys["train"] & keys["test"] | keys["validation"] & keys["test"]
+    assert all(parts.values()) and in_two_parts(parts) == []
     for part, pairs in parts.items():
         assert len({pair[:2] for pair in pairs}) == len(pairs)
         own = {pair.file for pair in pairs if " own " in pair.source}
         assert own == {name for name in COMPONENTS if pairsets.part_of(name) == part}
     assert {same_key("Failed to connect")} <= {same_key(pair.source) for pair in data.train}
     assert data.policy[1].startswith("split: the data's own parts: ") and not any("seen" in line for line in data.policy)
+
+
+def test_a_sentence_in_two_parts_is_seen(
+    en_es: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The check of the sets as they are published finds what is planted, on either side and in any two parts."""
+    assert look() == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[0].startswith("en-es: ") and told[0].endswith("; sentences in two parts: 0")
+    assert told[1:] == [f"{name}: not in the cache" for name in ("en-de", "en-it", "en-fr", "bible-en-es")]
+    parts = pairsets.open_named("en-es")
+    for one, other in (("train", "validation"), ("train", "test"), ("validation", "test")):
+        for side, name in enumerate(("source", "target")):
+            row = ["new", "nuevo"]
+            row[side] = f"¡{parts[other][0][side].upper()}!"
+            planted = {**parts, one: [*parts[one], Pair(row[0], row[1])]}
+            assert in_two_parts(planted) == [f"a {name} in {one} and {other}: {same_key(row[side])}"]
+    monkeypatch.setattr(pairsets, "open_named", lambda name: planted)
+    assert look() == 1 and "a target in validation and test: " in capsys.readouterr().out
 
 
 def test_what_is_read_of_the_interface(en_es: None) -> None:

@@ -248,6 +248,45 @@ def test_several_places_are_taken_together(tmp_path: Path, monkeypatch: pytest.M
         find_pairs(["c", "d"])
 
 
+def test_of_each_place_its_own_test_part_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And all of a place that has none, which is no reason to leave it out; each pair once."""
+    monkeypatch.chdir(tmp_path)
+    parallel(tmp_path / "c", "train", ROWS[:40])
+    parallel(tmp_path / "c", "test", ROWS[40:45])
+    parallel(tmp_path / "d", "train", ROWS[:9])
+    parallel(tmp_path / "d", "test", ROWS[44:50])
+    (tmp_path / "a.tsv").write_text(tsv(ROWS[50:]))
+    (tmp_path / "b.tsv").write_text(tsv([*ROWS[:2], ("x", "")]))
+    for data, rows, line in (
+        (["c", "a.tsv"], [*ROWS[40:45], *ROWS[50:]], "taken: the test part of c, all of a.tsv"),
+        (["b.tsv", "c", "d"], [*ROWS[:2], *ROWS[40:50]], "taken: the test part of c, d, all of b.tsv"),
+        ("c", ROWS[40:45], "taken: the test part of c"),
+        ("a.tsv,b.tsv", [*ROWS[50:], *ROWS[:2]], "left out: 1 pair with a missing side (b.tsv, line 3)"),
+    ):
+        pairs, lines = open_known_pairs(data)
+        assert sides(pairs) == rows and lines[1] == line
+        assert sides(open_known_pairs(data, reverse=True)[0]) == [row[::-1] for row in rows]
+    pairs, _ = open_known_pairs(["a.tsv", "c"], source="de", target="en")
+    assert sides(pairs) == [*ROWS[50:], *((b, a) for a, b in ROWS[40:45])]
+    assert find_pairs(["c", "a.tsv"]).languages == ("en", "de")
+
+
+def test_two_files_in_the_languages_that_are_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    parallel(tmp_path, "a", ROWS)
+    for data in ("a.en,a.de", "a.de,a.en"):
+        for options in ({"source": "de"}, {"target": "en"}, {"source": "de", "target": "en"}):
+            data_of = open_pairs(data, **options)
+            assert data_of.languages == ("de", "en") and every(data_of) == {row[::-1] for row in ROWS}
+        with pytest.raises(ArgumentError, match=r"source: expected one of the languages (en, de|de, en), got 'fr'"):
+            open_pairs(data, source="fr")
+    for side, end in (("en", "src"), ("de", "tgt")):
+        (tmp_path / f"a.{side}").rename(tmp_path / f"b.{end}")
+    for data in ("b.src,b.tgt", "."):  # any languages
+        assert every(open_pairs(data, source="en", target="de")) == set(ROWS)
+    assert every(open_pairs("b.src,b.tgt", source="tgt")) == {row[::-1] for row in ROWS}
+
+
 def test_a_name_with_a_comma_is_one_path(tmp_path: Path) -> None:
     path = tmp_path / "a,b.tsv"
     path.write_text(tsv(ROWS))

@@ -91,11 +91,21 @@ def files_to_measure(
     tests = [[file for file in found.files if file.part == "test"] for found in founds]
     chosen = [found._replace(files=test or found.files) for found, test in zip(founds, tests, strict=True)]
     found = chosen[0] if len(chosen) == 1 else _together(chosen)
-    in_part = [shown(place) for place, test in zip(places, tests, strict=True) if test]
-    whole = [shown(place) for place, test in zip(places, tests, strict=True) if not test]
+    in_part, whole = ([place for place, test in zip(places, tests, strict=True) if bool(test) is has] for has in (True, False))
+    return found, taken(in_part, whole)
+
+
+def taken(in_part: Sequence[str], whole: Sequence[str]) -> list[str]:
+    """A line that says of which places the test part is taken, and of which all; none where no place has one.
+
+    Example:
+        >>> taken(["songs"], ["c.txt"]), taken([], ["c.txt"])
+        (['taken: the test part of songs, all of c.txt'], [])
+    """
     if not in_part:
-        return found, []
-    return found, [f"taken: the test part of {listed(in_part)}" + (f", all of {listed(whole)}" if whole else "")]
+        return []
+    rest = f", all of {called(whole)}" if whole else ""
+    return [f"taken: the test part of {called(in_part)}{rest}"]
 
 
 def _of_each(places: Sequence[str], glob: str | None, bytes: bool, progress: Progress | None, tolerant: bool) -> list[Found]:
@@ -189,4 +199,4 @@ def _in_parts(found: Found) -> Found:
     return found._replace(files=files, outside=(*found.outside, *others))
 
 
-__all__ = ["Place", "called", "files_of", "files_to_measure", "several"]
+__all__ = ["Place", "called", "files_of", "files_to_measure", "several", "taken"]

@@ -21,6 +21,7 @@ from minigrad.errors import ArgumentError, DataError
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:[-_][a-z]{2,4})?|src|source|trg|tgt|target", re.IGNORECASE)
 _OTHERS = frozenset(("txt", "tsv", "csv", "tab", "md", "py", "log", "xml", "sgm", "tmx", "rst", "pdf", "doc", "zip", "tar",
                      "bz", "xz", "npy", "npz", "sh", "cfg", "ini", "yml", "htm", "tex", "bpe", "dat", "vcb"))  # fmt: skip
+_SIDES = frozenset(("src", "source", "trg", "tgt", "target"))  # in place of a language
 _FIRST = ("src", "source", "en")  # of two languages, which is translated from where nothing is said
 _NOT_PAIRS = (*BESIDE, "_about")  # of what lies in such folders; the last lies in Anki's archives
 
@@ -62,19 +63,56 @@ def find_pairs(data: str | Sequence[str], source: str | None = None, target: str
         >>> found.languages, [(file.name, file.part) for file in found.files]
         (('en', 'de'), [('train.{en,de}', 'train'), ('val.{en,de}', 'validation')])
     """
+    founds = [found for _, found in find_each(data, source, target)]
+    languages = same_languages(called(places(data)), [found.languages for found in founds])
+    files = [file for found in founds for file in found.files]
+    return FoundPairs(files, languages, tuple(note for found in founds for note in found.notes))
+
+
+def find_each(
+    data: Place | Sequence[Place], source: str | None = None, target: str | None = None, *, ask: bool = True
+) -> list[tuple[str, FoundPairs]]:
+    """The places that paths are of, with what each leads to: two files whose lines belong together are one.
+
+    Of several places, a folder's files are called after it too. Arguments and errors are those of ``find_pairs``.
+
+    Args:
+        ask: that a folder has languages where some are named; else those are only chosen by where there are more.
+
+    Example:
+        >>> for name in ("a.tsv", "b.tsv"):
+        ...     _ = Path(name).write_text("Go.\\tVa !")
+        >>> [(place, len(found.files)) for place, found in find_each(["a.tsv", "b.tsv"])]
+        [('a.tsv', 1), ('b.tsv', 1)]
+    """
     paths = places(data)
     if len(paths) == 1:
-        return _of_one(paths[0], source, target)
+        return [(paths[0], _of_one(paths[0], source, target, ask))]
     if len(paths) == 2 and _are_parallel(paths):
-        return _two_files(paths)
-    founds = [_of_one(path, source, target) for path in paths]
-    languages = list(dict.fromkeys(found.languages for found in founds if any(found.languages)))
-    if len(languages) > 1:
-        got = " and ".join(" to ".join(each) for each in languages)
+        return [(",".join(paths), _two_files(paths, source, target))]
+    founds = [_of_one(path, source, target, ask) for path in paths]
+    return [
+        (path, found._replace(files=[_below(file, path, is_folder(path)) for file in found.files]))
+        for path, found in zip(paths, founds, strict=True)
+    ]
+
+
+def same_languages(where: str, languages: Sequence[tuple[str, str]]) -> tuple[str, str]:
+    """The two languages of all places that tell them; empty where none does.
+
+    Raises:
+        DataError: they are not the same.
+
+    Example:
+        >>> same_languages("a, b", [("en", "de"), ("", "")])
+        ('en', 'de')
+    """
+    told = list(dict.fromkeys(each for each in languages if any(each)))
+    if len(told) > 1:
+        got = " and ".join(" to ".join(each) for each in told)
         remedy = "Say which: source=... and target=... (--set source=en --set target=de)"
-        raise DataError("data", called(paths), "pairs in the same two languages", got, remedy)
-    files = [_below(file, path, is_folder(path)) for path, found in zip(paths, founds, strict=True) for file in found.files]
-    return FoundPairs(files, languages[0] if languages else ("", ""), tuple(note for found in founds for note in found.notes))
+        raise DataError("data", where, "pairs in the same two languages", got, remedy)
+    return told[0] if told else ("", "")
 
 
 def places(data: Place | Sequence[Place]) -> tuple[str, ...]:
@@ -104,7 +142,7 @@ def is_folder(path: str) -> bool:
     return os.path.isdir(os.path.expanduser(path))
 
 
-def _of_one(path: str, source: str | None, target: str | None) -> FoundPairs:
+def _of_one(path: str, source: str | None, target: str | None, ask: bool) -> FoundPairs:
     """The files of one path."""
     kinds = named("pairs")
     other = "-".join(reversed(path.split("-")))
@@ -128,7 +166,7 @@ def _of_one(path: str, source: str | None, target: str | None) -> FoundPairs:
         others = [file.name for file in files if file not in spoken]
         notes += [f"left out: named after no language: {listed(others)}"] if others else []
     else:
-        if source or target:
+        if ask and (source or target):
             raise ArgumentError("data", "source, target", "none where no file is named after a language", f"{source}, {target}")
         pairs, languages = [PairFile(file.name, (file,), file.part) for file in files], ("", "")
     if not pairs:
@@ -177,10 +215,15 @@ def counterpart(file: str) -> str:
     return ""
 
 
-def _two_files(paths: Sequence[str]) -> FoundPairs:
+def _two_files(paths: Sequence[str], source: str | None, target: str | None) -> FoundPairs:
+    """The first is translated from, if languages are not asked for that the names tell."""
     files = [file for path in paths for file in find_text(path, bytes=True).files]
     spoken = [_language(file.name) for file in files]
-    languages = tuple(one[1] if one else "" for one in spoken)
+    languages = [one[1] if one else "" for one in spoken]
+    if all(languages) and languages[0] != languages[1] and any(_asked(languages, source, target)):
+        first, _ = _chosen(called(paths), languages, source, target, ())
+        if first != languages[0]:
+            files, languages = files[::-1], languages[::-1]
     return FoundPairs([PairFile(_together([file.name for file in files]), tuple(files))], (languages[0], languages[1]))
 
 
@@ -219,8 +262,15 @@ def _by_language(
     return pairs, languages
 
 
+def _asked(there: Sequence[str], source: str | None, target: str | None) -> tuple[str | None, str | None]:
+    """The languages that are asked for; none of them where files are named ``src`` and ``tgt``, which may be any."""
+    sides = _SIDES.issuperset(map(str.casefold, there))
+    return (None if sides and source not in there else source), (None if sides and target not in there else target)
+
+
 def _chosen(data: str, there: Sequence[str], source: str | None, target: str | None, empty: Sequence[str]) -> tuple[str, str]:
     """The language to translate from, and the one to translate into."""
+    source, target = _asked(there, source, target)
     for name, asked in (("source", source), ("target", target)):
         if asked is not None and asked not in there:
             raise ArgumentError("data", name, f"one of the languages {', '.join(there)}", repr(asked))
@@ -261,4 +311,4 @@ def _together(names: Sequence[str]) -> str:
     return f"{stem}.{{{','.join(name[len(stem) + 1 :] for name in names)}}}" if stem else " and ".join(names)
 
 
-__all__ = ["FoundPairs", "counterpart", "find_pairs", "is_folder", "places"]
+__all__ = ["FoundPairs", "counterpart", "find_each", "find_pairs", "is_folder", "places", "same_languages"]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from minigrad.data import pairsets
 from minigrad.data.catalogue import named
-from minigrad.data.gathered import Place, called
+from minigrad.data.gathered import Place, called, taken
 from minigrad.data.pair import LONGEST, Pair, Sieve, is_copy
-from minigrad.data.pairfiles import counterpart, find_pairs, places
+from minigrad.data.pairfiles import counterpart, find_each, places, same_languages
 from minigrad.data.pairread import Oddities
 from minigrad.data.pairsplit import held_out_pairs, shared
 from minigrad.data.words import counted, listed, shown
@@ -140,13 +141,14 @@ def open_known_pairs(
     longest: int = LONGEST,
     progress: Progress | None = None,
 ) -> tuple[list[Pair], tuple[str, ...]]:
-    """Sentence pairs for a model that is trained already: their test part where they have one, else all.
+    """Sentence pairs for a model that is trained already: of each place the test part where it has one, else all.
 
     Args:
-        data, source, target, reverse, longest, progress: as for ``open_pairs``.
+        source, target: the languages, of places that tell theirs.
+        data, reverse, longest, progress: as for ``open_pairs``.
 
     Returns:
-        The pairs, and lines to print: what was found, and what was left out.
+        The pairs, and lines to print: what was found, what was taken, and what was left out.
 
     Raises:
         DataError, ArgumentError: as ``open_pairs`` says.
@@ -159,14 +161,16 @@ def open_known_pairs(
         (('Va !', 'Go.'), 'left out: 1 pair with a missing side (few.tsv, line 2)')
     """
     odd = Oddities()
-    read = read_pairs(data, source, target, odd, progress)
-    rows = read.rows.get("test") or [row for part in ("", *PARTS) for row in read.rows.get(part, [])]
+    reads = _read_each(data, source, target, odd, progress, ask=False)
+    read = _together(data, [one for _, one in reads])
+    rows = [row for _, one in reads for row in one.rows.get("test") or itertools.chain.from_iterable(one.rows.values())]
     sieve = Sieve(count_of("data", "longest", longest))
     pairs = list(sieve.sift(rows))
     if not pairs:
         raise _none_left(called(places(data)), "test", read, sieve)
-    lines = (f"pairs: {len(pairs):,}, of {counted(len(read.names), 'file')}", *odd.notes(), *read.notes, *sieve.notes())
-    return [pair.turned() for pair in pairs] if reverse else pairs, lines
+    in_part, whole = ([place for place, one in reads if bool(one.rows.get("test")) is has] for has in (True, False))
+    head = (f"pairs: {len(pairs):,}, of {counted(len(read.names), 'file')}", *taken(in_part, whole))
+    return [pair.turned() for pair in pairs] if reverse else pairs, (*head, *odd.notes(), *read.notes, *sieve.notes())
 
 
 def read_pairs(
@@ -187,28 +191,36 @@ def read_pairs(
         >>> {part: len(rows) for part, rows in read_pairs("few.tsv").rows.items()}
         {'': 2}
     """
+    return _together(data, [read for _, read in _read_each(data, source, target, odd, progress)])
+
+
+def _read_each(
+    data: Place | Sequence[Place], source: str | None, target: str | None, odd: Oddities | None, progress: Progress | None,
+    ask: bool = True,
+) -> list[tuple[str, ReadPairs]]:  # fmt: skip
+    """The rows of each place, with what it is called; ``ask`` is that of ``find_each``."""
     sets, own = apart(data)
-    reads = [_named(name, source, target, progress) for name in sets]
-    if own:
-        found = find_pairs(own, source, target)
+    reads = [(name, _named(name, source, target, progress)) for name in sets]
+    founds = find_each(own, source, target, ask=ask) if own else []
+    total, done = sum(file.size for _, found in founds for file in found.files), 0
+    for place, found in founds:
         rows: dict[str, list[Pair]] = {}
-        total, done = sum(file.size for file in found.files), 0
         for file in found.files:
             rows.setdefault(file.part, []).extend(file.rows(odd, counterpart(own[0]) if len(own) == 1 else ""))
             done += file.size
             if progress is not None:
                 progress("reading", done, total)
-        reads.append(ReadPairs(rows, found.languages, tuple(file.name for file in found.files), found.notes))
-    languages = list(dict.fromkeys(read.languages for read in reads if any(read.languages)))
-    if len(languages) > 1:
-        got = " and ".join(" to ".join(each) for each in languages)
-        raise DataError(
-            "data", called(sets + own), "pairs in the same two languages", got, "Say which: source=... and target=..."
-        )
+        reads.append((place, ReadPairs(rows, found.languages, tuple(file.name for file in found.files), found.notes)))
+    return reads
+
+
+def _together(data: Place | Sequence[Place], reads: Sequence[ReadPairs]) -> ReadPairs:
+    """What was read of all places, which are in the same two languages."""
+    languages = same_languages(called(places(data)), [read.languages for read in reads])
     parts = {part: [row for read in reads for row in read.rows.get(part, [])] for part in ("", *PARTS)}
     return ReadPairs(
         {part: some for part, some in parts.items() if any(part in read.rows for read in reads)},
-        languages[0] if languages else ("", ""),
+        languages,
         tuple(name for read in reads for name in read.names),
         tuple(note for read in reads for note in read.notes),
     )
