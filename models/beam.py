@@ -21,7 +21,7 @@ from minigrad.models.seq2seq import BOS, EOS, PAD, STEPPING, UNKNOWN, Encoded, S
 
 WIDEST = 1024  # beginnings that a search follows
 NEVER = -math.inf  # the logarithm of no chance
-Chooser = Callable[[np.ndarray], np.ndarray]
+Chooser = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 class Limits(NamedTuple):
@@ -299,7 +299,7 @@ def greedy(
         >>> bool((one.ids == other.ids).all())
         True
     """
-    return _followed(network, source, lengths, 1, lambda logits: logits.argmax(1), penalty, limits)
+    return _followed(network, source, lengths, 1, lambda logits, _: logits.argmax(1), penalty, limits)
 
 
 def follow(
@@ -309,7 +309,8 @@ def follow(
     """Write on with words that are chosen, such as drawn, in each of ``results`` lanes for itself.
 
     Args:
-        choose: gives the words (R,) for logits, float64 (R, V), of which those that may not come are -inf.
+        choose: gives the words (R,) for logits, float64 (R, V), of which those that may not come are -inf, and the numbers
+            (b,) of the sentences whose lanes they are, all of one after those of another: R is b times ``results``.
         network, source, lengths, penalty, limits: as for ``search``.
 
     Returns:
@@ -318,12 +319,16 @@ def follow(
     Raises:
         ArgumentError, ShapeError: as ``search``.
     """
-    return _followed(network, source, lengths, results, lambda logits: choose(logits.double().cpu().numpy()), penalty, limits)
+
+    def chosen(logits: Tensor, rows: np.ndarray) -> np.ndarray:
+        return choose(logits.double().cpu().numpy(), rows)
+
+    return _followed(network, source, lengths, results, chosen, penalty, limits)
 
 
 def _followed(
-    network: Seq2Seq, source: Tensor, lengths: Tensor, results: int, choose: Callable[[Tensor], Any], penalty: Penalty,
-    limits: Limits,
+    network: Seq2Seq, source: Tensor, lengths: Tensor, results: int, choose: Callable[[Tensor, np.ndarray], Any],
+    penalty: Penalty, limits: Limits,
 ) -> Found:  # fmt: skip
     _check_count("results", results, WIDEST)
     check(network, penalty, limits)
@@ -333,7 +338,7 @@ def _followed(
         open_ = np.ones((writing.batch, results), bool)
         while True:
             logits, whole = writing.logits()
-            taken = choose(logits)
+            taken = choose(logits, writing.rows)
             ids = minigrad.tensor(taken, device=writing.device) if isinstance(taken, np.ndarray) else taken
             gains = logits.gather(1, ids.unsqueeze(1)).double() - whole.double()
             words = ids.cpu().numpy().reshape(len(writing.rows), -1)

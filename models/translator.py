@@ -8,6 +8,7 @@ which word of the source it looked at (Luong, Sutskever, Le, Vinyals, Zaremba 20
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
@@ -25,6 +26,7 @@ from minigrad.train.trained import Trained
 
 TOKENS = 8192  # of a batch: its sentences, padded, times the lanes of each
 Progress = Callable[[int, int], None]
+Writer = Callable[[minigrad.Tensor, minigrad.Tensor, Sequence[str]], Found]  # of sources, their lengths, and the texts
 
 
 class Vocabulary(Protocol):
@@ -120,7 +122,9 @@ class Translator:
         return self._all(
             texts,
             width,
-            lambda *batch: search(self.network, *batch, width=width, results=results, penalty=penalty, limits=limits),
+            lambda source, lengths, _: search(
+                self.network, source, lengths, width=width, results=results, penalty=penalty, limits=limits
+            ),
             copy,
             progress,
         )
@@ -129,8 +133,11 @@ class Translator:
         self, texts: Sequence[str], *, limits: Limits = USUAL, copy: bool = True, progress: Progress | None = None
     ) -> list[Translation]:
         """The translation of each text that the likeliest word each time makes. Arguments and errors as for ``search``."""
-        found = self._all(texts, 1, lambda *batch: greedy(self.network, *batch, limits=limits), copy, progress)
-        return [first for (first,) in found]
+
+        def write(source: minigrad.Tensor, lengths: minigrad.Tensor, _: Sequence[str]) -> Found:
+            return greedy(self.network, source, lengths, limits=limits)
+
+        return [first for (first,) in self._all(texts, 1, write, copy, progress)]
 
     def sample(
         self, texts: Sequence[str], *, results: int = 1, temperature: float = 1.0, top_k: int | None = None, top_p: float = 1.0,
@@ -140,47 +147,45 @@ class Translator:
 
         Args:
             temperature, top_k, top_p: see ``Sampling``.
-            seed: of what is drawn: the same for the same texts together; by default another each time.
+            seed: of what is drawn, with the text: what stands beside it changes nothing, and the first of many results is among
+                those of more. By default another each time.
             texts, limits, copy, progress: as for ``search``.
 
         Raises:
             ArgumentError, DTypeError: as ``search``.
         """
-        sampling, generator = Sampling.of(temperature, top_k, top_p), minigrad.Generator()
-        if seed is None:
-            generator.seed()
-        else:
-            generator.manual_seed(seed)
+        sampling, generator = Sampling.of(temperature, top_k, top_p), minigrad.Generator("cpu")
+        chosen = generator.seed() if seed is None else generator.manual_seed(seed).initial_seed()
 
-        def choose(logits: np.ndarray) -> np.ndarray:
-            at = minigrad.rand(len(logits), dtype=minigrad.float64, generator=generator, device="cpu").numpy()
-            return drawn_rows(sampling.shares(logits), at)
+        def write(source: minigrad.Tensor, lengths: minigrad.Tensor, batch: Sequence[str]) -> Found:
+            draws = _draws(chosen, batch, limits.of(lengths.numpy()), results)
+            step = iter(range(draws.shape[2]))
 
-        return self._all(
-            texts,
-            results,
-            lambda source, lengths: follow(self.network, source, lengths, choose, results=results, limits=limits),
-            copy,
-            progress,
-        )
+            def choose(logits: np.ndarray, rows: np.ndarray) -> np.ndarray:
+                return drawn_rows(sampling.shares(logits), draws[rows, :, next(step)].ravel())
+
+            return follow(self.network, source, lengths, choose, results=results, limits=limits)
+
+        return self._all(texts, results, write, copy, progress)
 
     # ------------------------------------------------------------------ texts, batches, texts
 
     def _all(
-        self, texts: Sequence[str], lanes: int, write: Callable[..., Found], copy: bool, progress: Progress | None
+        self, texts: Sequence[str], lanes: int, write: Writer, copy: bool, progress: Progress | None
     ) -> list[list[Translation]]:
         if isinstance(texts, (str, bytes)):
             raise DTypeError("translate", "texts", "a list of texts", type(texts).__name__, "Put a single one into a list")
         odd = next((type(text).__name__ for text in texts if not isinstance(text, str)), None)
         if odd is not None:
             raise DTypeError("translate", "texts", "a list of texts", f"a list with {odd}")
-        sources = [tuple(self.source.split(cleaned(text))) for text in texts]
+        texts = [cleaned(text) for text in texts]
+        sources = [tuple(self.source.split(text)) for text in texts]
         nothing = Translation("", (), (), 0.0, 0.0, True, None, ())
         made: list[list[Translation]] = [[nothing] for _ in texts]
         done = sum(not tokens for tokens in sources)
         for numbers in self._batches(sources, lanes):
             batch = [sources[number] for number in numbers]
-            found = write(*self._padded(batch))
+            found = write(*self._padded(batch), [texts[number] for number in numbers])
             for place, number in enumerate(numbers):
                 made[number] = self._read(found, place, batch[place], copy)
             done += len(numbers)
@@ -224,6 +229,17 @@ class Translator:
             text = self.target.join(tokens)
             made.append(Translation(text, tuple(tokens), source, *scores, finished, alignment, tuple(copies)))
         return made
+
+
+def _draws(seed: int, texts: Sequence[str], most: np.ndarray, results: int) -> np.ndarray:
+    """From 0 to 1, float64 (B, N, T): what each word of each result of each text is drawn by, of its own generator."""
+    draws = np.zeros((len(texts), results, int(most.max())))
+    for row, (text, words) in enumerate(zip(texts, most.tolist(), strict=True)):
+        own = int.from_bytes(hashlib.sha256(f"{seed} {text}".encode("utf-8", "surrogatepass")).digest()[:7])
+        generator = minigrad.Generator("cpu").manual_seed(own)
+        numbers = minigrad.rand(results, words, dtype=minigrad.float64, generator=generator, device="cpu")
+        draws[row, :, :words] = numbers.numpy()
+    return draws
 
 
 def copied(ids: np.ndarray, alignment: np.ndarray | None) -> list[tuple[int, int]]:

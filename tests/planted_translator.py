@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
+
+import numpy as np
 
 import minigrad
 from minigrad import Tensor, nn
 from minigrad.models.seq2seq import EOS, UNKNOWN, Encoded, State
+from minigrad.models.translator import Translator
 
 SURE = 50.0
+SPECIAL = ("<pad>", "<unk>", "<s>", "</s>")
 
 
 class Planted:
@@ -44,3 +49,26 @@ class Planted:
         looks = nn.functional.one_hot(at.clamp(min=0), places).double() * 0.75
         looks[:, 0] += 0.25
         return logits.unsqueeze(0), State(((place - 1,),), None), looks.unsqueeze(0)
+
+
+class Letters:
+    """A vocabulary whose tokens are letters: those of the source are small, those of the target large, 10 numbers later."""
+
+    def __init__(self, large: bool) -> None:
+        letters = [chr(ord("a") + i) for i in range(16)]
+        extra = [f"-{i}-" for i in range(10)] if large else []
+        self.symbols = (*SPECIAL, *extra, *[letter.upper() if large else letter for letter in letters])
+
+    def split(self, text: str) -> list[str]:
+        return text.split()
+
+    def numbers(self, tokens: Iterable[str]) -> np.ndarray:
+        return np.array([self.symbols.index(token) if token in self.symbols else 1 for token in tokens])
+
+    def join(self, tokens: Iterable[str]) -> str:
+        return " ".join(tokens)
+
+
+def planted(**words: Any) -> Translator:
+    """A translator that writes the source's letters in capitals, from last to first."""
+    return Translator(Planted(**words), Letters(False), Letters(True))  # type: ignore[arg-type]

@@ -239,8 +239,9 @@ def test_lanes_that_choose_for_themselves() -> None:
     net = make()
     first = True
 
-    def choose(logits: np.ndarray) -> np.ndarray:
+    def choose(logits: np.ndarray, rows: np.ndarray) -> np.ndarray:
         nonlocal first
+        assert len(logits) == 2 * len(rows) and set(rows.tolist()) <= set(range(len(LENGTHS)))
         order = np.argsort(-logits, axis=1, kind="stable")
         chosen = np.where(first & (np.arange(len(logits)) % 2 == 1), order[:, 1], order[:, 0])
         first = False

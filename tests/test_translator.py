@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -13,31 +12,7 @@ from minigrad.errors import ArgumentError, DTypeError
 from minigrad.models.beam import Limits, Penalty
 from minigrad.models.seq2seq import Seq2Seq
 from minigrad.models.translator import Translation, Translator, copied
-from tests.planted_translator import Planted
-
-SPECIAL = ("<pad>", "<unk>", "<s>", "</s>")
-
-
-class Letters:
-    """A vocabulary whose tokens are letters: those of the source are small, those of the target large, 10 numbers later."""
-
-    def __init__(self, large: bool) -> None:
-        letters = [chr(ord("a") + i) for i in range(16)]
-        extra = [f"-{i}-" for i in range(10)] if large else []
-        self.symbols = (*SPECIAL, *extra, *[letter.upper() if large else letter for letter in letters])
-
-    def split(self, text: str) -> list[str]:
-        return text.split()
-
-    def numbers(self, tokens: Iterable[str]) -> np.ndarray:
-        return np.array([self.symbols.index(token) if token in self.symbols else 1 for token in tokens])
-
-    def join(self, tokens: Iterable[str]) -> str:
-        return " ".join(tokens)
-
-
-def planted(**words: Any) -> Translator:
-    return Translator(Planted(**words), Letters(False), Letters(True))  # type: ignore[arg-type]
+from tests.planted_translator import Letters, Planted, planted
 
 
 def random(**words: Any) -> Translator:
@@ -146,6 +121,20 @@ def test_what_is_drawn_is_of_the_seed() -> None:
     assert [len(row) for row in one] == [4, 4]
     for row in one:
         assert [each.score for each in row] == sorted((each.score for each in row), reverse=True)
+
+
+def test_what_is_drawn_for_a_text_is_its_own() -> None:
+    """Whatever stands beside it, in whatever order, and in batches of any size; and more results begin with the fewer."""
+    given = ["a b c", "d", "e f g h a b", "b", "a b c"]
+    options: dict[str, Any] = {"results": 3, "temperature": 1.5, "seed": 4}
+    together = random().sample(given, **options)
+    assert texts(together)[0] == texts(together)[4]
+    alone = [random().sample([text], **options)[0] for text in given]
+    turned = random(tokens=1).sample(given[::-1], **options)[::-1]
+    assert texts(together) == texts(alone) == texts(turned)
+    assert together[0][0].score == pytest.approx(alone[0][0].score, rel=1e-9)
+    single = random().sample(given, **{**options, "results": 1})
+    assert all(one.text in [each.text for each in row] for (one,), row in zip(single, together, strict=True))
 
 
 def test_a_temperature_of_nothing_draws_the_likeliest() -> None:
