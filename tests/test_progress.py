@@ -186,6 +186,8 @@ def test_say_stands_above_the_bar_and_is_not_broken() -> None:
         progress.say("words are not broken at the end of a line")
         assert shown(console)[3:5] == ["words are not broken at the", "  end of a line"]
         assert shown(console)[5].startswith(" x   50 %") and len(shown(console)) == 6
+        progress.say("  a sample\n    of two lines, the other of which is long")
+        assert shown(console)[5:8] == ["  a sample", "    of two lines, the other of", "      which is long"]
     assert shown(console)[-1] == ""
 
 
@@ -461,6 +463,12 @@ def test_wrap_keeps_long_words_whole() -> None:
     assert wrap(f"see {path} for more", 20) == f"see\n{path}\nfor more"
     assert wrap("日本 日本 日本", 9) == "日本 日本\n日本"
     assert wrap("a b\nc", None, 3) == "a b\n   c"
+
+
+def test_wrap_keeps_the_blanks_that_a_line_begins_with() -> None:
+    assert wrap("  see it all", 8, indent=4) == "  see it\n    all"
+    assert wrap("    x", None) == "    x" == wrap("    x", 40) == wrap("    x", 2)
+    assert wrap("  a\n b", 40) == "  a\n b" and wrap("   ", 40) == "   "
 
 
 # ---------------------------------------------------------------------- a real terminal

@@ -131,7 +131,9 @@ class Progress(RenderHook):
     def say(self, text: str) -> None:
         """Write a permanent line, above the bar where there is one."""
         if self._live:
-            self._print(Text(wrap(printable(text, keep="\n\t"), self._console.width, indent=2)), soft_wrap=True)
+            lines = printable(text, keep="\n\t").split("\n")
+            wrapped = [wrap(line, self._console.width, indent=2 + _margin(line)) for line in lines]
+            self._print(Text("\n".join(wrapped)), soft_wrap=True)
         else:
             write_line(self._console.file, text)
 
@@ -280,6 +282,11 @@ def track(
         for done, item in enumerate(iterable, 1):
             yield item
             progress.advance(done, done, {})
+
+
+def _margin(line: str) -> int:
+    """The blanks that a line begins with."""
+    return len(line) - len(line.lstrip(" "))
 
 
 def _same_terminal(stream: Any, other: Any) -> bool:

@@ -127,6 +127,8 @@ def wrap(text: str, width: int | None, indent: int = 0) -> str:
         width: columns, or ``None`` for no breaks but the text's own.
         indent: blanks before each line but the first.
 
+    Blanks at the beginning of a line stay.
+
     Example:
         >>> print(wrap("one two three", 9, indent=2))
         one two
@@ -134,10 +136,10 @@ def wrap(text: str, width: int | None, indent: int = 0) -> str:
     """
     lines: list[str] = []
     for paragraph in text.split("\n"):
-        line = ""
-        for word in paragraph.split(" ") if width is not None else [paragraph]:
-            wider = f"{line} {word}" if line else word
-            if width is not None and line and cell_len(wider) + (indent if lines else 0) > width:
+        line = begun = paragraph[: len(paragraph) - len(paragraph.lstrip(" "))]
+        for word in paragraph[len(begun) :].split(" ") if width is not None else [paragraph[len(begun) :]]:
+            wider = f"{line} {word}" if line != begun else line + word
+            if width is not None and line != begun and cell_len(wider) + (indent if lines else 0) > width:
                 lines.append(line)
                 line = word
             else:

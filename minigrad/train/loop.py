@@ -242,7 +242,7 @@ class _Loop:
         if sample:
             with self.folder.explained("samples.txt"):
                 self.folder.samples.add(place.step, f"{task.goal[0]} {value:.4f}", sample)
-            self.say(brief(sample))
+            self.say(brief(sample, task.shown))
         self.shown.update({f"val {task.goal[0]}": value})
         self._save(*[ACCEPTED] * self.rolls_back, "")
         return False

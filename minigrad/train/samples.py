@@ -11,7 +11,7 @@ from minigrad.show.text import printable
 from minigrad.train.journal import Journal
 
 HEAD = re.compile(r"^---- (step [\d,]+: .*) ----$", re.MULTILINE)
-LINES, LETTERS = 6, 240  # of a sample on the terminal
+SHOWN = (6, 240)  # lines and letters of a sample on the terminal
 
 
 class Samples:
@@ -68,12 +68,16 @@ class Samples:
         return [(head, text.strip("\n")) for head, text in zip(parts[1::2], parts[2::2], strict=True)][-count:]
 
 
-def brief(text: str) -> str:
+def brief(text: str, most: tuple[int, int] = SHOWN) -> str:
     """The beginning of a sample, as a terminal may show it while a training goes on.
+
+    Args:
+        text: the sample.
+        most: lines and letters of it.
 
     Example:
         >>> brief("ROMEO:\\nWhat say\\tyou?" + chr(27))
         '    ROMEO:\\n    What say    you?�'
     """
-    lines = [printable(line.expandtabs(4)) for line in text[:LETTERS].split("\n")[:LINES]]
+    lines = [printable(line.expandtabs(4)) for line in text[: most[1]].split("\n")[: most[0]]]
     return "\n".join(f"    {line}".rstrip() for line in lines).strip("\n")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 from minigrad import Tensor
 from minigrad.train.descent import Descent
+from minigrad.train.samples import SHOWN
 from minigrad.train.settings import Settings
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Task:
         goal: the metric of ``evaluate`` by which the best state is chosen, and ``"max"`` or ``"min"``.
         tie: another metric of ``evaluate``, and ``"max"`` or ``"min"``, that decides between states whose goal is equal: with
             few images to judge by many are. ``None``: the first of them stays the best.
+        shown: lines and letters of a sample that a terminal shows.
         settings: the settings, with nothing left open.
         total_steps: steps in all.
         evaluate_every: steps between evaluations; there is one at the end as well.
@@ -70,6 +72,7 @@ class Task:
     inherits: ClassVar[tuple[str, ...]] = ()
     goal: ClassVar[tuple[str, str]] = ("loss", "min")
     tie: ClassVar[tuple[str, str] | None] = None
+    shown: ClassVar[tuple[int, int]] = SHOWN
     settings: Settings
     total_steps: int
     evaluate_every: int
