@@ -21,9 +21,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad.errors import ArgumentError, MinigradError
-from minigrad.models.beam import Penalty
-from minigrad.models.translation import Judged, Way, greedily, judge, to_measure
-from minigrad.models.translator import Translation, Translator
+from minigrad.models.translation import Judged, greedily, judge, searching, to_measure
+from minigrad.models.translator import Translator
 from minigrad.show.progress import track
 from minigrad.train import Track
 from minigrad.train.trained import Trained
@@ -96,15 +95,6 @@ def intervals(systems: Mapping[str, Counts], samples: int) -> dict[str, dict[str
     return found
 
 
-def _searching(beam: int) -> Way:
-    """Translate by a beam search with a penalty of length of 1."""
-
-    def search(translator: Translator, texts: Sequence[str]) -> list[Translation]:
-        return [best[0] for best in translator.search(texts, width=beam, penalty=Penalty(length=1.0))]
-
-    return search
-
-
 def _named(name: str) -> Track:
     return lambda batches: track(batches, describe=name, unit="batches")
 
@@ -129,7 +119,7 @@ def compare(models: Sequence[str], data: Sequence[str] | None, beam: int, sample
             remedy = "Name the sentences for all by --data"
             raise ArgumentError("benchmarks.translations", "models", "models of the same data", "of others", remedy)
         sentences = here
-        ways = {"greedy": greedily, f"beam {beam}": _searching(beam)}
+        ways = {"greedy": greedily, f"beam {beam}": searching(beam)}
         for way, translate in ways.items():
             name = f"{model}, {way}"
             judged[name] = judge(translator, pairs, translate=translate, track=_named(name))

@@ -139,6 +139,7 @@ class Translate(Task):
     goal = ("bleu", "max")
     tie = ("loss", "min")
     inherits = ("vocabulary", "case", *OPTIONS)
+    shown = (7, 900)
     Settings = TranslateSettings
     settings: TranslateSettings
 
@@ -162,7 +163,8 @@ class Translate(Task):
         settings = self._network_settings(settings, int(train.sizes[:, 1].sum()))
         self.card = self.card._replace(options={name: getattr(settings, name) for name in OPTIONS})
         count = self.card.parameters
-        check_memory(COPIES * count, f"a network of {count:,} parameters", self.name, KNOBS)
+        kept = settings.average + 1 if settings.average else 0  # states, and their mean
+        check_memory((COPIES + kept) * count, f"a network of {count:,} parameters", self.name, KNOBS)
         self.settings = settings = self._training_settings(settings, train)
         numbers = max(settings.tokens, int(train.sizes.max())) * numbers_per_token(self.card)
         check_memory(numbers, f"a step of {settings.tokens:,} tokens", self.name, KNOBS)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from minigrad.data.pair import Pair
+from minigrad.data.wordtokens import bare
 from minigrad.models.translator import Translation, Translator
 from minigrad.show.attention import attention_svg
 
@@ -15,25 +16,25 @@ if TYPE_CHECKING:
 
 SHOWN = 12  # translations on the page
 LOOKED = 4  # of which so many with what was looked at
-END = "⏎"  # what pictures show for the end of the source
+END = "(end)"  # what pictures show for the end of the source
 
 
 def side_by_side(translator: Translator, pairs: Sequence[Pair]) -> str:
     """Sentences, what people made of them, and what a network makes of them, one below the other."""
     made = translator.greedy([pair.source for pair in pairs])
     return "\n\n".join(
-        f"  source  {pair.source}\n  person  {pair.target}\n  network {one.text}" for pair, one in zip(pairs, made, strict=True)
+        f"source   {pair.source}\nperson   {pair.target}\nnetwork  {one.text}" for pair, one in zip(pairs, made, strict=True)
     )
 
 
-def looked_at(translation: Translation) -> str:
-    """The picture of where a network looked, the end of the source with it, as SVG.
+def looked_at(translation: Translation, draw: Any = attention_svg) -> Any:
+    """The picture of where a network looked, the end of the source with it, as ``attention_svg`` or ``attention_png`` draws it.
 
     Raises:
         ShapeError: a network without attention, or no words.
     """
     weights: Any = [] if translation.alignment is None else translation.alignment
-    return attention_svg(weights, (*translation.source, END), translation.tokens)
+    return draw(weights, (*map(bare, translation.source), END), [*map(bare, translation.tokens)])
 
 
 def add_translator(page: Page, task: Translate) -> None:

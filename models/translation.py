@@ -12,6 +12,7 @@ from minigrad.core.random import Generator
 from minigrad.data.pair import Pair
 from minigrad.data.pairs import open_known_pairs
 from minigrad.data.translated import LikeTokens, Translated
+from minigrad.models.beam import Penalty
 from minigrad.models.begun import check_same, check_there, chosen, sources
 from minigrad.models.bleu import Scores, scores
 from minigrad.models.figures import Figures
@@ -19,6 +20,7 @@ from minigrad.models.translator import Translation, Translator
 from minigrad.models.translator_card import Card
 from minigrad.train import Track
 
+LENGTH = 1.0  # the penalty of length of a beam search where nothing is said
 LENGTHS = (4, 8, 12, 20)  # words of a source: the groups of the table of lengths end there
 Way = Callable[[Translator, Sequence[str]], Sequence[Translation]]
 
@@ -31,12 +33,14 @@ class Judged(NamedTuple):
         translations: what it made of each source.
         scores: BLEU and chrF of them.
         loss: nats of each token of the targets, the ends with them, where all before it are right.
+        lowercase: whether capital letters were not looked at.
     """
 
     pairs: Sequence[Pair]
     translations: Sequence[Translation]
     scores: Scores
     loss: float
+    lowercase: bool = False
 
     @property
     def figures(self) -> Figures:
@@ -51,7 +55,7 @@ class Judged(NamedTuple):
             chosen = np.flatnonzero((words >= least) & (words <= most)).tolist()
             if chosen:
                 texts = [self.translations[i].text for i in chosen]
-                found = scores(texts, [self.pairs[i].target for i in chosen])
+                found = scores(texts, [self.pairs[i].target for i in chosen], lowercase=self.lowercase)
                 rows.append((f"{least} to {most}", len(chosen), found.bleu))
             least = most + 1
         return rows
@@ -60,6 +64,15 @@ class Judged(NamedTuple):
 def greedily(translator: Translator, texts: Sequence[str]) -> list[Translation]:
     """The likeliest word each time."""
     return translator.greedy(texts)
+
+
+def searching(width: int, length: float = LENGTH) -> Way:
+    """The best that a beam search of some width finds, with a penalty of length."""
+
+    def search(translator: Translator, texts: Sequence[str]) -> list[Translation]:
+        return [best for best, *_ in translator.search(texts, width=width, penalty=Penalty(length=length))]
+
+    return search
 
 
 def judge(
@@ -74,7 +87,7 @@ def judge(
         translate: how, as a function of translator and texts.
         track: put around the batches, to show progress.
         tokens: of a batch.
-        lowercase: do not look at capital letters.
+        lowercase: do not look at capital letters, in BLEU and chrF.
 
     Raises:
         DataError: no pairs; or sacrebleu is not installed.
@@ -91,7 +104,7 @@ def judge(
         for number, made in zip(batch, translate(translator, [pairs[i].source for i in batch]), strict=True):
             translations[number] = made
     found = scores([made.text for made in translations], [pair.target for pair in pairs], lowercase=lowercase)
-    return Judged(pairs, translations, found, nats / count)
+    return Judged(pairs, translations, found, nats / count, lowercase)
 
 
 def nats_of(translator: Translator, data: Translated, batch: Sequence[int]) -> float:

@@ -351,7 +351,23 @@ def handwriting(folder: Path) -> Task:
     return Handwriting(str(mine), settings)
 
 
-KILLED: dict[str, Callable[[Path], Task]] = {"duel": lambda folder: Duel(LARGE), "text": text, "handwriting": handwriting}
+def translate(folder: Path) -> Task:
+    """A translator that is the mean of its last checkpoints, with words of its own in training, and that writes samples."""
+    from minigrad.models.translate import Translate, TranslateSettings
+    from tests.small_translators import TINY, pairs
+
+    mine = folder / "spa.tsv"
+    if not mine.exists():
+        pairs(mine)
+    return Translate(str(mine), TranslateSettings.of({**TINY, "epochs": 3.2, "own": 0.5, "prefetch": 1, "save_every": 0}))
+
+
+KILLED: dict[str, Callable[[Path], Task]] = {
+    "duel": lambda folder: Duel(LARGE),
+    "text": text,
+    "handwriting": handwriting,
+    "translate": translate,
+}
 
 
 def kill(folder: Path, seed: int, kills: int, make: Callable[[Path], Task]) -> None:

@@ -14,7 +14,7 @@ class Entry(NamedTuple):
     Attributes:
         place: where its class is, a ``Task`` with ``Settings``, the class of its settings. It is made of ``(data, settings,
             say, progress, like)``, and again of a run's config by ``of(config, say, progress)``; see ``models/classify.py``.
-        commands: the module of its commands, which has ``evaluate(model, data, json)``.
+        commands: the module of its commands, which has ``evaluate(model, data, json)``; of several data, with more options.
         makes: what it makes.
         data: what data it takes.
         example: an example of training.

@@ -184,6 +184,13 @@ def evaluate(
             show_default="refuse",
         ),
     ] = None,
+    beam: Annotated[
+        int | None,
+        typer.Option(metavar="WIDTH", help="Of a translator: follow so many beginnings.", show_default="1, the likeliest word"),
+    ] = None,
+    lowercase: Annotated[
+        bool, typer.Option("--lowercase", metavar="", help="Of a translator: BLEU and chrF without capital letters.")
+    ] = False,
     json: Json = False,
     kernels: Kernels = None,
 ) -> None:
@@ -196,12 +203,15 @@ def evaluate(
     task = Trained.open(model).config()["task"]
     given = {"--unseen": unseen, "--glob": glob, "--bytes": bytes or None}
     asked = [name for name, value in given.items() if value is not None]
+    translating = ["--beam"] * (beam is not None) + ["--lowercase"] * lowercase
+    if translating and task != "translate":
+        raise ArgumentError("eval", translating[0], "a translator", f"a model of the task {task}", "Leave it out")
     if not entry(task).words:
         if asked:
             got = f"one of the task {task}"
             raise ArgumentError("eval", asked[0], "a model of text, and --data", got, "Leave it out")
         if entry(task).several:
-            commands(task).evaluate(model, data or None, json)
+            commands(task).evaluate(model, data or None, json, beam=beam, lowercase=lowercase)
             return
         if data is not None and len(data) > 1:
             raise ArgumentError("eval", "--data", f"one name or path, with a model of the task {task}", f"{len(data):,}")

@@ -69,18 +69,21 @@ def translate(
     lines = [line for given in sentences for line in _lines(given)]
     if picture is not None and len(lines) != 1:
         raise ArgumentError(WHERE, "--picture", "one sentence", f"{len(lines):,}", "Give one, or leave it out")
+    from minigrad.data.pair import LONGEST, is_long
     from minigrad.models.beam import Penalty
-    from minigrad.models.translation import batched
+    from minigrad.models.translation import LENGTH, batched
     from minigrad.models.translator import Translator
 
     translator = Translator.load(model)
     if (alignment or picture is not None) and translator.network.attention is None:
         option = "--picture" if picture is not None else "--alignment"
         raise ArgumentError(WHERE, option, "a model with attention", "one without", "Leave it out")
-    penalty = Penalty(length=1.0 if length is None else length, coverage=coverage or 0.0)
+    penalty = Penalty(length=LENGTH if length is None else length, coverage=coverage or 0.0)
     words: dict[str, Any] = {"copy": copy}
     seed = secrets.randbelow(2**31) if seed is None else seed
     told: list[dict[str, Any]] = []
+    found: list[Any] = []
+    unfinished = 0
     with reading("sentences") as report:
         done = 0
         for some in batched(lines, PIECES):
@@ -98,17 +101,26 @@ def translate(
                 found = translator.search(some, width=beam, results=n_best, penalty=penalty, **words)
             done += len(some)
             for line, best in zip(some, found, strict=True):
+                unfinished += not best[0].finished
                 if json:
-                    told.append(_plain(line, best, translator))
+                    told.append(_plain(line, best))
                 else:
-                    _show(best, n_best, alignment)
+                    _show(best, n_best, alignment, line if len(lines) > 1 else "")
     if picture is not None:
         _draw(picture, found[0][0])
     if json:
-        say_json({"translations": told, **({} if sample is None else {"seed": seed})})
-    unfinished = sum(not best[0].finished for best in found)
+        drawn = {} if sample is None else {"seed": seed}
+        say_json({"translations": told, "picture": None if picture is None else str(picture), **drawn})
+    elif picture is not None:
+        say(f"{picture}: what was looked at")
+    if not lines:
+        complain("there is no line to translate", "note")
+    if long := sum(is_long(line, LONGEST) for line in lines):
+        have = "1 line has" if long == 1 else f"{long:,} lines have"
+        complain(f"{have} more than {LONGEST} words, which no translator learns from; give a sentence a line", "note")
     if unfinished:
-        complain(f"{unfinished:,} of the last {len(found):,} came to no end and were cut", "note")
+        came = "translation came to no end and was cut" if unfinished == 1 else "translations came to no end and were cut"
+        complain(f"{unfinished:,} {came}", "note")
 
 
 def _checked(
@@ -156,23 +168,42 @@ def _lines(given: str) -> list[str]:
             got = f"byte {error.object[error.start]:#04x} at {error.start}"
             raise DataError(WHERE, f"SENTENCE {given}", "text in UTF-8", got, "Save it as UTF-8") from error
     if given == "-" or (given.startswith("@") and not given.startswith("@@")):
-        return content.splitlines()
-    return [" ".join(content.splitlines())]
+        lines = content.replace("\r\n", "\n").split("\n")
+        return lines if lines[-1] else lines[:-1]
+    return [" ".join(content.split("\n"))]
 
 
-def _show(best: Any, n_best: int, alignment: bool) -> None:
-    """The translations of a sentence; several with their scores."""
+def _show(best: Any, n_best: int, alignment: bool, line: str) -> None:
+    """The translations of a sentence, several with their scores; below a line, where each takes more than one."""
+    if line and (n_best > 1 or alignment):
+        say(line)
     for one in best:
-        say(one.text if n_best == 1 else f"{one.score:8.3f}  {one.text}")
+        say(one.text if n_best == 1 else f"{round(one.score, 3) + 0.0:8.3f}  {one.text}")
         if alignment:
-            for at, token in enumerate(one.tokens):
-                weights = one.alignment[at]
-                most = int(weights.argmax())
-                looked = "the end" if most == len(one.source) else one.source[most]
-                say(f"    {token}  from  {looked}  ({weights[most]:.0%})")
+            for row in _looks(one):
+                say(row)
 
 
-def _plain(line: str, best: Any, translator: Any) -> dict[str, Any]:
+def _looks(translation: Any) -> list[str]:
+    """A line for each word of a translation, with the word of the source that was looked at most; in columns."""
+    from rich.cells import cell_len, set_cell_size
+
+    from minigrad.cli.terminal import clean
+    from minigrad.data.wordtokens import bare
+    from minigrad.show.text import open_console
+
+    console, rows = open_console(), []
+    for token, weights in zip(translation.tokens, translation.alignment, strict=True):
+        most = int(weights.argmax())
+        origin = "the end" if most == len(translation.source) else bare(translation.source[most])
+        rows.append((clean(bare(token), console), clean(origin, console), f"{weights[most]:.0%}"))
+    widths = [max(cell_len(row[column]) for row in rows) for column in (0, 1)] if rows else []
+    return [
+        f"    {set_cell_size(one, widths[0])}  from  {set_cell_size(two, widths[1])}  {share:>4}" for one, two, share in rows
+    ]
+
+
+def _plain(line: str, best: Any) -> dict[str, Any]:
     """What is known of the translations of a sentence, as plain data."""
     made = [
         {
@@ -192,12 +223,10 @@ def _plain(line: str, best: Any, translator: Any) -> dict[str, Any]:
 def _draw(path: Path, translation: Any) -> None:
     """Write the picture of where the network looked."""
     from minigrad.interop.atomic import write_atomically
-    from minigrad.models.translate_report import END
+    from minigrad.models.translate_report import looked_at
     from minigrad.show.attention import attention_png, attention_svg
 
-    draw: Any = attention_png if path.suffix.lower() == ".png" else attention_svg
     if not translation.tokens:
         raise ArgumentError(WHERE, "--picture", "a translation of at least one word", "none", "Give another sentence")
-    made = draw(translation.alignment, (*translation.source, END), translation.tokens)
+    made = looked_at(translation, attention_png if path.suffix.lower() == ".png" else attention_svg)
     write_atomically(WHERE, os.fspath(path), made if isinstance(made, bytes) else made.encode())
-    say(f"{path}: what was looked at")

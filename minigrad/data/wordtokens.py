@@ -188,6 +188,16 @@ def join(tokens: Iterable[str]) -> str:
     return "".join(text)
 
 
+def bare(token: str) -> str:
+    """A token without the signs that say where no blank stands.
+
+    Example:
+        >>> bare("￭'￭"), bare("light")
+        ("'", 'light')
+    """
+    return token.strip(JOINER) or token
+
+
 def _take(token: str, case: str, found: list[str]) -> None:
     """Add a token, with what tells of its case before it."""
     if case == "mark":
@@ -226,4 +236,4 @@ def _pattern() -> re.Pattern[str]:
     return re.compile(rf"\d+(?:[.,:]\d+)+(?!\w)|[{_ALONE}]|{letter}(?:{letter}|[{combining}])*|([^\w])\1*")
 
 
-__all__ = ["CASES", "JOINER", "LEAST", "Words", "join", "split"]
+__all__ = ["CASES", "JOINER", "LEAST", "Words", "bare", "join", "split"]

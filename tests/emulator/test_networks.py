@@ -23,7 +23,8 @@ from minigrad.kernels import registry
 from minigrad.models.char_lstm import CELLS
 from minigrad.models.handwriting_task import Handwriting, HandwritingSettings
 from minigrad.models.text import Text, TextSettings
-from tests import small_hands
+from minigrad.models.translate import Translate, TranslateSettings
+from tests import small_hands, small_translators
 from tests.texts import TINY, poem
 
 NAMES = ["small-cnn", "resnet20", "dcgan", "char-lstm-128", "seq2seq", "input-feeding", "handwriting", "perceptron"]
@@ -217,3 +218,43 @@ def test_a_step_of_handwriting_brings_nothing_back(tmp_path: Path) -> None:
         with cp.counted() as seen:
             task.step(batch)
     assert seen.to_host == 0 and seen.to_device <= 12, seen.told()
+
+
+@pytest.mark.parametrize("where", ["emulated", pytest.param("cuda", marks=pytest.mark.gpu)])
+@pytest.mark.parametrize(
+    "chosen",
+    [{}, {"cell": "gru", "attention": "normed"}, {"attention": "none"}],
+    ids=lambda one: "-".join(one.values()) or "usual",
+)
+def test_the_task_translate_is_the_cpus(chosen: dict[str, Any], where: str, tmp_path: Path) -> None:
+    """Two steps, the mean of what they make of the weights, a measure, and translations; a checkpoint changes sides."""
+    path = str(small_translators.pairs(tmp_path / "spa.tsv", 24))
+    words = {"dropout": 0.0, "lr": 0.01, "schedule": "constant", "judged": 2, **chosen}
+    settings = TranslateSettings.of({**small_translators.TINY, **words})
+
+    def made(place: str) -> Translate:
+        with minigrad.default_device(place):
+            return Translate(path, settings)
+
+    here, there = made("cpu"), made(where)
+    here.begin_from({name: tensor.cpu() for name, tensor in there.weights().items()})
+    batches = here.batches(), there.batches()
+    for step in range(2):
+        losses = [float(one.step(next(some)).metrics["loss"]) for one, some in zip((here, there), batches, strict=True)]
+        assert losses[0] == pytest.approx(losses[1], rel=1e-5), step
+    for (name, one), other in zip(here.weights().items(), there.weights().values(), strict=True):
+        assert other.device.type == where
+        assert np.abs(one.numpy() - other.cpu().numpy()).max() <= 1e-3 * np.abs(one.numpy()).max(), name
+    losses = [one.evaluate(iter)["loss"] for one in (here, there)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    texts = [pair.source for pair in here.data.validation]
+    both = [one.translator.search(texts[:1], width=2)[0][0] for one in (here, there)]
+    assert both[0].text == both[1].text and both[0].score == pytest.approx(both[1].score, rel=1e-4)
+    file = tmp_path / "state.safetensors"
+    minigrad.save({name: dict(part.state_dict()) for name, part in there.state().items()}, file)
+    again = made("cpu")
+    for name, part in again.state().items():
+        part.load_state_dict(minigrad.load(file)[name])
+    batches = again.batches(), batches[1]
+    losses = [float(one.step(next(some)).metrics["loss"]) for one, some in zip((again, there), batches, strict=True)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
