@@ -5,7 +5,7 @@ steps by itself, so that no thread ever waits for another; the sums of a step ar
 and these are made by vector code over all units, five functions in as many runs over a row. Nothing is allocated in between,
 and nothing is called from Python. The input's product is that of ``matmul``, for all steps at once, straight into the memory
 where the gates will stand; for a single step, where W_ih would be packed anew each time, it is done here with the packed
-weights of the memo; where the processor has a matrix unit, by that: see ``kernels/split.py``.
+weights of the memo.
 """
 
 from __future__ import annotations
@@ -16,12 +16,10 @@ import numpy as np
 
 from minigrad.core.device import Array
 from minigrad.kernels.lstm import loops
-from minigrad.kernels.native import parts_for
 from minigrad.kernels.products import product, product_into
 from minigrad.kernels.recurrence import Memo
 from minigrad.kernels.recurrence import arithmetic as arithmetic
 from minigrad.kernels.recurrent_loops import inside, packed, pitch_of, plan_of, shares, sum_of, weight_gradients
-from minigrad.kernels.split import split, split_product, usable
 
 
 def forward(
@@ -41,10 +39,6 @@ def forward(
 ) -> tuple[Array, Array, Array | None]:
     """See the contract."""
     rows, hidden = len(x) if index is None else len(index), h0.shape[1]
-    if not save and memo is not None and index is None and len(batch_sizes) == 1 and usable(x, h0):
-        pieces = split(memo, "step", w_ih, w_hh)
-        if pieces is not None:
-            return *_one_step(x, h0, c0, pieces, sum_of(b_ih, b_hh, 4 * hidden, x.dtype)), None
     h, c, gates = (np.empty((rows, size), x.dtype) for size in (hidden, hidden, 4 * hidden))
     here = index is None and inside(batch_sizes, memo)
     table = None if index is None else product(x, w_ih.T)
@@ -60,16 +54,6 @@ def forward(
         None if index is None else np.ascontiguousarray(index), int(index is not None), parts=parts,
     )  # fmt: skip
     return h, c, gates if save else None
-
-
-def _one_step(x: Array, h0: Array, c0: Array, pieces: Array, bias: Array) -> tuple[Array, Array]:
-    """h' and c' of a single step that is not recorded, its products made by the processor's matrix unit."""
-    rows, hidden = h0.shape
-    gates = split_product(pieces, 4 * hidden, x, h0)
-    h, c = (np.empty((rows, hidden), x.dtype) for _ in range(2))
-    parts = parts_for(gates.nbytes)
-    loops.step(gates, bias, np.ascontiguousarray(c0), c, h, rows, gates.shape[1], hidden, parts=parts)
-    return h, c
 
 
 def backward(

@@ -5,7 +5,6 @@
 | ``language.py`` | ``@kernel``, ``@helper`` and the words they are written in: start here |
 | ``maths.py`` | exp, log, tanh, sigmoid and their kin as polynomials, with the bound of their error |
 | ``microkernel.py`` | the micro-kernel under convolution, recurrence and product |
-| ``matrix_unit.py`` | products by the unit that some processors have for them, for steps whose weights stay |
 | ``launch.py``, ``pool.py`` | addresses, the thread budget, and the threads that share a kernel's parts |
 | ``programs.py``, ``intrinsics.py``, ``target.py`` | compiling for this processor, and keeping what was compiled |
 | ``patience.py`` | Ctrl-C, heard when that is done |
@@ -29,12 +28,6 @@ from minigrad.kernels.native.language import (
     is_single,
     kernel,
     lanes,
-    matrix_begin,
-    matrix_end,
-    matrix_load,
-    matrix_step,
-    matrix_store,
-    matrix_zero,
     move,
     nearest,
     number,
@@ -70,12 +63,6 @@ __all__ = [
     "kernel",
     "lanes",
     "log",
-    "matrix_begin",
-    "matrix_end",
-    "matrix_load",
-    "matrix_step",
-    "matrix_store",
-    "matrix_zero",
     "move",
     "nearest",
     "number",

@@ -246,13 +246,6 @@ class Stepping:
         return found
 
 
-def kept_weights(weight: Tensor) -> dict[Any, Any] | None:
-    """What a kernel may keep of a layer's weight for the steps of the ``Stepping`` that is entered; ``None`` without one."""
-    if mode.stepping is None or mode.grad or mode.observers or weight._counter is None:
-        return None
-    return mode.stepping.weights((None, weight, None, None)).memo
-
-
 # ---------------------------------------------------------------------- ops that may be called once, or many times
 
 
