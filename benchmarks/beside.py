@@ -124,7 +124,7 @@ def settings_of(where: str, kind: type[Settings], words: Sequence[str], usual: M
 
 def run(
     name: str, about: str, task: str, data: str, steps: int, compare: Callable[[str, int, Sequence[str]], dict[str, Any]],
-    tell: Callable[[Mapping[str, Any]], bool], arguments: Sequence[str] | None,
+    verdict: Callable[[Mapping[str, Any]], tuple[list[str], bool]], arguments: Sequence[str] | None,
 ) -> int:  # fmt: skip
     """Read the arguments of a comparison, make it and tell; the exit code.
 
@@ -134,7 +134,7 @@ def run(
         task: whose settings it takes.
         data, steps: where nothing is said.
         compare: makes it, of data, steps and settings.
-        tell: prints what was found, after the losses, and says whether it is good.
+        verdict: lines about what was found, which follow those about the losses, and whether it is good.
         arguments: of the command.
     """
     parser = argparse.ArgumentParser(prog=f"python -m minigrad.benchmarks.{name}", description=about.split("\n\n")[0])
@@ -147,10 +147,12 @@ def run(
         found = compare(chosen.data, chosen.steps, chosen.set)
     except MinigradError as error:
         parser.error(str(error))
+    lines, good = verdict(found)
     if chosen.json:
         print(json.dumps(found, indent=1))
-        return 0 if tell({**found, "quiet": True}) else 1
-    for library, mean in found["means"].items():
-        rate = found["steps_per_second"][library]
-        print(f"{library:9} mean of the last {found['averaged']:,} losses {mean:.4f} nats, {rate:.2f} steps/s")
-    return 0 if tell(found) else 1
+    else:
+        for library, mean in found["means"].items():
+            rate = found["steps_per_second"][library]
+            print(f"{library:9} mean of the last {found['averaged']:,} losses {mean:.4f} nats, {rate:.2f} steps/s")
+        print("\n".join(lines))
+    return 0 if good else 1

@@ -75,12 +75,10 @@ def compare(data: str, steps: int, words: Sequence[str]) -> dict[str, Any]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read the arguments, compare and tell; the exit code."""
 
-    def tell(found: Any) -> bool:
-        if "quiet" not in found:
-            print(f"apart by {found['apart']:.4f} nats; at most {CLOSE} is wanted")
-        return found["apart"] <= CLOSE
+    def verdict(found: Any) -> tuple[list[str], bool]:
+        return [f"apart by {found['apart']:.4f} nats; at most {CLOSE} is wanted"], found["apart"] <= CLOSE
 
-    return beside.run("letters", __doc__ or "", "text", "shakespeare", 2000, compare, tell, arguments)
+    return beside.run("letters", __doc__ or "", "text", "shakespeare", 2000, compare, verdict, arguments)
 
 
 if __name__ == "__main__":

@@ -86,14 +86,12 @@ def compare(data: str, steps: int, words: Sequence[str]) -> dict[str, Any]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read the arguments, compare and tell; the exit code."""
 
-    def tell(found: Any) -> bool:
-        if "quiet" not in found:
-            for library, loss in found["validation"].items():
-                print(f"{library:9} {loss:.4f} nats for each held-out token")
-            print(f"ratio {found['ratio']:.4f}; between {1 - CLOSE} and {1 + CLOSE} is wanted")
-        return abs(found["ratio"] - 1) <= CLOSE
+    def verdict(found: Any) -> tuple[list[str], bool]:
+        lines = [f"{library:9} {loss:.4f} nats for each held-out token" for library, loss in found["validation"].items()]
+        lines.append(f"ratio {found['ratio']:.4f}; between {1 - CLOSE} and {1 + CLOSE} is wanted")
+        return lines, abs(found["ratio"] - 1) <= CLOSE
 
-    return beside.run("sentences", __doc__ or "", "translate", "en-es", 3000, compare, tell, arguments)
+    return beside.run("sentences", __doc__ or "", "translate", "en-es", 3000, compare, verdict, arguments)
 
 
 if __name__ == "__main__":

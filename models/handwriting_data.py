@@ -9,7 +9,7 @@ import numpy as np
 
 from minigrad.data.pen import StrokeData, open_strokes
 from minigrad.data.stroke_data import stroke_data
-from minigrad.data.strokes import Strokes
+from minigrad.data.strokes import DENSE, DRAWINGS, Strokes
 from minigrad.data.written import Source, Written
 from minigrad.errors import DataError
 from minigrad.models.begun import check_same, check_there, recipe
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from minigrad.models.handwriting_task import HandwritingSettings
 
 MEASURED = 200  # items from which the usual step and pace are found
-DENSE, FAIR = 20, 12  # points to a letter: of more than the first, so many are left
-DRAWINGS = 2  # letters of a text, at most, where items are drawings and no writing: each of their points may count
+FAIR = 12  # points to a letter that are left where there are too many
 
 
 class Manner(NamedTuple):

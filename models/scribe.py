@@ -16,6 +16,7 @@ from minigrad.data.strokes import Strokes, unfit
 from minigrad.data.written import StrokeBatch, Written
 from minigrad.errors import ArgumentError, RunError
 from minigrad.models.handwriting import START, HandwritingLSTM, State, nats, parameters
+from minigrad.models.stopping import arrived, has_left, is_over
 from minigrad.nn.utils import Stepping
 from minigrad.train.trained import Trained
 
@@ -23,10 +24,6 @@ BATCH = 64  # texts that are judged at once
 LARGEST = 1_000_000  # more than anyone means of a size: a config that has one is damaged
 BOLDEST = 100.0  # bias at most: beyond it nothing is drawn at random any more
 LONGER = 4.0  # times the points that its letters take on average: as long as a text may get
-FAINT = 0.01  # weight of a letter: where none has more, the window has left the text
-LEFT = 0.25  # of the strongest weight of a letter: less right after a lift, and none follows (set on held-out texts of hershey)
-HEARD = 0.1  # chance that it was the end, as the network said at lifts since the last letter: below it there are dots to be set
-BEYOND = 8.0  # letters behind the end where writing stops though the network never said so: dots and bars are set on the way
 
 
 class Card(NamedTuple):
@@ -254,15 +251,15 @@ class Scribe:
                     outputs, state, weights = self.network(point, text, state)
                     seen[step] = weights[0].cpu().numpy() * (np.arange(seen.shape[2]) < ends[:, None])
                     strongest = np.maximum(strongest, seen[step].max(axis=1))
-                    going &= ~_has_left(seen, ends, strongest, points[step - 1, :, 2], unheard, step)
+                    going &= ~has_left(seen, ends, strongest, points[step - 1, :, 2], unheard, step)
                     if not going.any():
                         break
                     row = outputs[0].cpu().numpy()
                     drawn = drawn_points(row, _row(noise, step), bias, self.card.floor)
                     points[step] = drawn[:, :3]
-                    unheard *= np.where((drawn[:, 2] > 0) & _arrived(seen[step], ends), _chance(-row[:, -1]), 1.0)
+                    unheard *= np.where((drawn[:, 2] > 0) & arrived(seen[step], ends), _chance(-row[:, -1]), 1.0)
                     lengths[going] = step + 1
-                    going &= ~_is_over(seen[step], ends, state, drawn[:, 3], step)
+                    going &= ~is_over(seen[step], ends, state, drawn[:, 3], step)
                     going &= step + 1 < np.array([len(each) for each in noise])
                     point = minigrad.tensor(drawn[None, :, :3].astype(np.float32)).to(text)
         finally:
@@ -377,41 +374,3 @@ def _noise(seed: int, points: int) -> np.ndarray:
 def _row(noise: list[np.ndarray], step: int) -> np.ndarray:
     """Of each text the numbers of a step; a shorter one's last."""
     return np.stack([each[min(step, len(each) - 1)] for each in noise])
-
-
-def _has_left(
-    seen: np.ndarray, ends: np.ndarray, strongest: np.ndarray, lifted: np.ndarray, unheard: np.ndarray, step: int
-) -> np.ndarray:
-    """Whether the window has left each text: it saw the last letter, the pen was lifted, and now sees none well.
-
-    Right after a lift it sees the letter that is written next better than at any other time. But who sets the dots of a word
-    when it is written, and the bars, has left its letters too: the network then says at each lift that more follows.
-
-    Args:
-        seen: (T, B, U), weights of letters up to this step.
-        ends: letters of each text.
-        strongest: of the weights that letters of each text have had.
-        lifted: whether the pen was lifted after the last point.
-        unheard: of each text, the chance of which the network said at lifts since the last letter that none was the last.
-        step: this one.
-    """
-    if step < 2:
-        return np.zeros(len(ends), bool)
-    left = (lifted > 0) & _arrived(seen[step - 1], ends) & (seen[step].max(axis=1) < LEFT * strongest)
-    return left & (unheard <= 1 - HEARD)
-
-
-def _is_over(weights: np.ndarray, ends: np.ndarray, state: State, last: np.ndarray, step: int) -> np.ndarray:
-    """Whether each text is written: the network said so, and the window has come to the last letter.
-
-    A text has two points at least. Where all bells are well beyond the end, the network need not have said so.
-    """
-    if step < 1:
-        return np.zeros(len(ends), bool)
-    beyond = state.kappa.cpu().numpy().min(axis=1) > ends + BEYOND
-    return ((last > 0) & _arrived(weights, ends)) | beyond
-
-
-def _arrived(weights: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """Whether the window sees the last letter of each text above all, or nothing more."""
-    return (weights.argmax(axis=1) == ends - 1) | (weights.max(axis=1) < FAINT)

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import minigrad
 import minigrad.nn.functional as F
 from minigrad import Tensor, nn
-from minigrad.errors import ArgumentError, RunError, ShapeError
+from minigrad.errors import ArgumentError, ShapeError
 from minigrad.models.attention import SCORES, Attention
 from minigrad.models.attention import parameters as attention_parameters
 from minigrad.nn.checks import check_choice, check_counts, check_probability
@@ -412,36 +412,3 @@ def parameters(
     between = layers * STATES[cell] * hidden * (hidden + 1) + (attention_parameters(attention, hidden, hidden) if looks else 0)
     last = hidden * (1 + looks) * features + target_words * (1 + (hidden if tied == "none" else 0))
     return tables + recurrent + between + last
-
-
-def options_of(content: Any, where: str) -> dict[str, Any]:
-    """What ``Seq2Seq`` was built with, but the numbers of words, from a run's config.
-
-    Raises:
-        RunError: it is not all there, or is damaged.
-
-    Example:
-        >>> options = {"cell": "gru", "hidden": 8, "layers": 1, "embedding": 4, "attention": "dot", "feeding": True}
-        >>> options_of({**options, "residual": False, "dropout": 0.1, "tied": "none"}, "config.json")["hidden"]
-        8
-    """
-    sizes, switches = {"hidden": LARGEST, "layers": MOST_LAYERS, "embedding": LARGEST}, ("feeding", "residual")
-    choices = {"cell": GATES, "attention": ATTENTION, "tied": TIED}
-    try:
-        options = dict(content)
-        sound = (
-            options.keys() == {*sizes, *switches, *choices, "dropout"}
-            and all(type(options[name]) is int and 1 <= options[name] <= most for name, most in sizes.items())
-            and all(type(options[name]) is bool for name in switches)
-            and all(options[name] in words for name, words in choices.items())
-            and type(options["dropout"]) in (int, float)
-            and 0 <= options["dropout"] <= 1
-            and options["hidden"] % 2 == 0
-            and not (options["feeding"] and options["attention"] == "none")
-        )
-    except (TypeError, ValueError):
-        sound = False
-    if not sound:
-        expected, got = "what the network is, as minigrad train translate writes it", "nothing of that kind, or damaged"
-        raise RunError("translate", where, expected, got, "Put back a copy of config.json, or train anew")
-    return options

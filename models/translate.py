@@ -44,6 +44,7 @@ TOKENS = 2048  # of a batch, padded, in the language that has more
 LOOKS = 25  # evaluations, at most
 OPTIONS = ("cell", "hidden", "layers", "embedding", "attention", "feeding", "residual", "dropout", "tied")
 KNOBS = "hidden, layers, embedding, vocabulary_size or tokens"
+LOOKED_AT = 64  # words of a long sentence, each of which has a weight, and a number that it is made of
 SAMPLED = 4  # held-out sentences that are shown with each evaluation
 
 
@@ -280,13 +281,12 @@ class Translate(Task):
 
     def step(self, batch: PairBatch) -> Step:
         """One step down the mean nats of the tokens that are to be written."""
-        settings, network = self.settings, self.descent.module
-        network.train()
+        settings = self.settings
+        network: Any = self.descent.module.train()
         pace = max(1.0, self.total_steps / 2)
         own = own_share(self.count.steps, pace=pace, most=settings.own, schedule="linear") if settings.own else 0.0
-        here: Any = network
         source, target = batch.source.to(self.device), batch.target.to(self.device)
-        loss = here.loss(source, batch.source_lengths, target, smoothing=settings.smoothing, own=own)
+        loss = network.loss(source, batch.source_lengths, target, smoothing=settings.smoothing, own=own)
         metrics = self.descent.step([loss])
         self.count.steps += 1
         return Step(int(batch.target_lengths.sum().item()), metrics)
@@ -364,4 +364,4 @@ def numbers_per_token(card: Card) -> int:
     options = card.options
     hidden, embedding, layers = (options[name] for name in ("hidden", "embedding", "layers"))
     recurrent = 2 * layers * (2 * hidden * GATES[options["cell"]] + 4 * hidden)
-    return 3 * embedding + recurrent + 6 * hidden + 2 * 64
+    return 3 * embedding + recurrent + 6 * hidden + 2 * LOOKED_AT

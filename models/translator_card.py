@@ -10,7 +10,7 @@ import minigrad
 from minigrad import Tensor
 from minigrad.data.tokens import Tokens, of_config
 from minigrad.errors import RunError
-from minigrad.models.seq2seq import Seq2Seq, options_of, parameters
+from minigrad.models.seq2seq import ATTENTION, GATES, LARGEST, MOST_LAYERS, TIED, Seq2Seq, parameters
 from minigrad.train.trained import ANEW, Trained
 
 DIGEST = "vocabularies"  # the name under which the weights hold the digest of the vocabularies that they were trained with
@@ -92,3 +92,36 @@ class Card(NamedTuple):
         first = of_config(source, where)
         second = first if target is None else of_config(target, where)
         return cls((languages[0], languages[1]), first, second, options_of(options, where))
+
+
+def options_of(content: Any, where: str) -> dict[str, Any]:
+    """What ``Seq2Seq`` was built with, but the numbers of words, from a run's config.
+
+    Raises:
+        RunError: it is not all there, or is damaged.
+
+    Example:
+        >>> options = {"cell": "gru", "hidden": 8, "layers": 1, "embedding": 4, "attention": "dot", "feeding": True}
+        >>> options_of({**options, "residual": False, "dropout": 0.1, "tied": "none"}, "config.json")["hidden"]
+        8
+    """
+    sizes, switches = {"hidden": LARGEST, "layers": MOST_LAYERS, "embedding": LARGEST}, ("feeding", "residual")
+    choices = {"cell": GATES, "attention": ATTENTION, "tied": TIED}
+    try:
+        options = dict(content)
+        sound = (
+            options.keys() == {*sizes, *switches, *choices, "dropout"}
+            and all(type(options[name]) is int and 1 <= options[name] <= most for name, most in sizes.items())
+            and all(type(options[name]) is bool for name in switches)
+            and all(options[name] in words for name, words in choices.items())
+            and type(options["dropout"]) in (int, float)
+            and 0 <= options["dropout"] <= 1
+            and options["hidden"] % 2 == 0
+            and not (options["feeding"] and options["attention"] == "none")
+        )
+    except (TypeError, ValueError):
+        sound = False
+    if not sound:
+        expected, got = "what the network is, as minigrad train translate writes it", "nothing of that kind, or damaged"
+        raise RunError("translate", where, expected, got, "Put back a copy of config.json, or train anew")
+    return options

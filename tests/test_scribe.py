@@ -14,7 +14,8 @@ from minigrad.data import Characters
 from minigrad.data.strokes import Strokes
 from minigrad.data.written import Recorded, Written
 from minigrad.errors import ArgumentError, DataError, RunError
-from minigrad.models.scribe import Card, Likelihood, Scribe, _has_left, drawn_points
+from minigrad.models.scribe import Card, Likelihood, Scribe, drawn_points
+from minigrad.models.stopping import has_left
 
 OPTIONS: dict[str, Any] = {"hidden": 8, "windows": 2, "mixtures": 3, "pace": 0.2, "dropout": 0.0}
 CARD = Card(Characters(" abc"), OPTIONS, scale=2.0, height=20.0, step=3.0, floor=-6.0, letters=9)
@@ -138,10 +139,10 @@ def test_a_window_that_left_the_text_ends_it() -> None:
     seen[2, 1] = (0.5, 0.0, 0.1)  # at the first letter
     seen[3, :, 2] = (0.2, 0.2, 0.9, 0.2, 0.2, 0.0)
     ends, strongest, lifted = np.array([3, 3, 3, 3, 2, 3]), np.full(6, 1.0), np.array([1.0, 1, 1, 0, 1, 1])
-    assert _has_left(seen, ends, strongest, lifted, np.full(6, 0.5), 3).tolist() == [True, False, False, False, False, True]
+    assert has_left(seen, ends, strongest, lifted, np.full(6, 0.5), 3).tolist() == [True, False, False, False, False, True]
     unheard = np.array([0.95, 1.0, 1.0, 1.0, 1.0, 0.9])  # all but the last are told that dots follow
-    assert _has_left(seen, ends, strongest, lifted, unheard, 3).tolist() == [False] * 5 + [True]
-    assert not _has_left(seen, ends, strongest, lifted, np.zeros(6), 1).any()
+    assert has_left(seen, ends, strongest, lifted, unheard, 3).tolist() == [False] * 5 + [True]
+    assert not has_left(seen, ends, strongest, lifted, np.zeros(6), 1).any()
 
 
 def test_a_style_changes_what_follows_and_is_left_out() -> None:

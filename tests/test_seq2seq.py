@@ -11,7 +11,8 @@ import minigrad
 from minigrad.benchmarks.source import model_source, run_source
 from minigrad.errors import ArgumentError, DTypeError, IndexingError, MinigradError, RunError, ShapeError
 from minigrad.models.attention import SCORES, Attention
-from minigrad.models.seq2seq import ATTENTION, BOS, EOS, PAD, Seq2Seq, options_of, own_share, parameters
+from minigrad.models.seq2seq import ATTENTION, BOS, EOS, PAD, Seq2Seq, own_share, parameters
+from minigrad.models.translator_card import options_of
 from tests import devices
 from tests.harness import check_gradients, difference
 

@@ -14,6 +14,8 @@ from minigrad.data.words import shown
 from minigrad.errors import DataError
 
 FARTHEST = 1e6  # no pad is so large in its units
+DENSE = 20  # points to a letter: more cost time and teach little
+DRAWINGS = 2  # letters of a text, at most, where items are drawings and no writing: each of their points may count
 ABSURD = 1000.0  # times the usual offset: such a leap is no pen's
 _ROWS = "rows of dx, dy and pen lifted, (n, 3)"
 _PLACES = "x and y of each point, with or without its time: lines of [x, y] or [x, y, t]"

@@ -16,7 +16,7 @@ from minigrad.data.iam import find_iam
 from minigrad.data.pen import open_strokes
 from minigrad.data.pen_files import beside_iam, read_entries
 from minigrad.data.pixels import Progress
-from minigrad.data.strokes import Strokes, baseline
+from minigrad.data.strokes import DENSE, DRAWINGS, Strokes, baseline
 from minigrad.data.words import counted, listed, shown
 from minigrad.errors import MinigradError
 
@@ -26,7 +26,7 @@ RARE = 5  # times that a character must be there to be learnt
 ENOUGH = 20  # items of which one can be called odd
 FAR = 3.0  # times as much or as little as usual is odd
 LEAP = 100.0  # times the usual offset: a pen hardly makes it
-DENSE, DRAWN = 20, 60  # points to a letter of a text, and to a drawing: more cost time and teach little
+DRAWN = 60  # points to a drawing: more cost time and teach little
 LIFTED, LONG = 0.5, 10  # a pen that is lifted at so many of so many points may be one of which 1 says that it is down
 TILT = 0.1  # rise of a line for each unit to the right
 
@@ -184,7 +184,7 @@ def _odd(sound: Sequence[_Sound]) -> Iterator[Finding]:
         yield Finding("tilted", "note", f"{counted(len(tilted), 'text')} of {len(sound):,} not level", mend, items)
     characters = sum(len(item.strokes.text) for item in sound)
     dense = sum(len(item.strokes) for item in sound) / max(1, characters)
-    if dense > (DENSE if characters > 2 * len(sound) else DRAWN):
+    if dense > (DENSE if characters > DRAWINGS * len(sound) else DRAWN):
         step = 2 * np.median([np.median(_ways(item.strokes)) for item in sound])
         words = f"{dense:.0f} points to a character take long to learn"
         yield Finding(
