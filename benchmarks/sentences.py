@@ -76,7 +76,7 @@ def compare(data: str, steps: int, words: Sequence[str]) -> dict[str, Any]:
     peer = Peer(task)
     found = beside.both(task, peer, steps)
     held_out = Translated(task.data.validation, task.card.source, task.card.target)
-    batches = list(LikeTokens(held_out.sizes, task.settings.tokens))
+    batches = list(LikeTokens(held_out.sizes, task.tokens))
     tokens = int(held_out.sizes[:, 1].sum())
     ours = sum(nats_of(task.translator, held_out, batch) for batch in batches) / tokens
     theirs = peer.nats(held_out.take_batch(batch) for batch in batches) / tokens

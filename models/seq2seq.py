@@ -93,7 +93,8 @@ class Seq2Seq(nn.Module):
         dropout: share that is zeroed in training of embeddings, of what goes up between layers, and of what goes into the
             last layer; never on the way on in time (Zaremba et al. 2014, arXiv:1409.2329).
         tied: ``"target"``: the logits' weight is that of the target's embedding (Press and Wolf 2017, arXiv:1608.05859), and
-            F is E; ``"all"``: and so is the source's embedding, where both languages share a vocabulary. ``"none"``: F is H.
+            F is E; ``"all"``: and so is the source's embedding, where both languages share a vocabulary. Tied embeddings come
+            to the layers multiplied by √E (Vaswani et al. 2017, arXiv:1706.03762, section 3.4). ``"none"``: F is H.
 
     An LSTM's forget gates begin open, with a bias of 1 (Gers, Schmidhuber, Cummins 2000).
 
@@ -182,7 +183,7 @@ class Seq2Seq(nn.Module):
         self._check_source(source, lengths)
         places, batch = source.shape
         packed = pack_padded_sequence(source, lengths, enforce_sorted=False)
-        rows, lasts = self.read_words(packed.data), []
+        rows, lasts = self._embedded(self.read_words, packed.data), []
         for number, layer in enumerate(self.encoder):
             given = self.dropout(rows)
             (made, *_), last = layer(PackedSequence(given, *packed[1:]))
@@ -198,6 +199,11 @@ class Seq2Seq(nn.Module):
         if int(lengths.min()) < places:
             beyond = (minigrad.arange(places, device=lengths.device) >= lengths.unsqueeze(1)).unsqueeze(1).to(source.device)
         return Encoded(memory, keys, beyond, State(tuple(layers), fed))
+
+    def _embedded(self, table: Any, words: Tensor) -> Tensor:
+        """The numbers that stand for words. Tied ones are as small as the logits' weight: the layers get √E times them."""
+        rows: Tensor = table(words)
+        return rows * math.sqrt(rows.shape[-1]) if table.weight is self.head.weight else rows
 
     # ------------------------------------------------------------------ writing
 
@@ -216,7 +222,7 @@ class Seq2Seq(nn.Module):
             (T, B K, F), of which ``head`` makes logits; the state after the last; and the weight of each of the source's words
             at each of them, (T, B K, S), or ``None`` without attention.
         """
-        rows = self.dropout(self.write_words(words))
+        rows = self.dropout(self._embedded(self.write_words, words))
         if not self.feeding:
             rows, layers = self._up(rows, state.layers)
             features, weights = self._look(rows, encoded)

@@ -40,7 +40,9 @@ from minigrad.train.latest import Latest
 WORK = 1e13  # multiplications that the forward passes of a training may take where nothing is said
 PASSES = 100  # through the data, at most, where nothing is said
 LARGE = 200_000  # target tokens of the training part from which on it is hardly learned by heart
-TOKENS = 2048  # of a batch, padded, in the language that has more
+BATCHES = 300  # of a pass, where nothing is said, each of
+LEAST, MOST = 512, 4096  # tokens: fewer make steps that are hardly cheaper, more make too few steps
+WAYS, MANY = 32, 50_000  # ways of splitting a sentence into subwords, of which one is drawn, up to so many pairs
 LOOKS = 25  # evaluations, at most
 OPTIONS = ("cell", "hidden", "layers", "embedding", "attention", "feeding", "residual", "dropout", "tied")
 KNOBS = "hidden, layers, embedding, vocabulary_size or tokens"
@@ -66,6 +68,10 @@ class TranslateSettings(Settings):
     )  # fmt: skip
     min_count: int | None = setting(None, "words that come less often are unknown; auto: 2", least=1, most=LARGEST)
     case: str = setting("keep", "capital letters of words: kept, marked, or lower for good", choices=CASES)
+    ways: int | None = setting(
+        None, "of splitting a sentence into subwords, of which each pass draws another; auto: 32, of much data 1",
+        least=1, most=1024,
+    )  # fmt: skip
     joint: bool | None = setting(None, "one vocabulary for both languages; auto: of subwords")
     cell: str = setting("lstm", "the recurrent layers", choices=GATES)
     hidden: int | None = setting(None, "units of each layer; auto: 256, of much data 512", least=2, most=LARGEST)
@@ -81,7 +87,12 @@ class TranslateSettings(Settings):
     epochs: float | None = setting(
         None, "passes through the pairs, may be less than 1; auto: by the work", least=1e-6, most=LARGEST
     )
-    tokens: int = setting(TOKENS, "of a batch, padded, in the language that has more", least=1, most=LARGEST)
+    tokens: int | None = setting(
+        None,
+        "of a batch, padded, in the language that has more; auto: by how many there are, 512 to 4,096",
+        least=1,
+        most=LARGEST,
+    )
     lr: float | None = setting(None, "largest learning rate of Adam; auto: 0.002", least=0)
     weight_decay: float = setting(0.0, "of the weights, decoupled from the gradient", least=0)
     schedule: str = setting("cosine", "how the rate goes", choices=SCHEDULES)
@@ -160,19 +171,21 @@ class Translate(Task):
         for line in self.data.policy:
             say(line)
         self.card, settings = self._card(settings, say, like)
-        train = Translated(self.data.train, self.card.source, self.card.target)
+        several = self.card.source.kind == "subwords" and len(self.data.train) <= MANY
+        settings = settings.decide(ways=WAYS if several else 1)
+        train = Translated(self.data.train, self.card.source, self.card.target, ways=settings.ways or 1, seed=settings.seed)
         settings = self._network_settings(settings, int(train.sizes[:, 1].sum()))
         self.card = self.card._replace(options={name: getattr(settings, name) for name in OPTIONS})
         count = self.card.parameters
         kept = settings.average + 1 if settings.average else 0  # states, and their mean
         check_memory((COPIES + kept) * count, f"a network of {count:,} parameters", self.name, KNOBS)
         self.settings = settings = self._training_settings(settings, train)
-        numbers = max(settings.tokens, int(train.sizes.max())) * numbers_per_token(self.card)
-        check_memory(numbers, f"a step of {settings.tokens:,} tokens", self.name, KNOBS)
+        numbers = max(self.tokens, int(train.sizes.max())) * numbers_per_token(self.card)
+        check_memory(numbers, f"a step of {self.tokens:,} tokens", self.name, KNOBS)
         minigrad.manual_seed(settings.seed)
         network = self.card.build()
         self.device = network.head.weight.device
-        order = LikeTokens(train.sizes, settings.tokens, minigrad.Generator().manual_seed(settings.seed))
+        order = LikeTokens(train.sizes, self.tokens, minigrad.Generator().manual_seed(settings.seed))
         self.train = train
         self.loader = DataLoader(train, batch_sampler=order, num_workers=settings.prefetch, device="cpu")
         self.steps_per_epoch = len(self.loader)
@@ -184,7 +197,7 @@ class Translate(Task):
         layers = f"{counted(settings.layers, 'layer')} of {settings.hidden:,} {settings.cell.upper()} units each way"
         say(f"network: {layers}, {settings.attention} attention, {count:,} parameters")
         say(
-            f"training: {self.total_steps:,} steps of up to {settings.tokens:,} tokens, {settings.epochs:g} passes "
+            f"training: {self.total_steps:,} steps of up to {self.tokens:,} tokens, {settings.epochs:g} passes "
             f"through {counted(len(train), 'pair')}, at a rate of up to {settings.lr:g}"
         )
 
@@ -204,6 +217,11 @@ class Translate(Task):
         return task
 
     @property
+    def tokens(self) -> int:
+        """Of a batch, at most, padded."""
+        return self.settings.tokens or LEAST
+
+    @property
     def network(self) -> Seq2Seq:
         """What is measured and kept: the network, or the mean of its last checkpoints."""
         network: Any = self.descent.learned
@@ -217,6 +235,13 @@ class Translate(Task):
         """The vocabularies, of the training part or of the model that is begun from; the options are not found yet."""
         if like is not None:
             begun = Card.of(like, "the model to begin from")
+            for name in ("vocabulary_size", "min_count", "joint"):
+                if getattr(settings, name) is not None:
+                    expected, got = (
+                        "nothing, as the vocabularies of the model to begin from are kept",
+                        str(getattr(settings, name)),
+                    )
+                    raise ArgumentError("--set", name, expected, got, "Leave it out, or train a new model")
             known = [language for language in self.data.languages if language]
             if known and any(begun.languages) and begun.languages != self.data.languages:
                 expected = f"pairs from {begun.languages[0]} into {begun.languages[1]}, as the model to begin from translates"
@@ -252,7 +277,8 @@ class Translate(Task):
         tokens = int(train.sizes[:, 1].sum())
         looked_up = (settings.tied != "all") * len(self.card.source) + (settings.tied == "none") * len(self.card.target)
         used = self.card.parameters - (settings.embedding or 0) * looked_up
-        return settings.decide(epochs=float(f"{min(WORK / (used * tokens), PASSES):.2g}"), lr=0.002)
+        batch = min(max(LEAST, tokens // BATCHES), MOST)
+        return settings.decide(epochs=float(f"{min(WORK / (used * tokens), PASSES):.2g}"), lr=0.002, tokens=batch)
 
     def _descent(self, network: Seq2Seq) -> Descent:
         settings = self.settings
@@ -303,7 +329,7 @@ class Translate(Task):
 
     def judge(self, pairs: Sequence[Pair], most: int, track: Track = iter) -> Judged:
         """How well the translator, as far as it is trained, does with the first pairs."""
-        return judge(self.translator, pairs[:most], track=track, tokens=self.settings.tokens)
+        return judge(self.translator, pairs[:most], track=track, tokens=self.tokens)
 
     def sample(self) -> str:
         """Some held-out sentences, what people made of them, and what the network makes of them."""

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from minigrad.data.pair import Pair
-from minigrad.data.wordtokens import bare
-from minigrad.models.translator import Translation, Translator
+from minigrad.models.translator import Look, Translator
 from minigrad.show.attention import attention_svg
 
 if TYPE_CHECKING:
@@ -27,14 +26,13 @@ def side_by_side(translator: Translator, pairs: Sequence[Pair]) -> str:
     )
 
 
-def looked_at(translation: Translation, draw: Any = attention_svg) -> Any:
+def looked_at(look: Look, draw: Any = attention_svg) -> Any:
     """The picture of where a network looked, the end of the source with it, as ``attention_svg`` or ``attention_png`` draws it.
 
     Raises:
-        ShapeError: a network without attention, or no words.
+        ShapeError: no words.
     """
-    weights: Any = [] if translation.alignment is None else translation.alignment
-    return draw(weights, (*map(bare, translation.source), END), [*map(bare, translation.tokens)])
+    return draw(look.weights, (*look.source, END), look.words)
 
 
 def add_translator(page: Page, task: Translate) -> None:
@@ -64,11 +62,11 @@ def add_translator(page: Page, task: Translate) -> None:
     page.table(("source", "person", "network"), rows)
     page.section("By length", "BLEU of sources of so many words.")
     page.table(("words", "sentences", "BLEU"), [(words, count, round(bleu, 2)) for words, count, bleu in found.by_length()])
-    looks = [one for one in made if one.alignment is not None and len(one.alignment)][-LOOKED:]
+    looks = [(look, one.text) for one in made if one.text and (look := task.translator.look(one)) is not None][-LOOKED:]
     if looks:
         page.section("Where it looks", "How much of each word of the source goes into each word that is written.")
-        for one in looks:
-            page.picture(looked_at(one), caption=one.text)
+        for look, text in looks:
+            page.picture(looked_at(look), caption=text)
     page.section("Data")
     for line in data.policy:
         page.text(line)

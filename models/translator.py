@@ -40,6 +40,10 @@ class Vocabulary(Protocol):
 
     def join(self, tokens: Iterable[str]) -> str: ...
 
+    def spans(self, tokens: Sequence[str]) -> list[range]: ...
+
+    def shown(self, tokens: Sequence[str]) -> str: ...
+
 
 class Translation(NamedTuple):
     """A text in the other language, and what the network said of it.
@@ -64,6 +68,21 @@ class Translation(NamedTuple):
     finished: bool
     alignment: np.ndarray | None
     copied: tuple[tuple[int, int], ...]
+
+
+class Look(NamedTuple):
+    """Where the network looked, in words as a person sees them.
+
+    Attributes:
+        source: S words.
+        words: T words, that were written.
+        weights: (T, S + 1), of each word of the source, and of its end. Those of a source's word's tokens are added up, those
+            of a written word's are averaged.
+    """
+
+    source: tuple[str, ...]
+    words: tuple[str, ...]
+    weights: np.ndarray
 
 
 class Translator:
@@ -167,6 +186,17 @@ class Translator:
             return follow(self.network, source, lengths, choose, results=results, limits=limits)
 
         return self._all(texts, results, write, copy, progress)
+
+    def look(self, translation: Translation) -> Look | None:
+        """Where the network looked for each word of a translation that it made; ``None`` without attention."""
+        if translation.alignment is None:
+            return None
+        read, written = self.source.spans(translation.source), self.target.spans(translation.tokens)
+        source = tuple([self.source.shown(translation.source[span.start : span.stop]) for span in read])
+        words = tuple([self.target.shown(translation.tokens[span.start : span.stop]) for span in written])
+        weights = np.add.reduceat(translation.alignment, [*(span.start for span in read), len(translation.source)], axis=1)
+        rows = [weights[span.start : span.stop].mean(0) for span in written]
+        return Look(source, words, np.stack(rows) if rows else weights)
 
     # ------------------------------------------------------------------ texts, batches, texts
 

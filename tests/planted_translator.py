@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -67,6 +67,12 @@ class Letters:
 
     def join(self, tokens: Iterable[str]) -> str:
         return " ".join(tokens)
+
+    def spans(self, tokens: Sequence[str]) -> list[range]:
+        return [range(place, place + 1) for place in range(len(tokens))]
+
+    def shown(self, tokens: Sequence[str]) -> str:
+        return self.join(tokens)
 
 
 def planted(**words: Any) -> Translator:

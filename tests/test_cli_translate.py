@@ -124,6 +124,9 @@ def test_what_was_looked_at(minigrad: Commands) -> None:
     ]
     _, out, _ = minigrad("translate", "m", "a b", "c", "--alignment")
     assert [line for line in out.splitlines() if "from" not in line] == ["a b", "B A", "c", "C"]
+    Path("lines.txt").write_text("a\n\nb\n")
+    code, out, _ = minigrad("translate", "m", "@lines.txt", "--alignment")
+    assert code == 0 and [line for line in out.splitlines() if "from" not in line] == ["a", "A", "", "b", "B"]
     told = json.loads(minigrad("translate", "m", "a b", "--json").out)["translations"][0]["translations"][0]
     assert told["alignment"] == [[0.25, 0.75, 0.0], [1.0, 0.0, 0.0]] and told["finished"] is True
 

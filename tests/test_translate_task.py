@@ -27,7 +27,8 @@ from tests.small_translators import TINY, pairs, rows, two_files
 
 
 def task(data: Path | str, say: Any = lambda text: None, like: Any = None, **settings: Any) -> Translate:
-    return Translate(str(data), TranslateSettings.of({**TINY, **settings}), say, like=like)
+    own = {"min_count": None} if like is not None else {}  # the other model's vocabularies are kept
+    return Translate(str(data), TranslateSettings.of({**TINY, **own, **settings}), say, like=like)
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ def test_what_is_not_said_is_found_and_told(spa: Path) -> None:
     assert re.fullmatch(r"subwords of source and target: \d+, \d\.\d\d to a word; unknown: 0\.0% to train on, .*", told[-3])
     assert told[-2] == (f"network: 1 layer of 256 LSTM units each way, general attention, {made.card.parameters:,} parameters")
     assert told[-1] == (
-        f"training: {made.total_steps:,} steps of up to 2,048 tokens, 100 passes through 36 pairs, at a rate of up to 0.002"
+        f"training: {made.total_steps:,} steps of up to 512 tokens, 100 passes through 36 pairs, at a rate of up to 0.002"
     )
     left = {"log_every", "source", "target", "holdout", "vocabulary_size", "min_count", "joint"}
     assert None not in {value for key, value in found.to_dict().items() if key not in left}
@@ -267,6 +268,16 @@ def test_other_vocabularies_are_refused(spa: Path) -> None:
     assert all(np.array_equal(tensor.numpy(), before[name]) for name, tensor in made.weights().items())
     with pytest.raises(StateError):
         task(spa, hidden=8, like=first.card.to_config()).begin_from(first.weights())
+
+
+@pytest.mark.parametrize(
+    "settings", [{"vocabulary_size": 90}, {"min_count": 2}, {"joint": True}], ids=lambda given: next(iter(given))
+)
+def test_what_would_make_other_vocabularies_is_refused(spa: Path, settings: dict[str, Any]) -> None:
+    ((name, value),) = settings.items()
+    words = f"{name}: expected nothing, as the vocabularies of the model to begin from are kept, got {value}"
+    with pytest.raises(ArgumentError, match=words):
+        task(spa, like=task(spa).card.to_config(), **settings)
 
 
 def test_other_languages_are_refused(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 import minigrad
 from minigrad.data import DataLoader, LikeTokens, Pair, Translated, Words
+from minigrad.data.subwords import Subwords
 from minigrad.errors import ArgumentError, DataError, DTypeError, IndexingError, ShapeError
 
 WORDS = Words([f"w{i}" for i in range(40)])
@@ -41,6 +43,61 @@ def test_batches_are_padded_and_tell_their_lengths() -> None:
             data.take_batch(indices)  # type: ignore[arg-type]
     with pytest.raises(DataError, match="expected at least one, got none"):
         Translated([], WORDS, WORDS)
+
+
+def several(seed: int = 0, ways: int = 8) -> tuple[Translated, Subwords]:
+    """Sentences of words that have many ways to be split."""
+    sentences = ["on and off", "off and on", "and no one"] * 9
+    subwords = Subwords.learn(sentences, size=18)
+    return Translated([Pair(text, text) for text in sentences], subwords, subwords, ways=ways, seed=seed), subwords
+
+
+def test_another_way_to_split_a_sentence_is_drawn_in_each_pass() -> None:
+    """Whatever is drawn says the same text, follows (seed, epoch, number) alone, and comes as often as P^0.2 says."""
+    data, subwords = several()
+    everything = list(range(len(data)))
+    passes = []
+    for epoch in range(400):
+        data.set_epoch(epoch)
+        batch = data.take_batch(everything)
+        passes.append(batch.source.tolist())
+        if epoch < 3:
+            rows = [data.take_batch([number]) for number in everything]
+            for number, row in zip(everything, rows, strict=True):
+                length = int(row.source_lengths[0])
+                assert row.source[:, 0].tolist() == batch.source[:length, number].tolist() and row.source[length - 1, 0] == 3
+                assert length == int(batch.source_lengths[number])
+                assert (
+                    subwords.decode(batch.target[1:, number]) == data.pairs[number].target == subwords.decode(data[number][1])
+                )
+    assert len({str(each) for each in passes}) > 300
+    again, _ = several()
+    again.set_epoch(7)
+    assert again.take_batch(everything).source.tolist() == passes[7]
+    other, _ = several(seed=1)
+    other.set_epoch(7)
+    assert other.take_batch(everything).source.tolist() != passes[7]
+    found, chances = subwords.ways("on and off", 8)
+    expected = np.exp(0.2 * chances) / np.exp(0.2 * chances).sum()
+    drawn: Counter[tuple[int, ...]] = Counter()
+    for number in range(0, len(data), 3):  # the same sentence, drawn of its own
+        drawn.update(tuple(row for row in np.array(each)[:, number].tolist() if row > 3) for each in passes)
+    total = sum(drawn.values())
+    shares = [drawn[tuple(way.tolist())] / total for way in found]
+    np.testing.assert_allclose(shares, expected, atol=0.03)
+
+
+def test_the_likeliest_way_is_the_only_one_where_nothing_else_is_asked_for() -> None:
+    data, subwords = several(ways=1)
+    data.set_epoch(5)
+    assert data[0][0].tolist() == subwords.encode("on and off").tolist()
+    words = Translated(pairs(), WORDS, WORDS, ways=8)
+    assert words.take_batch([3]).source.tolist() == DATA.take_batch([3]).source.tolist()
+    bpe = Subwords.learn(["on and off", "off and on"] * 9, size=16, model="bpe")
+    assert [way.tolist() for way in bpe.ways("on and", 4)[0]] == [bpe.encode("on and").tolist()]
+    assert [way.tolist() for way in subwords.ways("", 4)[0]] == [[]]
+    with pytest.raises(ArgumentError, match="ways"):
+        several(ways=0)
 
 
 @pytest.mark.parametrize("columns", [1, 2])

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 import minigrad
+from minigrad.data.subwords import Subwords
+from minigrad.data.wordtokens import Words
 from minigrad.errors import ArgumentError, DTypeError
 from minigrad.models.beam import Limits, Penalty
 from minigrad.models.seq2seq import Seq2Seq
@@ -50,6 +52,20 @@ def test_an_unknown_word_is_copied_from_where_the_network_looked() -> None:
     assert best.text == made.text and best.copied == made.copied
     (plain,) = ways.greedy(["Zaragoza b"], copy=False)
     assert plain.text == "B <unk>" and plain.copied == ()
+
+
+def test_where_it_looked_is_told_in_whole_words() -> None:
+    """By hand: a source's word has the sum of its tokens' weights, a written word the mean over its tokens; the end stays."""
+    subwords = Subwords.learn(["on and off", "off and on"] * 9, size=16)
+    ways = Translator(Planted(len(subwords), 5), subwords, Words(["light"], case="mark"))  # type: ignore[arg-type]
+    weights = np.array([[0.1, 0.2, 0.3, 0.4], [0.5, 0.1, 0.0, 0.4], [0.0, 0.0, 1.0, 0.0]])
+    made = Translation("Light!", ("⇧", "light", "￭!"), ("▁o", "n", "▁and"), 0.0, 0.0, True, weights, ())
+    look = ways.look(made)
+    assert look is not None and look.source == ("on", "and") and look.words == ("Light", "!")
+    np.testing.assert_allclose(look.weights, [[0.45, 0.15, 0.4], [0.0, 1.0, 0.0]])
+    nothing = ways.look(made._replace(tokens=(), alignment=weights[:0]))
+    assert nothing is not None and nothing.words == () and nothing.weights.shape == (0, 3)
+    assert ways.look(made._replace(alignment=None)) is None
 
 
 def test_a_network_that_has_learned_where_to_look_copies_what_stands_there() -> None:

@@ -105,9 +105,10 @@ def translate(
                 if json:
                     told.append(_plain(line, best))
                 else:
-                    _show(best, n_best, alignment, line if len(lines) > 1 else "")
+                    looks = [translator.look(one) for one in best] if alignment else []
+                    _show(best, n_best, looks, line if len(lines) > 1 else "")
     if picture is not None:
-        _draw(picture, found[0][0])
+        _draw(picture, translator.look(found[0][0]))
     if json:
         drawn = {} if sample is None else {"seed": seed}
         say_json({"translations": told, "picture": None if picture is None else str(picture), **drawn})
@@ -173,30 +174,29 @@ def _lines(given: str) -> list[str]:
     return [" ".join(content.split("\n"))]
 
 
-def _show(best: Any, n_best: int, alignment: bool, line: str) -> None:
+def _show(best: Any, n_best: int, looks: Any, line: str) -> None:
     """The translations of a sentence, several with their scores; below a line, where each takes more than one."""
-    if line and (n_best > 1 or alignment):
+    if line and (n_best > 1 or looks):
         say(line)
-    for one in best:
+    for number, one in enumerate(best):
         say(one.text if n_best == 1 else f"{round(one.score, 3) + 0.0:8.3f}  {one.text}")
-        if alignment:
-            for row in _looks(one):
+        if looks and looks[number] is not None:
+            for row in _most(looks[number]):
                 say(row)
 
 
-def _looks(translation: Any) -> list[str]:
+def _most(look: Any) -> list[str]:
     """A line for each word of a translation, with the word of the source that was looked at most; in columns."""
     from rich.cells import cell_len, set_cell_size
 
     from minigrad.cli.terminal import clean
-    from minigrad.data.wordtokens import bare
     from minigrad.show.text import open_console
 
     console, rows = open_console(), []
-    for token, weights in zip(translation.tokens, translation.alignment, strict=True):
+    for word, weights in zip(look.words, look.weights, strict=True):
         most = int(weights.argmax())
-        origin = "the end" if most == len(translation.source) else bare(translation.source[most])
-        rows.append((clean(bare(token), console), clean(origin, console), f"{weights[most]:.0%}"))
+        origin = "the end" if most == len(look.source) else look.source[most]
+        rows.append((clean(word, console), clean(origin, console), f"{weights[most]:.0%}"))
     widths = [max(cell_len(row[column]) for row in rows) for column in (0, 1)] if rows else []
     return [
         f"    {set_cell_size(one, widths[0])}  from  {set_cell_size(two, widths[1])}  {share:>4}" for one, two, share in rows
@@ -220,13 +220,13 @@ def _plain(line: str, best: Any) -> dict[str, Any]:
     return {"sentence": line, "source": list(best[0].source), "translations": made}
 
 
-def _draw(path: Path, translation: Any) -> None:
+def _draw(path: Path, look: Any) -> None:
     """Write the picture of where the network looked."""
     from minigrad.interop.atomic import write_atomically
     from minigrad.models.translate_report import looked_at
     from minigrad.show.attention import attention_png, attention_svg
 
-    if not translation.tokens:
+    if look is None or not look.words:
         raise ArgumentError(WHERE, "--picture", "a translation of at least one word", "none", "Give another sentence")
-    made = looked_at(translation, attention_png if path.suffix.lower() == ".png" else attention_svg)
+    made = looked_at(look, attention_png if path.suffix.lower() == ".png" else attention_svg)
     write_atomically(WHERE, os.fspath(path), made if isinstance(made, bytes) else made.encode())

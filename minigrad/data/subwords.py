@@ -6,9 +6,12 @@ import base64
 import binascii
 import hashlib
 import io
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Sequence
 from types import ModuleType
 from typing import Any
+
+import numpy as np
 
 from minigrad.data.pair import cleaned
 from minigrad.data.tokens import BOS, EOS, PAD, SPECIAL, UNKNOWN, Tokens, damaged
@@ -64,6 +67,16 @@ class Subwords(Tokens):
         pieces = [self._processor.id_to_piece(number) for number in range(size)]
         self.symbols = (*SPECIAL, *pieces[len(SPECIAL) :])
         self._numbers = {piece: number for number, piece in enumerate(self.symbols)}
+        self._chances = np.array([self._processor.get_score(number) for number in range(size)])
+        self._several = self._gives_several()
+
+    def _gives_several(self) -> bool:
+        """Whether the model tells several ways to split a text: one of kind ``"unigram"``."""
+        try:
+            self._processor.nbest_encode("a", nbest_size=2, out_type=int)
+        except RuntimeError:
+            return False
+        return True
 
     @classmethod
     def learn(cls, sentences: Iterable[str], size: int = 4000, model: str = "unigram", where: str = "data") -> Subwords:
@@ -116,6 +129,21 @@ class Subwords(Tokens):
         """
         return self._processor.encode(text, out_type=str)
 
+    def ways(self, text: str, most: int) -> tuple[list[np.ndarray], np.ndarray]:
+        """The likeliest ways to split a text, the likeliest first, and log P of each; a model of kind ``"bpe"`` has one.
+
+        Example:
+            >>> subwords = Subwords.learn(["on and off", "off and on"] * 9, size=16)
+            >>> found, chances = subwords.ways("on", 4)
+            >>> ["|".join(subwords.tokens(way)) for way in found], bool((np.diff(chances) <= 0).all())
+            (['▁on', '▁|on', '▁o|n', '▁|o|n'], True)
+        """
+        text = cleaned(text)
+        if most == 1 or not text or not self._several:
+            return [self.encode(text)], np.zeros(1)
+        found = [np.array(way, np.int64) for way in self._processor.nbest_encode(text, nbest_size=most, out_type=int)]
+        return found, np.array([self._chances[way].sum() for way in found])
+
     def join(self, tokens: Iterable[str]) -> str:
         """The text of tokens, also of such as have no number.
 
@@ -124,6 +152,18 @@ class Subwords(Tokens):
             'on Mars'
         """
         return "".join(tokens).replace(BLANK, " ").removeprefix(" ")
+
+    def spans(self, tokens: Sequence[str]) -> list[range]:
+        """Words begin where a token has ``▁`` before it.
+
+        Example:
+            >>> subwords = Subwords.learn(["on and off", "off and on"] * 9, size=16)
+            >>> tokens = ["▁a", "n", "d", "▁on"]
+            >>> [subwords.shown(tokens[span.start : span.stop]) for span in subwords.spans(tokens)]
+            ['and', 'on']
+        """
+        starts = [place for place, token in enumerate(tokens) if not place or token.startswith(BLANK)]
+        return [range(start, end) for start, end in itertools.pairwise([*starts, len(tokens)])]
 
     def to_config(self) -> dict[str, Any]:
         """The vocabulary as a run's config holds it: the model in base 64, and its sha256."""

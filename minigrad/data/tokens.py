@@ -41,6 +41,10 @@ class Tokens:
         """The text of tokens, also of such as have no number: of words that were copied."""
         raise NotImplementedError(f"{type(self).__name__} has no join")
 
+    def spans(self, tokens: Sequence[str]) -> list[range]:
+        """Which tokens, by their places, make up each word as a person sees it, one after another."""
+        return [range(place, place + 1) for place in range(len(tokens))]
+
     def to_config(self) -> dict[str, Any]:
         """The vocabulary as a run's config holds it."""
         raise NotImplementedError(f"{type(self).__name__} has no to_config")
@@ -70,6 +74,25 @@ class Tokens:
     def encode(self, text: str) -> np.ndarray:
         """The numbers of a text's tokens, int64 (n,), without beginning and end."""
         return self.numbers(self.split(cleaned(text)))
+
+    def ways(self, text: str, most: int) -> tuple[list[np.ndarray], np.ndarray]:
+        """The likeliest ways to split a text, ``most`` at most, as ``encode`` gives them, and log P of each, float64 (n,).
+
+        Of words there is one.
+        """
+        return [self.encode(text)], np.zeros(1)
+
+    def shown(self, tokens: Sequence[str]) -> str:
+        """A word's tokens as a person sees them.
+
+        Example:
+            >>> from minigrad.data.wordtokens import Words
+            >>> words = Words(["light"], case="mark")
+            >>> tokens = words.split("Light!")
+            >>> tokens, [words.shown(tokens[span.start : span.stop]) for span in words.spans(tokens)]
+            (['⇧', 'light', '￭!'], ['Light', '!'])
+        """
+        return self.join(tokens)
 
     def decode(self, ids: Any) -> str:
         """The text of numbers, up to the end where one is among them; padding and beginning are passed over.

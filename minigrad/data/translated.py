@@ -14,11 +14,15 @@ from minigrad.data.pair import Pair
 from minigrad.data.sampler import DrawnSampler
 from minigrad.data.tokens import BOS, EOS, PAD, Tokens
 from minigrad.errors import ArgumentError, DataError, ShapeError
+from minigrad.kernels import random
+from minigrad.kernels.random.vectorised import uniform64
 from minigrad.ops.dims import count_of
 from minigrad.ops.sampling import randperm
 
 GROWTH = 1.1  # lengths whose ratio is below this are alike,
 FINE = 10  # and up to this one each length is a bucket of its own
+
+ALPHA = 0.2  # how much more often a likelier way to split a sentence is drawn
 
 
 class PairBatch(NamedTuple):
@@ -46,13 +50,19 @@ class Translated(Dataset):
     Args:
         pairs: at least one.
         source, target: the vocabularies of the two languages.
+        ways: of splitting a sentence into subwords, the likeliest, of which another is drawn in each pass; 1: always the
+            likeliest. A way of probability P is drawn with a chance that goes as P^α, α being 0.2: subword regularization,
+            Kudo 2018, arXiv:1804.10959, equation 8. What is drawn is a function of ``(seed, epoch, number)``.
+        seed: from 0 to 2**64 - 1.
 
     Attributes:
         pairs, source, target: as given.
-        sizes: int64 (N, 2), tokens of source and target, with the end of each.
+        sizes: int64 (N, 2), tokens of source and target, with the end of each, split the likeliest way.
+        epoch: passes that were made before, as ``DataLoader`` tells.
 
     Raises:
         DataError: no pairs.
+        ArgumentError: ``ways`` below 1.
 
     Example:
         >>> from minigrad.data.wordtokens import Words
@@ -62,15 +72,16 @@ class Translated(Dataset):
         ([[4, 3, 0], [1, 4, 3]], [[2, 4, 3, 0], [2, 5, 4, 3]])
     """
 
-    def __init__(self, pairs: Sequence[Pair], source: Tokens, target: Tokens) -> None:
+    def __init__(self, pairs: Sequence[Pair], source: Tokens, target: Tokens, *, ways: int = 1, seed: int = 0) -> None:
         if not pairs:
             raise DataError("data", "pairs", "at least one", "none", "Give some")
-        self.pairs, self.source, self.target = pairs, source, target
-        self._source, self._target = (
-            _Rows(source, (pair.source for pair in pairs)),
-            _Rows(target, (pair.target for pair in pairs)),
+        self.pairs, self.source, self.target, self.seed, self.epoch = pairs, source, target, seed, 0
+        self._ways = count_of("Translated", "ways", ways)
+        self._sides = (
+            _Rows(source, (pair.source for pair in pairs), ways),
+            _Rows(target, (pair.target for pair in pairs), ways),
         )
-        self.sizes = np.stack([self._source.lengths, self._target.lengths], 1) + 1
+        self.sizes = np.stack([side.lengths[side.first[:-1]] for side in self._sides], 1) + 1
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -78,7 +89,19 @@ class Translated(Dataset):
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """The numbers of source and target, int64, without beginning and end."""
         number = whole_index("Translated", index, len(self))
-        return self._source.row(number), self._target.row(number)
+        source, target = self._drawn(np.array([number]))
+        return self._sides[0].row(source[0]), self._sides[1].row(target[0])
+
+    def set_epoch(self, epoch: int) -> None:
+        """Draw the ways of this pass from now on, from 0, as ``DataLoader`` counts."""
+        self.epoch = epoch
+
+    def _drawn(self, numbers: np.ndarray) -> list[np.ndarray]:
+        """Which rows of either side are those of these pairs."""
+        if self._ways == 1:
+            return [numbers, numbers]
+        places = uniform64(random.words_at((self.seed, 1 + self.epoch), numbers.astype(np.uint64), 2))
+        return [side.drawn(numbers, places[:, which]) for which, side in enumerate(self._sides)]
 
     def take_batch(self, indices: Iterable[int]) -> PairBatch:
         """The pairs of these numbers, on the CPU.
@@ -90,11 +113,10 @@ class Translated(Dataset):
         numbers = whole_indices("Translated", indices, len(self))
         if not len(numbers):
             raise ShapeError("Translated", "indices", "at least one pair's number", "none")
-        lengths = self.sizes[numbers]
-        source = self._source.padded(numbers, begun=False)
-        target = self._target.padded(numbers, begun=True)
-        parts = (source, lengths[:, 0].copy(), target, lengths[:, 1].copy(), numbers)
-        return PairBatch(*map(Tensor._wrap, parts))
+        rows = self._drawn(numbers)
+        lengths = [side.lengths[some] + 1 for side, some in zip(self._sides, rows)]
+        source, target = (side.padded(some, begun=begun) for side, some, begun in zip(self._sides, rows, (False, True)))
+        return PairBatch(*map(Tensor._wrap, (source, lengths[0], target, lengths[1], numbers)))
 
     def unknown(self) -> tuple[float, float]:
         """The shares of tokens without a number, of the sources and of the targets.
@@ -104,30 +126,44 @@ class Translated(Dataset):
             >>> Translated([Pair("on and off", "an und aus")], Words(["on", "and"]), Words(["an", "und", "aus"])).unknown()
             (0.3333333333333333, 0.0)
         """
-        return self._source.unknown(), self._target.unknown()
+        return self._sides[0].unknown(), self._sides[1].unknown()
 
     def __repr__(self) -> str:
         return f"Translated({len(self):,} pairs, {self.source!r} to {self.target!r})"
 
 
 class _Rows:
-    """The numbers of many sentences, one after another."""
+    """The numbers of many sentences: a row for each way to split each.
 
-    def __init__(self, tokens: Tokens, sentences: Iterable[str]) -> None:
-        rows = [tokens.encode(sentence).astype(np.int32) for sentence in sentences]
+    Attributes:
+        first: int64 (N + 1,), the row that the ways of each sentence begin with, the likeliest of them.
+        lengths: int64 (rows,), tokens of each.
+    """
+
+    def __init__(self, tokens: Tokens, sentences: Iterable[str], ways: int) -> None:
+        found = [tokens.ways(sentence, ways) for sentence in sentences]
+        rows = [row.astype(np.int32) for some, _ in found for row in some]
+        self.first = np.cumsum([0, *(len(some) for some, _ in found)])
         self.lengths = np.array([len(row) for row in rows], np.int64)
         self.ends = np.cumsum(self.lengths)
         self.values = np.concatenate(rows)
+        self.bounds = np.concatenate([_bounds(chances) for _, chances in found])
+
+    def drawn(self, numbers: np.ndarray, at: np.ndarray) -> np.ndarray:
+        """A row of each sentence, where ``at``, from 0 to 1, falls among the chances of its ways."""
+        some = zip(self.first[numbers].tolist(), self.first[numbers + 1].tolist(), at.tolist(), strict=True)
+        rows = [start + int(np.searchsorted(self.bounds[start : end - 1], place, "right")) for start, end, place in some]
+        return np.array(rows, np.int64)
 
     def row(self, number: int) -> np.ndarray:
         end = int(self.ends[number])
         return self.values[end - int(self.lengths[number]) : end].astype(np.int64)
 
-    def padded(self, numbers: np.ndarray, *, begun: bool) -> np.ndarray:
+    def padded(self, rows: np.ndarray, *, begun: bool) -> np.ndarray:
         """int64 (T, B), with the end and, if asked for, the beginning."""
-        longest = int(self.lengths[numbers].max())
-        found = np.full((longest + 1 + begun, len(numbers)), PAD, np.int64)
-        for column, number in enumerate(numbers.tolist()):
+        longest = int(self.lengths[rows].max())
+        found = np.full((longest + 1 + begun, len(rows)), PAD, np.int64)
+        for column, number in enumerate(rows.tolist()):
             row = self.row(number)
             found[begun : begun + len(row), column] = row
             found[begun + len(row), column] = EOS
@@ -137,6 +173,13 @@ class _Rows:
 
     def unknown(self) -> float:
         return float((self.values == Tokens.unknown).mean()) if len(self.values) else 0.0
+
+
+def _bounds(chances: np.ndarray) -> np.ndarray:
+    """Where the chances of ways end, from 0 to 1, of log P of each."""
+    weights = np.exp(ALPHA * (chances - chances.max()))
+    bounds: np.ndarray = np.cumsum(weights / weights.sum())
+    return bounds
 
 
 class LikeTokens(DrawnSampler):

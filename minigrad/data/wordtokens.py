@@ -7,7 +7,7 @@ import itertools
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from minigrad.data.pair import cleaned
@@ -124,6 +124,15 @@ class Words(Tokens):
             "L'Été!"
         """
         return join(tokens)
+
+    def spans(self, tokens: Sequence[str]) -> list[range]:
+        """Each token is a word, with the sign of its case where it has one."""
+        ends = [place + 1 for place, token in enumerate(tokens) if token not in (TITLE, CAPITALS) or place + 1 == len(tokens)]
+        return [range(start, end) for start, end in itertools.pairwise([0, *ends])]
+
+    def shown(self, tokens: Sequence[str]) -> str:
+        """A word, without the signs that say where no blank stands."""
+        return bare(self.join(tokens) or "".join(tokens))
 
     def to_config(self) -> dict[str, Any]:
         """The vocabulary as a run's config holds it."""
