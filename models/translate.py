@@ -37,9 +37,9 @@ from minigrad.models.translator_card import Card
 from minigrad.train import SCHEDULES, Descent, Settings, Step, Task, Track, schedule_of, setting
 from minigrad.train.latest import Latest
 
-WORK = 1e13  # multiplications that the forward passes of a training may take where nothing is said
-PASSES = 100  # through the data, at most, where nothing is said
-LARGE = 200_000  # target tokens of the training part from which on it is hardly learned by heart
+WORK = 1.5e13  # multiplications that the forward passes of a training may take where nothing is said,
+PASSES, STEPS = 60, 2000  # passes through the data, at most, or as many as make so many steps
+LARGE = 1_000_000  # target tokens of the training part from which on it is hardly learned by heart
 BATCHES = 300  # of a pass, where nothing is said, each of
 LEAST, MOST = 512, 4096  # tokens: fewer make steps that are hardly cheaper, more make too few steps
 WAYS, MANY = 32, 50_000  # ways of splitting a sentence into subwords, of which one is drawn, up to so many pairs
@@ -61,13 +61,13 @@ class TranslateSettings(Settings):
     holdout: float | None = setting(
         None, "share held out to choose by; auto: a tenth, at most 2,000 pairs", least=0.001, most=0.5
     )
-    vocabulary: str = setting("subwords", "what sentences are made of", choices=KINDS)
+    vocabulary: str = setting("words", "what sentences are made of", choices=KINDS)
     vocabulary_size: int | None = setting(
-        None, "tokens that are kept; auto: all words that come often enough, or 4,000 subwords, of little data fewer",
+        None, "tokens that are kept; auto: words that come often enough, 30,000 at most; 4,000 subwords, of little data fewer",
         least=6, most=LARGEST,
     )  # fmt: skip
     min_count: int | None = setting(None, "words that come less often are unknown; auto: 2", least=1, most=LARGEST)
-    case: str = setting("keep", "capital letters of words: kept, marked, or lower for good", choices=CASES)
+    case: str | None = setting(None, "capital letters of words: kept, marked, or lower for good; auto: marked", choices=CASES)
     ways: int | None = setting(
         None, "of splitting a sentence into subwords, of which each pass draws another; auto: 32, of much data 1",
         least=1, most=1024,
@@ -80,7 +80,7 @@ class TranslateSettings(Settings):
     attention: str = setting("general", "how the decoder looks at the source", choices=ATTENTION)
     feeding: bool | None = setting(None, "what was looked at is fed in with the next word; auto: with attention")
     residual: bool | None = setting(None, "a layer's input is added to its output; auto: of 3 layers and more")
-    dropout: float | None = setting(None, "share that is zeroed in training; auto: 0.4, of much data 0.2", least=0, most=0.9)
+    dropout: float | None = setting(None, "share that is zeroed in training; auto: 0.3, of much data 0.2", least=0, most=0.9)
     tied: str | None = setting(
         None, "which embeddings the logits' weight is; auto: all where the vocabulary is one", choices=TIED
     )
@@ -167,6 +167,7 @@ class Translate(Task):
         given = places(data)
         self.sources = [source(place) for place in given]
         settings = settings.decide(**(RECIPES.get(given[0], {}) if len(given) == 1 else {}))
+        settings = settings.decide(case="mark" if settings.vocabulary == "words" else "keep")
         self.data = opened(given, settings, progress)
         for line in self.data.policy:
             say(line)
@@ -251,8 +252,8 @@ class Translate(Task):
             say(f"vocabularies: those of the model to begin from, {len(begun.source):,} and {len(begun.target):,} tokens")
             return begun, settings
         found = learn_tokens(
-            self.data, settings.vocabulary, size=settings.vocabulary_size, min_count=settings.min_count, case=settings.case,
-            joint=settings.joint,
+            self.data, settings.vocabulary, size=settings.vocabulary_size, min_count=settings.min_count,
+            case=settings.case or "keep", joint=settings.joint,
         )  # fmt: skip
         for line in found.policy:
             say(line)
@@ -270,7 +271,7 @@ class Translate(Task):
             raise ArgumentError("--set", "hidden", "an even number, half for each way of reading", str(settings.hidden))
         return settings.decide(
             hidden=512 if much else 256, embedding=256, feeding=settings.attention != "none", residual=settings.layers >= 3,
-            dropout=0.2 if much else 0.4, tied="all" if one else "none",
+            dropout=0.2 if much else 0.3, tied="all" if one else "none",
         )  # fmt: skip
 
     def _training_settings(self, settings: TranslateSettings, train: Translated) -> TranslateSettings:
@@ -278,7 +279,8 @@ class Translate(Task):
         looked_up = (settings.tied != "all") * len(self.card.source) + (settings.tied == "none") * len(self.card.target)
         used = self.card.parameters - (settings.embedding or 0) * looked_up
         batch = min(max(LEAST, tokens // BATCHES), MOST)
-        return settings.decide(epochs=float(f"{min(WORK / (used * tokens), PASSES):.2g}"), lr=0.002, tokens=batch)
+        most = max(PASSES, STEPS * batch / tokens)
+        return settings.decide(epochs=float(f"{min(WORK / (used * tokens), most):.2g}"), lr=0.002, tokens=batch)
 
     def _descent(self, network: Seq2Seq) -> Descent:
         settings = self.settings

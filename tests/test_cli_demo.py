@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minigrad.cli import demo, demo_handwriting, demo_text
+from minigrad.cli import demo, demo_handwriting, demo_text, demo_translate
 from minigrad.errors import DataError, RunError
-from minigrad.models import classify, handwriting_data, handwriting_report, handwriting_task, text, text_report
+from minigrad.models import classify, handwriting_data, handwriting_report, handwriting_task, text, text_report, translate
 from tests.shape_images import SMALL, Commands, rows
 from tests.small_hands import hand
+from tests.small_translators import pairs
 from tests.texts import poem
 
 
@@ -95,7 +96,7 @@ def test_what_else_goes_wrong_is_an_error(minigrad: Commands, tmp_path: Path, mo
 
 
 def test_only_what_there_is(minigrad: Commands, tmp_path: Path) -> None:
-    assert "demo: --only: expected one of classify, text, handwriting, got 'poems'." in minigrad.refused(
+    assert "demo: --only: expected one of classify, text, handwriting, translate, got 'poems'." in minigrad.refused(
         "demo", "--only", "poems"
     )
     assert "Invalid value for '--seed'" in minigrad.refused("demo", "--seed", "-1")
@@ -155,6 +156,24 @@ def test_the_hand(minigrad: Commands, tmp_path: Path, monkeypatch: pytest.Monkey
     assert found[0] in page and "<h2>Handwriting" in page.replace(' id="handwriting"', "")
     assert page.count(", in handwriting") >= 2 and "Which letter of" in page
     assert "What hershey-hand writes" in page and demo_handwriting.TEXT in page
+
+
+def test_the_translator(minigrad: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On some sentences of a pattern in place of the named set, by a small network."""
+    path = str(pairs(tmp_path / "spa.tsv"))
+    real = translate.open_pairs
+    monkeypatch.setattr(translate, "open_pairs", lambda names, **options: real([path], **options))
+    for name, value in {"EPOCHS": 2.0, "HIDDEN": 8}.items():
+        monkeypatch.setattr(demo_translate, name, value)
+    code, out, _ = minigrad("demo", "--only", "translate")
+    assert code == 0
+    words = r"Of 4 sentences that it never saw its translations have \d+\.\d BLEU and \d+\.\d chrF"
+    found = re.search(words, " ".join(out.split()))
+    assert found is not None
+    page = (tmp_path / "runs/demo-1/index.html").read_text()
+    assert found[0] in page and "A sentence in another language" in page and "network  " in page
+    assert "What en-es writes" in page and all(text in page for text in demo_translate.SENTENCES)
+    assert "luz" in page and "<svg" in page
 
 
 @pytest.mark.usefixtures("digits")

@@ -134,7 +134,9 @@ def test_a_run_that_is_stopped_goes_on(
 
 def test_a_translator_that_begins_with_another(minigrad: Commands, trained: Path, tmp_path: Path) -> None:
     pairs(tmp_path / "more.tsv", 20, seed=1)
-    words = setting_words({key: value for key, value in TINY.items() if key not in ("hidden", "embedding", "vocabulary")})
+    words = setting_words(
+        {key: value for key, value in TINY.items() if key not in ("hidden", "embedding", "vocabulary", "min_count")}
+    )
     code, out, _ = minigrad("train", "translate", "--data", "more.tsv", "--init-from", trained / "run", *words)
     assert code == 0 and "beginning with the weights of" in out and "1 layer of 6 LSTM units each way" in out
     assert "vocabularies: those of the model to begin from, " in out

@@ -44,17 +44,18 @@ def test_what_is_not_said_is_found_and_told(spa: Path) -> None:
     made = Translate(str(spa), TranslateSettings(), told.append)
     found, card = made.settings, made.card
     assert (found.hidden, found.embedding, found.dropout, found.lr, found.feeding, found.residual, found.tied) == (
-        256, 256, 0.4, 0.002, True, False, "all",
+        256, 256, 0.3, 0.002, True, False, "none",
     )  # fmt: skip
-    assert card.source is card.target and card.source.kind == "subwords" and card.languages == ("", "")
-    assert found.epochs == 100.0 and made.total_steps == 100 * len(made.loader)
+    assert isinstance(card.source, Words) and card.source.case == "mark" and found.ways == 1 and card.languages == ("", "")
+    assert 60 < (found.epochs or 0) == 2000 * 512 / int(made.train.sizes[:, 1].sum()) // 100 * 100
     assert made.evaluate_every % found.average == 0 and made.total_steps / made.evaluate_every <= 25
     assert told[0] == "pairs: 40 of spa.tsv, from source (5.4 words) into target (6.7); turn them by --set reverse=true"
     assert told[1].startswith("split: 4 of 40 pairs (10.0%) are held out for validation")
-    assert re.fullmatch(r"subwords of source and target: \d+, \d\.\d\d to a word; unknown: 0\.0% to train on, .*", told[-3])
+    assert re.fullmatch(r"words of target: \d+ of \d+, those that come 2 times or more; unknown: .* to train on, .*", told[-3])
     assert told[-2] == (f"network: 1 layer of 256 LSTM units each way, general attention, {made.card.parameters:,} parameters")
     assert told[-1] == (
-        f"training: {made.total_steps:,} steps of up to 512 tokens, 100 passes through 36 pairs, at a rate of up to 0.002"
+        f"training: {made.total_steps:,} steps of up to 512 tokens, {found.epochs:g} passes through 36 pairs, "
+        "at a rate of up to 0.002"
     )
     left = {"log_every", "source", "target", "holdout", "vocabulary_size", "min_count", "joint"}
     assert None not in {value for key, value in found.to_dict().items() if key not in left}
@@ -67,7 +68,9 @@ def test_what_is_not_said_is_found_and_told(spa: Path) -> None:
         ({"joint": True}, {"tied": "all"}),
         ({"attention": "none"}, {"feeding": False}),
         ({"layers": 3}, {"residual": True}),
-        ({"dropout": None, "hidden": None}, {"dropout": 0.4, "hidden": 256}),
+        ({"dropout": None, "hidden": None}, {"dropout": 0.3, "hidden": 256}),
+        ({"vocabulary": "subwords", "min_count": None}, {"tied": "all", "case": "keep", "ways": 32}),
+        ({"tokens": None}, {"tokens": 512, "case": "mark", "ways": 1}),
     ],
 )
 def test_what_is_found(chosen: dict[str, Any], found: dict[str, Any], spa: Path) -> None:
@@ -163,7 +166,7 @@ def test_the_seed_decides_all(spa: Path) -> None:
     ids=lambda chosen: "-".join(chosen),
 )
 def test_it_learns_in_any_way(chosen: dict[str, Any], spa: Path) -> None:
-    made = task(spa, epochs=3, dropout=0.0, lr=0.03, hidden=12, average=1, **chosen)
+    made = task(spa, epochs=4, dropout=0.0, lr=0.03, hidden=12, average=1, **chosen)
     first = made.judge(made.data.train, 4).loss
     run(made, made.total_steps)
     assert made.judge(made.data.train, 4).loss < first - 0.5

@@ -18,6 +18,7 @@ SECTIONS: dict[str, str] = {
     "classify": "minigrad.cli.demo_classify:section",
     "text": "minigrad.cli.demo_text:section",
     "handwriting": "minigrad.cli.demo_handwriting:section",
+    "translate": "minigrad.cli.demo_translate:section",
 }
 
 

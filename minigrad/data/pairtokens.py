@@ -12,7 +12,8 @@ from minigrad.data.wordtokens import LEAST, Words
 from minigrad.errors import ArgumentError
 
 KINDS = ("words", "subwords")
-SUBWORDS = 4000  # where no size is asked for,
+WORDS = 30_000  # where no size is asked for, the most frequent
+SUBWORDS = 4000  # likewise,
 LETTERS = 12  # or one for so many characters of the training part, if that is less:
 FEWEST = 500  # of fewer, words are spelt
 
@@ -39,8 +40,8 @@ def learn_tokens(
     Args:
         data: as ``open_pairs`` gives it.
         kind: ``"words"`` or ``"subwords"``.
-        size: tokens that are kept, of each language, or in all where they share a vocabulary. By default all words that come
-            often enough; of subwords 4,000, of small data fewer, of thousands of characters more.
+        size: tokens that are kept, of each language, or in all where they share a vocabulary. By default the words that
+            come often enough, 30,000 at most; of subwords 4,000, of small data fewer, of thousands of characters more.
         min_count: times that a word must come; by default 2.
         case: of words, as for ``Words``.
         joint: whether both languages have one vocabulary; by default subwords do, and words do not.
@@ -69,7 +70,7 @@ def learn_tokens(
     policy = []
     for number, (name, sentences) in enumerate(zip(names, sides)):
         if kind == "words":
-            found.append(Words.learn(sentences, size, min_count, case, where=name))
+            found.append(Words.learn(sentences, WORDS if size is None else size, min_count, case, where=name))
         else:
             usual = min(SUBWORDS, max(FEWEST, sum(map(len, sentences)) // LETTERS))
             usual = max(usual, FEWEST + len(set("".join(sentences))))  # each character has a number
@@ -91,7 +92,7 @@ def _about(
     own = len(tokens) - len(SPECIAL)
     if isinstance(tokens, Words):
         all_words = len({word for sentence in sentences for word in tokens.split(sentence)})
-        which = ["the most frequent"] if len(tokens) == size else []
+        which = ["the most frequent"] if len(tokens) == (WORDS if size is None else size) else []
         which += [f"those that come {min_count or LEAST} times or more"] if min_count != 1 else []
         head = f"words of {name}: {', '.join([f'{own:,} of {all_words:,}', *which])}"
     else:
