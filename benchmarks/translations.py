@@ -1,6 +1,6 @@
 """Translators side by side on the same sentences: greedy and by beam search, with intervals of what sets them apart.
 
-    python -m minigrad.benchmarks.translations with without [--data en-es] [--beam 5] [--samples 1000] [--json]
+    python -m minigrad.benchmarks.translations with without [--data en-es] [--beam 5] [--samples 1000] [--lowercase] [--json]
 
 Each model translates the test part of its data, or of others, in both ways. Beside the BLEU of each stands how far it is from
 that of the first model's greedy translations, with the 95 % interval of the paired bootstrap (Koehn 2004, "Statistical
@@ -40,11 +40,11 @@ class Counts(NamedTuple):
     reference: np.ndarray
 
     @classmethod
-    def of(cls, translations: Sequence[str], references: Sequence[str]) -> Counts:
-        """Those of translations beside references."""
+    def of(cls, translations: Sequence[str], references: Sequence[str], *, lowercase: bool = False) -> Counts:
+        """Those of translations beside references; ``lowercase``: without a look at capital letters."""
         from sacrebleu.metrics import BLEU
 
-        metric = BLEU(effective_order=True)
+        metric = BLEU(lowercase=lowercase, effective_order=True)
         found = [metric.sentence_score(made, [right]) for made, right in zip(translations, references, strict=True)]
         parts = ([one.counts for one in found], [one.totals for one in found])
         lengths = ([one.sys_len for one in found], [one.ref_len for one in found])
@@ -99,7 +99,9 @@ def _named(name: str) -> Track:
     return lambda batches: track(batches, describe=name, unit="batches")
 
 
-def compare(models: Sequence[str], data: Sequence[str] | None, beam: int, samples: int) -> dict[str, Any]:
+def compare(
+    models: Sequence[str], data: Sequence[str] | None, beam: int, samples: int, *, lowercase: bool = False
+) -> dict[str, Any]:
     """All models, both ways.
 
     Raises:
@@ -122,9 +124,9 @@ def compare(models: Sequence[str], data: Sequence[str] | None, beam: int, sample
         ways = {"greedy": greedily, f"beam {beam}": searching(beam)}
         for way, translate in ways.items():
             name = f"{model}, {way}"
-            judged[name] = judge(translator, pairs, translate=translate, track=_named(name))
+            judged[name] = judge(translator, pairs, translate=translate, track=_named(name), lowercase=lowercase)
     counts = {
-        name: Counts.of([made.text for made in one.translations], [pair.target for pair in one.pairs])
+        name: Counts.of([made.text for made in one.translations], [pair.target for pair in one.pairs], lowercase=lowercase)
         for name, one in judged.items()
     }
     lengths = {name: one.by_length() for name, one in judged.items()}
@@ -140,10 +142,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", action="append", metavar="NAME|PATH", help="other sentences than the models' own test part")
     parser.add_argument("--beam", type=int, default=5)
     parser.add_argument("--samples", type=int, default=1000)
+    parser.add_argument("--lowercase", action="store_true", help="do not look at capital letters")
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args(arguments)
     try:
-        found = compare(chosen.models, chosen.data, chosen.beam, chosen.samples)
+        found = compare(chosen.models, chosen.data, chosen.beam, chosen.samples, lowercase=chosen.lowercase)
     except MinigradError as error:
         parser.error(str(error))
     if chosen.json:

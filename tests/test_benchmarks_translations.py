@@ -36,6 +36,10 @@ def test_bleu_is_sacrebleus() -> None:
     assert counts.bleu(np.ones(4, np.int64)) == pytest.approx(scores(MADE, RIGHT).bleu, abs=1e-9)
     twice, right = [MADE[0], MADE[0], MADE[3]], [RIGHT[0], RIGHT[0], RIGHT[3]]
     assert counts.bleu(np.array([2, 0, 0, 1])) == pytest.approx(scores(twice, right).bleu, abs=1e-9)
+    large = [text.upper() for text in MADE]
+    same = Counts.of(large, RIGHT, lowercase=True)
+    assert same.bleu(np.ones(4, np.int64)) == pytest.approx(scores(MADE, RIGHT).bleu, abs=1e-9)
+    assert Counts.of(large, RIGHT).bleu(np.ones(4, np.int64)) < 10
 
 
 def test_the_bootstrap_is_paired() -> None:
@@ -82,7 +86,8 @@ def test_the_tables(models: list[str], tmp_path: Path, capsys: pytest.CaptureFix
     assert main([models[0], "--samples", "5", "--data", str(tmp_path / "pairs.tsv"), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert [*told["systems"]] == [f"{models[0]}, {way}" for way in ("greedy", "beam 5")]
-    assert told["lengths"][f"{models[0]}, greedy"][0][:2] == ["5 to 8", 60]
+    assert told["lengths"][f"{models[0]}, greedy"][0][:2] == ["5 to 8", 60] and "c:mixed" in told["signature"]
+    assert main([models[0], "--samples", "2", "--beam", "2", "--lowercase"]) == 0 and "c:lc" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
