@@ -39,7 +39,7 @@ from minigrad.train.latest import Latest
 
 WORK = 1.5e13  # multiplications that the forward passes of a training may take where nothing is said,
 PASSES, STEPS = 60, 2000  # passes through the data, at most, or as many as make so many steps
-LARGE = 1_000_000  # target tokens of the training part from which on it is hardly learned by heart
+SMALL, LARGE = 200_000, 1_000_000  # target tokens of the training part: below, few numbers learn more; above, hardly by heart
 BATCHES = 300  # of a pass, where nothing is said, each of
 LEAST, MOST = 512, 4096  # tokens: fewer make steps that are hardly cheaper, more make too few steps
 WAYS, MANY = 32, 50_000  # ways of splitting a sentence into subwords, of which one is drawn, up to so many pairs
@@ -76,9 +76,11 @@ class TranslateSettings(Settings):
     cell: str = setting("lstm", "the recurrent layers", choices=GATES)
     hidden: int | None = setting(None, "units of each layer; auto: 256, of much data 512", least=2, most=LARGEST)
     layers: int = setting(1, "recurrent layers of the encoder, and of the decoder", least=1, most=MOST_LAYERS)
-    embedding: int | None = setting(None, "numbers that stand for a token; auto: 256", least=1, most=LARGEST)
+    embedding: int | None = setting(
+        None, "numbers that stand for a token; auto: 256, of little data 128", least=1, most=LARGEST
+    )
     attention: str = setting("general", "how the decoder looks at the source", choices=ATTENTION)
-    feeding: bool | None = setting(None, "what was looked at is fed in with the next word; auto: with attention")
+    feeding: bool = setting(False, "what was looked at is fed in with the next word: input feeding")
     residual: bool | None = setting(None, "a layer's input is added to its output; auto: of 3 layers and more")
     dropout: float | None = setting(None, "share that is zeroed in training; auto: 0.3, of much data 0.2", least=0, most=0.9)
     tied: str | None = setting(
@@ -270,7 +272,7 @@ class Translate(Task):
         if settings.hidden is not None and settings.hidden % 2:
             raise ArgumentError("--set", "hidden", "an even number, half for each way of reading", str(settings.hidden))
         return settings.decide(
-            hidden=512 if much else 256, embedding=256, feeding=settings.attention != "none", residual=settings.layers >= 3,
+            hidden=512 if much else 256, embedding=128 if tokens < SMALL else 256, residual=settings.layers >= 3,
             dropout=0.2 if much else 0.3, tied="all" if one else "none",
         )  # fmt: skip
 

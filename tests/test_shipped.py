@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 
 from minigrad.cli.demo_handwriting import TEXT
+from minigrad.cli.demo_translate import SENTENCES
 from minigrad.models.scribe import Scribe
+from minigrad.models.translator import Translator
 from minigrad.models.writer import Writer
 from minigrad.train.ship import LARGEST, command
 from minigrad.train.trained import Trained, shipped
 
-TASKS = {"hershey-hand": "handwriting", "shakespeare-lstm": "text"}
+TASKS = {"en-es": "translate", "hershey-hand": "handwriting", "shakespeare-lstm": "text"}
 COMMON = re.findall(
     r"\w+",
     "the and i to of a you my that in is not for with me it be this your his he but as have thou him so will what her thy all "
@@ -61,3 +63,15 @@ def test_the_hand_writes_every_letter_in_its_turn() -> None:
         left, top, right, bottom = writing.strokes.box
         assert 0.2 * len(text) < (right - left) / hand.card.height < len(text) + 1, text
         assert 0.5 < (bottom - top) / hand.card.height < 1.6, text
+
+
+def test_the_translator_translates_what_a_home_says() -> None:
+    """Sentences that are not among those that it learned from, a name that nobody knows, and where it looked."""
+    translator = Translator.load("en-es")
+    lit, level, name = [best for best, *_ in translator.search([SENTENCES[0], SENTENCES[2], "Restart the Zaragozaplex server"])]
+    assert {"luz", "cocina"} <= set(lit.text.split()) and level.text == "Nivel de batería del dispositivo"
+    assert "Zaragozaplex" in name.text.split() and name.copied
+    look = translator.look(lit)
+    assert look is not None
+    looked = {word: look.source[int(row[:-1].argmax())] for word, row in zip(look.words, look.weights, strict=True)}
+    assert (looked["luz"], looked["cocina"]) == ("light", "kitchen")

@@ -44,7 +44,7 @@ def test_what_is_not_said_is_found_and_told(spa: Path) -> None:
     made = Translate(str(spa), TranslateSettings(), told.append)
     found, card = made.settings, made.card
     assert (found.hidden, found.embedding, found.dropout, found.lr, found.feeding, found.residual, found.tied) == (
-        256, 256, 0.3, 0.002, True, False, "none",
+        256, 128, 0.3, 0.002, False, False, "none",
     )  # fmt: skip
     assert isinstance(card.source, Words) and card.source.case == "mark" and found.ways == 1 and card.languages == ("", "")
     assert 60 < (found.epochs or 0) == 2000 * 512 / int(made.train.sizes[:, 1].sum()) // 100 * 100
@@ -64,9 +64,8 @@ def test_what_is_not_said_is_found_and_told(spa: Path) -> None:
 @pytest.mark.parametrize(
     ("chosen", "found"),
     [
-        ({}, {"tied": "none", "feeding": True, "residual": False}),
+        ({}, {"tied": "none", "feeding": False, "residual": False}),
         ({"joint": True}, {"tied": "all"}),
-        ({"attention": "none"}, {"feeding": False}),
         ({"layers": 3}, {"residual": True}),
         ({"dropout": None, "hidden": None}, {"dropout": 0.3, "hidden": 256}),
         ({"vocabulary": "subwords", "min_count": None}, {"tied": "all", "case": "keep", "ways": 32}),
@@ -364,7 +363,7 @@ DAMAGED: dict[str, Any] = {
     "an option too many": lambda model: {**model, "options": {**model["options"], "heads": 8}},
     "an odd hidden size": lambda model: {**model, "options": {**model["options"], "hidden": 7}},
     "a hidden size beyond measure": lambda model: {**model, "options": {**model["options"], "hidden": 10**12}},
-    "feeding without attention": lambda model: {**model, "options": {**model["options"], "attention": "none"}},
+    "feeding without attention": lambda model: {**model, "options": {**model["options"], "attention": "none", "feeding": True}},
 }
 
 
