@@ -37,7 +37,7 @@ from minigrad.models.translator_card import Card
 from minigrad.train import SCHEDULES, Descent, Settings, Step, Task, Track, schedule_of, setting
 from minigrad.train.latest import Latest
 
-WORK = 1.5e13  # multiplications that the forward passes of a training may take where nothing is said,
+WORK = 2.5e13  # multiplications that the forward passes of a training may take where nothing is said,
 PASSES, STEPS = 60, 2000  # passes through the data, at most, or as many as make so many steps
 SMALL, LARGE = 200_000, 1_000_000  # target tokens of the training part: below, few numbers learn more; above, hardly by heart
 BATCHES = 300  # of a pass, where nothing is said, each of
