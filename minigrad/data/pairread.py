@@ -131,7 +131,7 @@ def lines_of(file: TextFile, odd: Oddities) -> list[str]:
     if encoding is not None:
         raise wide(file.name, encoding)
     if b"\0" in content[:HEAD]:
-        raise binary(file.name)
+        raise binary(file.name, instead="")
     if content.startswith(codecs.BOM_UTF8):
         odd.marked += 1
         content = content[len(codecs.BOM_UTF8) :]

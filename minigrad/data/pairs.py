@@ -122,7 +122,8 @@ def open_pairs(
     policy = [_about(read, parts, reverse), *odd.notes(), *read.notes, *sieve.notes(), *_copies(parts["train"]), *split]
     if len(parts["validation"]) < FAIR:
         held = counted(len(parts["validation"]), "pair")
-        policy.append(f"few: by {held} no model is chosen well; hold out more (--set holdout=0.3), or give more pairs")
+        more = "" if read.rows.get("validation") else "hold out more (--set holdout=0.3), or "
+        policy.append(f"few: by {held} no model is chosen well; {more}give more pairs")
     languages = read.languages
     if reverse:
         parts = {part: [pair.turned() for pair in pairs] for part, pairs in parts.items()}
@@ -297,7 +298,7 @@ def _own_parts(parts: dict[str, list[Pair]]) -> Iterator[str]:
 
 
 def _leaks(parts: dict[str, list[Pair]], measured: Sequence[str]) -> Iterator[str]:
-    for part in measured:
+    for part in filter(parts.get, measured):
         known = shared(parts[part], parts["train"])
         seen = int(known.any(1).sum())
         if seen:

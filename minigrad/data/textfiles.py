@@ -165,9 +165,9 @@ def is_binary(file: TextFile) -> bool:
     return b"\0" in head and wide_encoding(head) is None
 
 
-def binary(name: str) -> DataError:
-    """The error for a file that is no text."""
-    remedy = "Name a file of text; to learn from the bytes as they are, --bytes"
+def binary(name: str, *, instead: str = "; to learn from the bytes as they are, --bytes") -> DataError:
+    """The error for a file that is no text; ``instead`` says what else can be done with it."""
+    remedy = f"Name a file of text{instead}"
     return DataError("data", shown(name), "text", "a binary file (it holds bytes of 0)", remedy)
 
 
