@@ -40,7 +40,7 @@ from minigrad.train.latest import Latest
 WORK = 2.5e13  # multiplications that the forward passes of a training may take where nothing is said,
 PASSES, STEPS = 60, 2000  # passes through the data, at most, or as many as make so many steps
 SMALL, LARGE = 200_000, 1_000_000  # target tokens of the training part: below, few numbers learn more; above, hardly by heart
-BATCHES = 300  # of a pass, where nothing is said, each of
+BATCHES = 300  # of a pass, where nothing is said, or more, so that there are STEPS of them in all; each of
 LEAST, MOST = 512, 4096  # tokens: fewer make steps that are hardly cheaper, more make too few steps
 WAYS, MANY = 32, 50_000  # ways of splitting a sentence into subwords, of which one is drawn, up to so many pairs
 LOOKS = 25  # evaluations, at most
@@ -198,9 +198,10 @@ class Translate(Task):
         self.count = Count()
         self.descent = self._descent(network)
         layers = f"{counted(settings.layers, 'layer')} of {settings.hidden:,} {settings.cell.upper()} units each way"
-        say(f"network: {layers}, {settings.attention} attention, {count:,} parameters")
+        looks = "no" if settings.attention == "none" else settings.attention
+        say(f"network: {layers}, {looks} attention, {count:,} parameters")
         say(
-            f"training: {self.total_steps:,} steps of up to {self.tokens:,} tokens, {settings.epochs:g} passes "
+            f"training: {counted(self.total_steps, 'step')} of up to {self.tokens:,} tokens, {settings.epochs:g} passes "
             f"through {counted(len(train), 'pair')}, at a rate of up to {settings.lr:g}"
         )
 
@@ -280,9 +281,10 @@ class Translate(Task):
         tokens = int(train.sizes[:, 1].sum())
         looked_up = (settings.tied != "all") * len(self.card.source) + (settings.tied == "none") * len(self.card.target)
         used = self.card.parameters - (settings.embedding or 0) * looked_up
-        batch = min(max(LEAST, tokens // BATCHES), MOST)
-        most = max(PASSES, STEPS * batch / tokens)
-        return settings.decide(epochs=float(f"{min(WORK / (used * tokens), most):.2g}"), lr=0.002, tokens=batch)
+        within = WORK / used  # tokens, in all passes
+        batch = min(max(LEAST, min(tokens // BATCHES, int(within) // STEPS)), MOST)
+        most = max(PASSES, STEPS * min(1.0, batch / tokens))  # of few tokens a pass is one step
+        return settings.decide(epochs=float(f"{min(within / tokens, most):.2g}"), lr=0.002, tokens=batch)
 
     def _descent(self, network: Seq2Seq) -> Descent:
         settings = self.settings

@@ -47,7 +47,7 @@ def test_what_is_not_said_is_found_and_told(spa: Path) -> None:
         256, 128, 0.3, 0.002, False, False, "none",
     )  # fmt: skip
     assert isinstance(card.source, Words) and card.source.case == "mark" and found.ways == 1 and card.languages == ("", "")
-    assert 60 < (found.epochs or 0) == 2000 * 512 / int(made.train.sizes[:, 1].sum()) // 100 * 100
+    assert int(made.train.sizes[:, 1].sum()) < 512 and made.total_steps == found.epochs == 2000  # a pass is one step
     assert made.evaluate_every % found.average == 0 and made.total_steps / made.evaluate_every <= 25
     assert told[0] == "pairs: 40 of spa.tsv, from source (5.4 words) into target (6.7); turn them by --set reverse=true"
     assert told[1].startswith("split: 4 of 40 pairs (10.0%) are held out for validation")
@@ -84,10 +84,36 @@ def test_much_data_and_the_work_decide(spa: Path, monkeypatch: pytest.MonkeyPatc
     assert (found.hidden, found.dropout) == (512, 0.2)
     monkeypatch.setattr("minigrad.models.translate.WORK", 1e5)
     made = task(spa, epochs=None)
-    looked_up = 4 * (len(made.card.source) + len(made.card.target))
     tokens = int(made.train.sizes[:, 1].sum())
-    assert made.settings.epochs == float(f"{1e5 / ((made.card.parameters - looked_up) * tokens):.2g}") < 1
+    assert made.settings.epochs == float(f"{1e5 / (used(made) * tokens):.2g}") < 1
     assert made.total_steps == max(1, round(made.settings.epochs * len(made.loader)))
+
+
+@pytest.mark.parametrize(
+    ("work", "tokens"),
+    [(1e13, 4096), (2000 * 1000, 1000), (1, 512)],
+)
+def test_of_much_data_batches_are_so_small_that_there_are_2000(
+    work: float, tokens: int, spa: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("minigrad.models.translate.BATCHES", 1 / 100)
+    made = task(spa)
+    monkeypatch.setattr("minigrad.models.translate.WORK", work * used(made))
+    found = task(spa, tokens=None).settings
+    assert found.tokens == tokens
+
+
+def used(made: Translate) -> int:
+    """The parameters that are work: the tables of words are only looked up in."""
+    looked_up = (made.settings.embedding or 0) * (len(made.card.source) + len(made.card.target))
+    return made.card.parameters - looked_up
+
+
+def test_what_is_told_of_the_network(spa: Path) -> None:
+    told: list[str] = []
+    settings = task(spa).settings.to_dict()
+    Translate(str(spa), TranslateSettings.of({**settings, "attention": "none", "epochs": 0.001}), told.append)
+    assert ", no attention, " in told[-2] and told[-1].startswith("training: 1 step of up to")
 
 
 def test_the_recipes_are_settings() -> None:
