@@ -147,7 +147,8 @@ class _Rows:
         self.lengths = np.array([len(row) for row in rows], np.int64)
         self.ends = np.cumsum(self.lengths)
         self.values = np.concatenate(rows)
-        self.bounds = np.concatenate([_bounds(chances) for _, chances in found])
+        several = len(rows) > len(found)
+        self.bounds = np.concatenate([_bounds(chances) for _, chances in found]) if several else np.ones(len(rows))
 
     def drawn(self, numbers: np.ndarray, at: np.ndarray) -> np.ndarray:
         """A row of each sentence, where ``at``, from 0 to 1, falls among the chances of its ways."""
