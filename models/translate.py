@@ -246,6 +246,10 @@ class Translate(Task):
                         str(getattr(settings, name)),
                     )
                     raise ArgumentError("--set", name, expected, got, "Leave it out, or train a new model")
+            for name, own in (("vocabulary", begun.source.kind), ("case", getattr(begun.source, "case", "keep"))):
+                if getattr(settings, name) != own:
+                    got = str(getattr(settings, name))
+                    raise ArgumentError("--set", name, f"{own}, as the model to begin from has", got, "Leave it out")
             known = [language for language in self.data.languages if language]
             if known and any(begun.languages) and begun.languages != self.data.languages:
                 expected = f"pairs from {begun.languages[0]} into {begun.languages[1]}, as the model to begin from translates"

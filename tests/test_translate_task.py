@@ -308,6 +308,13 @@ def test_what_would_make_other_vocabularies_is_refused(spa: Path, settings: dict
         task(spa, like=task(spa).card.to_config(), **settings)
 
 
+@pytest.mark.parametrize(("name", "own", "other"), [("vocabulary", "words", "subwords"), ("case", "mark", "lower")])
+def test_another_kind_of_vocabulary_is_refused(name: str, own: str, other: str, spa: Path) -> None:
+    first = task(spa, case="mark").card.to_config()
+    with pytest.raises(ArgumentError, match=f"{name}: expected {own}, as the model to begin from has, got {other}"):
+        task(spa, like=first, **{"case": None, name: other})
+
+
 def test_other_languages_are_refused(tmp_path: Path) -> None:
     first = task(two_files(tmp_path / "es"))
     words = r"--init-from: data: expected pairs from en into es, .*, got from {} into {}\. Turn them by --set reverse=true"
