@@ -9,7 +9,7 @@ from typing import Any
 from minigrad.cli.output import say
 from minigrad.cli.train import follow
 
-EPOCHS, HIDDEN, RATE = 8.0, 128, 0.004  # less than 75 seconds on two cores
+EPOCHS, HIDDEN, RATE = 6.0, 128, 0.004  # less than 75 seconds on two cores
 LOOKS = 4  # evaluations, each with some translations
 READY = "en-es"  # comes with minigrad, and is the name of the data too
 SENTENCES = ("Turn on the light in the kitchen", "The password is not correct, please try again", "Battery level of the device")
