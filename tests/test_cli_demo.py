@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +175,16 @@ def test_the_translator(minigrad: Commands, tmp_path: Path, monkeypatch: pytest.
     assert found[0] in page and "A sentence in another language" in page and "network  " in page
     assert "What en-es writes" in page and all(text in page for text in demo_translate.SENTENCES)
     assert "luz" in page and "<svg" in page
+
+
+def test_without_sacrebleu_the_ready_translator_is_shown(
+    minigrad: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "sacrebleu", None)
+    code, out, _ = minigrad("demo", "--only", "translate")
+    assert code == 0 and "translate: none is trained here: " in out and "pip install 'minigrad-engine[translate]'" in out
+    page = (tmp_path / "runs/demo-1/index.html").read_text()
+    assert "None was trained here" in page and "What en-es writes" in page and "luz" in page
 
 
 @pytest.mark.usefixtures("digits")
