@@ -13,10 +13,11 @@ import numpy as np
 
 from minigrad.data.check.likeness import thumbnail
 from minigrad.data.decode import Look, decode, look, quiet_pictures
-from minigrad.data.folder import Layout, natural
+from minigrad.data.folder import Layout
 from minigrad.data.images import ImageArrays
 from minigrad.data.pixels import Progress, in_threads
 from minigrad.data.policy import TINT
+from minigrad.data.walk import natural
 from minigrad.data.words import shown
 from minigrad.errors import DataError
 
