@@ -63,6 +63,7 @@ TABLE: dict[str, tuple[dict[str, int], tuple[str, ...], int, str]] = {  # folder
     "flat parts": ({"train": 16, "validation": 4, "test": 3}, (), 20, "test/ left out: 3 images to test on"),
     "parts by longer names": ({"training_set": 20, "test_set": 3}, (), 20, "test_set/ left out: 3 images"),
     "test alone is a folder as others": ({"test": 10, "other": 10}, ("other", "test"), 20, "classes: other, test"),
+    "trains beside buses": ({"train": 10, "bus": 10}, ("bus", "train"), 20, "taken for classes: bus, train"),
     "a class that one part lacks": ({"train/cat": 10, "train/dog": 10, "val/cat": 10}, (), 30, ""),
     "images beside the parts": ({".": 3, "train/cat": 10, "train/dog": 10, "test/cat": 2}, (), 23, "test/ left out: 2 images"),
 }  # fmt: skip

@@ -45,9 +45,13 @@ def read_signs(path: str | os.PathLike[str]) -> Signs:
         DataError: fontTools is not installed; there is no font of that kind.
 
     Example:
-        >>> read_signs("no font.ttf")
-        Traceback (most recent call last):
-        minigrad.errors.DataError: data: no font.ttf: expected a font that can be read, got No such file or directory. ...
+        >>> with open("Outlines.ttf", "wb") as file:
+        ...     _ = file.write(b"no font")
+        >>> try:
+        ...     read_signs("Outlines.ttf")
+        ... except DataError as error:
+        ...     print(error.expected, "/", error.got)
+        a font that can be read / TTLibError: Not a TrueType or OpenType font (not enough data)
     """
     name = shown(os.fspath(path))
     library = _library()

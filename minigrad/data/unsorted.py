@@ -90,9 +90,7 @@ class _Search(Walk):
         self.check_path()
         top = self.descend(os.path.expanduser(self.given))
         folders, direct = self.entries(top)
-        parts = {name: likely_part(name) for name in folders}
-        if "train" not in parts.values():
-            parts = {}
+        parts = self._parts(top, folders)
         tests = [name for name in folders if parts.get(name) == "test"]
         serve = [name for name in folders if name not in tests]
         inside = {name: self.below(os.path.join(top, name)) for name in serve}
@@ -109,6 +107,18 @@ class _Search(Walk):
         return Found(
             top, images, classes, self.notes, self.instead([name for name in serve if not inside[name]]), self.unread()
         )
+
+    def _parts(self, top: str, folders: Sequence[str]) -> dict[str, str | None]:
+        """The part of the data that each folder holds by its name; nothing where there are no parts.
+
+        A folder train/ alone among others is one of them: trains beside buses and cars.
+        """
+        parts = {name: likely_part(name) for name in folders}
+        kinds = set(parts.values()) - {None}
+        others = (os.path.join(top, name) for name in folders if parts[name] is None)
+        if "train" not in kinds or (len(kinds) == 1 and any(self.below(path, count=False) for path in others)):
+            return {}
+        return parts
 
     def _classes(self, top: str, roots: Sequence[str], images: Sequence[str]) -> list[str]:
         """The class of each image, or nothing where folders tell none."""

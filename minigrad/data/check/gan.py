@@ -51,9 +51,10 @@ def check_gallery(data: Any, progress: Progress | None = None) -> Report:
         (4000, '28x28 pixels, grey', 0)
     """
     given = os.fspath(data)
-    arrays = _arrays(given, progress)
-    if arrays is not None:
-        return _report(given, list(in_arrays(arrays, ONE, progress)), None)
+    held = _held(given, progress)
+    if held is not None:
+        arrays, names = held
+        return _report(given, list(in_arrays(arrays, ONE, progress, names)), None)
     found = search(given)
     if not found.images:
         find_gallery(given)  # says what is there instead
@@ -62,19 +63,20 @@ def check_gallery(data: Any, progress: Progress | None = None) -> Report:
     return _report(given, list(in_folder(given, layout, progress)), layout)
 
 
-def _arrays(given: str, progress: Progress | None) -> ImageArrays | None:
-    """The images of a named or published set, all of one label; None where it is a folder."""
-    plain = open_plain(given, progress)
+def _held(given: str, progress: Progress | None) -> tuple[ImageArrays, Sequence[str]] | None:
+    """The images of a named or published set, all of one label, and names that they have; None where it is a folder."""
+    plain, names = open_plain(given, progress), []
     if plain is not None:
         images = plain.images
     else:
         signs = open_signs(given, progress)
         if signs is None:
             return None
+        names = [file.name for file in signs.files]
         with quiet_pictures():
             images = np.stack(list(in_threads(lambda file: decode(file.name, file.path), signs.files)))
     labels = np.zeros(len(images), np.int64)
-    return ImageArrays(images, labels, images[:0], labels[:0])
+    return ImageArrays(images, labels, images[:0], labels[:0]), names
 
 
 def _report(given: str, found: Sequence[Picture | Unread], layout: Layout | None) -> Report:
