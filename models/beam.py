@@ -8,6 +8,8 @@ B sentences, K lanes of each, S words of the longest source, V of the target's l
 from __future__ import annotations
 
 import math
+import threading
+import weakref
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -15,13 +17,29 @@ import numpy as np
 
 import minigrad
 import minigrad.nn.functional as F
-from minigrad import Tensor
+from minigrad import Tensor, nn
 from minigrad.errors import ArgumentError
 from minigrad.models.seq2seq import BOS, EOS, PAD, STEPPING, UNKNOWN, Encoded, Seq2Seq, State
 
 WIDEST = 1024  # beginnings that a search follows
 NEVER = -math.inf  # the logarithm of no chance
 Chooser = Callable[[np.ndarray, np.ndarray], np.ndarray]
+LINEAR_TOPK = getattr(F, "linear_topk", None)  # PyTorch, with which this source also runs, has none
+
+
+class _Kept(threading.local):
+    """What this thread keeps of each network from one search to the next: its weights as kernels want them."""
+
+    def __init__(self) -> None:
+        self.of: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+
+    def stepping(self, network: Any) -> Any:
+        if network not in self.of:
+            self.of[network] = STEPPING()
+        return self.of[network]
+
+
+_kept = _Kept()
 
 
 class Limits(NamedTuple):
@@ -119,33 +137,56 @@ class _Writing:
     def _tensor(self, numbers: np.ndarray) -> Tensor:
         return minigrad.tensor(numbers, device=self.device)
 
+    def features(self) -> Tensor:
+        """Read the last words: what goes into the network's last layer, (b K, F)."""
+        features, self.state, weights = self.network.step(self._tensor(self.words.ravel()), self.state, self.encoded)
+        if weights is not None:
+            self.looks = weights.cpu().numpy().reshape(len(self.rows), self.lanes, -1)
+        return features
+
+    def forbidden(self) -> list[int]:
+        """The words that may not come next."""
+        return [PAD, BOS, *([UNKNOWN] * (not self.limits.unknown)), *([EOS] * (self.step < self.limits.least))]
+
     def logits(self) -> tuple[Tensor, Tensor]:
         """Read the last words: logits (b K, V) of the next, -inf for what may not come; log Σ e^x of all of them (b K, 1)."""
-        words = self._tensor(self.words.reshape(1, -1))
-        features, self.state, weights = self.network.decode(words, self.state, self.encoded)
-        if weights is not None:
-            self.looks = weights.squeeze(0).cpu().numpy().reshape(len(self.rows), self.lanes, -1)
-        logits = self.network.head(features.squeeze(0))
+        logits = self.network.head(self.features())
         # log Σ e^x by way of one word's loss: no array of the size of the logits is made for it
-        surprise = F.cross_entropy(logits, minigrad.full_like(words.squeeze(0), EOS), reduction="none")
-        whole = (surprise + logits[:, EOS]).unsqueeze(1)
-        for word in (PAD, BOS, *([UNKNOWN] * (not self.limits.unknown)), *([EOS] * (self.step < self.limits.least))):
+        ends = minigrad.full((len(logits),), EOS, device=self.device)
+        whole = (F.cross_entropy(logits, ends, reduction="none") + logits[:, EOS]).unsqueeze(1)
+        for word in self.forbidden():
             logits[:, word] = NEVER
         return logits, whole
+
+    def likeliest(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Read the last words: log P, float64, and numbers of so many of the next, the likeliest first, (b, K, count) each."""
+        head, shape = self.network.head, (len(self.rows), self.lanes, -1)
+        if LINEAR_TOPK is not None and isinstance(head, nn.Linear):
+            best = LINEAR_TOPK(self.features(), head.weight, count, linear_bias=head.bias, without=self.forbidden())
+            return best.values.double().cpu().numpy().reshape(shape), best.indices.cpu().numpy().reshape(shape)
+        logits, whole = self.logits()
+        best = minigrad.topk(logits, count, dim=1)
+        gains = best.values.double() - whole.double()
+        return gains.cpu().numpy().reshape(shape), best.indices.cpu().numpy().reshape(shape)
 
     def choose(self, words: np.ndarray, before: np.ndarray, sums: np.ndarray) -> None:
         """Go on with these words after those lanes, (b, K) each, which then have these log P."""
         self.words, self.sums, self.step = words, sums, self.step + 1
-        weights = None
         if self.looks is not None:
-            whole = np.zeros((self.batch, self.lanes, self.places), self.looks.dtype)
-            whole[self.rows], weights = self.looks, whole
             at = np.arange(len(self.rows))[:, None]
             self.seen = self.seen[at, before] + self.looks[at, before]
-        kept = np.full((2, self.batch, self.lanes), PAD)
-        kept[:, self.rows] = words, before
-        self.chosen.append((*kept, weights))
+        self.chosen.append(
+            (self._of_all(words), self._of_all(before), None if self.looks is None else self._of_all(self.looks))
+        )
         self.before = before
+
+    def _of_all(self, part: np.ndarray) -> np.ndarray:
+        """What is known of the sentences that are still there, (b, ...), with zeros for the others: (B, ...)."""
+        if len(part) == self.batch:
+            return part
+        whole = np.zeros((self.batch, *part.shape[1:]), part.dtype)
+        whole[self.rows] = part
+        return whole
 
     def scores(self, penalty: Penalty) -> np.ndarray:
         """Of each lane, were it to end here: (b, K)."""
@@ -157,14 +198,16 @@ class _Writing:
 
     def leave(self, done: np.ndarray) -> bool:
         """Let sentences (b,) go that are done, and the others' states follow their lanes; whether any is left."""
-        kept = np.flatnonzero(~done)
-        lanes = (self.before + np.arange(len(self.rows))[:, None] * self.lanes)[kept].ravel()
-        if len(kept) and not np.array_equal(lanes, np.arange(len(self.rows) * self.lanes)):
-            self.state = self.state.select(self._tensor(lanes))
-        if done.any() and len(kept):
-            self.encoded = self.encoded.select(self._tensor(kept))
-        self.rows, self.words, self.sums, self.seen = (part[kept] for part in (self.rows, self.words, self.sums, self.seen))
-        return bool(len(kept))
+        if done.all():
+            return False
+        lanes = self.before + np.arange(len(self.rows))[:, None] * self.lanes
+        if done.any():
+            kept = np.flatnonzero(~done)
+            lanes, self.encoded = lanes[kept], self.encoded.select(self._tensor(kept))
+            self.rows, self.words, self.sums, self.seen = (part[kept] for part in (self.rows, self.words, self.sums, self.seen))
+        if self.lanes > 1 or done.any():
+            self.state = self.state.select(self._tensor(lanes.ravel()))
+        return True
 
     def trace(
         self, step: np.ndarray, lane: np.ndarray, finished: np.ndarray
@@ -226,18 +269,17 @@ def search(
     _check_count("width", width, WIDEST)
     _check_count("results", results, width, "Use a larger width")
     check(network, penalty, limits)
-    with minigrad.no_grad(), STEPPING():
+    with minigrad.no_grad(), _kept.stepping(network):
         writing = _Writing(network, source, lengths, width, limits)
         writing.sums[:, 1:] = NEVER  # all lanes are the same beginning
         pool = _Pool(writing.batch, width)
         while True:
-            logits, whole = writing.logits()
-            best = minigrad.topk(logits, min(width, logits.shape[1]), dim=1)
-            gains = (best.values.double() - whole.double()).cpu().numpy().reshape(len(writing.rows), width, -1)
+            gains, words = writing.likeliest(min(width, network.target_words))
             totals = (writing.sums[:, :, None] + gains).reshape(len(writing.rows), -1)
             order = np.argsort(-totals, axis=1, kind="stable")[:, :width]
-            words = np.take_along_axis(best.indices.cpu().numpy().reshape(totals.shape), order, 1)
-            writing.choose(words, order // gains.shape[2], np.take_along_axis(totals, order, 1))
+            at = np.arange(len(order))[:, None]
+            words = words.reshape(totals.shape)[at, order]
+            writing.choose(words, order // gains.shape[2], totals[at, order])
             scores, there = writing.scores(penalty), writing.sums > NEVER
             ended = (words == EOS) & there
             pool.add(writing, scores, ended, ended)
@@ -332,7 +374,7 @@ def _followed(
 ) -> Found:  # fmt: skip
     _check_count("results", results, WIDEST)
     check(network, penalty, limits)
-    with minigrad.no_grad(), STEPPING():
+    with minigrad.no_grad(), _kept.stepping(network):
         writing = _Writing(network, source, lengths, results, limits)
         pool = _Pool(writing.batch, results)
         open_ = np.ones((writing.batch, results), bool)
