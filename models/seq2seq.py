@@ -237,7 +237,7 @@ class Seq2Seq(nn.Module):
     def step(self, words: Tensor, state: State, encoded: Encoded) -> tuple[Tensor, State, Tensor | None]:
         """``decode`` of one word in each lane, (B K,): (B K, F), the state after it, and (B K, S) or ``None``."""
         if self.feeding:
-            return self._feed(self.dropout(self.write_words(words)), state, encoded)
+            return self._feed(self.dropout(self._embedded(self.write_words, words)), state, encoded)
         features, state, weights = self.decode(words.unsqueeze(0), state, encoded)
         return features.squeeze(0), state, None if weights is None else weights.squeeze(0)
 
