@@ -40,13 +40,11 @@ __all__ = [
     "read",
 ]
 
-_TASKS = {  # who learns from what
-    "images": "classify", "pictures": "gan", "text": "text", "handwriting": "handwriting", "pairs": "translate",
-}  # fmt: skip
+_TASKS = {"images": "classify", "text": "text", "handwriting": "handwriting", "pairs": "translate"}  # who learns from what
 
 
-def dataset(name: str, *kinds: str) -> DataSet:
-    """The data set of that name, and of one of these kinds where any are given.
+def dataset(name: str, kind: str = "") -> DataSet:
+    """The data set of that name, and of that kind where one is given.
 
     Raises:
         DataError: there is none.
@@ -55,7 +53,7 @@ def dataset(name: str, *kinds: str) -> DataSet:
         >>> dataset("mnist5k").licence
         'BSD-3-Clause'
     """
-    names = named(*kinds) if kinds else tuple(DATASETS)
+    names = named(kind) if kind else tuple(DATASETS)
     if name not in names:
         other = DATASETS[name].kind if name in DATASETS else ""
         remedy = f"{name} holds {other}: minigrad train {_TASKS[other]} takes it" if other else ""

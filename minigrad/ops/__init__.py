@@ -38,7 +38,6 @@ FAMILIES = (
     "inspection",
     "likelihood",
     "linalg",
-    "linear_leading",
     "linear_loss",
     "logic",
     "loss",
