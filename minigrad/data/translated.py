@@ -21,7 +21,6 @@ from minigrad.ops.sampling import randperm
 
 GROWTH = 1.1  # lengths whose ratio is below this are alike,
 FINE = 10  # and up to this one each length is a bucket of its own
-
 ALPHA = 0.2  # how much more often a likelier way to split a sentence is drawn
 
 
