@@ -1,7 +1,8 @@
 """The workloads that minigrad's speed is measured by, each beside PyTorch in one run: ``minigrad bench NAME --against torch``.
 
-Each is a training step (or a convolution alone) written once, by PyTorch's names: the same lines run with both, with the same
-weights and the same batches, and their losses are compared before anything is timed. ``make bench`` prints them all.
+Each is a training step (or a convolution alone, or a beam search) written once, by PyTorch's names: the same lines run with
+both, with the same weights and the same batches, and their losses are compared before anything is timed. ``make bench`` prints
+them all.
 
 Sizes are those of the papers that the models come from, or of the usual examples; any can be asked for: ``--set batch=16``.
 """
@@ -23,6 +24,7 @@ WORKLOADS = {
     "seq2seq": "minigrad.benchmarks.texts:SEQ2SEQ",
     "input-feeding": "minigrad.benchmarks.steps:INPUT_FEEDING",
     "handwriting": "minigrad.benchmarks.steps:HANDWRITING",
+    "beam": "minigrad.benchmarks.decoding:BEAM",
     "perceptron": "minigrad.benchmarks.tiny:PERCEPTRON",
     "scalars": "minigrad.benchmarks.tiny:SCALARS",
     "conv-16": "minigrad.benchmarks.convolutions:CONV_16",
@@ -42,6 +44,7 @@ REQUIRED = {
     "seq2seq": (1.3, 2.0),
     "input-feeding": (1.5, 2.5),
     "handwriting": (1.5, 2.5),
+    "beam": (2.0, 2.5),
     "perceptron": (1.0, 1.3),
     "conv-16": (1.3, 1.8),
     "conv-32": (1.3, 1.8),

@@ -99,6 +99,11 @@ TABLE: dict[str, dict[str, Implementation]] = {
         "vectorised": Implementation("minigrad.kernels.softmax.vectorised", "any"),
         "reference": Implementation("minigrad.kernels.softmax.reference"),
     },
+    "leading": {
+        "cpu": Implementation("minigrad.kernels.leading.cpu", "cpu", ("numba",)),
+        "vectorised": Implementation("minigrad.kernels.leading.vectorised", "any"),
+        "reference": Implementation("minigrad.kernels.leading.reference"),
+    },
     "embedding": {
         "cpu": Implementation("minigrad.kernels.embedding.cpu", "cpu", ("numba",)),
         "cuda": Implementation("minigrad.kernels.embedding.gpu", "cuda"),

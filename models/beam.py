@@ -8,6 +8,8 @@ B sentences, K lanes of each, S words of the longest source, V of the target's l
 from __future__ import annotations
 
 import math
+import threading
+import weakref
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -15,13 +17,29 @@ import numpy as np
 
 import minigrad
 import minigrad.nn.functional as F
-from minigrad import Tensor
+from minigrad import Tensor, nn
 from minigrad.errors import ArgumentError
 from minigrad.models.seq2seq import BOS, EOS, PAD, STEPPING, UNKNOWN, Encoded, Seq2Seq, State
 
 WIDEST = 1024  # beginnings that a search follows
 NEVER = -math.inf  # the logarithm of no chance
 Chooser = Callable[[np.ndarray, np.ndarray], np.ndarray]
+LINEAR_TOPK = getattr(F, "linear_topk", None)  # PyTorch, with which this source also runs, has none
+
+
+class _Kept(threading.local):
+    """What this thread keeps of each network from one search to the next: its weights as kernels want them."""
+
+    def __init__(self) -> None:
+        self.of: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+
+    def stepping(self, network: Any) -> Any:
+        if network not in self.of:
+            self.of[network] = STEPPING()
+        return self.of[network]
+
+
+_kept = _Kept()
 
 
 class Limits(NamedTuple):
@@ -79,8 +97,10 @@ class Found(NamedTuple):
         log_probabilities: float64 (B, N), in nats, the end with them; the network's, whatever was forbidden or drawn from.
         scores: float64 (B, N): see ``Penalty``; -inf where there are fewer than N.
         finished: bool (B, N), false where what is written came to its longest without an end.
+        looked: int64 (B, N, T), which of the source's words, its end not among them, had the most weight at each word; -1
+            behind the ends. ``None`` without attention.
         alignments: (B, N, T, S), the weight of each source's word at each word; zeros behind the ends. ``None`` without
-            attention.
+            attention, or where they were not asked for.
     """
 
     ids: np.ndarray
@@ -88,6 +108,7 @@ class Found(NamedTuple):
     log_probabilities: np.ndarray
     scores: np.ndarray
     finished: np.ndarray
+    looked: np.ndarray | None
     alignments: np.ndarray | None
 
 
@@ -101,51 +122,74 @@ class _Writing:
         seen: (b, K, S), how much of each source's word a lane has looked at.
     """
 
-    def __init__(self, network: Seq2Seq, source: Tensor, lengths: Tensor, lanes: int, limits: Limits) -> None:
-        self.network, self.lanes, self.limits = network, lanes, limits
+    def __init__(self, network: Seq2Seq, source: Tensor, lengths: Tensor, lanes: int, limits: Limits, aligned: bool) -> None:
+        self.network, self.lanes, self.limits, self.aligned = network, lanes, limits, aligned
         self.encoded: Encoded = network.encode(source, lengths)
         self.device, self.batch, self.places = source.device, source.shape[1], len(source)
         sizes = lengths.cpu().numpy()
         self.most, self.there = limits.of(sizes), np.arange(self.places) < sizes[:, None]
+        self.beyond = np.where(np.arange(self.places) < sizes[:, None] - 1, 0, NEVER)[:, None]  # the ends of sources, too
         self.rows, self.step = np.arange(self.batch), 0
         self.state: State = self.encoded.state.select(self._tensor(np.repeat(self.rows, lanes)))
         self.words = np.full((self.batch, lanes), BOS)
         self.sums, self.seen = np.zeros((self.batch, lanes)), np.zeros((self.batch, lanes, self.places))
         self.looks: np.ndarray | None = None
-        self.chosen: list[
-            tuple[np.ndarray, np.ndarray, np.ndarray | None]
-        ] = []  # words, lanes before, weights; all (B, K, ...)
+        self.chosen: list[tuple[np.ndarray | None, ...]] = []  # words, lanes before, looked, weights; all (B, K, ...)
 
     def _tensor(self, numbers: np.ndarray) -> Tensor:
         return minigrad.tensor(numbers, device=self.device)
 
+    def features(self) -> Tensor:
+        """Read the last words: what goes into the network's last layer, (b K, F)."""
+        features, self.state, weights = self.network.step(self._tensor(self.words.ravel()), self.state, self.encoded)
+        if weights is not None:
+            self.looks = weights.cpu().numpy().reshape(len(self.rows), self.lanes, -1)
+        return features
+
+    def forbidden(self) -> list[int]:
+        """The words that may not come next."""
+        return [PAD, BOS, *([UNKNOWN] * (not self.limits.unknown)), *([EOS] * (self.step < self.limits.least))]
+
     def logits(self) -> tuple[Tensor, Tensor]:
         """Read the last words: logits (b K, V) of the next, -inf for what may not come; log Σ e^x of all of them (b K, 1)."""
-        words = self._tensor(self.words.reshape(1, -1))
-        features, self.state, weights = self.network.decode(words, self.state, self.encoded)
-        if weights is not None:
-            self.looks = weights.squeeze(0).cpu().numpy().reshape(len(self.rows), self.lanes, -1)
-        logits = self.network.head(features.squeeze(0))
+        logits = self.network.head(self.features())
         # log Σ e^x by way of one word's loss: no array of the size of the logits is made for it
-        surprise = F.cross_entropy(logits, minigrad.full_like(words.squeeze(0), EOS), reduction="none")
-        whole = (surprise + logits[:, EOS]).unsqueeze(1)
-        for word in (PAD, BOS, *([UNKNOWN] * (not self.limits.unknown)), *([EOS] * (self.step < self.limits.least))):
+        ends = minigrad.full((len(logits),), EOS, device=self.device)
+        whole = (F.cross_entropy(logits, ends, reduction="none") + logits[:, EOS]).unsqueeze(1)
+        for word in self.forbidden():
             logits[:, word] = NEVER
         return logits, whole
+
+    def likeliest(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Read the last words: log P, float64, and numbers of so many of the next, the likeliest first, (b, K, count) each."""
+        head, shape = self.network.head, (len(self.rows), self.lanes, -1)
+        if LINEAR_TOPK is not None and isinstance(head, nn.Linear):
+            best = LINEAR_TOPK(self.features(), head.weight, count, linear_bias=head.bias, without=self.forbidden())
+            return best.values.double().cpu().numpy().reshape(shape), best.indices.cpu().numpy().reshape(shape)
+        logits, whole = self.logits()
+        best = minigrad.topk(logits, count, dim=1)
+        gains = best.values.double() - whole.double()
+        return gains.cpu().numpy().reshape(shape), best.indices.cpu().numpy().reshape(shape)
 
     def choose(self, words: np.ndarray, before: np.ndarray, sums: np.ndarray) -> None:
         """Go on with these words after those lanes, (b, K) each, which then have these log P."""
         self.words, self.sums, self.step = words, sums, self.step + 1
-        weights = None
+        looked = weights = None
         if self.looks is not None:
-            whole = np.zeros((self.batch, self.lanes, self.places), self.looks.dtype)
-            whole[self.rows], weights = self.looks, whole
             at = np.arange(len(self.rows))[:, None]
             self.seen = self.seen[at, before] + self.looks[at, before]
-        kept = np.full((2, self.batch, self.lanes), PAD)
-        kept[:, self.rows] = words, before
-        self.chosen.append((*kept, weights))
+            looked = self._of_all((self.looks + self.beyond[self.rows]).argmax(2))
+            weights = self._of_all(self.looks) if self.aligned else None
+        self.chosen.append((self._of_all(words), self._of_all(before), looked, weights))
         self.before = before
+
+    def _of_all(self, part: np.ndarray) -> np.ndarray:
+        """What is known of the sentences that are still there, (b, ...), with zeros for the others: (B, ...)."""
+        if len(part) == self.batch:
+            return part
+        whole = np.zeros((self.batch, *part.shape[1:]), part.dtype)
+        whole[self.rows] = part
+        return whole
 
     def scores(self, penalty: Penalty) -> np.ndarray:
         """Of each lane, were it to end here: (b, K)."""
@@ -157,43 +201,47 @@ class _Writing:
 
     def leave(self, done: np.ndarray) -> bool:
         """Let sentences (b,) go that are done, and the others' states follow their lanes; whether any is left."""
-        kept = np.flatnonzero(~done)
-        lanes = (self.before + np.arange(len(self.rows))[:, None] * self.lanes)[kept].ravel()
-        if len(kept) and not np.array_equal(lanes, np.arange(len(self.rows) * self.lanes)):
-            self.state = self.state.select(self._tensor(lanes))
-        if done.any() and len(kept):
-            self.encoded = self.encoded.select(self._tensor(kept))
-        self.rows, self.words, self.sums, self.seen = (part[kept] for part in (self.rows, self.words, self.sums, self.seen))
-        return bool(len(kept))
+        if done.all():
+            return False
+        lanes = self.before + np.arange(len(self.rows))[:, None] * self.lanes
+        if done.any():
+            kept = np.flatnonzero(~done)
+            lanes, self.encoded = lanes[kept], self.encoded.select(self._tensor(kept))
+            self.rows, self.words, self.sums, self.seen = (part[kept] for part in (self.rows, self.words, self.sums, self.seen))
+        if self.lanes > 1 or done.any():
+            self.state = self.state.select(self._tensor(lanes.ravel()))
+        return True
 
-    def trace(
-        self, step: np.ndarray, lane: np.ndarray, finished: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-        """The words (B, N, T), lengths and weights of hypotheses whose last word was chosen at a step in a lane, (B, N) each.
+    def trace(self, step: np.ndarray, lane: np.ndarray, finished: np.ndarray) -> tuple[Any, ...]:
+        """Words, lengths, ``looked`` and weights, as in ``Found``, of hypotheses by their last words.
 
-        A step of -1 says that there is none.
+        These were chosen at a step in a lane, (B, N) each; a step of -1 says that there is none.
         """
         lengths = step + 1 - finished
-        longest = max(int(lengths.max(initial=0)), 0)
-        ids = np.full((*step.shape, longest), PAD)
-        weights = None if self.looks is None else np.zeros((*step.shape, longest, self.places), self.looks.dtype)
+        shape = (*step.shape, max(int(lengths.max(initial=0)), 0))
+        ids, looked, weights = np.full(shape, PAD), None, None
+        if self.looks is not None:
+            looked = np.full(shape, -1)
+            weights = np.zeros((*shape, self.places), self.looks.dtype) if self.aligned else None
         here, at = np.arange(self.batch)[:, None], lane
         for number in range(int(step.max(initial=-1)), -1, -1):
-            words, before, looks = self.chosen[number]
+            words, before, most, looks = self.chosen[number]
             at = np.where(number == step, lane, at)
-            old = before[here, at]
-            if number < longest:
+            old = before[here, at]  # type: ignore[index]
+            if number < shape[2]:
                 inside = number < lengths
-                ids[:, :, number] = np.where(inside, words[here, at], PAD)
-                if weights is not None and looks is not None:
+                ids[:, :, number] = np.where(inside, words[here, at], PAD)  # type: ignore[index]
+                if most is not None and looked is not None:
+                    looked[:, :, number] = np.where(inside, most[here, old], -1)
+                if looks is not None and weights is not None:
                     weights[:, :, number] = looks[here, old] * inside[..., None]
             at = np.where(number <= step, old, at)
-        return ids, np.where(step < 0, -1, lengths), weights
+        return ids, np.where(step < 0, -1, lengths), looked, weights
 
 
 def search(
     network: Seq2Seq, source: Tensor, lengths: Tensor, *, width: int = 5, results: int | None = None,
-    penalty: Penalty = NO_PENALTY, limits: Limits = USUAL,
+    penalty: Penalty = NO_PENALTY, limits: Limits = USUAL, aligned: bool = True,
 ) -> Found:  # fmt: skip
     """The best translations that a beam search finds.
 
@@ -210,6 +258,7 @@ def search(
         results: N, at most ``width``, which it is by default.
         penalty: by which those that ended are put in order.
         limits: of what is written.
+        aligned: keep the weights of all words: of a source of S words they are some 2 S² numbers for each lane.
 
     Raises:
         ArgumentError: something is out of range, or a coverage penalty without attention.
@@ -226,18 +275,17 @@ def search(
     _check_count("width", width, WIDEST)
     _check_count("results", results, width, "Use a larger width")
     check(network, penalty, limits)
-    with minigrad.no_grad(), STEPPING():
-        writing = _Writing(network, source, lengths, width, limits)
+    with minigrad.no_grad(), _kept.stepping(network):
+        writing = _Writing(network, source, lengths, width, limits, aligned)
         writing.sums[:, 1:] = NEVER  # all lanes are the same beginning
         pool = _Pool(writing.batch, width)
         while True:
-            logits, whole = writing.logits()
-            best = minigrad.topk(logits, min(width, logits.shape[1]), dim=1)
-            gains = (best.values.double() - whole.double()).cpu().numpy().reshape(len(writing.rows), width, -1)
+            gains, words = writing.likeliest(min(width, network.target_words))
             totals = (writing.sums[:, :, None] + gains).reshape(len(writing.rows), -1)
             order = np.argsort(-totals, axis=1, kind="stable")[:, :width]
-            words = np.take_along_axis(best.indices.cpu().numpy().reshape(totals.shape), order, 1)
-            writing.choose(words, order // gains.shape[2], np.take_along_axis(totals, order, 1))
+            at = np.arange(len(order))[:, None]
+            words = words.reshape(totals.shape)[at, order]
+            writing.choose(words, order // gains.shape[2], totals[at, order])
             scores, there = writing.scores(penalty), writing.sums > NEVER
             ended = (words == EOS) & there
             pool.add(writing, scores, ended, ended)
@@ -283,13 +331,14 @@ class _Pool:
         scores, sums, steps, lanes, finished = (
             part[:, :results] for part in (self.scores, self.sums, self.steps, self.lanes, self.finished)
         )
-        ids, lengths, weights = writing.trace(steps, lanes, finished)
-        return Found(ids, lengths, np.where(steps < 0, NEVER, sums), scores, finished, weights)
+        ids, lengths, looked, weights = writing.trace(steps, lanes, finished)
+        return Found(ids, lengths, np.where(steps < 0, NEVER, sums), scores, finished, looked, weights)
 
 
 def greedy(
-    network: Seq2Seq, source: Tensor, lengths: Tensor, *, penalty: Penalty = NO_PENALTY, limits: Limits = USUAL
-) -> Found:
+    network: Seq2Seq, source: Tensor, lengths: Tensor, *, penalty: Penalty = NO_PENALTY, limits: Limits = USUAL,
+    aligned: bool = True,
+) -> Found:  # fmt: skip
     """Write the likeliest word each time: one result for each sentence. Arguments, errors and shapes as ``search``.
 
     Example:
@@ -299,19 +348,19 @@ def greedy(
         >>> bool((one.ids == other.ids).all())
         True
     """
-    return _followed(network, source, lengths, 1, lambda logits, _: logits.argmax(1), penalty, limits)
+    return _followed(network, source, lengths, 1, lambda logits, _: logits.argmax(1), penalty, limits, aligned)
 
 
 def follow(
     network: Seq2Seq, source: Tensor, lengths: Tensor, choose: Chooser, *, results: int = 1, penalty: Penalty = NO_PENALTY,
-    limits: Limits = USUAL,
+    limits: Limits = USUAL, aligned: bool = True,
 ) -> Found:  # fmt: skip
     """Write on with words that are chosen, such as drawn, in each of ``results`` lanes for itself.
 
     Args:
         choose: gives the words (R,) for logits, float64 (R, V), of which those that may not come are -inf, and the numbers
             (b,) of the sentences whose lanes they are, all of one after those of another: R is b times ``results``.
-        network, source, lengths, penalty, limits: as for ``search``.
+        network, source, lengths, penalty, limits, aligned: as for ``search``.
 
     Returns:
         What was written, of each sentence the best score first.
@@ -323,17 +372,17 @@ def follow(
     def chosen(logits: Tensor, rows: np.ndarray) -> np.ndarray:
         return choose(logits.double().cpu().numpy(), rows)
 
-    return _followed(network, source, lengths, results, chosen, penalty, limits)
+    return _followed(network, source, lengths, results, chosen, penalty, limits, aligned)
 
 
 def _followed(
     network: Seq2Seq, source: Tensor, lengths: Tensor, results: int, choose: Callable[[Tensor, np.ndarray], Any],
-    penalty: Penalty, limits: Limits,
+    penalty: Penalty, limits: Limits, aligned: bool,
 ) -> Found:  # fmt: skip
     _check_count("results", results, WIDEST)
     check(network, penalty, limits)
-    with minigrad.no_grad(), STEPPING():
-        writing = _Writing(network, source, lengths, results, limits)
+    with minigrad.no_grad(), _kept.stepping(network):
+        writing = _Writing(network, source, lengths, results, limits, aligned)
         pool = _Pool(writing.batch, results)
         open_ = np.ones((writing.batch, results), bool)
         while True:

@@ -227,15 +227,26 @@ class Seq2Seq(nn.Module):
             rows, layers = self._up(rows, state.layers)
             features, weights = self._look(rows, encoded)
             return features, State(layers, None), weights
-        layers, fed = state.layers, state.fed
         found, looks = [], []
         for row in rows.unbind(0):
-            hidden, layers = self._up(minigrad.cat((row, fed), 1), layers)
-            features, weights = self._look(hidden.unsqueeze(0), encoded)
-            fed = features.squeeze(0)
-            found.append(fed)
-            looks.append(weights.squeeze(0))
-        return minigrad.stack(found), State(layers, fed), minigrad.stack(looks)
+            features, state, look = self._feed(row, state, encoded)
+            found.append(features)
+            looks.append(look)
+        return minigrad.stack(found), state, minigrad.stack(looks)
+
+    def step(self, words: Tensor, state: State, encoded: Encoded) -> tuple[Tensor, State, Tensor | None]:
+        """``decode`` of one word in each lane, (B K,): (B K, F), the state after it, and (B K, S) or ``None``."""
+        if self.feeding:
+            return self._feed(self.dropout(self._embedded(self.write_words, words)), state, encoded)
+        features, state, weights = self.decode(words.unsqueeze(0), state, encoded)
+        return features.squeeze(0), state, None if weights is None else weights.squeeze(0)
+
+    def _feed(self, rows: Tensor, state: State, encoded: Encoded) -> tuple[Tensor, State, Tensor]:
+        """``step`` from the words' rows (B K, E), to which is joined what the last look gave."""
+        hidden, layers = self._up(minigrad.cat((rows, state.fed), 1), state.layers)
+        features, weights = self._blend(hidden.reshape(len(encoded.memory), -1, self.hidden), encoded)
+        fed = features.reshape(len(rows), -1)
+        return fed, State(layers, fed), weights.reshape(len(rows), -1)
 
     def _up(self, rows: Tensor, states: tuple[Layer, ...]) -> tuple[Tensor, tuple[Layer, ...]]:
         """Through all layers: rows (T, N, ...), or, with input feeding, those of one word, (N, ...)."""
@@ -260,10 +271,14 @@ class Seq2Seq(nn.Module):
         (steps, lanes, _), batch = rows.shape, len(encoded.memory)
         if steps > 1:
             rows = rows.reshape(steps, batch, lanes // batch, -1).transpose(0, 1)
-        query = rows.reshape(batch, steps * lanes // batch, -1)
-        blend, weights = self.attention(query, encoded.keys, encoded.memory, encoded.beyond)
-        features = self.dropout(minigrad.tanh(self.combine(minigrad.cat((blend, query), 2))))
+        features, weights = self._blend(rows.reshape(batch, steps * lanes // batch, -1), encoded)
         return self._by_time(features, steps, lanes), self._by_time(weights, steps, lanes)
+
+    def _blend(self, query: Tensor, encoded: Encoded) -> tuple[Tensor, Tensor]:
+        """Outputs of the last layer (B, N, H), with what they look at: features (B, N, F) and weights (B, N, S)."""
+        attention: Any = self.attention
+        blend, weights = attention(query, encoded.keys, encoded.memory, encoded.beyond)
+        return self.dropout(minigrad.tanh(self.combine(minigrad.cat((blend, query), 2)))), weights
 
     @staticmethod
     def _by_time(rows: Tensor, steps: int, lanes: int) -> Tensor:
@@ -336,8 +351,8 @@ class Seq2Seq(nn.Module):
             state, given = encoded.state, words[0]
             mixed = [given]
             for right in words[1:].unbind(0):
-                features, state, _ = self.decode(given.unsqueeze(0), state, encoded)
-                drawn = minigrad.multinomial(F.softmax(self.head(features.squeeze(0)), dim=1), 1).squeeze(1)
+                features, state, _ = self.step(given, state, encoded)
+                drawn = minigrad.multinomial(F.softmax(self.head(features), dim=1), 1).squeeze(1)
                 taken = (minigrad.rand(len(right), device=right.device) < share) & (right != PAD)
                 given = minigrad.where(taken, drawn, right)
                 mixed.append(given)

@@ -38,6 +38,7 @@ from minigrad.train import SCHEDULES, Descent, Settings, Step, Task, Track, sche
 from minigrad.train.latest import Latest
 
 WORK = 2.5e13  # multiplications that the forward passes of a training may take where nothing is said,
+PATIENCE = 4  # times as much, if it is for the first pass,
 PASSES, STEPS = 60, 2000  # passes through the data, at most, or as many as make so many steps
 SMALL, LARGE = 200_000, 1_000_000  # target tokens of the training part: below, few numbers learn more; above, hardly by heart
 BATCHES = 300  # of a pass, where nothing is said, or more, so that there are STEPS of them in all; each of
@@ -74,7 +75,7 @@ class TranslateSettings(Settings):
     )  # fmt: skip
     joint: bool | None = setting(None, "one vocabulary for both languages; auto: of subwords")
     cell: str = setting("lstm", "the recurrent layers", choices=GATES)
-    hidden: int | None = setting(None, "units of each layer; auto: 256, of much data 512", least=2, most=LARGEST)
+    hidden: int | None = setting(None, "units of each layer; auto: 256", least=2, most=LARGEST)
     layers: int = setting(1, "recurrent layers of the encoder, and of the decoder", least=1, most=MOST_LAYERS)
     embedding: int | None = setting(
         None, "numbers that stand for a token; auto: 256, of little data 128", least=1, most=LARGEST
@@ -277,7 +278,7 @@ class Translate(Task):
         if settings.hidden is not None and settings.hidden % 2:
             raise ArgumentError("--set", "hidden", "an even number, half for each way of reading", str(settings.hidden))
         return settings.decide(
-            hidden=512 if much else 256, embedding=128 if tokens < SMALL else 256, residual=settings.layers >= 3,
+            hidden=256, embedding=128 if tokens < SMALL else 256, residual=settings.layers >= 3,
             dropout=0.2 if much else 0.3, tied="all" if one else "none",
         )  # fmt: skip
 
@@ -288,7 +289,8 @@ class Translate(Task):
         within = WORK / used  # tokens, in all passes
         batch = min(max(LEAST, min(tokens // BATCHES, int(within) // STEPS)), MOST)
         most = max(PASSES, STEPS * min(1.0, batch / tokens))  # of few tokens a pass is one step
-        return settings.decide(epochs=float(f"{min(within / tokens, most):.2g}"), lr=0.002, tokens=batch)
+        passes = max(min(within / tokens, most), min(1.0, PATIENCE * within / tokens))
+        return settings.decide(epochs=float(f"{passes:.2g}"), lr=0.002, tokens=batch)
 
     def _descent(self, network: Seq2Seq) -> Descent:
         settings = self.settings

@@ -63,14 +63,15 @@ class Judged(NamedTuple):
 
 def greedily(translator: Translator, texts: Sequence[str]) -> list[Translation]:
     """The likeliest word each time."""
-    return translator.greedy(texts)
+    return translator.greedy(texts, alignment=False)
 
 
 def searching(width: int, length: float = LENGTH) -> Way:
     """The best that a beam search of some width finds, with a penalty of length."""
 
     def search(translator: Translator, texts: Sequence[str]) -> list[Translation]:
-        return [best for best, *_ in translator.search(texts, width=width, penalty=Penalty(length=length))]
+        found = translator.search(texts, width=width, penalty=Penalty(length=length), alignment=False)
+        return [best for best, *_ in found]
 
     return search
 

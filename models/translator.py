@@ -56,7 +56,7 @@ class Translation(NamedTuple):
         log_probability: in nats, the end with it.
         finished: whether it came to an end.
         alignment: (T, S + 1), the weight of each of the source's tokens, and of its end, at each token that was written;
-            ``None`` without attention.
+            ``None`` without attention, or where it was not asked for.
         copied: which tokens were copied, and from where: pairs of places.
     """
 
@@ -122,7 +122,7 @@ class Translator:
 
     def search(
         self, texts: Sequence[str], *, width: int = 5, results: int = 1, penalty: Penalty = NO_PENALTY, limits: Limits = USUAL,
-        copy: bool = True, progress: Progress | None = None,
+        copy: bool = True, alignment: bool = True, progress: Progress | None = None,
     ) -> list[list[Translation]]:  # fmt: skip
         """The best translations of each text that a beam search finds, the best first. See ``beam.search``.
 
@@ -132,6 +132,7 @@ class Translator:
             results: of each text, at most ``width``.
             penalty, limits: see there.
             copy: put the source's word, as attention tells, in the place of one that is unknown.
+            alignment: keep it, which of very long texts takes much memory.
             progress: called as ``progress(texts done, all)``.
 
         Raises:
@@ -142,25 +143,27 @@ class Translator:
             texts,
             width,
             lambda source, lengths, _: search(
-                self.network, source, lengths, width=width, results=results, penalty=penalty, limits=limits
+                self.network, source, lengths, width=width, results=results, penalty=penalty, limits=limits, aligned=alignment
             ),
             copy,
             progress,
         )
 
     def greedy(
-        self, texts: Sequence[str], *, limits: Limits = USUAL, copy: bool = True, progress: Progress | None = None
-    ) -> list[Translation]:
+        self, texts: Sequence[str], *, limits: Limits = USUAL, copy: bool = True, alignment: bool = True,
+        progress: Progress | None = None,
+    ) -> list[Translation]:  # fmt: skip
         """The translation of each text that the likeliest word each time makes. Arguments and errors as for ``search``."""
 
         def write(source: minigrad.Tensor, lengths: minigrad.Tensor, _: Sequence[str]) -> Found:
-            return greedy(self.network, source, lengths, limits=limits)
+            return greedy(self.network, source, lengths, limits=limits, aligned=alignment)
 
         return [first for (first,) in self._all(texts, 1, write, copy, progress)]
 
     def sample(
         self, texts: Sequence[str], *, results: int = 1, temperature: float = 1.0, top_k: int | None = None, top_p: float = 1.0,
-        seed: int | None = None, limits: Limits = USUAL, copy: bool = True, progress: Progress | None = None,
+        seed: int | None = None, limits: Limits = USUAL, copy: bool = True, alignment: bool = True,
+        progress: Progress | None = None,
     ) -> list[list[Translation]]:  # fmt: skip
         """Translations whose words are drawn, ``results`` of each text, the likeliest first.
 
@@ -168,7 +171,7 @@ class Translator:
             temperature, top_k, top_p: see ``Sampling``.
             seed: of what is drawn, with the text: what stands beside it changes nothing, and the first of many results is among
                 those of more. By default another each time.
-            texts, limits, copy, progress: as for ``search``.
+            texts, limits, copy, alignment, progress: as for ``search``.
 
         Raises:
             ArgumentError, DTypeError: as ``search``.
@@ -183,12 +186,12 @@ class Translator:
             def choose(logits: np.ndarray, rows: np.ndarray) -> np.ndarray:
                 return drawn_rows(sampling.shares(logits), draws[rows, :, next(step)].ravel())
 
-            return follow(self.network, source, lengths, choose, results=results, limits=limits)
+            return follow(self.network, source, lengths, choose, results=results, limits=limits, aligned=alignment)
 
         return self._all(texts, results, write, copy, progress)
 
     def look(self, translation: Translation) -> Look | None:
-        """Where the network looked for each word of a translation that it made; ``None`` without attention."""
+        """Where the network looked for each word of a translation that it made; ``None`` without its alignment."""
         if translation.alignment is None:
             return None
         read, written = self.source.spans(translation.source), self.target.spans(translation.tokens)
@@ -248,10 +251,11 @@ class Translator:
             if length < 0:
                 break
             ids, alignment = found.ids[place, number, :length], None
+            looked = None if found.looked is None else found.looked[place, number, :length]
             if found.alignments is not None:
                 alignment = found.alignments[place, number, :length, : len(source) + 1]
             tokens = [self.target.symbols[id] for id in ids.tolist()]
-            copies = copied(ids, alignment) if copy else []
+            copies = copied(ids, looked) if copy else []
             for at, origin in copies:
                 tokens[at] = source[origin]
             scores = float(found.scores[place, number]), float(found.log_probabilities[place, number])
@@ -272,18 +276,18 @@ def _draws(seed: int, texts: Sequence[str], most: np.ndarray, results: int) -> n
     return draws
 
 
-def copied(ids: np.ndarray, alignment: np.ndarray | None) -> list[tuple[int, int]]:
+def copied(ids: np.ndarray, looked: np.ndarray | None) -> list[tuple[int, int]]:
     """Which words of a translation are unknown, and at which of the source's words the network looked most: pairs of places.
 
     Args:
         ids: (T,).
-        alignment: (T, S + 1), the last of the source's end, which is no word; ``None``: nothing is copied.
+        looked: (T,), the place of the source's word that had the most weight at each; ``None``: nothing is copied.
 
     Example:
-        >>> copied(np.array([7, 1, 5]), np.array([[0.9, 0.0, 0.1], [0.1, 0.3, 0.6], [0.5, 0.5, 0.0]]))
-        [(1, 1)]
+        >>> copied(np.array([7, 1, 5]), np.array([0, 4, 2]))
+        [(1, 4)]
     """
-    if alignment is None or alignment.shape[1] < 2:
+    if looked is None:
         return []
     unknown = np.flatnonzero(ids == UNKNOWN)
-    return list(zip(unknown.tolist(), alignment[unknown, :-1].argmax(1).tolist()))
+    return list(zip(unknown.tolist(), looked[unknown].tolist()))

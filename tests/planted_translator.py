@@ -37,7 +37,7 @@ class Planted:
         first = lengths.to(source.device).double().unsqueeze(1) - 2  # the last is the end
         return Encoded(memory, None, None, State(((first,),), None))
 
-    def decode(self, words: Tensor, state: State, encoded: Encoded) -> tuple[Tensor, State, Tensor]:
+    def step(self, words: Tensor, state: State, encoded: Encoded) -> tuple[Tensor, State, Tensor]:
         (place,) = state.layers[0]
         lanes, (batch, places, _) = len(place), encoded.memory.shape
         at = place.squeeze(1).long()
@@ -48,7 +48,7 @@ class Planted:
         logits = nn.functional.one_hot(written, self.target_words).double() * SURE
         looks = nn.functional.one_hot(at.clamp(min=0), places).double() * 0.75
         looks[:, 0] += 0.25
-        return logits.unsqueeze(0), State(((place - 1,),), None), looks.unsqueeze(0)
+        return logits, State(((place - 1,),), None), looks
 
 
 class Letters:

@@ -66,6 +66,9 @@ def same(one: Found, other: Found, places: Any = slice(None)) -> None:
     words = min(one.ids.shape[2], other.ids.shape[2])
     assert (one.ids[places][..., words:] == PAD).all() and (other.ids[..., words:] == PAD).all()
     np.testing.assert_array_equal(one.ids[places][..., :words], other.ids[..., :words])
+    if other.looked is not None:
+        assert one.looked is not None
+        np.testing.assert_array_equal(one.looked[places][..., :words], other.looked[..., :words])
     if other.alignments is not None:
         assert one.alignments is not None
         seen = min(one.alignments.shape[3], other.alignments.shape[3])
@@ -175,10 +178,23 @@ def test_alignments_are_those_of_the_words() -> None:
             words = minigrad.tensor([BOS, *found.ids[place, number, : size - 1].tolist()]).unsqueeze(1)
             weights = net.decode(words, encoded.state, encoded)[2]
             np.testing.assert_allclose(looks[:size, :length], weights[:, 0].detach().numpy(), rtol=1e-9)
+            assert found.looked is not None
+            most = looks[:size, : length - 1].argmax(1)  # the end of the source is no word
+            assert found.looked[place, number].tolist() == [*most.tolist(), *[-1] * (len(looks) - size)]
+
+
+@pytest.mark.parametrize("way", [greedy, search])
+def test_alignments_that_are_not_asked_for_are_not_kept(way: Any) -> None:
+    net = make("fed")
+    whole, found = way(net, *sources()), way(net, *sources(), aligned=False)
+    assert (
+        found.alignments is None and found.looked.tolist() == whole.looked.tolist() and found.ids.tolist() == whole.ids.tolist()
+    )
 
 
 def test_without_attention_there_are_no_alignments() -> None:
-    assert search(make("none"), *sources(), width=2).alignments is None
+    found = search(make("none"), *sources(), width=2)
+    assert found.alignments is None and found.looked is None
 
 
 def test_penalties_are_the_papers() -> None:

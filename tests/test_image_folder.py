@@ -13,7 +13,8 @@ from PIL import Image
 
 from minigrad.data import open_images
 from minigrad.data.check.single import beside
-from minigrad.data.folder import ImageFolder, find_images, is_image, lay_out
+from minigrad.data.folder import ImageFolder, find_images, lay_out
+from minigrad.data.walk import is_image
 from minigrad.errors import DataError
 from tests.image_files import folder, noise, save
 

@@ -90,10 +90,19 @@ def test_a_network_that_has_learned_where_to_look_copies_what_stands_there() -> 
         assert [each.text for each in way] == [" ".join(reversed(text.split())) for text in given]
 
 
-def test_the_end_is_not_copied() -> None:
-    looks = np.array([[0.1, 0.2, 0.7]])
-    assert copied(np.array([1]), looks) == [(0, 1)]
-    assert copied(np.array([5]), looks) == [] == copied(np.array([1]), None) == copied(np.array([1]), np.ones((1, 1)))
+def test_only_what_is_unknown_is_copied() -> None:
+    assert copied(np.array([5, 1]), np.array([0, 2])) == [(1, 2)]
+    assert copied(np.array([5]), np.array([0])) == [] == copied(np.array([1]), None)
+
+
+def test_copies_ask_for_no_alignment() -> None:
+    """Of every way; what is not kept is not there, and nothing else changes."""
+    ways = planted()
+    for way in (ways.greedy, lambda texts, **words: [best for best, *_ in ways.search(texts, width=3, **words)],
+                lambda texts, **words: [best for best, *_ in ways.sample(texts, seed=1, **words)]):  # fmt: skip
+        (whole,), (made,) = way(["Zaragoza b Yvonne d"]), way(["Zaragoza b Yvonne d"], alignment=False)
+        assert whole.alignment is not None and made == whole._replace(alignment=None) and made.copied == ((1, 2), (3, 0))
+        assert ways.look(made) is None
 
 
 def test_texts_of_all_lengths_come_back_in_their_order() -> None:

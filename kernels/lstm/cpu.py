@@ -5,7 +5,7 @@ steps by itself, so that no thread ever waits for another; the sums of a step ar
 and these are made by vector code over all units, five functions in as many runs over a row. Nothing is allocated in between,
 and nothing is called from Python. The input's product is that of ``matmul``, for all steps at once, straight into the memory
 where the gates will stand; for a single step, where W_ih would be packed anew each time, it is done here with the packed
-weights of the memo.
+weights of the memo. A single step that is not recorded is one product with both, kept side by side: see ``kernels/kept.py``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from minigrad.core.device import Array
+from minigrad.kernels.kept import kept_product
 from minigrad.kernels.lstm import loops
+from minigrad.kernels.native import parts_for
 from minigrad.kernels.products import product, product_into
 from minigrad.kernels.recurrence import Memo
 from minigrad.kernels.recurrence import arithmetic as arithmetic
@@ -39,6 +41,8 @@ def forward(
 ) -> tuple[Array, Array, Array | None]:
     """See the contract."""
     rows, hidden = len(x) if index is None else len(index), h0.shape[1]
+    if not save and memo is not None and index is None and len(batch_sizes) == 1:
+        return *_one_step(x, h0, c0, w_ih, w_hh, sum_of(b_ih, b_hh, 4 * hidden, x.dtype), memo), None
     h, c, gates = (np.empty((rows, size), x.dtype) for size in (hidden, hidden, 4 * hidden))
     here = index is None and inside(batch_sizes, memo)
     table = None if index is None else product(x, w_ih.T)
@@ -54,6 +58,16 @@ def forward(
         None if index is None else np.ascontiguousarray(index), int(index is not None), parts=parts,
     )  # fmt: skip
     return h, c, gates if save else None
+
+
+def _one_step(x: Array, h0: Array, c0: Array, w_ih: Array, w_hh: Array, bias: Array, memo: Memo) -> tuple[Array, Array]:
+    """h' and c' of a single step that is not recorded."""
+    rows, hidden = h0.shape
+    gates = kept_product(memo, "step", (w_ih, w_hh), bias, x, h0)
+    h, c = (np.empty((rows, hidden), x.dtype) for _ in range(2))
+    pitch = gates.strides[0] // gates.itemsize
+    loops.step(gates, np.ascontiguousarray(c0), c, h, rows, pitch, hidden, parts=min(parts_for(gates.nbytes), max(rows, 1)))
+    return h, c
 
 
 def backward(

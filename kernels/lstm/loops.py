@@ -5,7 +5,7 @@ The loops over units are many and simple: LLVM makes vector code of a loop only 
 
 from __future__ import annotations
 
-from minigrad.kernels.native import Ints, Real, helper, kernel, offset, real, sigmoid, tanh
+from minigrad.kernels.native import Ints, Real, helper, kernel, offset, real, share, sigmoid, tanh
 from minigrad.kernels.recurrent_loops import GAP, PLAN, copy_row, own_rows, rows_times
 
 
@@ -73,6 +73,16 @@ def forward(
             before = offset(c, (last + row) * hidden) if row < known else offset(c0, row * hidden)
             advance(here, before, offset(c, at), offset(h, at), hidden)
             copy_row(offset(h, at), offset(state, r * at_state), hidden)
+
+
+@kernel
+def step(gates: Real, c0: Real, c: Real, h: Real, rows: int, pitch: int, hidden: int, part: int, parts: int) -> None:
+    """One step from W_ih x + W_hh h and the biases of each row, which become its gates."""
+    start, stop = share(rows, part, parts)
+    for row in range(start, stop):
+        here, at = offset(gates, row * pitch), row * hidden
+        squash(here, hidden)
+        advance(here, offset(c0, at), offset(c, at), offset(h, at), hidden)
 
 
 @helper

@@ -23,6 +23,7 @@ from minigrad.core.device import Array, array_module, quiet
 from minigrad.errors import ShapeError
 from minigrad.kernels.checks import check_arrays, truth
 from minigrad.kernels.choice import find
+from minigrad.kernels.recurrence import Memo, check_memo
 
 FUNCTIONS = ("product", "product_into")
 WRITES = {"product_into": (2,)}
@@ -31,7 +32,7 @@ WRITES = {"product_into": (2,)}
 SMALL = 1 << 18
 
 
-def product(a: Array, b: Array, bias: Array | None = None, *, relu: bool = False) -> Array:
+def product(a: Array, b: Array, bias: Array | None = None, *, relu: bool = False, memo: Memo | None = None) -> Array:
     """A B, and the bias and ReLU if they are asked for: (..., M, K) and (..., K, N) to a gapless (..., M, N).
 
     Args:
@@ -39,10 +40,12 @@ def product(a: Array, b: Array, bias: Array | None = None, *, relu: bool = False
         b: (..., K, N).
         bias: (N,), which is added to each row.
         relu: whether what is below 0 becomes 0.
+        memo: a dict in which an implementation may keep what it derives from ``b``; who hands the same dict again promises
+            that it is unchanged.
 
     Raises:
         ShapeError: sizes that do not fit together, or fewer than two dimensions.
-        DTypeError: other than float32 or float64, or two dtypes; ``relu`` neither True nor False.
+        DTypeError: other than float32 or float64, or two dtypes; ``relu`` neither True nor False; ``memo`` no dict.
         DeviceError: arrays on two devices.
         KernelError: the chosen implementation cannot run.
 
@@ -56,8 +59,9 @@ def product(a: Array, b: Array, bias: Array | None = None, *, relu: bool = False
     device_type = check_arrays("product", named)
     _check_shapes("product", a, b, bias)
     truth("product", relu=relu)
+    check_memo("product", memo)
     with quiet():
-        return find("matmul", device_type).product(a, b, bias, relu=relu)
+        return find("matmul", device_type).product(a, b, bias, relu=relu, memo=memo)
 
 
 def product_into(a: Array, b: Array, out: Array, bias: Array | None = None, *, relu: bool = False) -> None:

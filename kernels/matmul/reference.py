@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from minigrad.core.device import Array
+from minigrad.kernels.recurrence import Memo
 
 
-def product(a: Array, b: Array, bias: Array | None, *, relu: bool) -> Array:
+def product(a: Array, b: Array, bias: Array | None, *, relu: bool, memo: Memo | None = None) -> Array:
     """See the contract."""
     lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     c = np.empty((*lead, a.shape[-2], b.shape[-1]), a.dtype)

@@ -10,9 +10,10 @@ from __future__ import annotations
 import math
 
 from minigrad.core.device import Array, array_module
+from minigrad.kernels.recurrence import Memo
 
 
-def product(a: Array, b: Array, bias: Array | None, *, relu: bool) -> Array:
+def product(a: Array, b: Array, bias: Array | None, *, relu: bool, memo: Memo | None = None) -> Array:
     """See the contract."""
     xp = array_module(a)
     if b.ndim > 2 or a.ndim == 2:

@@ -5,6 +5,7 @@
 | ``language.py`` | ``@kernel``, ``@helper`` and the words they are written in: start here |
 | ``maths.py`` | exp, log, tanh, sigmoid and their kin as polynomials, with the bound of their error |
 | ``microkernel.py`` | the micro-kernel under convolution, recurrence and product |
+| ``matrix_unit.py`` | products by the unit that some processors have for them, for steps whose weights stay |
 | ``launch.py``, ``pool.py`` | addresses, the thread budget, and the threads that share a kernel's parts |
 | ``programs.py``, ``intrinsics.py``, ``target.py`` | compiling for this processor, and keeping what was compiled |
 | ``patience.py`` | Ctrl-C, heard when that is done |
@@ -13,7 +14,7 @@
 
 from __future__ import annotations
 
-from minigrad.kernels.native.budget import parts_for, set_threads, thread_count, threads
+from minigrad.kernels.native.budget import grid_for, parts_for, set_threads, thread_count, threads
 from minigrad.kernels.native.language import (
     Bytes,
     Doubles,
@@ -28,6 +29,11 @@ from minigrad.kernels.native.language import (
     is_single,
     kernel,
     lanes,
+    matrix_begin,
+    matrix_end,
+    matrix_load,
+    matrix_step,
+    matrix_store,
     move,
     nearest,
     number,
@@ -58,11 +64,17 @@ __all__ = [
     "expm1",
     "fma",
     "from_bits",
+    "grid_for",
     "helper",
     "is_single",
     "kernel",
     "lanes",
     "log",
+    "matrix_begin",
+    "matrix_end",
+    "matrix_load",
+    "matrix_step",
+    "matrix_store",
     "move",
     "nearest",
     "number",

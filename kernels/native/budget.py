@@ -106,6 +106,21 @@ def parts_for(work: int) -> int:
     return 1 if work < _budget.worth else _budget.count or threads()
 
 
+def grid_for(work: int, across: int, down: int) -> tuple[int, int]:
+    """Into how many columns of parts to divide a matrix, and how many parts in all: see ``across`` and ``down``, the most.
+
+    A column has ``down`` parts at most. Columns come first: what multiplies a few rows waits for the weights, of which each
+    column of parts reads its own.
+
+    Example:
+        >>> grid_for(1000, 8, 10)
+        (1, 1)
+    """
+    parts = parts_for(work)
+    columns = max(each for each in range(1, parts + 1) if parts % each == 0 and each <= max(1, across))
+    return columns, columns * max(1, min(parts // columns, down))
+
+
 @contextlib.contextmanager
 def divided(count: int) -> Iterator[None]:
     """Divide all work into ``count`` parts inside a ``with`` block, however little it is: so that small cases try it.

@@ -1,4 +1,4 @@
-"""What the words of ``language.py`` mean to Numba: the only file that extends its compiler."""
+"""What the words of ``language.py`` mean to Numba: the only file, with ``matrix_unit.py``, that extends its compiler."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from minigrad.kernels.native import matrix_unit
 from minigrad.kernels.native import microkernel as micro
 from minigrad.kernels.native.target import Target
 
@@ -45,6 +46,7 @@ def environment(target: Target, dtype: str | None) -> dict[str, Any]:
         "tile": _tile(dtype or "float64"),
         "turn": _turn(real, lanes),
         "move": _move(real, lanes),
+        **matrix_unit.words(target, real),
         "bits": _reinterpret(width),
         "from_bits": _reinterpret(real),
         "fma": _floating("llvm.fma", 3),

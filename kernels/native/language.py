@@ -108,6 +108,13 @@ turn = Word(
     "beyond them the last one is taken again.",
 )
 move = Word("move", "move(x, count, y): y[k] = x[k] for k below `count`, `lanes` at most, and 0 from there to `lanes`.")
+matrix_begin = Word("matrix_begin", "matrix_begin(): make the matrix unit ready; see minigrad/kernels/native/matrix_unit.py.")
+matrix_load = Word(
+    "matrix_load", "matrix_load(c, pitch): begin with the block of 32 x 32 sums at c; all rows are the first with a pitch of 0."
+)
+matrix_step = Word("matrix_step", "matrix_step(a, b): add the products of a chunk, 32 terms split into pieces, to the block.")
+matrix_store = Word("matrix_store", "matrix_store(c, pitch): write the block to c, whose rows are `pitch` numbers apart.")
+matrix_end = Word("matrix_end", "matrix_end(): let go of the matrix unit.")
 bits = Word("bits", "bits(v): the int32 or int64 that has the same bits as the real number v.")
 from_bits = Word("from_bits", "from_bits(n): the real number that has the same bits as the int32 or int64 n.")
 fma = Word("fma", "fma(a, b, c): a * b + c with one rounding.")

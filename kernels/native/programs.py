@@ -34,7 +34,7 @@ from minigrad.kernels.native.store import Store, read, store, write
 from minigrad.kernels.native.target import Target, target
 
 # What turns functions into code; what they say themselves is told by their identity.
-SOURCES = ("brief.py", "compiler.py", "intrinsics.py", "microkernel.py", "programs.py", "target.py")
+SOURCES = ("brief.py", "compiler.py", "intrinsics.py", "matrix_unit.py", "microkernel.py", "programs.py", "target.py")
 _loaded: dict[str, int] = {}  # symbol -> address
 
 

@@ -6,8 +6,11 @@ on a machine that has AVX-512.
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import os
+import platform
+import sys
 from typing import NamedTuple
 
 from minigrad.kernels.native.patience import finished_first
@@ -23,6 +26,7 @@ class Target(NamedTuple):
     bits: int
     rows: int
     vectors: int
+    matrix: bool = False  # whether it has the matrix unit of ``matrix_unit.py``
 
     def lanes(self, dtype: str) -> int:
         """How many numbers of a dtype fill a register."""
@@ -44,7 +48,8 @@ def tiled(triple: str, cpu: str, features: str, has: dict[str, bool]) -> Target:
         kind = "AVX2"
     else:
         kind = "SSE"
-    return Target(triple, cpu, features, kind, *TILES[kind])
+    matrix = kind == "AVX-512" and bool(has.get("amx-tile")) and bool(has.get("amx-bf16"))
+    return Target(triple, cpu, features, kind, *TILES[kind], matrix)
 
 
 @functools.cache
@@ -62,6 +67,18 @@ def target() -> Target:
         return tiled(triple, cpu, given, {each[1:]: each[0] == "+" for each in given.split(",") if each})
     has = dict(llvm.get_host_cpu_features())
     return tiled(triple, cpu, llvm.get_host_cpu_features().flatten(), has)
+
+
+PERMISSION, OF_TILES = 0x1023, 18  # Linux: ARCH_REQ_XCOMP_PERM, XTILEDATA
+ARCH_PRCTL = 158  # the number of this call on x86-64
+
+
+@functools.cache
+def matrix_unit() -> bool:
+    """Whether this process may use the processor's matrix unit: Linux asks that one requests it, once for all threads."""
+    if not (target().matrix and sys.platform == "linux" and platform.machine() == "x86_64"):
+        return False
+    return ctypes.CDLL(None).syscall(ARCH_PRCTL, PERMISSION, OF_TILES) == 0
 
 
 _AVX2 = {"avx2": True, "fma": True}

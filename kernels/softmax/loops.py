@@ -2,9 +2,7 @@
 
 Sums may be reordered by the compiler, which makes vector code of them. Where order matters, as two numbers must not be put
 together that stand for one (greatest and log-sum), a product with −1 stands for the difference: ``minus`` is −1, which the
-compiler does not know. The greatest number of a row is found among whole numbers that are in the same order as the real numbers
-with the same bits: of these the compiler takes several at a time. Of short rows so many are taken together as fill ``BLOCK``
-numbers, for one loop over their powers.
+compiler does not know. Of short rows so many are taken together as fill ``BLOCK`` numbers, for one loop over their powers.
 """
 
 from __future__ import annotations
@@ -12,51 +10,22 @@ from __future__ import annotations
 from minigrad.kernels.native import (
     Ints,
     Real,
-    bits,
     choose,
     fma,
-    from_bits,
     helper,
-    is_single,
     kernel,
     offset,
     real,
     share,
-    whole,
 )
 from minigrad.kernels.native.maths import exp, exp_below, log
+from minigrad.kernels.row_loops import greatest_of, power_sum, sum_of
 
 LONG = 256  # numbers from which on a row is worked on by itself
 BLOCK = 1024
 # A part's scratch memory: powers, and the greatest and the sum of each row.
 TOPS, SUMS, WORK = BLOCK, 2 * BLOCK, 3 * BLOCK
 INFINITY = float("inf")
-
-
-@helper
-def ordered(n):
-    """Bits of a real number as a whole number in their order, and back. NaN is beyond infinity, on either side."""
-    if is_single:
-        return whole(n ^ whole(whole(n >> 31) & 0x7FFFFFFF))
-    return whole(n ^ ((n >> 63) & 0x7FFFFFFFFFFFFFFF))
-
-
-@helper
-def greatest_of(x, size):
-    """The greatest of a row; a NaN with the sign bit is passed over."""
-    top = whole(-0x80000000) if is_single else whole(-0x8000000000000000)
-    for i in range(size):
-        place = ordered(bits(x[i]))
-        top = choose(place > top, place, top)
-    return from_bits(ordered(top))
-
-
-@helper
-def sum_of(x, size):
-    total = real(0.0)
-    for i in range(size):
-        total += x[i]
-    return total
 
 
 @helper
@@ -79,15 +48,6 @@ def short_powers(x, y, tops, sums, rows, size, zeros):
         y[i] = exp_below(y[i])
     for row in range(rows):
         sums[row] = sum_of(offset(y, row * size), size)
-
-
-@helper
-def power_sum(x, top, size):
-    """Σ e^(x − top)."""
-    total = real(0.0)
-    for i in range(size):
-        total += exp_below(x[i] - top)
-    return total
 
 
 @helper

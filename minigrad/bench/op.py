@@ -119,9 +119,11 @@ def freshen(target: Call, source: Call, fixed: tuple[int | str, ...], rng: np.ra
 
 
 def _pairs(source: Call, target: Call) -> Iterator[tuple[int | str, np.ndarray, np.ndarray]]:
-    """The arrays of two calls of one make, with the argument that they belong to."""
+    """The arrays of two calls of one make, with the argument that they belong to; but for a memo, which is the kernel's own."""
     named: list[tuple[int | str, Any]] = [*enumerate(source.args), *source.kwargs.items()]
     for (key, old), new in zip(named, [*target.args, *target.kwargs.values()], strict=True):
+        if key == "memo":
+            continue
         for (_, a), (_, b) in zip(leaves(old), leaves(new), strict=True):
             if isinstance(a, np.ndarray) and a.size:
                 yield key, a, b

@@ -63,8 +63,8 @@ def classify(
 
 def _files(paths: list[str]) -> list[str]:
     """The files, and in place of folders the images in them by name; a folder that has none stands for itself."""
-    from minigrad.data.folder import is_image, natural
     from minigrad.data.passed_over import is_passed_over
+    from minigrad.data.walk import is_image, natural
 
     found: list[str] = []
     for path in paths:

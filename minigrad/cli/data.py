@@ -32,6 +32,7 @@ CHECKS = {  # task -> who checks its data, what they are, and the unit in which 
         "a file of tab-separated pairs, two files whose lines belong together, or a folder of either",
         "bytes",
     ),
+    "gan": ("minigrad.data.check:check_gallery", "a folder of images, with sub-folders or without", "images"),
 }
 FINDINGS = 1  # the exit code of a check that found errors
 SHOWN = 10  # files of a finding on the terminal; --json has all of them

@@ -79,7 +79,7 @@ def translate(
         option = "--picture" if picture is not None else "--alignment"
         raise ArgumentError(WHERE, option, "a model with attention", "one without", "Leave it out")
     penalty = Penalty(length=LENGTH if length is None else length, coverage=coverage or 0.0)
-    words: dict[str, Any] = {"copy": copy}
+    words: dict[str, Any] = {"copy": copy, "alignment": alignment or json or picture is not None}
     seed = secrets.randbelow(2**31) if seed is None else seed
     told: list[dict[str, Any]] = []
     found: list[Any] = []

@@ -6,6 +6,7 @@ from minigrad.data.collate import default_collate, default_convert
 from minigrad.data.corpus import TextData, open_text
 from minigrad.data.dataset import ConcatDataset, Dataset, IterableDataset, Subset, TensorDataset, random_split
 from minigrad.data.decode import read_image
+from minigrad.data.gallery import Gallery, open_gallery
 from minigrad.data.ids import Ids
 from minigrad.data.images import ImageArrays, load
 from minigrad.data.knowntext import open_known
@@ -42,6 +43,7 @@ __all__ = [
     "ConcatDataset",
     "DataLoader",
     "Dataset",
+    "Gallery",
     "Ids",
     "ImageArrays",
     "IterableDataset",
@@ -75,6 +77,7 @@ __all__ = [
     "load",
     "mirror_is_safe",
     "on_device",
+    "open_gallery",
     "open_images",
     "open_known",
     "open_known_pairs",

@@ -107,6 +107,40 @@ DATASETS: dict[str, DataSet] = {
             ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
         ),
         DataSet(
+            "emoji",
+            (
+                File(
+                    "NotoColorEmoji.ttf",
+                    "e5899ed38b8ed83e08bd3ac5de09791e9d19d288333a796de1d35ad17396f1ec",
+                    10_980_856,
+                    (),
+                    SystemFile(
+                        "/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf",
+                        "fonts-noto-color-emoji",
+                        "e5899ed38b8ed83e08bd3ac5de09791e9d19d288333a796de1d35ad17396f1ec",
+                        10_980_856,
+                    ),
+                ),
+            ),
+            "OFL-1.1",
+            "3,926 coloured signs of 136x128 pixels without labels, the bitmaps of the font Noto Color Emoji 2.042, by Google",
+            kind="pictures",
+        ),
+        DataSet(
+            "faces",
+            (
+                File(
+                    "lfw_subset.npy",
+                    "9560ec2f5edfac01973f63a8a99d00053fecd11e21877e18038fbe500f8e872c",
+                    1_000_080,
+                    (Wheel("scikit-image==0.26.0", "skimage/data/lfw_subset.npy"),),
+                ),
+            ),
+            "none stated (photos of Labeled Faces in the Wild, shipped with scikit-image, BSD-3-Clause)",
+            "100 faces of 25x25 pixels without labels, grey: enough to see that a training runs",
+            kind="pictures",
+        ),
+        DataSet(
             "hershey",
             (
                 File(
@@ -202,11 +236,11 @@ DATASETS: dict[str, DataSet] = {
 }
 
 
-def named(kind: str) -> tuple[str, ...]:
-    """The names of the data sets of a kind.
+def named(*kinds: str) -> tuple[str, ...]:
+    """The names of the data sets of these kinds.
 
     Example:
         >>> named("images")
         ('mnist5k', 'fashion-mnist', 'cifar10')
     """
-    return tuple(name for name, data in DATASETS.items() if data.kind == kind)
+    return tuple(name for name, data in DATASETS.items() if data.kind in kinds)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,8 +13,8 @@ import numpy as np
 from minigrad.core.tensor import Tensor
 from minigrad.data import pixels as stores
 from minigrad.data.dataset import Dataset, whole_index, whole_indices
-from minigrad.data.decode import Shape, quiet_pictures
-from minigrad.data.folder import ImageFolder, find_images
+from minigrad.data.decode import Look, Shape, quiet_pictures
+from minigrad.data.folder import ImageFile, ImageFolder, find_images
 from minigrad.data.holdout import check_enough, held_out, usual_share
 from minigrad.data.pixels import ArrayPixels, FilePixels, Pixels, Progress
 from minigrad.data.policy import (
@@ -199,9 +199,7 @@ def _from_arrays(found: Published, asked: Asked) -> ClassificationData:
     arrays, classes = found.arrays, found.classes
     own = arrays.train_images.shape[1:]
     shape: Shape = (asked.channels or own[0], *(asked.size or own[1:]))
-    digest = hashlib.sha256(repr(classes).encode())
-    for array in arrays:
-        digest.update(repr((array.shape, array.dtype.str)).encode() + hashlib.sha256(array.tobytes()).digest())
+    digest = array_digest(classes, arrays)
 
     def part(images: np.ndarray, labels: np.ndarray, called: str) -> LabelledImages:
         return LabelledImages(stores.refitted(images, shape), labels, classes, [f"{called} {i}" for i in range(len(labels))])
@@ -213,46 +211,104 @@ def _from_arrays(found: Published, asked: Asked) -> ClassificationData:
     split = _split(train.labels, train.names, contents, classes, (rows, rows[:0], np.arange(len(test))), asked)
     labels = np.concatenate([train.labels, test.labels])
     policy = (*array_lines(found.about, classes, labels, own, shape), *split_lines(split))
-    return ClassificationData(train.subset(split.train), train.subset(split.validation), test, policy, digest.hexdigest())
+    return ClassificationData(train.subset(split.train), train.subset(split.validation), test, policy, digest)
 
 
 def _from_folder(folder: ImageFolder, asked: Asked, check: str, progress: Progress | None) -> ClassificationData:
     """A folder: its own validation and test parts where it has them."""
-    remedy = f"`{check} --fix` sets damaged files aside"
-    paths, names = [file.path for file in folder.files], [file.name for file in folder.files]
-    labels = np.array([file.label for file in folder.files], np.int64)
-    contents, looks = stores.heads(paths, names, remedy, progress)
-    size = asked.size or chosen_size(looks)
-    looked_at, channels = None, asked.channels
-    if channels is None:
-        channels, looked_at = chosen_channels(looks, FilePixels(paths, names, (3, *size), remedy).sound)
-    shape: Shape = (channels, *size)
+    files = ImageFiles(folder.files, asked, chosen_size, check, progress)
+    labels, names, contents = files.labels, files.names, files.contents
 
     def rows(part: str) -> np.ndarray:
         return np.flatnonzero([file.part == part for file in folder.files])
 
     parts = (rows("train"), rows("validation"), rows("test"))
     split = _split(labels, names, contents, folder.classes, parts, asked)
-    policy = folder_lines(folder, looks, shape, looked_at) + split_lines(split)
+    policy = folder_lines(folder, files.looks, files.shape, files.looked_at) + split_lines(split)
     policy += balance_lines(labels, folder.classes, split) + duplicate_lines(contents, labels, split)
-    in_files = FilePixels(paths, names, shape, remedy)
-    needed = len(paths) * int(np.prod(shape))
-    if needed <= stores.IN_MEMORY:
-        pixels: Pixels = in_files.decoded(progress)
-    else:
-        pixels = in_files
-        policy.append(
-            f"memory: the pixels would take {needed / 2**30:.1f} GiB, so the files are read in each pass; one that is damaged"
-            f" stops the training, and `{check}` finds it before"
-        )
+    pixels, lines = files.opened()
     every = LabelledImages(pixels, labels, folder.classes, names)
-    digest = hashlib.sha256(repr(folder.classes).encode())
-    for file, content in zip(folder.files, contents, strict=True):
-        digest.update(f"{file.name}\0{file.label}\0".encode() + content)
     test = every.subset(split.test) if len(split.test) else None
+    policy += [*lines, *folder.notes]
     return ClassificationData(
-        every.subset(split.train), every.subset(split.validation), test, (*policy, *folder.notes), digest.hexdigest()
+        every.subset(split.train), every.subset(split.validation), test, tuple(policy), files.digest(folder.classes)
     )
+
+
+def array_digest(classes: Sequence[str], arrays: Iterable[np.ndarray]) -> str:
+    """The sha256 of arrays and class names.
+
+    Example:
+        >>> array_digest((), [np.zeros(2)]) == array_digest((), [np.zeros(2, np.float32)])
+        False
+    """
+    digest = hashlib.sha256(repr(tuple(classes)).encode())
+    for array in arrays:
+        digest.update(repr((array.shape, array.dtype.str)).encode() + hashlib.sha256(array.tobytes()).digest())
+    return digest.hexdigest()
+
+
+class ImageFiles:
+    """Files of images, looked at once: the shape that they are brought to, and what tells them from others.
+
+    Args:
+        files: which.
+        asked: what the user asked for.
+        size_of: chooses a size where none is asked for.
+        check: the command that looks through them.
+        progress: called as ``progress(doing, done, total)``.
+
+    Attributes:
+        names, labels, contents, looks: of each file its name, class, sha256, and what its head tells.
+        shape: (C, H, W).
+        looked_at: how many were looked at for colour; None where the user asked for the channels.
+
+    Raises:
+        DataError: files that cannot be read.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[ImageFile],
+        asked: Asked,
+        size_of: Callable[[Sequence[Look]], tuple[int, int]],
+        check: str,
+        progress: Progress | None,
+    ) -> None:
+        self.check, self.progress = check, progress
+        self.remedy = f"`{check} --fix` sets damaged files aside"
+        self.sources, self.names = [file.path for file in files], [file.name for file in files]
+        self.labels = np.array([file.label for file in files], np.int64)
+        self.contents, self.looks = stores.heads(self.sources, self.names, self.remedy, progress)
+        size = asked.size or size_of(self.looks)
+        self.looked_at, channels = None, asked.channels
+        if channels is None:
+            in_colour = FilePixels(self.sources, self.names, (3, *size), self.remedy)
+            channels, self.looked_at = chosen_channels(self.looks, in_colour.sound)
+        self.shape: Shape = (channels, *size)
+
+    def opened(self) -> tuple[Pixels, list[str]]:
+        """The pixels, decoded where there is room for them, and a line that says so where there is not.
+
+        Raises:
+            DataError: files that cannot be decoded.
+        """
+        in_files = FilePixels(self.sources, self.names, self.shape, self.remedy)
+        needed = len(self.sources) * int(np.prod(self.shape))
+        if needed <= stores.IN_MEMORY:
+            return in_files.decoded(self.progress), []
+        line = (
+            f"memory: the pixels would take {needed / 2**30:.1f} GiB, so the files are read in each pass; one that is damaged"
+            f" stops the training, and `{self.check}` finds it before"
+        )
+        return in_files, [line]
+
+    def digest(self, classes: Sequence[str]) -> str:
+        """The sha256 of what the files are, of contents and names, wherever they lie."""
+        digest = hashlib.sha256(repr(tuple(classes)).encode())
+        for name, label, content in zip(self.names, self.labels.tolist(), self.contents, strict=True):
+            digest.update(f"{name}\0{label}\0".encode() + content)
+        return digest.hexdigest()
 
 
 def _split(

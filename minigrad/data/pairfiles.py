@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from minigrad.data.catalogue import DATASETS, named
-from minigrad.data.folder import natural
 from minigrad.data.gathered import Place, called, several
 from minigrad.data.pairread import PairFile, content_of
 from minigrad.data.partnames import likely_part
 from minigrad.data.textfiles import BESIDE, HEAD, TextFile, find_text, is_binary
+from minigrad.data.walk import natural
 from minigrad.data.words import listed, shown
 from minigrad.errors import ArgumentError, DataError
 

@@ -54,13 +54,13 @@ class FilePixels:
     """Pixels that stay in their files: each call decodes what it is asked for, on a few threads.
 
     Args:
-        paths: the files.
+        paths: the files, or the contents of files that lie in another one.
         names: what errors call them.
         shape: of each image.
         remedy: what to do about a file that cannot be read.
     """
 
-    def __init__(self, paths: Sequence[str], names: Sequence[str], shape: Shape, remedy: str) -> None:
+    def __init__(self, paths: Sequence[str | bytes], names: Sequence[str], shape: Shape, remedy: str) -> None:
         self.paths, self.names, self.shape, self.remedy = paths, names, shape, remedy
 
     def __len__(self) -> int:
@@ -114,7 +114,7 @@ def refitted(images: np.ndarray, shape: Shape) -> np.ndarray:
 
 
 def heads(
-    paths: Sequence[str], names: Sequence[str], remedy: str, progress: Progress | None = None
+    paths: Sequence[str | bytes], names: Sequence[str], remedy: str, progress: Progress | None = None
 ) -> tuple[list[bytes], list[Look]]:
     """The sha256 of each file, and what its head tells.
 
@@ -123,9 +123,12 @@ def heads(
     """
 
     def one(row: int) -> tuple[bytes, Look]:
-        head = look(names[row], paths[row], remedy)
+        path = paths[row]
+        head = look(names[row], path, remedy)
+        if isinstance(path, bytes):
+            return hashlib.sha256(path).digest(), head
         try:
-            with open(paths[row], "rb") as file:
+            with open(path, "rb") as file:
                 return hashlib.file_digest(file, "sha256").digest(), head
         except OSError as error:
             raise DataError("data", names[row], "a file that can be read", str(error.strerror), remedy) from error

@@ -17,6 +17,7 @@ from minigrad.ops.dims import count_of, whole
 SIDES = (32, 48, 64)  # of larger images: a network learns from these on a CPU in minutes
 SMALL_SIDE = 40  # up to this images keep their own size, or the median one
 LEAST_SIDE = 8  # that is chosen where sizes differ
+LONGEST_SIDE = 128  # of images to learn to make that keep their size
 LOOKED_AT = 200  # images that are decoded to see whether they show colour
 TINT = 3  # of 255: compression leaves grey no greyer than this
 _GREY_MODES = ("1", "L", "LA", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
@@ -104,6 +105,27 @@ def chosen_size(looks: Sequence[Look]) -> tuple[int, int]:
     return side, side
 
 
+def gallery_size(looks: Sequence[Look]) -> tuple[int, int]:
+    """The (height, width) at which a network learns to make images of these sizes.
+
+    Images that are all of one size, from 8 pixels a side to 64 on the shorter and 128 on the longer one, are left as they are,
+    oblong and odd ones too. For others it is a square: the largest of 32, 48 and 64 that is not above the median shorter
+    side, and 32 where that is less.
+
+    Example:
+        >>> gallery_size([Look("PNG", 47, 31, "L")] * 3), gallery_size([Look("JPEG", 178, 218, "RGB")])
+        ((31, 47), (64, 64))
+    """
+    sizes = {(look.height, look.width) for look in looks}
+    if len(sizes) == 1:
+        (size,) = sizes
+        if min(size) >= LEAST_SIDE and min(size) <= SIDES[-1] and max(size) <= LONGEST_SIDE:
+            return size
+    median = float(np.median([min(look.width, look.height) for look in looks]))
+    side = max((side for side in SIDES if side <= median), default=SIDES[0])
+    return side, side
+
+
 def chosen_channels(looks: Sequence[Look], read: Callable[[Sequence[int]], Iterator[np.ndarray]]) -> tuple[int, int]:
     """1 if the images are grey, else 3; and how many were looked at to know it.
 
@@ -135,7 +157,7 @@ def folder_lines(folder: ImageFolder, looks: Sequence[Look], shape: Shape, looke
     channels, height, width = shape
     counts = np.bincount([file.label for file in folder.files], minlength=len(folder.classes))
     lines = [
-        f"{shown(folder.path)}: {counted(len(looks), 'image')} in {_classes(folder.classes, counts)}",
+        f"{shown(folder.path)}: {counted(len(looks), 'image')}{_in_classes(folder.classes, counts)}",
         f"sizes: {_sizes(looks)}; kinds: {_kinds(looks)}",
     ]
     if all((look.height, look.width) == (height, width) for look in looks):
@@ -168,7 +190,7 @@ def array_lines(about: str, classes: Sequence[str], labels: np.ndarray, own: Sha
         shape: the one to which images are brought.
     """
     counts = np.bincount(labels, minlength=len(classes))
-    lines = [f"{about}: {counted(len(labels), 'image')} in {_classes(classes, counts)}"]
+    lines = [f"{about}: {counted(len(labels), 'image')}{_in_classes(classes, counts)}"]
     size = f"{_pixels(own[2], own[1])}, {_colour(own[0])}"
     if shape != own:
         size += f", made {_pixels(shape[2], shape[1])}, {_colour(shape[0])}"
@@ -204,18 +226,32 @@ def balance_lines(labels: np.ndarray, classes: Sequence[str], split: Split) -> l
     return [f"always saying {largest} would be right for {share:.1%} of the {part} images: look at the figures of each class"]
 
 
-def duplicate_lines(contents: Sequence[bytes], labels: np.ndarray, split: Split) -> list[str]:
-    """Files that are equal byte for byte, and what that does to the figures."""
+def copy_lines(contents: Sequence[bytes], labels: np.ndarray, what: str = "files", equal: str = "byte for byte") -> list[str]:
+    """Files that are equal byte for byte, or images by their pixels.
+
+    Args:
+        contents: what tells that two are equal.
+        labels: of each its class.
+        what, equal: the words for them.
+    """
     copies: dict[bytes, list[int]] = {}
     for i, content in enumerate(contents):
         copies.setdefault(content, []).append(i)
     several = [group for group in copies.values() if len(group) > 1]
     if not several:
         return []
-    lines = [f"{sum(map(len, several)):,} files are copies, byte for byte, of {len(several):,} different ones"]
+    lines = [f"{sum(map(len, several)):,} {what} are copies, {equal}, of {len(several):,} different ones"]
     doubtful = sum(len(set(labels[group].tolist())) > 1 for group in several)
     if doubtful:
         lines.append(f"in more than one class: {doubtful:,} of these, so that some labels are wrong")
+    return lines
+
+
+def duplicate_lines(contents: Sequence[bytes], labels: np.ndarray, split: Split) -> list[str]:
+    """Files that are equal byte for byte, and what that does to the figures."""
+    lines = copy_lines(contents, labels)
+    if not lines:
+        return []
     learned = {contents[i] for i in split.train}
     for part, rows in (("validation", split.validation), ("test", split.test)):
         leaks = sum(contents[i] in learned for i in rows)
@@ -224,6 +260,10 @@ def duplicate_lines(contents: Sequence[bytes], labels: np.ndarray, split: Split)
                 f"trained on as well: {leaks:,} of the {len(rows):,} {part} images, which makes their figures too good"
             )
     return lines
+
+
+def _in_classes(classes: Sequence[str], counts: np.ndarray) -> str:
+    return f" in {_classes(classes, counts)}" if classes else ""
 
 
 def _classes(classes: Sequence[str], counts: np.ndarray) -> str:
@@ -294,7 +334,9 @@ __all__ = [
     "balance_lines",
     "chosen_channels",
     "chosen_size",
+    "copy_lines",
     "duplicate_lines",
     "folder_lines",
+    "gallery_size",
     "split_lines",
 ]

@@ -40,11 +40,13 @@ __all__ = [
     "read",
 ]
 
-_TASKS = {"images": "classify", "text": "text", "handwriting": "handwriting", "pairs": "translate"}  # who learns from what
+_TASKS = {  # who learns from what
+    "images": "classify", "pictures": "gan", "text": "text", "handwriting": "handwriting", "pairs": "translate",
+}  # fmt: skip
 
 
-def dataset(name: str, kind: str = "") -> DataSet:
-    """The data set of that name, and of that kind where one is given.
+def dataset(name: str, *kinds: str) -> DataSet:
+    """The data set of that name, and of one of these kinds where any are given.
 
     Raises:
         DataError: there is none.
@@ -53,7 +55,7 @@ def dataset(name: str, kind: str = "") -> DataSet:
         >>> dataset("mnist5k").licence
         'BSD-3-Clause'
     """
-    names = named(kind) if kind else tuple(DATASETS)
+    names = named(*kinds) if kinds else tuple(DATASETS)
     if name not in names:
         other = DATASETS[name].kind if name in DATASETS else ""
         remedy = f"{name} holds {other}: minigrad train {_TASKS[other]} takes it" if other else ""

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from minigrad.data.folder import natural
 from minigrad.data.partnames import likely_part, part_of
 from minigrad.data.passed_over import holds_runs, is_passed_over
+from minigrad.data.walk import natural
 from minigrad.data.words import counted, listed, shown
 from minigrad.errors import DataError
 

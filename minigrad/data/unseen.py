@@ -11,10 +11,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from minigrad.data.decode import Shape, quiet_pictures
-from minigrad.data.folder import lay_out, natural
+from minigrad.data.folder import lay_out
 from minigrad.data.labelled import LabelledImages
 from minigrad.data.pixels import IN_MEMORY, FilePixels, Pixels, Progress, refitted
 from minigrad.data.published import Published, named_or_published
+from minigrad.data.walk import natural
 from minigrad.data.words import listed, shown
 from minigrad.errors import DataError
 

@@ -55,6 +55,7 @@ from minigrad.ops.likelihood import (
     kl_div,
     poisson_nll_loss,
 )
+from minigrad.ops.linear_leading import linear_topk
 from minigrad.ops.linear_loss import linear_cross_entropy
 from minigrad.ops.loss import cross_entropy, nll_loss
 from minigrad.ops.mixture import bivariate_mixture_nll

@@ -38,6 +38,7 @@ FAMILIES = (
     "inspection",
     "likelihood",
     "linalg",
+    "linear_leading",
     "linear_loss",
     "logic",
     "loss",

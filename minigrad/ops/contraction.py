@@ -17,6 +17,7 @@ from minigrad.core.device import Array, array_module
 from minigrad.core.tape import Function
 from minigrad.core.tensor import Tensor
 from minigrad.kernels import matmul as kernel
+from minigrad.kernels.recurrence import Memo
 from minigrad.kernels.registry import functions_of
 from minigrad.ops.arithmetic import Mul
 from minigrad.ops.dimensions import Permute
@@ -25,11 +26,12 @@ from minigrad.ops.shape import Reshape, can_view
 Labels = tuple[Hashable, ...]
 
 
-def product(a: Array, b: Array, bias: Array | None = None, relu: bool = False) -> Array:
+def product(a: Array, b: Array, bias: Array | None = None, relu: bool = False, memo: Memo | None = None) -> Array:
     """A B of arrays of equal dtype and at least two dimensions; then the bias is added, and with ``relu`` the rest below 0 cut.
 
     Large products of float32 and float64 are the kernel's, small ones and other dtypes the array module's. float16, which BLAS
-    lacks, is multiplied and summed as float32. Columns times rows, where nothing is summed, are no product of matrices.
+    lacks, is multiplied and summed as float32. Columns times rows, where nothing is summed, are no product of matrices. In
+    ``memo`` the kernel may keep what it derives from B.
     """
     dtype = a.dtype
     if dtype.char not in "fd":
@@ -42,7 +44,7 @@ def product(a: Array, b: Array, bias: Array | None = None, relu: bool = False) -
         return made
     if type(a) is np.ndarray and a.size * b.shape[-1] <= kernel.SMALL and b.size * a.shape[-2] <= kernel.SMALL:
         return _plain().product(a, b, bias, relu=relu)
-    return kernel.product(a, b, bias, relu=relu)
+    return kernel.product(a, b, bias, relu=relu, memo=memo)
 
 
 @functools.cache

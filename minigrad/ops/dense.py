@@ -11,29 +11,38 @@ from minigrad.core.sums import total
 from minigrad.core.tape import Function, mode
 from minigrad.core.tensor import Tensor, check_tensor
 from minigrad.errors import DTypeError, ShapeError
+from minigrad.kernels.recurrence import Memo
 from minigrad.ops.activation import Relu, activate, behind_relu
 from minigrad.ops.contraction import product
 from minigrad.ops.linalg import matmul
 from minigrad.ops.reduction import Sum
-from minigrad.ops.step_weights import Gather, as_rows, called, repeated, worth
+from minigrad.ops.step_weights import Gather, as_rows, called, kept_weights, repeated, worth
 
 
 class Linear(Function):
     """y = x wᵀ + b;  dx = dy w, dw = dyᵀ x, db = Σ dy, over all rows.
 
     With ``relu`` it is y = max(0, x wᵀ + b), and dy counts only where y > 0. Weights that many calls of a graph share are given
-    with a ticket, and ``gather``: see ``step_weights.py``.
+    with a ticket, and ``gather``, or with ``memo``, where nothing is recorded: see ``step_weights.py``.
     """
 
     gather: Gather | None = None
 
     def forward(
-        ctx, x: Array, w: Array, b: Array | None, ticket: Any = None, *, relu: bool = False, gather: Gather | None = None
+        ctx,
+        x: Array,
+        w: Array,
+        b: Array | None,
+        ticket: Any = None,
+        *,
+        relu: bool = False,
+        gather: Gather | None = None,
+        memo: Memo | None = None,
     ) -> Array:
         need_x, need_w, *_ = ctx.edges
         if gather is not None:
             ctx.gather = gather
-        y = product(as_rows(x), w.T, b, relu)
+        y = product(as_rows(x), w.T, b, relu, memo)
         if x.ndim != 2:
             y = y.reshape(*x.shape[:-1], w.shape[0])
         ctx.save_for_backward(x if need_w else None, w if need_x else None, y if relu else None)
@@ -100,7 +109,9 @@ def _products(need: Sequence[bool], dy: Array, x: Array) -> tuple[Array | None, 
 
 
 def _called(x: Tensor, w: Tensor, b: Tensor | None, relu: bool) -> Tensor:
-    """``Linear``, which shares its weights with other calls of the graph that have few rows."""
+    """``Linear``, which shares its weights with other calls of the graph that have few rows, or of a ``Stepping``."""
+    if (memo := kept_weights(w)) is not None:
+        return Linear.apply(x, w, b, relu=relu, memo=memo)
     rows, (out, features) = x.array.shape[:-1], w.array.shape
     if not (mode.grad and w._requires_grad and worth(math.prod(rows) * (out + features), out * features)):
         return Linear.apply(x, w, b, relu=True) if relu else Linear.apply(x, w, b)

@@ -207,7 +207,7 @@ def step_weights(given: Four, products: Callable[..., Four]) -> StepWeights | No
 
 
 class Stepping:
-    """Recurrent layers that are called for one step after the other, without gradients, rearrange their weights once for all.
+    """Recurrent and linear layers that are called for one step after the other, without gradients, rearrange weights once.
 
     A kernel wants a layer's weights in another order than they lie in. Over many steps at once that costs nothing to speak of;
     for a single step it takes longer than the step. Inside ``with stepping:`` what was rearranged is kept, until the weights
@@ -244,6 +244,16 @@ class Stepping:
         if found is None or not found.fits(given):
             found = self._kept[key] = StepWeights(given, None)
         return found
+
+
+def kept_weights(weight: Tensor) -> dict[Any, Any] | None:
+    """What a kernel may keep of a layer's weight for the steps of the ``Stepping`` that is entered; ``None`` without one.
+
+    Nor of what is no parameter: a weight made anew for each call would be kept with all the others.
+    """
+    if mode.stepping is None or mode.grad or mode.observers or weight._counter is None or not weight._requires_grad:
+        return None
+    return mode.stepping.weights((None, weight, None, None)).memo
 
 
 # ---------------------------------------------------------------------- ops that may be called once, or many times

@@ -129,9 +129,9 @@ def test_linear_and_matmul_take_the_kernel_where_it_is_worth_it(monkeypatch: pyt
     calls: list[tuple[int, ...]] = []
     plain = matmul.product
 
-    def counted(a: Any, b: Any, bias: Any = None, *, relu: bool = False) -> Any:
+    def counted(a: Any, b: Any, bias: Any = None, **options: Any) -> Any:
         calls.append((*a.shape, b.shape[-1]))
-        return plain(a, b, bias, relu=relu)
+        return plain(a, b, bias, **options)
 
     monkeypatch.setattr(matmul, "product", counted)
     x, w = minigrad.randn(96, 64, requires_grad=True), minigrad.randn(80, 64, requires_grad=True)

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from minigrad.data.check.pictures import ORDER, Picture
 from minigrad.data.check.report import Finding
 from minigrad.data.check.single import labels_of
-from minigrad.data.folder import Layout, natural
+from minigrad.data.folder import Layout
 from minigrad.data.holdout import LEAST
+from minigrad.data.walk import natural
 from minigrad.data.words import counted, listed, shown
 
 SMALL = 10  # images of a class in the training part

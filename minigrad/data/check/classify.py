@@ -54,10 +54,10 @@ def _report(given: str, found: Sequence[Picture | Unread], layout: Layout | None
     if layout is not None:
         findings += single.beside(given, layout)
     findings += single.odd(pictures)
-    return Report(given, len(pictures), _about(pictures), counts, findings)
+    return Report(given, len(pictures), about(pictures), counts, findings)
 
 
-def _about(pictures: Sequence[Picture]) -> str:
+def about(pictures: Sequence[Picture]) -> str:
     """Sizes and colours, in words."""
     if not pictures:
         return "none that can be read"

@@ -12,21 +12,22 @@ from minigrad.data.check.report import Finding, Item, Severity
 from minigrad.data.words import counted
 
 
-def found(pictures: Sequence[Picture], *, fixable: bool) -> Iterator[Finding]:
+def found(pictures: Sequence[Picture], *, fixable: bool, classes: bool = True) -> Iterator[Finding]:
     """Findings about copies.
 
     Args:
         pictures: all images.
         fixable: whether they are files that ``--fix`` may move.
+        classes: whether labels mean classes; else all images have the same one.
     """
     groups: dict[bytes, list[Picture]] = {}
     for picture in pictures:
         groups.setdefault(picture.pixels, []).append(picture)
-    yield from _same([group for group in groups.values() if len(group) > 1], fixable)
+    yield from _same([group for group in groups.values() if len(group) > 1], fixable, classes)
     firsts = [group[0] for group in groups.values()]
     if len(firsts) > 1:
         near = near_copies(np.stack([picture.thumbnail for picture in firsts]))
-        yield from _near([[firsts[number] for number in group] for group in near], fixable)
+        yield from _near([[firsts[number] for number in group] for group in near], fixable, classes)
 
 
 def _kind(group: Sequence[Picture]) -> str:
@@ -35,7 +36,7 @@ def _kind(group: Sequence[Picture]) -> str:
     return "leak" if len({picture.place.part for picture in group}) > 1 else "duplicate"
 
 
-def _same(groups: Sequence[Sequence[Picture]], fixable: bool) -> Iterator[Finding]:
+def _same(groups: Sequence[Sequence[Picture]], fixable: bool, classes: bool) -> Iterator[Finding]:
     """Findings about groups of images of equal pixels."""
     told: dict[str, tuple[Severity, str, str, str]] = {
         "two-labels": (
@@ -49,7 +50,7 @@ def _same(groups: Sequence[Sequence[Picture]], fixable: bool) -> Iterator[Findin
             " is kept.",
         ),
         "duplicate": (
-            "note", "more than once in its class",
+            "note", "more than once in its class" if classes else "more than once",
             "Copies count double and teach nothing: keep one of each.",
             "--fix keeps the first, or the file to which others are links, and sets the others aside.",
         ),
@@ -86,13 +87,13 @@ def _dropped(kind: str, group: Sequence[Picture]) -> list[str]:
     return [picture.name for picture in group if picture is not kept and not picture.place.is_elsewhere]
 
 
-def _near(groups: Sequence[Sequence[Picture]], fixable: bool) -> Iterator[Finding]:
+def _near(groups: Sequence[Sequence[Picture]], fixable: bool, classes: bool) -> Iterator[Finding]:
     """Findings about groups of images that look the same and are not equal: for people to judge."""
     look = "Look at each: if it is one picture, keep"
     told: dict[str, tuple[Severity, str, str]] = {
         "two-labels": ("warning", "under two labels or more", f"{look} the one that is right."),
         "leak": ("warning", "in more than one of train, validation and test", f"{look} the one of test."),
-        "duplicate": ("note", "in one class", f"{look} the best."),
+        "duplicate": ("note", "in one class" if classes else "there", f"{look} the best."),
     }
     for kind, (severity, words, mend) in told.items():
         of_kind = [group for group in groups if _kind(group) == kind]

@@ -6,17 +6,18 @@ import functools
 import hashlib
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from minigrad.data.check.likeness import thumbnail
 from minigrad.data.decode import Look, decode, look, quiet_pictures
-from minigrad.data.folder import Layout, natural
+from minigrad.data.folder import Layout
 from minigrad.data.images import ImageArrays
 from minigrad.data.pixels import Progress, in_threads
 from minigrad.data.policy import TINT
+from minigrad.data.walk import natural
 from minigrad.data.words import shown
 from minigrad.errors import DataError
 
@@ -101,8 +102,10 @@ def in_folder(given: str, layout: Layout, progress: Progress | None = None) -> I
                 progress("checking", done, len(places))
 
 
-def in_arrays(arrays: ImageArrays, classes: tuple[str, ...], progress: Progress | None = None) -> Iterator[Picture]:
-    """All images of a set that is held in arrays, named ``"train 0"`` and so on."""
+def in_arrays(
+    arrays: ImageArrays, classes: tuple[str, ...], progress: Progress | None = None, names: Sequence[str] = ()
+) -> Iterator[Picture]:
+    """All images of a set that is held in arrays, named ``"train 0"`` and so on, or by names of the training part's own."""
     total = len(arrays.train_labels) + len(arrays.test_labels)
     parts = (("train", arrays.train_images, arrays.train_labels), ("test", arrays.test_images, arrays.test_labels))
     done = 0
@@ -111,7 +114,8 @@ def in_arrays(arrays: ImageArrays, classes: tuple[str, ...], progress: Progress 
             height, width = pixels.shape[1:]
             head = Look("", width, height, "L" if len(pixels) == 1 else "RGB")
             digest = hashlib.sha256(np.ascontiguousarray(pixels).data).digest()
-            yield _picture(Place(f"{part} {number}", "", part, classes[label]), head, digest, pixels, False)
+            name = names[number] if names and part == "train" else f"{part} {number}"
+            yield _picture(Place(name, "", part, classes[label]), head, digest, pixels, False)
             done += 1
             if progress is not None:
                 progress("checking", done, total)

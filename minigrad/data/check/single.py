@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from minigrad.data.check.pictures import LEFT, Picture, Unread
 from minigrad.data.check.report import Finding, Item, Severity
-from minigrad.data.folder import UNREAD, Layout, is_image, natural
+from minigrad.data.folder import Layout
 from minigrad.data.passed_over import holds_runs, is_passed_over
+from minigrad.data.walk import UNREAD, is_image, natural
 from minigrad.data.words import counted, listed
 
 TINY = 8  # shorter side, in pixels
@@ -40,18 +41,7 @@ def unread(files: Sequence[Unread]) -> Iterator[Finding]:
             yield Finding(kind, "error", f"{counted(len(of_kind), 'file')} {verb}", mend, items, names)
 
 
-def odd(pictures: Sequence[Picture]) -> Iterator[Finding]:
-    """Findings about images that can be read."""
-    for oddity in _ODDITIES:
-        said = [(picture, oddity.detail(picture)) for picture in pictures]
-        items = tuple(Item((picture.name,), text) for picture, text in said if text)
-        if items:
-            words = f"{counted(len(items), 'image')} {'is' if len(items) == 1 else 'are'} {oddity.words}"
-            yield Finding(oddity.kind, oddity.severity, words, oddity.mend, items)
-    yield from _colours(pictures)
-
-
-class _Oddity(NamedTuple):
+class Oddity(NamedTuple):
     """Something odd: what is said of it, and of each image (nothing where the image is not odd)."""
 
     kind: str
@@ -59,6 +49,22 @@ class _Oddity(NamedTuple):
     words: str
     mend: str
     detail: Callable[[Picture], str]
+
+
+def odd(pictures: Sequence[Picture], oddities: Sequence[Oddity] = ()) -> Iterator[Finding]:
+    """Findings about images that can be read.
+
+    Args:
+        pictures: the images.
+        oddities: what is looked for; by default all of ``ODDITIES``.
+    """
+    for oddity in oddities or ODDITIES:
+        said = [(picture, oddity.detail(picture)) for picture in pictures]
+        items = tuple(Item((picture.name,), text) for picture, text in said if text)
+        if items:
+            words = f"{counted(len(items), 'image')} {'is' if len(items) == 1 else 'are'} {oddity.words}"
+            yield Finding(oddity.kind, oddity.severity, words, oddity.mend, items)
+    yield from _colours(pictures)
 
 
 def _size(picture: Picture) -> str:
@@ -110,26 +116,26 @@ def _deep(picture: Picture) -> str:
 
 _NOTHING = "Nothing needs doing:"
 # fmt: off
-_ODDITIES = (
-    _Oddity("blank", "warning", "of one colour only",
+ODDITIES = (
+    Oddity("blank", "warning", "of one colour only",
             "Look at them, and remove those that show nothing.", _blank),
-    _Oddity("tiny", "warning", f"narrower than {TINY} pixels",
+    Oddity("tiny", "warning", f"narrower than {TINY} pixels",
             "They are enlarged to blurs: find larger ones, or remove them.", _tiny),
-    _Oddity("stretched", "warning", f"more than {STRETCHED} times as long as wide",
+    Oddity("stretched", "warning", f"more than {STRETCHED} times as long as wide",
             "Only their middle is seen: crop them to what they show.", _stretched),
-    _Oddity("huge", "note", f"of more than {HUGE // 1_000_000} million pixels",
+    Oddity("huge", "note", f"of more than {HUGE // 1_000_000} million pixels",
             "They are shrunk whenever they are read: save them smaller to train faster.", _huge),
-    _Oddity("misnamed", "note", "named as another format",
+    Oddity("misnamed", "note", "named as another format",
             f"{_NOTHING} files are read by their contents. Rename them for other programs.", _misnamed),
-    _Oddity("turned", "note", "turned by an EXIF entry",
+    Oddity("turned", "note", "turned by an EXIF entry",
             f"{_NOTHING} they are read the way up that a viewer shows.", _turned),
-    _Oddity("animated", "note", "animated",
+    Oddity("animated", "note", "animated",
             "Their first frame is read: where another shows the thing better, save that one as an image.", _animated),
-    _Oddity("transparent", "note", "transparent in parts",
+    Oddity("transparent", "note", "transparent in parts",
             f"{_NOTHING} they are laid on white. Where that is wrong, lay them on another colour.", _transparent),
-    _Oddity("other-colours", "note", "in other colours than red, green and blue",
+    Oddity("other-colours", "note", "in other colours than red, green and blue",
             f"{_NOTHING} they are converted.", _other_colours),
-    _Oddity("deep", "note", "of more than 8 bits",
+    Oddity("deep", "note", "of more than 8 bits",
             f"{_NOTHING} the high 8 bits are read. Where images come out dark, scale them to 0..255.", _deep),
 )
 # fmt: on
@@ -160,8 +166,14 @@ def labels_of(pictures: Iterable[Picture]) -> list[str]:
     return sorted({picture.place.label for picture in pictures}, key=natural)
 
 
-def beside(given: str, layout: Layout) -> Iterator[Finding]:
-    """Findings about the files of a folder that are none of its images."""
+def beside(given: str, layout: Layout, outside: tuple[Severity, str, str] | None = None) -> Iterator[Finding]:
+    """Findings about the files of a folder that are none of its images.
+
+    Args:
+        given: the folder.
+        layout: its images.
+        outside: severity, words and mend for other images; by default those of images that lie in no class folder.
+    """
     images = {path for classes in layout.images.values() for paths in classes.values() for path in paths}
     kinds: dict[str, list[str]] = {"outside": [], "unread-format": [], "not-images": [], "junk": []}
     for folder, folders, files in os.walk(given):
@@ -176,7 +188,7 @@ def beside(given: str, layout: Layout) -> Iterator[Finding]:
     left_out = "as they are, they are left out."
     alone = "Nothing needs doing: they are left out, and --fix leaves them alone."
     told: dict[str, tuple[Severity, str, str]] = {
-        "outside": ("warning", "{} outside the class folders", f"Put each into the folder of its class; {left_out}"),
+        "outside": outside or ("warning", "{} outside the class folders", f"Put each into the folder of its class; {left_out}"),
         "unread-format": ("warning", "{} of image formats that are not read", f"Save them as JPEG or PNG; {left_out}"),
         "not-images": ("note", "{} no images", alone),
         "junk": ("note", "{} hidden, or left behind by the system", alone),
