@@ -234,6 +234,16 @@ def test_a_loop_becomes_vector_code_without_calls(kind: str, dtype: str) -> None
     assert not re.findall(call, text)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "arithmetic", "least"), [("float32", r"\s(?:mul|add)[ps]d\s", 60), ("float64", r"\$fma\b", 1)]
+)
+def test_without_fused_multiply_adds_no_sum_is_reordered(dtype: str, arithmetic: str, least: int) -> None:
+    """There exp(x) was 2 to a whole number: LLVM made products and sums of ``fma``, and left out what cancels out."""
+    text = assembly(run_all, dtype, tiled("x86_64-unknown-linux-gnu", "x86-64", "", {}))
+    assert len(re.findall(arithmetic, text)) >= least
+    assert ("$fma" in text) is (dtype == "float64")
+
+
 def test_the_polynomials_are_those_of_the_method() -> None:
     fits = fit_polynomials.fits()
     assert {name: getattr(maths, name) for name in fits} == fits

@@ -49,7 +49,7 @@ def environment(target: Target, dtype: str | None) -> dict[str, Any]:
         **matrix_unit.words(target, real),
         "bits": _reinterpret(width),
         "from_bits": _reinterpret(real),
-        "fma": _floating("llvm.fma", 3),
+        "fma": _unfused() if target.kind == "SSE" else _floating("llvm.fma", 3),
         "nearest": _floating("llvm.rint", 1),
         "square_root": _floating("llvm.sqrt", 1),
         "choose": choose,
@@ -215,6 +215,38 @@ def _floating(name: str, count: int) -> Any:
 
     @intrinsic
     def three(context: Any, a: Any, b: Any, c: Any) -> Any:
+        return (a(a, a, a), make) if isinstance(a, types.Float) else None
+
+    return three
+
+
+class _Unmarked(set[str]):
+    """The liberties of a call whose sum is not to be taken in another order: Numba would add the kernel's."""
+
+    def add(self, flag: str) -> None:
+        pass
+
+
+def _unfused() -> Any:
+    """``fma`` where the processor has none: LLVM would make a product and a sum of it, and take that sum in another order.
+
+    The product of two float32 is exact in float64, in which it is added: the sum is rounded there, which hardly counts, and
+    then to float32. For float64 the C library's function is called.
+    """
+
+    @intrinsic
+    def three(context: Any, a: Any, b: Any, c: Any) -> Any:
+        def make(_: Any, builder: Any, sig: Any, args: Any) -> Any:
+            if sig.return_type == types.float64:
+                kind = args[0].type
+                called = builder.call(_declared(builder, "llvm.fma.f64", kind, [kind] * 3), args)
+                called.fastmath = _Unmarked()
+                return called
+            x, y, z = (builder.fpext(each, ir.DoubleType()) for each in args)
+            # A flag that says nothing of products and sums: Numba adds the kernel's only where there is none.
+            product = builder.fmul(x, y, flags=("arcp",))
+            return builder.fptrunc(builder.fadd(product, z, flags=("arcp",)), ir.FloatType())
+
         return (a(a, a, a), make) if isinstance(a, types.Float) else None
 
     return three
