@@ -22,6 +22,7 @@ from minigrad.data import ClassificationData, DataLoader, LabelledImages
 from minigrad.data.augment import Augmented
 from minigrad.data.labelled import open_images
 from minigrad.data.mirror import mirror_is_safe
+from minigrad.data.words import counted
 from minigrad.errors import ArgumentError, DataError
 from minigrad.models.begun import check_same, check_there, recipe, source
 from minigrad.models.classifier import Card, Classifier, Judgement, device_of, statistics
@@ -163,7 +164,8 @@ class Classify(Task):
         colours = "grey" if channels == 1 else "colour"
         say(f"network: {settings.network} with {count:,} parameters, for {colours} images of {height}x{width}")
         say(
-            f"training: {settings.epochs} passes in batches of {batch}, {settings.optimizer} at a rate of up to {settings.lr:g}"
+            f"training: {counted(settings.epochs or 1, 'pass')} in batches of {batch}, {settings.optimizer} "
+            f"at a rate of up to {settings.lr:g}"
         )
 
     @classmethod

@@ -154,8 +154,9 @@ class Handwriting(Task):
             f"{len(self.card.alphabet)} different characters, {settings.mixtures} distributions; {count:,} parameters"
         )
         say(
-            f"training: {self.total_steps:,} steps of {batch} items, {settings.epochs:g} passes through "
-            f"{counted(len(train), 'item')} with about {points:,} points, {settings.optimizer} at up to {settings.lr:g}"
+            f"training: {counted(self.total_steps, 'step')} of {counted(batch, 'item')}, "
+            f"{counted(settings.epochs or 1, 'pass')} through {counted(len(train), 'item')} with about {points:,} points, "
+            f"{settings.optimizer} at up to {settings.lr:g}"
         )
         say(f"scale: offsets are divided by {self.card.scale:.4g}; nats are those of offsets so divided")
 

@@ -194,8 +194,8 @@ class Text(Task):
         layers = f"{counted(settings.layers, 'layer')} of {settings.hidden:,} {settings.cell.upper()} units"
         say(f"network: {layers}, {self.card.parameters:,} parameters, for {len(self.data.vocabulary)} different {unit}s")
         say(
-            f"training: {self.total_steps:,} steps of {batch} x {steps} {unit}s, {settings.epochs:g} passes "
-            f"through the text, at a rate of up to {settings.lr:g}"
+            f"training: {counted(self.total_steps, 'step')} of {batch} x {steps} {unit}s, "
+            f"{counted(settings.epochs or 1, 'pass')} through the text, at a rate of up to {settings.lr:g}"
         )
 
     @classmethod

@@ -202,8 +202,8 @@ class Translate(Task):
         looks = "no" if settings.attention == "none" else settings.attention
         say(f"network: {layers}, {looks} attention, {count:,} parameters")
         say(
-            f"training: {counted(self.total_steps, 'step')} of up to {self.tokens:,} tokens, {settings.epochs:g} passes "
-            f"through {counted(len(train), 'pair')}, at a rate of up to {settings.lr:g}"
+            f"training: {counted(self.total_steps, 'step')} of up to {self.tokens:,} tokens, "
+            f"{counted(settings.epochs or 1, 'pass')} through {counted(len(train), 'pair')}, at a rate of up to {settings.lr:g}"
         )
 
     @classmethod

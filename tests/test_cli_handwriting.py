@@ -45,7 +45,7 @@ def test_train_and_measure(minigrad: Commands, tmp_path: Path) -> None:
     hand(tmp_path / "my hand.json")
     code, out, err = minigrad("train", "handwriting", "--data", "my hand.json", *setting_words(TINY))
     assert code == 0
-    for line in ("network: 3 layers of 8 LSTM units, ", "training: 5 steps of 4 items, 1 passes", "scale: "):
+    for line in ("network: 3 layers of 8 LSTM units, ", "training: 5 steps of 4 items, 1 pass through ", "scale: "):
         assert f"\n{line}" in f"\n{out}"
     path = "runs/handwriting-my-hand.json-1"
     assert f"To use it:\n  minigrad handwrite {path} " in out or f"To use it:\n  minigrad eval {path}" in out

@@ -54,7 +54,7 @@ def test_what_is_not_said_is_found_and_told(spa: Path) -> None:
     assert re.fullmatch(r"words of target: \d+ of \d+, those that come 2 times or more; unknown: .* to train on, .*", told[-3])
     assert told[-2] == (f"network: 1 layer of 256 LSTM units each way, general attention, {made.card.parameters:,} parameters")
     assert told[-1] == (
-        f"training: {made.total_steps:,} steps of up to 512 tokens, {found.epochs:g} passes through 36 pairs, "
+        f"training: {made.total_steps:,} steps of up to 512 tokens, {found.epochs:,g} passes through 36 pairs, "
         "at a rate of up to 0.002"
     )
     left = {"log_every", "source", "target", "holdout", "vocabulary_size", "min_count", "joint"}
@@ -110,11 +110,15 @@ def used(made: Translate) -> int:
     return made.card.parameters - looked_up
 
 
-def test_what_is_told_of_the_network(spa: Path) -> None:
+@pytest.mark.parametrize(
+    ("epochs", "words"), [(0.001, "1 step of up to 80 tokens, 0.001 passes"), (1, "5 steps of up to 80 tokens, 1 pass")]
+)
+def test_what_is_told_of_the_network(spa: Path, epochs: float, words: str) -> None:
     told: list[str] = []
     settings = task(spa).settings.to_dict()
-    Translate(str(spa), TranslateSettings.of({**settings, "attention": "none", "epochs": 0.001}), told.append)
-    assert ", no attention, " in told[-2] and told[-1].startswith("training: 1 step of up to")
+    Translate(str(spa), TranslateSettings.of({**settings, "attention": "none", "epochs": epochs}), told.append)
+    assert ", no attention, " in told[-2]
+    assert told[-1].startswith(f"training: {words} through 36 pairs, ")
 
 
 def test_the_recipes_are_settings() -> None:

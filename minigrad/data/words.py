@@ -20,14 +20,15 @@ def shown(name: object) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
-def counted(number: int, what: str) -> str:
+def counted(number: float, what: str) -> str:
     """A number of things in words.
 
     Example:
-        >>> counted(1, "image"), counted(1200, "image")
-        ('1 image', '1,200 images')
+        >>> counted(1, "image"), counted(1200, "image"), counted(0.5, "pass")
+        ('1 image', '1,200 images', '0.5 passes')
     """
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+    plural = "es" if what.endswith("s") else "s"
+    return f"{number:{',g' if isinstance(number, float) else ','}} {what}{'' if number == 1 else plural}"
 
 
 def listed(names: Sequence[str], most: int = LISTED) -> str:

@@ -128,7 +128,7 @@ def _unequal(train: Mapping[str, int], ratio: float) -> Iterator[Finding]:
 
 
 def _classes(labels: Sequence[str]) -> str:
-    return f"{len(labels):,} class{'' if len(labels) == 1 else 'es'}"
+    return counted(len(labels), "class")
 
 
 def _sized(labels: Sequence[str], sizes: Mapping[str, int]) -> str:
