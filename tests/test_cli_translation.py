@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -170,6 +171,16 @@ def test_pairs_that_are_none(minigrad: Commands, tmp_path: Path, content: bytes,
     told = minigrad.refused("train", "translate", "--data", "a.tsv", *setting_words(TINY))
     assert words in told and "minigrad data check translate a.tsv" in told
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(("library", "chosen"), [("sacrebleu", []), ("sentencepiece", ["--set", "vocabulary=subwords"])])
+def test_the_check_of_data_says_nothing_of_a_missing_library(
+    library: str, chosen: list[str], minigrad: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+    told = minigrad.refused("train", "translate", "--data", pairs(tmp_path / "pairs.tsv"), *chosen)
+    assert f"expected the library {library}, which " in told and "Run pip install 'minigrad-engine[translate]'" in told
+    assert "data check" not in told
 
 
 def test_bad_pairs_among_good_ones_are_counted_and_told(minigrad: Commands, tmp_path: Path) -> None:

@@ -137,6 +137,8 @@ def _with_check(error: DataError, task: str, data: list[str], settings: Any) -> 
     """An error about one fault of a folder, which says how to see all of them: in the same files, read in the same way."""
     if "data check" in error.remedy or not all(Path(place).exists() for place in data):
         return error
+    if isinstance(error.__cause__, ImportError):  # a library is missing, of which the data know nothing
+        return error
     told = error.remedy if not error.remedy or error.remedy[-1] in ".?" else f"{error.remedy}."
     words = list(data)
     if entry(task).words:

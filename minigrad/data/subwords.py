@@ -95,7 +95,7 @@ class Subwords(Tokens):
         size = count_of("Subwords.learn", "size", size, len(SPECIAL) + 2)
         if model not in KINDS:
             raise ArgumentError("Subwords.learn", "model", f"one of {', '.join(KINDS)}", repr(model))
-        library = _library(where)
+        library = _library(where, ", or use words")
         texts = [text for sentence in sentences if (text := cleaned(sentence))]
         letters = set("".join(texts)) - {" "}
         if len(letters) < 2:
@@ -191,12 +191,12 @@ class Subwords(Tokens):
             raise damaged(where, error) from error
 
 
-def _library(where: str) -> ModuleType:
-    """sentencepiece, loaded when it is first needed."""
+def _library(where: str, instead: str = "") -> ModuleType:
+    """sentencepiece, loaded when it is first needed; a model of subwords has no way round it, a training has another."""
     try:
         import sentencepiece
     except ImportError as error:
-        remedy = "Run pip install 'minigrad-engine[translate]', or use words"
+        remedy = f"Run pip install 'minigrad-engine[translate]'{instead}"
         raise DataError("data", where, "the library sentencepiece, which learns and reads subwords", "none", remedy) from error
     return sentencepiece
 
