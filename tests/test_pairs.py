@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gzip
 import random
+import unicodedata
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from minigrad.data import Pair, open_known_pairs, open_pairs
+from minigrad.data import Pair, open_known_pairs, open_pairs, pair
 from minigrad.data.pair import cleaned, same_key
 from minigrad.data.pairfiles import find_pairs, places
 from minigrad.data.pairsplit import families, held_out_pairs
@@ -343,3 +344,12 @@ def test_no_more_than_enough_are_held_out(monkeypatch: pytest.MonkeyPatch) -> No
 )
 def test_cleaned(text: str, clean: str) -> None:
     assert cleaned(text) == clean == cleaned(clean)
+
+
+def test_every_character_is_cleaned_and_compared_as_the_slow_way_does() -> None:
+    """Printable texts, and those in ASCII, go a shorter way."""
+    for character in map(chr, range(0x3100)):
+        text = unicodedata.normalize("NFC", f" A{character}b{character} ")
+        assert cleaned(text) == pair._BLANKS.sub(" ", pair._CONTROLS.sub("", text)).strip(), ascii(character)
+        key = pair._MARKS.sub("", unicodedata.normalize("NFKC", text).casefold())
+        assert same_key(text) == key, ascii(character)

@@ -6,6 +6,7 @@ import builtins
 import copy
 import json
 import random
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,10 @@ import sentencepiece
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from minigrad.data import Pair, PairData, Subwords, Tokens, Words, learn_tokens
+from minigrad.data import Pair, PairData, Subwords, Tokens, Words, learn_tokens, wordtokens
 from minigrad.data.pair import cleaned
 from minigrad.data.tokens import of_config, unknown_rate
-from minigrad.data.wordtokens import join, split
+from minigrad.data.wordtokens import join, split, word_counts
 from minigrad.errors import ArgumentError, DataError, IndexingError, RunError
 
 SENTENCES = [f"Turn {way} the {what}." for way in ("on", "off") for what in ("light", "heating", "lights", "fan")] * 4
@@ -120,6 +121,7 @@ def test_what_is_refused(call: Any, error: type[Exception], words: str) -> None:
 
 
 PAIRS = [Pair(f"{text} {i % 7}", f"Schalte {i % 5} {text[8:]}") for i, text in enumerate(SENTENCES)]
+TEXTS = [cleaned(text) for pair in PAIRS for text in pair[:2]]
 DATA = PairData(PAIRS, [Pair("Turn on Mars", "Mars an")], [Pair("off", "the")], ("en", ""), (), "", ())
 
 
@@ -145,6 +147,35 @@ def test_vocabularies_of_pairs(options: dict[str, Any], sizes: tuple[int, int], 
     assert (found.source is found.target) == same and len(found.policy) == 2 - same
     for line, begin in zip(found.policy, lines, strict=False):
         assert line.startswith(begin) and "% of validation" in line
+
+
+@pytest.mark.parametrize("kind", ["words", "subwords"])
+@pytest.mark.parametrize("joint", [False, True])
+def test_sentences_to_train_on_are_split_once(kind: str, joint: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To count the words and the unknown, and not again for each line about them, which says what the slow way would."""
+    seen: Counter[str] = Counter()
+    owner, name = (wordtokens, "_runs") if kind == "words" else (Subwords, "split")
+    real = getattr(owner, name)
+
+    def noted(*args: Any) -> Any:
+        seen.update(arg for arg in args if arg in TEXTS)
+        return real(*args)
+
+    monkeypatch.setattr(owner, name, noted)
+    found = learn_tokens(DATA, kind, joint=joint)
+    monkeypatch.undo()
+    assert seen == Counter(TEXTS)
+    for tokens, line, sides in zip(
+        (found.source, found.target), found.policy, ((0, 1),) if joint else ((0,), (1,)), strict=False
+    ):
+        rate = unknown_rate(tokens, [pair[side] for side in sides for pair in PAIRS])
+        assert f"unknown: {rate:.1%} to train on, " in line
+
+
+@pytest.mark.parametrize("case", ["keep", "mark", "lower"])
+def test_words_are_counted_as_they_are_split(case: str) -> None:
+    texts = [*SENTENCES, "DON'T  Stop", "iPhone's ￭ ⇧ caf\u00e9\u200b", ""]
+    assert word_counts(texts, case) == Counter(word for text in texts for word in split(cleaned(text), case))
 
 
 def test_vocabularies_of_pairs_that_are_refused() -> None:

@@ -16,6 +16,7 @@ WIDE = 10  # characters to a word: what has more than that of the longest senten
 _BLANKS = re.compile(r"\s+")
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u200b\u2060\ufeff]")
 _MARKS = re.compile(r"[\W_]+")
+_ASCII_MARKS = {code: None for code in range(128) if not chr(code).isalnum()}  # left out far sooner than by a pattern
 _SHOWN = 3
 
 
@@ -52,7 +53,10 @@ def cleaned(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return " ".join(text.split())
-    return _BLANKS.sub(" ", _CONTROLS.sub("", unicodedata.normalize("NFC", text))).strip()
+    text = unicodedata.normalize("NFC", text)
+    if text.isprintable():  # so that the blanks are usual ones
+        return " ".join(text.split())
+    return _BLANKS.sub(" ", _CONTROLS.sub("", text)).strip()
 
 
 def same_key(sentence: str) -> str:
@@ -62,7 +66,10 @@ def same_key(sentence: str) -> str:
         >>> same_key("Turn on the light!") == same_key("turn on  the light"), same_key("?!"), same_key("sí") == same_key("si")
         (True, '?!', False)
     """
-    key = _MARKS.sub("", unicodedata.normalize("NFKC", sentence).casefold())
+    if sentence.isascii():
+        key = sentence.lower().translate(_ASCII_MARKS)
+    else:
+        key = _MARKS.sub("", unicodedata.normalize("NFKC", sentence).casefold())
     return key or "".join(sentence.split())
 
 

@@ -272,7 +272,7 @@ def _none_left(name: str, part: str, read: ReadPairs, sieve: Sieve) -> DataError
 
 def _about(read: ReadPairs, parts: dict[str, list[Pair]], reverse: bool) -> str:
     pairs = [pair for part in PARTS for pair in parts[part]]
-    words = [sum(len(pair[:2][side].split()) for pair in pairs) / len(pairs) for side in (0, 1)]
+    words = [1 + sum(pair[:2][side].count(" ") for pair in pairs) / len(pairs) for side in (0, 1)]
     one, other = read.languages if any(read.languages) else ("source", "target")
     if reverse:
         (one, other), words = (other, one), words[::-1]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from minigrad.data.pairs import PARTS, PairData
 from minigrad.data.subwords import Subwords
-from minigrad.data.tokens import SPECIAL, Tokens, unknown_rate
-from minigrad.data.wordtokens import LEAST, Words
+from minigrad.data.tokens import SPECIAL, UNKNOWN, Tokens, unknown_rate
+from minigrad.data.wordtokens import LEAST, Words, word_counts
 from minigrad.errors import ArgumentError
 
 KINDS = ("words", "subwords")
@@ -70,43 +71,43 @@ def learn_tokens(
     policy = []
     for number, (name, sentences) in enumerate(zip(names, sides)):
         if kind == "words":
-            found.append(Words.learn(sentences, WORDS if size is None else size, min_count, case, where=name))
+            counts = word_counts(sentences, case)
+            words = Words.learn_counted(counts, WORDS if size is None else size, min_count, case, where=name)
+            head, unknown = _about_words(words, name, counts, size, min_count)
+            found.append(words)
         else:
             usual = min(SUBWORDS, max(FEWEST, sum(map(len, sentences)) // LETTERS))
             usual = max(usual, FEWEST + len(set("".join(sentences))))  # each character has a number
             found.append(Subwords.learn(sentences, usual if size is None else size, where=name))
-        policy.append(_about(found[-1], name, sentences, data, (0, 1) if len(names) == 1 else (number,), size, min_count))
+            head, unknown = _about_subwords(found[-1], name, sentences)
+        others = _unknown(found[-1], data, (0, 1) if len(names) == 1 else (number,))
+        policy.append(f"{head}; unknown: {', '.join([f'{unknown:.1%} to train on', *others])}")
     return PairTokens(found[0], found[-1], tuple(policy))
 
 
-def _about(
-    tokens: Tokens,
-    name: str,
-    sentences: Sequence[str],
-    data: PairData,
-    sides: Sequence[int],
-    size: int | None,
-    min_count: int | None,
-) -> str:
-    """How many tokens there are, and how much they do not know."""
-    own = len(tokens) - len(SPECIAL)
-    if isinstance(tokens, Words):
-        all_words = len({word for sentence in sentences for word in tokens.split(sentence)})
-        which = ["the most frequent"] if len(tokens) == (WORDS if size is None else size) else []
-        which += [f"those that come {min_count or LEAST} times or more"] if min_count != 1 else []
-        head = f"words of {name}: {', '.join([f'{own:,} of {all_words:,}', *which])}"
-    else:
-        words = sum(len(sentence.split()) for sentence in sentences)
-        pieces = sum(len(tokens.split(sentence)) for sentence in sentences)
-        head = f"subwords of {name}: {own:,}, {pieces / words:.2f} to a word"
-    return f"{head}; unknown: {', '.join(_unknown(tokens, data, sides))}"
+def _about_words(words: Words, name: str, counts: Counter[str], size: int | None, min_count: int | None) -> tuple[str, float]:
+    """How many words there are, and the share of those to train on that have no number."""
+    which = ["the most frequent"] if len(words) == (WORDS if size is None else size) else []
+    which += [f"those that come {min_count or LEAST} times or more"] if min_count != 1 else []
+    own, total = words.symbols[len(SPECIAL) :], counts.total()
+    unknown = total - sum(counts[word] for word in own)
+    return f"words of {name}: {', '.join([f'{len(own):,} of {len(counts):,}', *which])}", unknown / total if total else 0.0
+
+
+def _about_subwords(tokens: Tokens, name: str, sentences: Sequence[str]) -> tuple[str, float]:
+    """How many subwords there are and make a word, and the share of those to train on that have no number."""
+    words = sum(len(sentence.split()) for sentence in sentences)
+    ids = [tokens.encode(sentence) for sentence in sentences]
+    pieces = sum(map(len, ids))
+    own, unknown = len(tokens) - len(SPECIAL), sum(int((some == UNKNOWN).sum()) for some in ids)
+    return f"subwords of {name}: {own:,}, {pieces / words:.2f} to a word", unknown / pieces
 
 
 def _unknown(tokens: Tokens, data: PairData, sides: Sequence[int]) -> Iterator[str]:
-    for part, pairs in zip(PARTS, (data.train, data.validation, data.test)):
+    """The shares of what a vocabulary does not know of the other parts."""
+    for part, pairs in zip(PARTS[1:], (data.validation, data.test)):
         if pairs:
-            share = unknown_rate(tokens, [pair[:2][side] for side in sides for pair in pairs])
-            yield f"{share:.1%} {'to train on' if part == 'train' else f'of {part}'}"
+            yield f"{unknown_rate(tokens, [pair[:2][side] for side in sides for pair in pairs]):.1%} of {part}"
 
 
 __all__ = ["KINDS", "PairTokens", "learn_tokens"]

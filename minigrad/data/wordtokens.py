@@ -7,7 +7,7 @@ import itertools
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from minigrad.data.pair import cleaned
@@ -91,15 +91,23 @@ class Words(Tokens):
             >>> Words.learn(["on and off", "on", "off"]).symbols[4:], len(Words.learn(["on and off"], min_count=1))
             (('off', 'on'), 7)
         """
+        return cls.learn_counted(word_counts(sentences, case), size, min_count, case, where)
+
+    @classmethod
+    def learn_counted(cls, counts: Mapping[str, int], size: int | None, min_count: int | None, case: str, where: str) -> Words:
+        """The words of a training part that ``word_counts`` has counted; arguments and errors as for ``learn``.
+
+        Example:
+            >>> Words.learn_counted(word_counts(["on and off", "on", "off"], "keep"), None, 2, "keep", "data").symbols[4:]
+            ('off', 'on')
+        """
         if size is not None:
             size = count_of("Words.learn", "size", size, len(SPECIAL) + 2)
         least = LEAST if min_count is None else count_of("Words.learn", "min_count", min_count)
-        if case not in CASES:
-            raise ArgumentError("Words.learn", "case", f"one of {', '.join(CASES)}", repr(case))
-        counts = Counter(itertools.chain.from_iterable(split(cleaned(sentence), case) for sentence in sentences))
-        for special in SPECIAL:
-            counts.pop(special, None)
-        kept = sorted((word for word, count in counts.items() if count >= least), key=lambda word: (-counts[word], word))
+        kept = sorted(
+            (word for word, count in counts.items() if count >= least and word not in SPECIAL),
+            key=lambda word: (-counts[word], word),
+        )
         if len(kept) < 2:
             expected = f"at least two different words that come {counted(least, 'time')} or more"
             few = ", ".join(map(repr, kept)) or "none"
@@ -155,13 +163,36 @@ class Words(Tokens):
             raise damaged(where, error) from error
 
 
+def word_counts(sentences: Iterable[str], case: str) -> Counter[str]:
+    """How often each word and mark of sentences comes, cleaned and split as ``Words`` does.
+
+    Raises:
+        ArgumentError: no such case.
+
+    Example:
+        >>> word_counts(["On and off", "on."], "lower")
+        Counter({'on': 2, 'and': 1, 'off': 1, '￭.': 1})
+    """
+    if case not in CASES:
+        raise ArgumentError("Words.learn", "case", f"one of {', '.join(CASES)}", repr(case))
+    runs = Counter(itertools.chain.from_iterable(_runs(cleaned(sentence), case) for sentence in sentences))
+    counts: Counter[str] = Counter()
+    for run, times in runs.items():
+        for word in _run(run, case):
+            counts[word] += times
+    return counts
+
+
 def split(text: str, case: str = "keep") -> list[str]:
     """The tokens of a cleaned text; see ``Words``."""
-    found: list[str] = []
-    text = text if text.isascii() else text.translate(_TAKEN)
-    for run in text.lower().split() if case == "lower" else text.split():
-        found += _run(run, case)
-    return found
+    return list(itertools.chain.from_iterable([_run(run, case) for run in _runs(text, case)]))
+
+
+def _runs(text: str, case: str) -> list[str]:
+    """What stands between the blanks of a cleaned text."""
+    if not text.isascii() and (JOINER in text or TITLE in text or CAPITALS in text):
+        text = text.translate(_TAKEN)
+    return text.lower().split() if case == "lower" else text.split()
 
 
 @functools.lru_cache(KNOWN)
@@ -245,4 +276,4 @@ def _pattern() -> re.Pattern[str]:
     return re.compile(rf"\d+(?:[.,:]\d+)+(?!\w)|[{_ALONE}]|{letter}(?:{letter}|[{combining}])*|([^\w])\1*")
 
 
-__all__ = ["CASES", "JOINER", "LEAST", "Words", "bare", "join", "split"]
+__all__ = ["CASES", "JOINER", "LEAST", "Words", "bare", "join", "split", "word_counts"]
