@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from minigrad.benchmarks import WORKLOADS
 from tests import readme
 
 BLOCKS = readme.blocks(readme.README.read_text(encoding="utf-8"))
@@ -85,3 +86,8 @@ def test_commands_exist() -> None:
         assert not getattr(command, "commands", None), f"{words}: no such command"
         known = {option for parameter in command.params for option in parameter.opts}
         assert {word for word in words if word.startswith("--")} <= known, words
+
+
+def test_every_workload_is_told_of() -> None:
+    text = readme.README.read_text(encoding="utf-8")
+    assert [name for name in WORKLOADS if f"`{name}`" not in text] == []
