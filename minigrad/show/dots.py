@@ -1,4 +1,4 @@
-"""Lines as dots in a terminal: Unicode's braille patterns, each with two dots across and four down."""
+"""Lines and images as dots in a terminal: Unicode's braille patterns, each with two dots across and four down."""
 
 from __future__ import annotations
 
@@ -37,6 +37,33 @@ def dotted(lines: Sequence[np.ndarray], rows: int = 6, widest: int = 100) -> str
         for x, y in np.floor((_filled(line, scale) - corner) * scale + 0.5).astype(int):
             grid[y // 4, x // 2] |= _BITS[y % 4, x % 2]
     return "\n".join("".join(chr(0x2800 + code) for code in row).rstrip("\u2800") for row in grid)
+
+
+def in_dots(images: np.ndarray, rows: int = 7) -> str:
+    """Images side by side, the brighter the denser the dots, as text of so many rows.
+
+    Each is brought to ``4 rows`` dots down; what a dot cannot show is handed on to its neighbours (Floyd, Steinberg 1976).
+
+    Args:
+        images: uint8 (N, C, H, W), grey or RGB.
+        rows: of text.
+
+    Example:
+        >>> print(in_dots(np.repeat(np.array([0, 255, 0, 255], np.uint8), 16).reshape(1, 1, 8, 8), rows=2))
+        ⣀⣀⣀⣀
+        ⣀⣀⣀⣀
+    """
+    from PIL import Image
+
+    _, _, height, width = images.shape
+    size = (max(2, round(width * 4 * rows / height / 2) * 2), 4 * rows)
+    shown = []
+    for image in images:
+        picture = Image.fromarray(image[0] if len(image) == 1 else image.transpose(1, 2, 0)).convert("L")
+        grid = np.asarray(picture.resize(size, Image.Resampling.BOX).convert("1"), int)
+        cells = grid.reshape(rows, 4, -1, 2).transpose(0, 2, 1, 3)
+        shown.append(["".join(chr(0x2800 + int((cell * _BITS).sum())) for cell in row) for row in cells])
+    return "\n".join(" ".join(line) for line in zip(*shown, strict=True))
 
 
 def _filled(line: np.ndarray, scale: float) -> np.ndarray:
