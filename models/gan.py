@@ -3,7 +3,7 @@
     minigrad train gan --data FOLDER
 
 Radford, Metz, Chintala 2015, arXiv:1511.06434: two networks with Adam each, learning in turns. What is made for people and
-measured is an exponential average of the generator (Yazıcı et al. 2018, arXiv:1806.04498). What is not set is found from the
+measured is an exponential average of the generator (arXiv:1806.04498). What is not set is found from the
 data, and every finding is printed. ``gan_watch.py`` tells when the two have run apart.
 """
 
@@ -27,7 +27,15 @@ from minigrad.data.gallery import Gallery, open_gallery
 from minigrad.data.mirror import mirror_is_safe
 from minigrad.data.words import counted
 from minigrad.errors import ArgumentError, DivergedError
-from minigrad.models.adversary import LOSSES, PENALTIES, gradient_penalty, held, loss_of_discriminator, loss_of_generator, r1_penalty
+from minigrad.models.adversary import (
+    LOSSES,
+    PENALTIES,
+    gradient_penalty,
+    held,
+    loss_of_discriminator,
+    loss_of_generator,
+    r1_penalty,
+)
 from minigrad.models.begun import check_same, check_there, recipe, source
 from minigrad.models.classifier import device_of
 from minigrad.models.cost import COPIES, check_memory
@@ -38,7 +46,7 @@ from minigrad.models.gan_watch import Watch, kinds, spread
 from minigrad.models.imaginer import BATCH, MOST, Card, Imaginer, begun_card
 from minigrad.models.judge import Judge
 from minigrad.show.dots import in_dots
-from minigrad.train import Descent, Settings, Step, Task, Track, ema, setting
+from minigrad.train import Descent, Rollback, Settings, Step, Task, Track, ema, setting
 
 WORK = 2.5e13  # multiplications of the forward passes where nothing is said: half an hour on two cores
 STEPS = (1_000, 100_000)  # where nothing is said, at least and at most
@@ -66,17 +74,23 @@ class GanSettings(Settings):
     norm: str | None = setting(None, "of the discriminator; auto: batch, with a penalty none", choices=NORMS)
     classes: bool = setting(False, "make images of a class that is asked for; the data have to have some")
     loss: str = setting("original", "what the two lose", choices=LOSSES)
-    penalty: str | None = setting(None, "on the slope of the discriminator; auto: none, wasserstein: gradient", choices=PENALTIES)
+    penalty: str | None = setting(
+        None, "on the slope of the discriminator; auto: none, wasserstein: gradient", choices=PENALTIES
+    )
     penalty_weight: float = setting(10.0, "of the penalty", least=0)
     smoothing: float = setting(0.0, "so much less than surely real real images are wanted; of original", least=0, most=0.5)
-    critic: int | None = setting(None, "steps of the discriminator to one of the generator; auto: 1, wasserstein: 5", least=1, most=100)
+    critic: int | None = setting(
+        None, "steps of the discriminator to one of the generator; auto: 1, wasserstein: 5", least=1, most=100
+    )
     steps: int | None = setting(None, "steps of the generator; auto: by the work", least=1, most=10 * MOST)
     batch_size: int = setting(64, "images in a step", least=2, most=MOST)
     lr: float = setting(2e-4, "learning rate of the generator", least=0)
     lr_discriminator: float | None = setting(None, "learning rate of the discriminator; auto: as lr", least=0)
     beta1: float = setting(0.5, "of Adam: how long gradients are remembered", least=0, most=0.999)
     clip_norm: float = setting(0.0, "largest norm of the gradients of each; 0: not clipped", least=0)
-    average: float | None = setting(None, "decay of the average of the generator; auto: 0.999, of few steps less", least=0.5, most=0.99999)
+    average: float | None = setting(
+        None, "decay of the average of the generator; auto: 0.999, of few steps less", least=0.5, most=0.99999
+    )
     flip: bool | None = setting(None, "mirror half of the images; auto: if they look the same in a mirror")
     augment: bool | None = setting(None, "change real and made images alike; auto: of fewer than 5,000 images")
     prefetch: int = setting(1, "threads that prepare batches ahead", least=0, most=16)
@@ -132,7 +146,11 @@ class Gan(Task):
         minigrad.manual_seed(settings.seed)
         generator = self.card.build()
         discriminator = Discriminator(
-            self.card.shape[1:], self.card.shape[0], width=settings.width or 1, classes=len(kinds), norm=settings.norm or "batch"
+            self.card.shape[1:],
+            self.card.shape[0],
+            width=settings.width or 1,
+            classes=len(kinds),
+            norm=settings.norm or "batch",
         )
         batch = min(settings.batch_size, len(train))
         self.settings = settings = self._training_settings(settings, batch, say)
@@ -236,7 +254,9 @@ class Gan(Task):
             f"training: {counted(self.total_steps, 'step')} with {batch} images, {settings.loss} loss, "
             f"{settings.critic} of the discriminator to one of the generator, adam at {settings.lr:g}"
         )
-        say(f"judge: a small network that learns from the same images, {self.judge.kind}; Fréchet distances are in its features")
+        say(
+            f"judge: a small network that learns from the same images, {self.judge.kind}; Fréchet distances are in its features"
+        )
 
     # ------------------------------------------------------------------ what the loop asks for
 
@@ -326,9 +346,9 @@ class Gan(Task):
             count: images that are made, always of the same noise.
 
         Returns:
-            ``frechet``, the distance in the features of the judge, the less the better; ``diversity``, how far what is made lies
-            apart, as a share of how far the data do; and ``kinds``, where the judge knows classes: among how many it sees what
-            is made spread (the exponential of the entropy of their shares).
+            ``frechet``, the distance in the features of the judge, the less the better; ``diversity``, how far what is made
+            lies apart, as a share of how far the data do; and ``kinds``, where the judge knows classes: among how many it sees
+            what is made spread (the exponential of the entropy of their shares).
         """
         self.judge.learn(track)
         imaginer = self.imaginer
@@ -400,7 +420,9 @@ class Gan(Task):
         if times > ROLLBACKS:
             expected = "two networks that learn at the same speed"
             got = f"{ROLLBACKS} times the same end, each time with half the rates ({self.watch.reason})"
-            remedy = "The best generator so far is kept. Begin anew with a lower rate (--set lr=...), norm=spectral, or another loss"
+            remedy = (
+                "The best generator so far is kept. Begin anew with a lower rate (--set lr=...), norm=spectral, or another loss"
+            )
             raise DivergedError("train", self.name, expected, got, remedy)
         self._set_rates(SLOWER**times)
 

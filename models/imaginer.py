@@ -39,9 +39,7 @@ class Card(NamedTuple):
         """The network, not trained."""
         channels, *size = self.shape
         height, width = size
-        return Generator(
-            (height, width), channels, noise=self.noise, width=self.width, classes=len(self.classes), up=self.up
-        )
+        return Generator((height, width), channels, noise=self.noise, width=self.width, classes=len(self.classes), up=self.up)
 
     @property
     def parameters(self) -> int:
@@ -138,7 +136,9 @@ class Imaginer:
         if type(count) is not int or not 1 <= count <= MOST:
             raise ArgumentError("imagine", "count", f"1 to {MOST:,} images", str(count))
         if truncation is not None and not LEAST_CUT <= truncation <= 100:
-            raise ArgumentError("imagine", "truncation", f"a number from {LEAST_CUT} to 100", f"{truncation:g}", "2 cuts little, 0.5 much")
+            raise ArgumentError(
+                "imagine", "truncation", f"a number from {LEAST_CUT} to 100", f"{truncation:g}", "2 cuts little, 0.5 much"
+            )
         generator = minigrad.Generator().manual_seed(seed)
         size = (count, self.card.noise)
         if truncation is None:
@@ -182,7 +182,9 @@ class Imaginer:
         return np.concatenate([*found, noise[-1:]]).astype(np.float32)
 
     def labels(self, count: int, kinds: Sequence[str] = ()) -> np.ndarray | None:
-        """Which class each of ``count`` images is to be of, int64: those asked for in turn, by default all; None without classes.
+        """Which class each of ``count`` images is to be of, int64: those asked for in turn, by default all.
+
+        None where there are no classes.
 
         Raises:
             ArgumentError: the generator has no classes, or none of that name.
@@ -231,12 +233,13 @@ def to_pixels(images: Tensor) -> np.ndarray:
     return np.rint(np.clip((values + 1) * 127.5, 0, 255)).astype(np.uint8)
 
 
-def nearest(made: np.ndarray, real: Any, chunk: int = 512) -> tuple[np.ndarray, np.ndarray]:
+def nearest(made: np.ndarray, real: Any, *, skip: bool = False, chunk: int = 512) -> tuple[np.ndarray, np.ndarray]:
     """Of each image the one of a set that differs least from it, pixel by pixel: whether it was learned by heart.
 
     Args:
         made: uint8 (N, C, H, W).
         real: ``LabelledImages`` of the same shape.
+        skip: leave those out that are the same pixel by pixel: of images of the set themselves the nearest other one is found.
         chunk: images of the set that are looked at at once.
 
     Returns:
@@ -254,11 +257,13 @@ def nearest(made: np.ndarray, real: Any, chunk: int = 512) -> tuple[np.ndarray, 
         numbers = np.arange(start, min(start + chunk, len(real)))
         theirs = real.pixels(numbers).reshape(len(numbers), -1).astype(np.float64) / 255
         square = (rows**2).sum(1)[:, None] - 2 * rows @ theirs.T + (theirs**2).sum(1)
+        if skip:
+            square[square < 1e-9] = np.inf
         closest = square.argmin(1)
         least = square[np.arange(len(made)), closest]
         better = least < best
         best[better], where[better] = least[better], start + closest[better]
-    return where, np.sqrt(np.maximum(best, 0) / rows.shape[1]).round(12)
+    return where, np.sqrt(np.maximum(best, 0) / rows.shape[1]).round(9)
 
 
 def begun_card(like: Mapping[str, Any] | None) -> Card | None:

@@ -14,7 +14,7 @@ import numpy as np
 
 import minigrad
 import minigrad.nn.functional as F
-from minigrad import Tensor, nn
+from minigrad import Tensor
 from minigrad.data import DataLoader, LabelledImages
 from minigrad.data.augment import Augmented
 from minigrad.models.classifier import device_of
