@@ -93,6 +93,7 @@ class GanSettings(Settings):
     )
     flip: bool | None = setting(None, "mirror half of the images; auto: if they look the same in a mirror")
     augment: bool | None = setting(None, "change real and made images alike; auto: of fewer than 5,000 images")
+    judge_images: int = setting(40_000, "images that the judge learns from, each time counted", least=1, most=100 * MOST)
     prefetch: int = setting(1, "threads that prepare batches ahead", least=0, most=16)
 
 
@@ -154,7 +155,7 @@ class Gan(Task):
         )
         batch = min(settings.batch_size, len(train))
         self.settings = settings = self._training_settings(settings, batch, say)
-        self.judge = Judge(train, self.data.classes, settings.seed)
+        self.judge = Judge(train, self.data.classes, settings.seed, settings.judge_images)
         self.watch, self.film = Watch(), Film()
         order = minigrad.Generator().manual_seed(settings.seed)
         self.loader = DataLoader(
@@ -247,8 +248,8 @@ class Gan(Task):
         colours = "grey" if channels == 1 else "colour"
         theirs = sum(p.numel() for p in self.discriminator.module.parameters())
         say(
-            f"networks: a generator of {self.card.parameters:,} parameters, a discriminator of {theirs:,}, for {colours} images "
-            f"of {height}x{width}"
+            f"networks: a generator of {self.card.parameters:,} parameters, a discriminator of {theirs:,}, for {colours} images"
+            f" of {height}x{width}"
         )
         say(
             f"training: {counted(self.total_steps, 'step')} with {batch} images, {settings.loss} loss, "

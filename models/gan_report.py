@@ -95,8 +95,8 @@ def _add_nearest(page: Page, task: Gan) -> None:
         image_grid(pairs, columns=BESIDE, scale=_scale(task.card.shape, BESIDE)), alt="images with the nearest of the data"
     )
     page.text(
-        f"An image that was made differs from the nearest of the data by {np.median(far):.3f} (the median of {GRID}; root of the "
-        f"mean square, of a scale from 0 to 1), an image of the data from the nearest other one by {np.median(apart):.3f}. "
+        f"An image that was made differs from the nearest of the data by {np.median(far):.3f} (the median of {GRID}; root of "
+        f"the mean square, of a scale from 0 to 1), an image of the data from the nearest other one by {np.median(apart):.3f}. "
         "Far less would mean copies."
     )
 

@@ -27,7 +27,6 @@ SIDE = 32  # pixels a side that it looks at, at most
 FEATURES = 64
 WIDTH = 16
 EACH = 50  # images of a class on average: with fewer it does not learn by classes
-SHOWN = 40_000  # images that it learns from, counted each time
 BATCH, RATE, DECAY = 64, 3e-3, 0.05
 TURNS = 4
 REAL, PART = 10_000, 512  # images of the data whose law is taken, at most, and at once
@@ -44,6 +43,7 @@ class Judge:
         images: what it learns from.
         classes: their classes' names; none: by turns.
         seed: of its beginning and of the order of the images.
+        shown: how many images it learns from, counted each time.
 
     Example:
         >>> images = LabelledImages(np.zeros((64, 1, 12, 12), np.uint8), np.zeros(64, int), ["all"])
@@ -51,8 +51,8 @@ class Judge:
         (3, 64)
     """
 
-    def __init__(self, images: LabelledImages, classes: tuple[str, ...], seed: int) -> None:
-        self.images, self.seed = images, seed
+    def __init__(self, images: LabelledImages, classes: tuple[str, ...], seed: int, shown: int = 40_000) -> None:
+        self.images, self.seed, self.shown = images, seed, shown
         self.classes = classes if len(images) >= EACH * len(classes) else ()
         self.learned = False
         self.side = min(SIDE, max(images.shape[1:]))
@@ -84,7 +84,7 @@ class Judge:
             Augmented(self.images, self.seed, mean=0.5, std=0.5), batch_size=size, shuffle=True, drop_last=True,
             generator=order, num_workers=1, device=device_of(network),
         )  # fmt: skip
-        steps = -(-SHOWN // size)
+        steps = -(-self.shown // size)
         optimizer = AdamW(network.parameters(), lr=RATE, weight_decay=DECAY)
         schedule = OneCycleLR(optimizer, RATE, total_steps=steps)
         for x, y, _ in track(_first(loader, steps)):

@@ -19,6 +19,7 @@ SECTIONS: dict[str, str] = {
     "text": "minigrad.cli.demo_text:section",
     "handwriting": "minigrad.cli.demo_handwriting:section",
     "translate": "minigrad.cli.demo_translate:section",
+    "gan": "minigrad.cli.demo_gan:section",
 }
 
 

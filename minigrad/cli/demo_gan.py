@@ -1,0 +1,53 @@
+"""The demo's generator: it learns to write digits, and is watched while it does."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+from minigrad.cli.output import say
+from minigrad.cli.train import follow
+
+DATA = "mnist5k"
+STEPS, WIDTH, RATE, JUDGE = 900, 16, 5e-4, 10_000  # less than 75 seconds on two cores
+LOOKS = 6  # evaluations, each a picture of the film
+EACH = 12  # images of a digit
+
+
+def section(page: Any, folder: Path, seed: int) -> None:
+    """Train on handwritten digits; show what it makes of each, and the film of its learning."""
+    import numpy as np
+
+    from minigrad.cli.reading import reading
+    from minigrad.models.gan import Gan, GanSettings
+    from minigrad.show.film import film_png
+    from minigrad.show.pictures import image_grid
+    from minigrad.train.report import history
+    from minigrad.train.runs import Run
+
+    run = Run(folder)
+    settings = GanSettings(
+        seed=seed, steps=STEPS, width=WIDTH, lr=RATE, judge_images=JUDGE, classes=True, augment=False, flip=False
+    )
+    with run:
+        if not run.exists():  # else a demo that was stopped goes on
+            run.check_new()
+        with reading() as report:
+            task = Gan(DATA, settings, say, report)
+        task.evaluate_every = -(-task.total_steps // LOOKS)
+        outcome = follow(task, run, f"minigrad demo --out {shlex.quote(str(folder.parent))} --seed {seed}")
+    words = f"After {outcome.step:,} steps the Fréchet distance of what it makes to real digits is {outcome.best:.1f} at best."
+    say(words)
+    page.section(
+        "Images out of noise",
+        "Two networks that learned against each other: one makes digits of noise, the other tells them from those of people. "
+        f"{words}",
+    )
+    page.picture(history(task, list(run.metrics.rows())), caption="The training, step by step", alt="losses over the steps")
+    page.subsection("What it makes", "Each digit some times; none was chosen.")
+    kinds = task.card.classes
+    made = task.imaginer.make(task.imaginer.noise(EACH * len(kinds), seed=seed), np.repeat(np.arange(len(kinds)), EACH))
+    page.picture(image_grid(made, columns=EACH, scale=2), alt="digits that were made")
+    page.subsection("A film of the learning", "The same noise at each evaluation.")
+    page.picture(film_png(list(task.film.frames.values()), scale=2), alt="a film of the learning")
