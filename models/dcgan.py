@@ -182,6 +182,8 @@ class Discriminator(nn.Module):
         self.last = nn.Linear(features, 1)
         self.kinds = nn.Embedding(classes, features) if classes else None
         begin(self)
+        if self.kinds is not None:
+            nn.init.normal_(self.kinds.weight, 0.0, SPREAD)
         if norm == "spectral":
             for layer in self.modules():
                 if isinstance(layer, (nn.Conv2d, nn.Linear, nn.Embedding)):
