@@ -153,7 +153,7 @@ class Imaginer:
         """Points on the way from each point to the next, float32: (N, Z) to ((N - 1) steps + 1, Z).
 
         The way keeps to the shell around 0 that normal points lie in, which a straight line would leave: White 2016,
-        arXiv:1609.04468, section 2.1.
+        arXiv:1609.04468, section 2.1. The distance from 0 goes evenly from one point's to the other's.
 
         Args:
             noise: two points or more.
@@ -174,11 +174,14 @@ class Imaginer:
         share = np.arange(steps)[:, None] / steps
         found = []
         for one, other in zip(noise.astype(np.float64), noise[1:].astype(np.float64)):
-            cosine = one @ other / max(np.linalg.norm(one) * np.linalg.norm(other), 1e-12)
+            lengths = np.linalg.norm(one), np.linalg.norm(other)
+            cosine = one @ other / max(lengths[0] * lengths[1], 1e-12)
             angle = math.acos(min(1.0, max(-1.0, cosine)))
-            near = math.sin(angle) < 1e-6
-            weights = (1 - share, share) if near else (np.sin((1 - share) * angle), np.sin(share * angle))
-            found.append((weights[0] * one + weights[1] * other) / (1.0 if near else math.sin(angle)))
+            if min(lengths) < 1e-6 or math.sin(angle) < 1e-6:  # there is no circle, or more than one
+                found.append((1 - share) * one + share * other)
+                continue
+            ways = np.sin((1 - share) * angle) * (one / lengths[0]) + np.sin(share * angle) * (other / lengths[1])
+            found.append(ways / math.sin(angle) * ((1 - share) * lengths[0] + share * lengths[1]))
         return np.concatenate([*found, noise[-1:]]).astype(np.float32)
 
     def labels(self, count: int, kinds: Sequence[str] = ()) -> np.ndarray | None:
