@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 import minigrad
-from minigrad.models import gan, judge
+from minigrad.models import gan
 from minigrad.models.gan import Gan, GanSettings
 from tests.image_files import save
 
-TINY: dict[str, Any] = {"width": 2, "noise": 4, "batch_size": 8, "steps": 4, "prefetch": 0, "augment": False, "flip": False}
+TINY: dict[str, Any] = {
+    "width": 2, "noise": 4, "batch_size": 8, "steps": 4, "prefetch": 0, "augment": False, "flip": False, "judge_images": 64,
+}  # fmt: skip
 KINDS = ("across", "down")
 
 
@@ -38,9 +40,8 @@ def gallery(root: Path, count: int = 40, *, classes: bool = False, **options: An
 
 
 def quickly(patch: pytest.MonkeyPatch, judged: int = 64) -> None:
-    """Let the judge learn from few images, few be judged, and that five times in a training."""
+    """Let few images be judged, and that five times in a training."""
     patch.setattr(gan, "LOOKS", 5)
-    patch.setattr(judge, "SHOWN", 64)
     patch.setattr(Gan.measure, "__defaults__", (iter, judged))
 
 

@@ -220,10 +220,9 @@ def test_images_that_are_not_square(shape: tuple[int, int, int], ladder: str, tm
     assert len(made.sample().splitlines()) == 7
 
 
-def test_it_learns_bars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_learns_bars(tmp_path: Path) -> None:
     """What is made comes nearer to the data by far, and is as diverse."""
-    monkeypatch.setattr("minigrad.models.judge.SHOWN", 2000)
-    made = task(gallery(tmp_path / "a", 64), steps=150, width=8, noise=8, lr=0.004, batch_size=32)
+    made = task(gallery(tmp_path / "a", 64), steps=150, width=8, noise=8, lr=0.004, batch_size=32, judge_images=2000)
     first = made.measure()
     steps(made, 150)
     found = made.measure()
