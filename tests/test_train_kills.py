@@ -33,7 +33,7 @@ def script(*words: Any) -> dict[str, Any]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-@pytest.mark.parametrize(("task", "kills"), [("duel", 20), ("text", 4), ("handwriting", 3), ("translate", 3)])
+@pytest.mark.parametrize(("task", "kills"), [("duel", 20), ("text", 4), ("handwriting", 3), ("translate", 3), ("gan", 3)])
 def test_killed_at_random_moments(task: str, kills: int, tmp_path: Path) -> None:
     """Where each step writes a checkpoint that takes its time."""
     told = script("kill", tmp_path, 1, kills, task)

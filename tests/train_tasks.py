@@ -362,11 +362,34 @@ def translate(folder: Path) -> Task:
     return Translate(str(mine), TranslateSettings.of({**TINY, "epochs": 3.2, "own": 0.5, "prefetch": 1, "save_every": 0}))
 
 
+def gan(folder: Path) -> Task:
+    """Two networks with a judge, a watch and a film, who go back once; each step of the generator is behind two of the other."""
+    from minigrad.models.gan import Gan, GanSettings
+    from tests.small_galleries import TINY, gallery
+
+    class Once(Gan):
+        """Wants to go back at its third evaluation, unless it has."""
+
+        def measure(self, track: Track = iter, count: int = 64) -> dict[str, float]:
+            found = super().measure(track, count)
+            if self.watch.steps == 3 and not self.watch.reason:
+                self.watch.reason = "the test wants it"
+                raise Rollback(self.watch.reason)
+            return found
+
+    mine = folder / "bars"
+    if not mine.exists():
+        gallery(mine, 120, classes=True)
+    chosen = {"steps": 11, "critic": 2, "classes": True, "augment": True, "norm": "spectral", "prefetch": 1, "save_every": 0}
+    return Once(str(mine), GanSettings.of({**TINY, **chosen}))
+
+
 KILLED: dict[str, Callable[[Path], Task]] = {
     "duel": lambda folder: Duel(LARGE),
     "text": text,
     "handwriting": handwriting,
     "translate": translate,
+    "gan": gan,
 }
 
 
