@@ -348,8 +348,8 @@ class Gan(Task):
 
         Returns:
             ``frechet``, the distance in the features of the judge, the less the better; ``diversity``, how far what is made
-            lies apart, as a share of how far the data do; and ``kinds``, where the judge knows classes: among how many it sees
-            what is made spread (the exponential of the entropy of their shares).
+            lies apart, as a share of how far the data do, where classes are asked for within a class; and ``kinds``, where the
+            judge knows classes: among how many it sees what is made spread (the exponential of the entropy of their shares).
         """
         self.judge.learn(track)
         imaginer = self.imaginer
@@ -360,7 +360,8 @@ class Gan(Task):
         images = np.concatenate(made)
         features, answers = self.judge.look(images, track)
         frechet = distance(Law.of(features), self.judge.law(track))
-        found = {"frechet": frechet, "diversity": spread(images[:SPREAD]) / max(self._spread, 1e-9)}
+        some = slice(SPREAD if labels is None else None)
+        found = {"frechet": frechet, "diversity": spread(images[some], labels) / max(self._spread, 1e-9)}
         if self.judge.classes:
             found["kinds"] = kinds(answers, len(self.judge.classes))
         self.film.add(self.watch.steps, self.pictures(imaginer))
@@ -376,7 +377,8 @@ class Gan(Task):
     @functools.cached_property
     def _spread(self) -> float:
         train = self.data.train
-        return spread(train.pixels(np.linspace(0, len(train) - 1, min(SPREAD, len(train))).astype(int)))
+        some = np.linspace(0, len(train) - 1, min(JUDGED if self.card.classes else SPREAD, len(train))).astype(int)
+        return spread(train.pixels(some), train.labels[some] if self.card.classes else None)
 
     def pictures(self, imaginer: Imaginer) -> np.ndarray:
         """The images of the film, always of the same noise: uint8 (N, C, H, W)."""

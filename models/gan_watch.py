@@ -83,16 +83,21 @@ class Watch:
         vars(self).update(state, reason=self.reason or state["reason"])
 
 
-def spread(images: np.ndarray) -> float:
+def spread(images: np.ndarray, labels: np.ndarray | None = None) -> float:
     """How far images lie apart: the mean over all pairs of the root of the mean square difference, on a scale from 0 to 1.
 
     Args:
         images: uint8 (N, C, H, W), at least two.
+        labels: int64 (N,): the mean over the classes of how far images of a class lie apart; those of a single image left out.
 
     Example:
-        >>> spread(np.array([0, 255, 255], np.uint8).reshape(3, 1, 1, 1)).round(4)
-        np.float64(0.6667)
+        >>> images = np.array([0, 255, 255], np.uint8).reshape(3, 1, 1, 1)
+        >>> round(spread(images), 4), spread(images, np.array([0, 1, 1]))
+        (0.6667, 0.0)
     """
+    if labels is not None:
+        parts = [images[labels == kind] for kind in np.unique(labels)]
+        return float(np.mean([spread(part) for part in parts if len(part) > 1] or [0.0]))
     rows = images.reshape(len(images), -1).astype(np.float64) / 255
     squares = (rows**2).sum(1)
     square = squares[:, None] + squares - 2 * rows @ rows.T
