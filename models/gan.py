@@ -466,7 +466,7 @@ def work(card: Card) -> int:
 
     Example:
         >>> work(Card((1, 28, 28), (), 100, 64, "transposed"))
-        7249408
+        7250432
     """
     channels, height, width = card.shape
     stages = ladder(height, width)

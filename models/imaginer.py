@@ -53,11 +53,11 @@ class Card(NamedTuple):
         channels, height, width = self.shape
         stages = ladder(height, width)
         counts = [channels, *widths(self.width, len(stages))]
-        base, kinds = stages[-1].small, len(self.classes)
-        found = self.noise * (2 if kinds else 1) * counts[-1] * base[0] * base[1] + kinds * self.noise + 2 * counts[-1]
+        base, kinds = stages[-1].small, max(1, len(self.classes))
+        found = self.noise * counts[-1] * base[0] * base[1] + 2 * kinds * counts[-1]
         for stage, out, inner in zip(stages, counts, counts[1:]):
             found += out * inner * (9 if self.up == "resize" else stage.kernel[0] * stage.kernel[1])
-            found += channels if stage is stages[0] else 2 * out
+            found += channels if stage is stages[0] else 2 * kinds * out
         return found
 
     def to_config(self) -> dict[str, Any]:
