@@ -19,6 +19,7 @@ WORKLOADS = {
     "small-cnn": "minigrad.benchmarks.images:SMALL_CNN",
     "resnet20": "minigrad.benchmarks.images:RESNET20",
     "dcgan": "minigrad.benchmarks.images:DCGAN",
+    "dcgan-28": "minigrad.benchmarks.images:DCGAN_28",
     "char-lstm-128": "minigrad.benchmarks.texts:CHAR_LSTM_128",
     "char-lstm-512": "minigrad.benchmarks.texts:CHAR_LSTM_512",
     "seq2seq": "minigrad.benchmarks.texts:SEQ2SEQ",

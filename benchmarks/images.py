@@ -1,7 +1,8 @@
-"""Training steps on images: a small convolutional network, ResNet-20, and a DCGAN."""
+"""Training steps on images: a small convolutional network, ResNet-20, and two DCGANs."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from minigrad.bench.workload import Step, Workload
 from minigrad.benchmarks.inputs import batches, fill, normal
 from minigrad.benchmarks.peers import of_images, others
 from minigrad.benchmarks.source import network
+from minigrad.models.dcgan import ladder, widths
 
 
 def _classifier(m: Any, model: Any, batch: int, side: int) -> Step:
@@ -98,6 +100,40 @@ def dcgan(m: Any, *, batch: int, filters: int, noise: int) -> Step:
     return step
 
 
+def gan(m: Any, *, batch: int, side: int, filters: int, noise: int) -> Step:
+    """A step of ``minigrad train gan`` on grey images: ``Generator`` and ``Discriminator`` of ``minigrad.models.dcgan``.
+
+    As in ``dcgan`` the generator learns from the images that the discriminator saw, with the discriminator's weights held.
+    """
+    networks, losses = network(m, "dcgan"), network(m, "adversary")
+    generator = networks.Generator((side, side), 1, noise=noise, width=filters)
+    discriminator = networks.Discriminator((side, side), 1, width=filters)
+    for layer in [*generator.modules(), *discriminator.modules()]:
+        if isinstance(layer, m.nn.BatchNorm2d):  # whose scales are drawn, and ``fill`` leaves scales as they are
+            m.nn.init.ones_(layer.weight)
+    fill(m, 0, generator, discriminator)
+    turn = batches(m, 1, lambda rng: (np.tanh(normal(rng, batch, 1, side, side)), normal(rng, batch, noise)))
+    g_optimizer, d_optimizer = (
+        m.optim.Adam(model.parameters(), lr=2e-4, betas=(0.5, 0.999)) for model in (generator, discriminator)
+    )
+
+    def step() -> float:
+        images, z = next(turn)
+        made = generator(z)
+        d_optimizer.zero_grad()
+        d_loss = losses.loss_of_discriminator(discriminator(images), discriminator(made.detach()))
+        d_loss.backward()
+        d_optimizer.step()
+        g_optimizer.zero_grad()
+        with losses.held(discriminator):
+            g_loss = losses.loss_of_generator(discriminator(made))
+            g_loss.backward()
+        g_optimizer.step()
+        return d_loss.item() + g_loss.item()
+
+    return step
+
+
 def _small_cnn_flops(batch: int, side: int, width: int, hidden: int) -> float:
     area, w = side**2, width
     convolutions = 9 * area * (3 * w + w * w + (2 * w * w + 4 * w * w) / 4)
@@ -116,6 +152,21 @@ def _dcgan_flops(batch: int, filters: int, noise: int) -> float:
     image = 16 * 3 * f * 32**2
     inner = 16 * 16**2 * 2 * f * f * 3
     last, first = 16 * 8 * f, 16 * 8 * f * noise
+    return _two_networks(batch, image, inner, last, first)
+
+
+def _gan_flops(batch: int, side: int, filters: int, noise: int) -> float:
+    stages = ladder(side, side)
+    counts = [1, *widths(filters, len(stages))]
+    image, *inner = (
+        a * b * math.prod(stage.kernel) * math.prod(stage.small) for stage, a, b in zip(stages, counts, counts[1:])
+    )
+    last = counts[-1] * math.prod(stages[-1].small)
+    return _two_networks(batch, image, sum(inner), last, noise * last)
+
+
+def _two_networks(batch: int, image: float, inner: float, last: float, first: float) -> float:
+    """Of a step of both: what lies next to the image, between, at the discriminator's end, and at the generator's beginning."""
     d, g = image + inner + last, image + inner + first
     return 2 * batch * (2 * (3 * d - image) + 2 * d + 3 * g - first)  # real and made; through it once more; the generator
 
@@ -146,4 +197,13 @@ DCGAN = Workload(
     _dcgan_flops,
     small={"batch": 4, "filters": 4, "noise": 8},
     others=of_images(dcgan),
+)
+DCGAN_28 = Workload(
+    "dcgan-28",
+    "a step of minigrad train gan on grey images of 28 x 28: discriminator on real and made ones, generator; Adam",
+    gan,
+    {"batch": 64, "side": 28, "filters": 64, "noise": 100},
+    _gan_flops,
+    small={"batch": 4, "side": 17, "filters": 4, "noise": 8},
+    others=of_images(gan),
 )

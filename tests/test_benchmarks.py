@@ -24,7 +24,7 @@ from minigrad.core.tape import mode
 from minigrad.errors import ArgumentError
 
 NAMES = list(WORKLOADS)
-COUNTED = ("small-cnn", "resnet20", "dcgan", "perceptron", "conv-16")  # PyTorch counts these too
+COUNTED = ("small-cnn", "resnet20", "dcgan", "dcgan-28", "perceptron", "conv-16")  # PyTorch counts these too
 
 
 def small(workload: Workload) -> dict[str, int]:
@@ -74,7 +74,7 @@ def test_a_workload_has_the_losses_of_pytorch(name: str) -> None:
     workload = load(name)
     ours, theirs = (workload.make(m, **small(workload)) for m in (minigrad, torch))
     others = {peer: make(**small(workload)) for peer, make in workload.others.items() if peer.startswith("torch")}
-    assert (CHANNELS_LAST in others) == (name in ("small-cnn", "resnet20", "dcgan") or name.startswith("conv"))
+    assert (CHANNELS_LAST in others) == (name in ("small-cnn", "resnet20", "dcgan", "dcgan-28") or name.startswith("conv"))
     for _ in range(3):
         loss = theirs()
         for found in (ours(), *[step() for step in others.values()]):

@@ -363,7 +363,7 @@ def translate(folder: Path) -> Task:
 
 
 def gan(folder: Path) -> Task:
-    """Two networks with a judge, a watch and a film, who go back once; each step of the generator is behind two of the other."""
+    """Two networks with a judge, a watch and a film, who go back once; the discriminator makes two steps at a time."""
     from minigrad.models.gan import Gan, GanSettings
     from tests.small_galleries import TINY, gallery
 

@@ -21,13 +21,14 @@ from minigrad.benchmarks import WORKLOADS
 from minigrad.core.device import device, module_for
 from minigrad.kernels import registry
 from minigrad.models.char_lstm import CELLS
+from minigrad.models.gan import Gan, GanSettings
 from minigrad.models.handwriting_task import Handwriting, HandwritingSettings
 from minigrad.models.text import Text, TextSettings
 from minigrad.models.translate import Translate, TranslateSettings
-from tests import small_hands, small_translators
+from tests import small_galleries, small_hands, small_translators
 from tests.texts import TINY, poem
 
-NAMES = ["small-cnn", "resnet20", "dcgan", "char-lstm-128", "seq2seq", "input-feeding", "handwriting", "perceptron"]
+NAMES = ["small-cnn", "resnet20", "dcgan", "dcgan-28", "char-lstm-128", "seq2seq", "input-feeding", "handwriting", "perceptron"]
 STEPS = 10
 APART = 4.0  # times the distance between two implementations on the CPU
 
@@ -258,3 +259,51 @@ def test_the_task_translate_is_the_cpus(chosen: dict[str, Any], where: str, tmp_
     batches = again.batches(), batches[1]
     losses = [float(one.step(next(some)).metrics["loss"]) for one, some in zip((again, there), batches, strict=True)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
+@pytest.mark.parametrize("where", ["emulated", pytest.param("cuda", marks=pytest.mark.gpu)])
+@pytest.mark.parametrize(
+    "chosen",
+    [{"classes": True, "norm": "spectral"}, {"loss": "wasserstein", "critic": 2, "up": "resize"}, {"penalty": "r1"}],
+    ids=lambda chosen: next(iter(chosen)),
+)
+def test_the_task_gan_is_the_cpus(chosen: dict[str, Any], where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three steps from the same draws, the judge, a measure, and images; a checkpoint changes sides."""
+    small_galleries.quickly(monkeypatch)
+    path = small_galleries.gallery(tmp_path / "bars", 120, classes=True)
+    settings = GanSettings.of({**small_galleries.TINY, "augment": True, "lr": 0.003, **chosen})
+
+    def made(place: str) -> tuple[Gan, list[dict[str, float]]]:
+        with minigrad.default_device(place):
+            one = Gan(str(path), settings)
+            return one, small_galleries.steps(one, 3)
+
+    (here, rows), (there, others) = made("cpu"), made(where)
+    parts = (there.generator.module, there.generator.learned, there.discriminator.module)
+    assert {tensor.device.type for part in parts for tensor in part.state_dict().values()} == {where}
+    for row, other in zip(rows, others, strict=True):
+        assert row == pytest.approx(other, rel=2e-3, abs=1e-5)
+    with minigrad.default_device(where):
+        assert there.evaluate(iter) == pytest.approx(here.evaluate(iter), rel=2e-3)
+    assert np.abs(here.film.last.astype(int) - there.film.last).max() <= 1
+    file = tmp_path / "state.safetensors"
+    minigrad.save({name: dict(part.state_dict()) for name, part in there.state().items()}, file)
+    again, _ = made("cpu")
+    for name, part in again.state().items():
+        part.load_state_dict(minigrad.load(file)[name])
+    assert again.sample() == there.sample()
+    assert again.measure() == pytest.approx(here.measure(), rel=2e-3)
+
+
+def test_a_step_of_gan_brings_three_numbers_back(tmp_path: Path) -> None:
+    """D(x) and D(G(z)), which the watch sees, and how often the average was taken; the images are sent."""
+    cp: Any = module_for(device("emulated"))
+    with minigrad.default_device("emulated"):
+        path = small_galleries.gallery(tmp_path / "bars", 120, classes=True)
+        task = Gan(str(path), GanSettings.of({**small_galleries.TINY, "classes": True, "norm": "spectral"}))
+        batches = task.batches()
+        task.step(next(batches))
+        batch = next(batches)
+        with cp.counted() as seen:
+            task.step(batch)
+    assert seen.to_device == 0 and seen.to_host <= 4, seen.told()  # one is whether a label was out of range
