@@ -168,11 +168,10 @@ def judge_of(folder: str, data: str, words: Sequence[str] = ()) -> Classifier:
     """
     if not os.path.exists(os.path.join(folder, "report.html")):
         with Run(folder) as run:
-            task = (
-                Classify.of(run.config())
-                if run.exists()
-                else Classify(data, ClassifySettings.parse(words, RECIPES.get(data)), _tell)
-            )
+            if run.exists():
+                task = Classify.of(run.config())
+            else:
+                task = Classify(data, ClassifySettings.parse(words, RECIPES.get(data)), _tell)
             if fit(task, run).status == "interrupted":
                 raise RunError(WHERE, folder, "a classifier that is trained", "one that was interrupted", "Begin again")
     return Classifier.load(folder)

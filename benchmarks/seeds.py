@@ -26,7 +26,7 @@ from typing import Any
 
 import minigrad
 from minigrad.benchmarks.garments import whole_numbers
-from minigrad.errors import ArgumentError, DivergedError, MinigradError
+from minigrad.errors import ArgumentError, DivergedError, MinigradError, RunError
 from minigrad.models.gan import Gan, GanSettings
 from minigrad.models.gan_watch import ALIKE, FEW_KINDS
 from minigrad.train import Run, fit
@@ -64,6 +64,8 @@ def one(folder: Path, data: str, settings: GanSettings) -> dict[str, Any]:
             end = fit(task, run, say=lambda line: None).status
         except DivergedError as error:
             end = f"{error.expected}: {error.got}"
+        if end == "interrupted":
+            raise RunError(WHERE, str(folder), "a training that comes to its end", "one that was interrupted", "Call it again")
         weights = minigrad.load(run.model) if run.model.exists() else None
     found: dict[str, Any] = {"seed": task.settings.seed, "lr": task.settings.lr, "end": end, "steps": 0, "rollbacks": 0}
     metrics = folder / "metrics.jsonl"

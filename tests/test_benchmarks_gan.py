@@ -14,13 +14,13 @@ from minigrad import nn
 from minigrad.benchmarks import garments, seeds
 from minigrad.data import LabelledImages
 from minigrad.data.images import ImageArrays
-from minigrad.errors import ArgumentError, DivergedError
+from minigrad.errors import ArgumentError, DivergedError, RunError
 from minigrad.models import gan_watch
 from minigrad.models.classifier import Card as Judging
 from minigrad.models.classifier import Classifier
 from minigrad.models.frechet import Law
 from minigrad.models.gan import Gan
-from minigrad.train import Run
+from minigrad.train import Outcome, Run
 from tests.small_galleries import KINDS, TINY, bars, constant, gallery, quickly
 
 WORDS = [f"{name}={value}".lower() for name, value in TINY.items() if name not in ("steps", "width")]
@@ -243,6 +243,12 @@ def test_a_run_without_a_model(data: Path, tmp_path: Path, monkeypatch: pytest.M
         "seed": 0, "lr": settings.lr, "end": "a state that can be gone back to: none yet", "steps": 0, "rollbacks": 0,
     }  # fmt: skip
     assert seeds.line("wild", row).split()[:3] == ["wild", "0", "0"]
+
+
+def test_a_run_that_is_interrupted(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seeds, "fit", lambda *_, **__: Outcome("interrupted", 2, None, 0, 2))
+    with pytest.raises(RunError, match="expected a training that comes to its end, got one that was interrupted"):
+        seeds.one(tmp_path / "run", str(data), seeds.GanSettings.parse([*WORDS, "width=2", "steps=3"]))
 
 
 def test_how_many_steps_there_are_in_a_minute(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
