@@ -24,7 +24,7 @@ from minigrad import Tensor, nn, optim
 from minigrad.data import DataLoader
 from minigrad.data.augment import Augmented
 from minigrad.data.gallery import Gallery, open_gallery
-from minigrad.data.mirror import mirror_is_safe
+from minigrad.data.mirror import mirror_is_alike
 from minigrad.data.words import counted
 from minigrad.errors import ArgumentError, DivergedError
 from minigrad.models.adversary import (
@@ -48,7 +48,7 @@ from minigrad.models.judge import Judge
 from minigrad.show.dots import in_dots
 from minigrad.train import Descent, Rollback, Settings, Step, Task, Track, ema, setting
 
-WORK = 2.5e13  # multiplications of the forward passes where nothing is said: half an hour on two cores
+WORK = 1e14  # multiplications of the forward passes where nothing is said: half an hour on two cores
 STEPS = (1_000, 100_000)  # where nothing is said, at least and at most
 LOOKS = 20  # evaluations, and pictures of the film
 JUDGED = 2_048  # images that are made and measured at each
@@ -84,7 +84,7 @@ class GanSettings(Settings):
     )
     steps: int | None = setting(None, "steps of the generator; auto: by the work", least=1, most=10 * MOST)
     batch_size: int = setting(64, "images in a step", least=2, most=MOST)
-    lr: float = setting(2e-4, "learning rate of the generator", least=0)
+    lr: float = setting(5e-4, "learning rate of the generator", least=0)
     lr_discriminator: float | None = setting(None, "learning rate of the discriminator; auto: as lr", least=0)
     beta1: float = setting(0.5, "of Adam: how long gradients are remembered", least=0, most=0.999)
     clip_norm: float = setting(0.0, "largest norm of the gradients of each; 0: not clipped", least=0)
@@ -209,12 +209,8 @@ class Gan(Task):
         """How long, and in which way."""
         train = self.data.train
         if settings.flip is None:
-            if self.data.classes:
-                safe, words = mirror_is_safe(train)
-                say(f"mirror images: {words}")
-            else:
-                safe = False
-                say("mirror images: left out, as without classes nothing tells whether they look the same (--set flip=true)")
+            safe, words = mirror_is_alike(train)
+            say(f"mirror images: {words}")
             settings = settings.decide(flip=safe)
         if settings.augment is None:
             settings = settings.decide(augment=len(train) < FEW)

@@ -97,7 +97,7 @@ def test_what_else_goes_wrong_is_an_error(minigrad: Commands, tmp_path: Path, mo
 
 
 def test_only_what_there_is(minigrad: Commands, tmp_path: Path) -> None:
-    assert "demo: --only: expected one of classify, text, handwriting, translate, got 'poems'." in minigrad.refused(
+    assert "demo: --only: expected one of classify, text, handwriting, translate, gan, got 'poems'." in minigrad.refused(
         "demo", "--only", "poems"
     )
     assert "Invalid value for '--seed'" in minigrad.refused("demo", "--seed", "-1")

@@ -30,6 +30,7 @@ class _Found(NamedTuple):
     kept: float
     swap: tuple[int, int] | None
     sure: bool
+    least: tuple[int, float]  # the class of whose images the fewest keep near, mirrored, and what ``kept`` is of it
 
 
 def mirror_is_safe(train: LabelledImages) -> tuple[bool, str]:
@@ -81,9 +82,39 @@ def mirror_is_safe(train: LabelledImages) -> tuple[bool, str]:
     return True, f"mirroring is safe: {figures}, and no two classes change places"
 
 
-def _compare(train: LabelledImages) -> _Found | None:
+def mirror_is_alike(images: LabelledImages) -> tuple[bool, str]:
+    """Whether images, mirrored left to right, might as well be among them, with the sentence that says why.
+
+    As ``mirror_is_safe`` compares them: of each class at least half as many mirror images as images lie near another one of it.
+    That is more than a classifier asks for, as of what is made the mirror image would be made too.
+
+    Args:
+        images: of any kind, with classes or all of one.
+
+    Returns:
+        Whether it is so, and a sentence for the user.
+
+    Example:
+        >>> from minigrad.data.labelled import LabelledImages
+        >>> ramp = np.tile(np.arange(0, 256, 16, dtype=np.uint8), (16, 1))
+        >>> noise = random.integers((1, 0), 0, (20, 1, 16, 16), 0, 60).astype(np.uint8)
+        >>> mirror_is_alike(LabelledImages(noise + ramp // 2, [0] * 20, ["all"]))[0]
+        False
+    """
+    found = _compare(images, least=1)
+    if found is None:
+        return False, "mirroring is left out: there are too few different images to tell whether it would be safe"
+    kind, share = found.least
+    of = "" if len(images.classes) < 2 else f" of {images.classes[kind]}"
+    figures = f"{min(share, 1):.0%} as many mirror images{of} as images lie near another image"
+    if share < _KEPT:
+        return False, f"mirroring is left out: {figures}"
+    return True, f"mirroring is safe: {figures}"
+
+
+def _compare(train: LabelledImages, least: int = 2) -> _Found | None:
     pixels, labels = _vectors(train)
-    if len(labels) < 4 or len(np.unique(labels)) < 2:
+    if len(labels) < 4 or len(np.unique(labels)) < least:
         return None
     classes = len(train.classes)
     mirrored = np.ascontiguousarray(pixels.reshape(-1, SIDE, SIDE)[:, :, ::-1]).reshape(len(pixels), -1)
@@ -109,7 +140,9 @@ def _compare(train: LabelledImages) -> _Found | None:
     own, own_mirrored = float(np.mean(labels[nearest] == labels)), float(np.mean(labels[other] == labels))
     deviation = float(np.sqrt(chance * (1 - chance) / len(labels)))
     kept = np.trace(after) / max(np.trace(before), 1)
-    return _Found(own, own_mirrored, chance, float(kept), swap, own >= chance + _SURE * deviation)
+    each = np.where(total > 0, np.diag(after) / np.maximum(np.diag(before), 1), np.inf)
+    least = int(each.argmin())
+    return _Found(own, own_mirrored, chance, float(kept), swap, own >= chance + _SURE * deviation, (least, float(each[least])))
 
 
 def _vectors(train: LabelledImages) -> tuple[np.ndarray, np.ndarray]:
