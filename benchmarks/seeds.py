@@ -105,7 +105,7 @@ def compare(
     if wild < 0:
         raise ArgumentError(WHERE, "--wild", "a rate, or 0", f"{wild:g}")
     steps = steps_in(minutes, data, words) if steps is None else steps
-    planned = {f"seed-{seed}": {"seed": seed} for seed in seeds}
+    planned: dict[str, dict[str, Any]] = {f"seed-{seed}": {"seed": seed} for seed in seeds}
     if wild:
         planned["wild"] = {"lr": wild, "lr_discriminator": wild}
     rows: dict[str, dict[str, Any]] = {}
