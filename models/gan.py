@@ -333,6 +333,7 @@ class Gan(Task):
         wrong = self.watch.wrong(found, len(self.judge.classes))
         if wrong:
             raise Rollback(wrong)
+        self.film.add(self.watch.steps, self.pictures(self.imaginer))
         return found
 
     def measure(self, track: Track = iter, count: int = JUDGED) -> dict[str, float]:
@@ -360,7 +361,6 @@ class Gan(Task):
         found = {"frechet": frechet, "diversity": spread(images[some], labels) / max(self._spread, 1e-9)}
         if self.judge.classes:
             found["kinds"] = kinds(answers, len(self.judge.classes))
-        self.film.add(self.watch.steps, self.pictures(imaginer))
         return found
 
     def labels(self, count: int) -> np.ndarray | None:
