@@ -15,11 +15,12 @@ from PIL import Image
 import minigrad
 from minigrad.errors import ArgumentError, DataError, DivergedError, OutOfMemoryError, RunError, StateError
 from minigrad.interop.structure import take_apart
-from minigrad.models import gan, gan_watch
+from minigrad.models import gan, gan_report, gan_watch
 from minigrad.models.adversary import LOSSES
 from minigrad.models.gan import Gan, GanSettings, work
 from minigrad.models.imaginer import Card, Imaginer
 from minigrad.show.film import film_png
+from minigrad.show.page import Page
 from minigrad.train import Initial, Rollback, Run, fit
 from minigrad.train.trained import Trained
 from tests.small_galleries import bars, constant, gallery, quickly, steps, task
@@ -290,6 +291,35 @@ def test_a_training_and_its_film(grey: Path, tmp_path: Path) -> None:
     assert best.card == made.card
     noise = best.noise(gan.FRAME, seed=made.settings.seed)
     assert np.array_equal(best.make(noise), made.film.frames[outcome.best_step])
+
+
+@pytest.mark.parametrize("classes", [False, True])
+def test_the_page(classes: bool, sorted_bars: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the best weights, which are not the last: the film stays as it was."""
+    for name in ("GRID", "EACH", "ROWS", "STEPS", "BESIDE"):
+        monkeypatch.setattr(gan_report, name, 3)
+    made, page = task(sorted_bars, classes=classes, lr=0.02), Page("bars")
+    steps(made, 1)
+    best = {name: value.detach().clone() for name, value in made.weights().items()}
+    made.evaluate(iter)
+    steps(made, 3)
+    made.evaluate(iter)
+    frames = {step: frame.copy() for step, frame in made.film.frames.items()}
+    made.load_weights(best)
+    made.report(page)
+    for words in (
+        "Fréchet distance",
+        "two halves of the data",
+        "What it makes",
+        "From one to another",
+        "Learned by heart?",
+        "film",
+    ):
+        assert words in page.html(), words
+    assert "to tell 2 classes apart: distances" in page.html() and "of 2 classes" in page.html()
+    assert ("A row for each class: across, down" in page.html()) == classes
+    assert [*frames] == [*made.film.frames] == [1, 4]
+    assert all(np.array_equal(frames[step], frame) for step, frame in made.film.frames.items())
 
 
 def rows_of(folder: Path) -> list[dict[str, Any]]:
