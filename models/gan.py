@@ -13,8 +13,10 @@ import contextlib
 import functools
 import itertools
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -39,7 +41,7 @@ from minigrad.models.adversary import (
 from minigrad.models.begun import check_same, check_there, recipe, source
 from minigrad.models.classifier import device_of
 from minigrad.models.cost import COPIES, check_memory
-from minigrad.models.dcgan import NORMS, UP, Discriminator, Stage, ladder, widths
+from minigrad.models.dcgan import LARGEST, NORMS, SMALLEST, UP, Discriminator, Stage, ladder, widths
 from minigrad.models.diffaugment import differentiable
 from minigrad.models.frechet import Law, distance
 from minigrad.models.gan_watch import Watch, kinds, spread
@@ -59,6 +61,7 @@ SLOWER = 0.5  # the rates after each
 SMALL = 32  # pixels a side: of larger images the networks are thinner, and the film has fewer beyond twice that
 SPREAD = 256  # images whose distances from each other are measured
 FORGET = 30  # times in the training that the average of the generator forgets, where nothing is said
+LONGEST = 80  # letters of what came, in an error
 KNOBS = "width, noise, image_size or batch_size"
 
 
@@ -66,7 +69,9 @@ KNOBS = "width, noise, image_size or batch_size"
 class GanSettings(Settings):
     """What a user may choose."""
 
-    image_size: int | None = setting(None, "pixels a side that images are brought to; auto: by those found", least=8, most=256)
+    image_size: int | str | None = setting(
+        None, "pixels a side that images are brought to, or height x width such as 96x64; auto: by those found"
+    )
     channels: int | None = setting(None, "1 for grey, 3 for colour; auto: as the images are", choices=(1, 3))
     noise: int = setting(100, "numbers that an image is made of", least=1, most=MOST)
     width: int | None = setting(None, "channels next to the image; auto: 64, of larger images 32", least=1, most=MOST)
@@ -95,6 +100,10 @@ class GanSettings(Settings):
     augment: bool | None = setting(None, "change real and made images alike; auto: of fewer than 5,000 images")
     judge_images: int = setting(40_000, "images that the judge learns from, each time counted", least=1, most=100 * MOST)
     prefetch: int = setting(1, "threads that prepare batches ahead", least=0, most=16)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        sides(self.image_size)
 
 
 class Gan(Task):
@@ -131,7 +140,7 @@ class Gan(Task):
     ) -> None:
         self.source = source(data)
         begun = begun_card(like)
-        size: int | tuple[int, int] | None = settings.image_size
+        size = sides(settings.image_size)
         if size is None and begun is not None:
             size = begun.shape[1:]
         channels = settings.channels or (None if begun is None else begun.shape[0])
@@ -365,10 +374,7 @@ class Gan(Task):
 
     def labels(self, count: int) -> np.ndarray | None:
         """Classes as often as the data have them, int64 (count,); None where no class is asked for."""
-        if not self.card.classes:
-            return None
-        mine = self.data.train.labels
-        return np.sort(mine)[np.linspace(0, len(mine) - 1, count).astype(int)][order_of(count)]
+        return as_often(self.data.train.labels, count) if self.card.classes else None
 
     @functools.cached_property
     def _spread(self) -> float:
@@ -457,6 +463,25 @@ class Film:
         self.frames = {step: frame.numpy() for step, frame in zip(state["steps"], state["frames"], strict=True)}
 
 
+def sides(size: int | str | None) -> tuple[int, int] | None:
+    """Height and width that a setting of the size of images stands for.
+
+    Raises:
+        ArgumentError: it is neither one side nor two, or one is out of range.
+
+    Example:
+        >>> sides(32), sides("96x64"), sides(None)
+        ((32, 32), (96, 64), None)
+    """
+    if size is None:
+        return None
+    found = [int(word) for word in re.findall(r"[0-9]{1,4}", str(size))]
+    if not re.fullmatch(r"[0-9]+(x[0-9]+)?", str(size).lower()) or not all(SMALLEST <= side <= LARGEST for side in found):
+        expected = f"pixels a side from {SMALLEST} to {LARGEST}, height x width such as 96x64, or auto"
+        raise ArgumentError("settings", "image_size", expected, shorten(repr(size), LONGEST))
+    return found[0], found[-1]
+
+
 def work(card: Card) -> int:
     """Multiplications of one way through a network of either kind, of one image.
 
@@ -472,6 +497,16 @@ def work(card: Card) -> int:
         size, kernel = (stage.large, (3, 3)) if card.up == "resize" else (stage.small, stage.kernel)
         found += out * inner * math.prod(size) * math.prod(kernel)
     return found
+
+
+def as_often(labels: np.ndarray, count: int) -> np.ndarray:
+    """So many labels, int64, each as often as among those that are given, mixed.
+
+    Example:
+        >>> sorted(as_often(np.array([0, 0, 1, 2]), 8).tolist())
+        [0, 0, 0, 0, 1, 1, 2, 2]
+    """
+    return np.sort(labels)[np.linspace(0, len(labels) - 1, count).astype(int)][order_of(count)]
 
 
 def order_of(count: int) -> np.ndarray:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from minigrad.errors import ShapeError
 from minigrad.show.dots import in_dots
-from minigrad.show.film import film_png
+from minigrad.show.film import film_gif, film_png
 from minigrad.show.pictures import image_grid
 
 
@@ -37,6 +37,26 @@ def test_a_film(channels: int, scale: int, images: int) -> None:
     assert durations == [400] * 4 + [1500]
 
 
+@pytest.mark.parametrize(
+    ("channels", "scale", "images", "columns"), [(1, 1, 4, 4), (3, 2, 3, 1), (3, 1, 1, None), (1, 2, 2, 1)]
+)
+def test_a_film_that_is_a_gif(channels: int, scale: int, images: int, columns: int | None) -> None:
+    """Grey exactly, colour as nearly as 256 colours are; white where the picture is clear."""
+    given = [(frame // 64 * 64).astype(np.uint8) for frame in frames(4, channels, images)]
+    with Image.open(io.BytesIO(film_gif(given, seconds=0.4, rest=1.5, columns=columns, scale=scale))) as film:
+        shown: Any = film
+        assert shown.format == "GIF" and shown.n_frames == 4 and shown.info["loop"] == 0
+        durations = []
+        for number, frame in enumerate(given):
+            shown.seek(number)
+            with Image.open(io.BytesIO(image_grid(frame, columns=columns, scale=scale))) as still:
+                seen = np.asarray(still.convert("RGBA")).astype(int)
+            wanted = np.where(seen[..., 3:] == 0, 255, seen[..., :3])
+            assert np.abs(np.asarray(shown.convert("RGB")) - wanted).max() <= (0 if channels == 1 else 8)
+            durations.append(shown.info["duration"])
+    assert durations == [400] * 3 + [1500]
+
+
 def test_a_film_of_one_frame_is_a_picture() -> None:
     (frame,) = frames(1)
     with Image.open(io.BytesIO(film_png([frame]))) as shown:
@@ -47,8 +67,9 @@ def test_a_film_of_one_frame_is_a_picture() -> None:
     ("given", "got"), [([], "none"), ([np.zeros((1, 1, 8, 8), np.uint8), np.zeros((2, 1, 8, 8), np.uint8)], r"\(.*\), \(.*\)")]
 )
 def test_frames_that_are_no_film(given: list[np.ndarray], got: str) -> None:
-    with pytest.raises(ShapeError, match=rf"frames: expected at least one, all of one shape, got {got}"):
-        film_png(given)
+    for film in (film_png, film_gif):
+        with pytest.raises(ShapeError, match=rf"{film.__name__}: frames: expected at least one, all of one shape, got {got}"):
+            film(given)
 
 
 # ---------------------------------------------------------------------- dots

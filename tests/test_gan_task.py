@@ -23,7 +23,7 @@ from minigrad.show.film import film_png
 from minigrad.show.page import Page
 from minigrad.train import Initial, Rollback, Run, fit
 from minigrad.train.trained import Trained
-from tests.small_galleries import bars, constant, gallery, quickly, steps, task
+from tests.small_galleries import TINY, bars, constant, gallery, quickly, steps, task
 
 
 @pytest.fixture(autouse=True)
@@ -88,6 +88,15 @@ def test_what_is_not_said_is_found_and_told(grey: Path) -> None:
 def test_what_is_found(chosen: dict[str, Any], found: dict[str, Any], grey: Path) -> None:
     settings = task(grey, **chosen).settings.to_dict()
     assert {key: settings[key] for key in found} == found
+
+
+@pytest.mark.parametrize(
+    ("word", "shape"), [("12x9", (1, 12, 9)), ("9X256", (1, 9, 256)), ("16", (1, 16, 16)), ("auto", (1, 8, 8))]
+)
+def test_the_size_that_is_asked_for(word: str, shape: tuple[int, int, int], grey: Path) -> None:
+    made = Gan(str(grey), GanSettings.parse([f"image_size={word}"], TINY))
+    assert made.card.shape == shape and made.data.train.shape == shape
+    assert Gan.of(made.config()).card == made.card
 
 
 def test_the_work_decides_how_long(grey: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -528,8 +537,10 @@ REFUSED: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"norm": "layer"}, ArgumentError, "norm: expected one of batch, spectral, none, or auto, got 'layer'"),
     ({"up": "bicubic"}, ArgumentError, "up: expected one of transposed, resize, got 'bicubic'"),
     ({"channels": 2}, ArgumentError, "channels: expected one of 1, 3, or auto, got 2"),
-    ({"image_size": 7}, ArgumentError, "image_size: expected a whole number from 8 to 256, or auto, got 7"),
-    ({"image_size": 257}, ArgumentError, "image_size: expected a whole number from 8 to 256, or auto, got 257"),
+    *(
+        ({"image_size": size}, ArgumentError, f"image_size: expected pixels a side .* 8 to 256, height x width .* got {size!r}")
+        for size in (7, 257, -8, "7x9", "300x31", "31x", "x31", "31x47x3", "31.5", "31 x 47", "large", "", "٣١", "9" * 50)
+    ),
     ({"batch_size": 1}, ArgumentError, "batch_size: expected a whole number from 2 to 1000000, got 1"),
     ({"beta1": 1.0}, ArgumentError, "beta1: expected a number from 0 to 0.999, got 1.0"),
     ({"average": 1.0}, ArgumentError, "average: expected a number from 0.5 to 0.99999, or auto, got 1.0"),

@@ -8,7 +8,21 @@ import typer
 from typer.core import TyperGroup
 
 import minigrad
-from minigrad.cli import bench, classify, data, demo, doctor, explain, handwrite, kernels, train, translate, warmup, write
+from minigrad.cli import (
+    bench,
+    classify,
+    data,
+    demo,
+    doctor,
+    explain,
+    handwrite,
+    imagine,
+    kernels,
+    train,
+    translate,
+    warmup,
+    write,
+)
 
 ORDER = (
     "demo",
@@ -19,6 +33,7 @@ ORDER = (
     "write",
     "handwrite",
     "translate",
+    "imagine",
     "explain",
     "data",
     "kernels",
@@ -68,6 +83,7 @@ app.command("classify")(classify.classify)
 app.command("write", help=write.HELP)(write.write)
 app.command("handwrite", help=handwrite.HELP)(handwrite.handwrite)
 app.command("translate", help=translate.HELP)(translate.translate)
+app.command("imagine", help=imagine.HELP)(imagine.imagine)
 app.command("explain", help=explain.HELP)(explain.explain)
 app.add_typer(data.app, name="data")
 app.add_typer(kernels.app, name="kernels")

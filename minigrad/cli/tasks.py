@@ -70,6 +70,14 @@ TASKS: dict[str, Entry] = {
         use='minigrad translate {run} "Good morning"',
         several=True,
     ),
+    "gan": Entry(
+        place="minigrad.models.gan:Gan",
+        commands="minigrad.cli.gan",
+        makes="a generator, which makes more images like those that it learned from",
+        data="fashion-mnist, mnist5k, cifar10, emoji, faces, or the path of a folder of images in any order",
+        example="minigrad train gan --data photos",
+        use="minigrad imagine {run}",
+    ),
 }
 
 
