@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from PIL import Image, ImageDraw
 from minigrad.data import ClassificationData, LabelledImages, load, mirror_is_safe, open_images
 from minigrad.data.decode import Look
 from minigrad.data.holdout import held_out
+from minigrad.data.mirror import mirror_is_alike
 from minigrad.data.policy import SIDES, chosen_size
 from minigrad.errors import ArgumentError, DataError, DTypeError
 from tests.image_files import folder, noise, save
@@ -372,6 +374,28 @@ def test_signs_that_look_the_same_in_a_mirror_are_mirrored() -> None:
     assert mirror_is_safe(train) == (safe, why)
     in_colour = LabelledImages(np.repeat(train.pixels(range(300)), 3, axis=1), train.labels, train.classes)
     assert mirror_is_safe(in_colour) == (safe, why)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "safe", "figures"),
+    [
+        (["circle"], True, r"mirroring is safe: \d+% as many mirror images as images lie near another image"),
+        (["left"], False, r"mirroring is left out: \d+% as many mirror images as images lie near another image"),
+        (["circle", "square"], True, r"mirroring is safe: \d+% as many mirror images of (circle|square) as .*"),
+        (["circle", "left", "square"], False, r"mirroring is left out: \d+% as many mirror images of left as .*"),
+    ],
+)
+def test_what_is_made_is_mirrored_only_where_each_class_looks_the_same(kinds: list[str], safe: bool, figures: str) -> None:
+    """For a generator, whose images would be mirrored too: no class may be one of arrows, and there need not be classes."""
+    found, why = mirror_is_alike(drawn(kinds, 100))
+    assert found == safe and re.fullmatch(figures, why), why
+
+
+def test_digits_are_not_made_mirrored_and_too_few_tell_nothing() -> None:
+    assert not mirror_is_alike(open_images("mnist5k").train)[0]
+    same = LabelledImages(np.zeros((50, 1, 16, 16), np.uint8), np.zeros(50, int), ["all"])
+    told = "mirroring is left out: there are too few different images to tell whether it would be safe"
+    assert mirror_is_alike(same) == (False, told)
 
 
 def test_what_cannot_be_told_is_not_safe() -> None:
