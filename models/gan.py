@@ -506,7 +506,7 @@ def as_often(labels: np.ndarray, count: int) -> np.ndarray:
         >>> sorted(as_often(np.array([0, 0, 1, 2]), 8).tolist())
         [0, 0, 0, 0, 1, 1, 2, 2]
     """
-    return np.sort(labels)[np.linspace(0, len(labels) - 1, count).astype(int)][order_of(count)]
+    return np.sort(labels)[np.arange(count) * len(labels) // count][order_of(count)]
 
 
 def order_of(count: int) -> np.ndarray:
