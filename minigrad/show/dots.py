@@ -50,8 +50,8 @@ def in_dots(images: np.ndarray, rows: int = 7) -> str:
 
     Example:
         >>> print(in_dots(np.repeat(np.array([0, 255, 0, 255], np.uint8), 16).reshape(1, 1, 8, 8), rows=2))
-        ⣀⣀⣀⣀
-        ⣀⣀⣀⣀
+        ⣤⣤⣤⣤
+        ⣤⣤⣤⣤
     """
     from PIL import Image
 
