@@ -30,10 +30,11 @@ CASES: list[tuple[dict[str, Any], dict[str, float], int, str]] = [
     ({}, {"diversity": ALIKE}, 0, ""),
     ({}, {"diversity": ALIKE - 0.001}, 0, "collapse: what the generator makes is nearly all alike, 0.35 times as diverse"),
     ({"steps": GRACE - 1}, {"diversity": 0.0, "kinds": 1.0, "frechet": 1e9}, 10, ""),
-    ({}, {"kinds": FEW_KINDS * 10}, 10, ""),
-    ({}, {"kinds": 3.9}, 10, "collapse: what the generator makes is of few kinds, as if of 3.9 of 10 classes"),
-    ({}, {"kinds": 1.0}, 0, ""),  # of a judge that knows no classes
-    ({}, {"kinds": 1.0}, 2, ""),  # half of two
+    ({}, {"frechet": 21.0, "kinds": FEW_KINDS * 10}, 10, ""),
+    ({}, {"kinds": 3.9}, 10, ""),  # and yet it gets no worse
+    ({}, {"frechet": 20.1, "kinds": 3.9}, 10, "collapse: what the generator makes is of few kinds, as if of 3.9 of 10 classes"),
+    ({}, {"frechet": 21.0, "kinds": 1.0}, 0, ""),  # of a judge that knows no classes
+    ({}, {"frechet": 21.0, "kinds": 1.0}, 2, ""),  # half of two
     ({}, {"frechet": 20 * WORSE}, 0, ""),
     ({}, {"frechet": 20 * WORSE + 0.1}, 0, "divergence: the Fréchet distance is 80.1, after 20 at best"),
     ({"best": None}, {"frechet": 1e9}, 0, ""),
