@@ -201,8 +201,8 @@ def test_a_collapse_that_nobody_noticed_is_told(data: Path, tmp_path: Path, caps
     assert run_seeds(tmp_path / "runs", data, "--steps", "6") == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["run", "steps", "back", "frechet", "diversity", "kinds", "end"]
-    assert [line.split()[0] for line in lines[1:4]] == ["seed-0", "seed-4", "wild"]
-    assert lines[-1] == "collapsed unnoticed: 3 of 3; the wild run was not caught"
+    assert [line.split()[0] for line in lines[1:4]] == ["seed-0", "seed-4", "wild-0.01"]
+    assert lines[-1] == "collapsed unnoticed: 3 of 3; the wild run was let pass"
 
 
 def test_a_wild_run_is_caught(
@@ -225,7 +225,7 @@ def test_a_wild_run_is_caught(
     monkeypatch.setattr(Gan, "step", step)
     assert run_seeds(tmp_path / "runs", data, "--steps", "6") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[3].split()[:3] == ["wild", "4", "4"]
+    assert lines[3].split()[:3] == ["wild-0.01", "4", "4"]
     assert "two networks that learn at the same speed: 3 times the same end" in lines[3] and "collapse" in lines[3]
     assert lines[-1] == "collapsed unnoticed: 0 of 3; the wild run was caught"
 
