@@ -3,9 +3,9 @@
     python -m minigrad.benchmarks.seeds FOLDER [--data fashion-mnist] [--minutes 3] [--seeds 0,1,...,9] [--wild 0.01] [--json]
 
 Each seed is a run of ``minigrad train gan`` with 16 filters, in a folder of its own under FOLDER, for about so many minutes:
-how many steps that is, is measured once. A last run has both rates at ``--wild``, at which two networks may run apart. The table
-has of each how it ended and after how many steps, how often it was rolled back, and of the best generator, which is kept, the
-Fréchet distance, the diversity as a share of the data's, and among how many classes its images are spread.
+how many steps that is, is measured once. A last run has both rates at ``--wild``, at which two networks may run apart. The
+table has of each how it ended and after how many steps, how often it was rolled back, and of the best generator, which is kept,
+the Fréchet distance, the diversity as a share of the data's, and among how many classes its images are spread.
 
 A run that ended well and whose best generator is less diverse, or of fewer kinds, than the watch lets pass collapsed unnoticed.
 Called again, the command goes on with what is in FOLDER. Exit code: 0 where no run collapsed unnoticed and the wild one was
