@@ -13,8 +13,9 @@ import pytest
 from PIL import Image
 
 import minigrad as mg
+from minigrad.cli import imagine as module
 from minigrad.models import imagined
-from minigrad.models.imaginer import Imaginer
+from minigrad.models.imaginer import Card, Imaginer
 from tests.shape_images import Commands, tree
 from tests.small_galleries import bars, gallery, quickly
 from tests.small_imaginers import imaginer_run
@@ -157,6 +158,15 @@ def test_a_film_goes_round(minigrad: Commands, name: str, kind: str) -> None:
             wanted = imaginer.make(np.repeat(points[number : number + 1], 2, 0), np.array([0, 1]))[:, 0]
             assert np.array_equal(seen[:8, :8], wanted[0])
             assert np.array_equal(frame[:, 8 * scale + 2 :][::scale, ::scale], wanted[1])
+
+
+@pytest.mark.parametrize(
+    ("kinds", "columns"), [(1, 1), (2, 2), (3, 3), (4, 2), (5, 5), (6, 3), (10, 5), (12, 4), (20, 5), (21, 5)]
+)
+def test_classes_side_by_side_in_full_rows(kinds: int, columns: int) -> None:
+    card = Card((1, 8, 8), tuple(map(str, range(kinds))), 2, 1, "transposed")
+    plan = module.Plan(np.zeros((3 * kinds, 2)), np.zeros(3 * kinds), kinds)
+    assert module._layout(Imaginer(card, card.build()), plan, None, None, True, False).columns == columns
 
 
 def test_where_a_film_goes(minigrad: Commands) -> None:

@@ -239,6 +239,8 @@ def _layout(imaginer: Any, plan: Plan, columns: int | None, scale: int | None, f
     side, wide = max(height, width), 2 * width if nearest else width
     images = plan.together if film else len(plan.noise)
     across = min(columns or math.ceil(math.sqrt(images * height / wide)), images)
+    if film and images <= CLASSES:  # no row that is not full
+        across = next(number for number in range(across, images + 1) if images % number == 0)
     down, frames = math.ceil(images / across), len(plan.noise) // images
     most = LONGEST if film else LARGEST
 
