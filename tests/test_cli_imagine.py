@@ -14,8 +14,9 @@ from PIL import Image
 
 import minigrad as mg
 from minigrad.cli import imagine as module
+from minigrad.data import LabelledImages
 from minigrad.models import imagined
-from minigrad.models.imaginer import Card, Imaginer
+from minigrad.models.imaginer import Card, Imaginer, nearest
 from tests.shape_images import Commands, tree
 from tests.small_galleries import bars, gallery, quickly
 from tests.small_imaginers import imaginer_run
@@ -203,6 +204,26 @@ def test_the_nearest_of_the_data(minigrad: Commands) -> None:
     assert [one["distance"] for one in told["images"]] == pytest.approx(far.min(1).tolist(), abs=1e-6)
     assert told["usual"] == pytest.approx(usual, abs=1e-6)
     assert told["ratio"] == pytest.approx(np.median(far.min(1)) / usual, abs=1e-4)
+
+
+@pytest.mark.parametrize(("count", "shown"), [(1, [1]), (16, [16]), (50, [16, 16, 16, 2])])
+def test_many_are_compared_in_parts(count: int, shown: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imagined, "COMPARED", 16)
+    (images, _), (real, _) = bars(count, seed=1), bars(30)
+    train = LabelledImages(np.concatenate((real, real[:3])), np.zeros(33, int), ["all"])
+    parts: list[int] = []
+    found = imagined.beside(images, train, lambda given: (parts.append(len(part)) or part for part in given))
+    where, far = nearest(images, train)
+    assert np.array_equal(found.where, where) and np.array_equal(found.far, far) and sum(parts) == count
+    assert max(parts) <= 16 and len(parts) == len(shown)
+    assert found.median == np.median(far) and found.ratio == found.median / found.usual
+
+
+def test_a_set_of_one_image_over_and_over() -> None:
+    """Nothing is near another one there: the ratio is huge, and no copy is told of that is none."""
+    same = LabelledImages(np.zeros((20, 1, 8, 8), np.uint8), np.zeros(20, int), ["all"])
+    found = imagined.beside(np.full((2, 1, 8, 8), 9, np.uint8), same)
+    assert found.usual == 0 and found.ratio > 1e6 and not found.copied
 
 
 def test_copies_are_named(minigrad: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
