@@ -10,7 +10,8 @@ import numpy as np
 MEMORY = 0.98  # of the running means of D(x) and D(G(z)): some fifty steps
 GRACE = 500  # steps: before, a generator makes little more than fog, and all of it is alike
 ALIKE = 0.35  # of the data's own diversity: what lies closer together is one image over and over
-FEW_KINDS = 0.4  # of the data's classes; one that learns slowly has as few, while it still comes nearer to the data
+FEW_KINDS = 0.4  # of the data's classes; one that learns slowly has as few, while it still comes nearer to the data,
+HARDLY_ANY = 0.2  # but not so few
 WORSE = 4.0  # times the best Fréchet distance
 SURE = 0.02  # of chance: a discriminator that errs less has won
 
@@ -59,7 +60,7 @@ class Watch:
             pass
         elif diversity < ALIKE:
             found = f"collapse: what the generator makes is nearly all alike, {diversity:.2f} times as diverse as the data"
-        elif classes and measured["kinds"] < FEW_KINDS * classes and frechet > best:
+        elif classes and measured["kinds"] < (FEW_KINDS if frechet > best else HARDLY_ANY) * classes:
             found = f"collapse: what the generator makes is of few kinds, as if of {measured['kinds']:.1f} of {classes} classes"
         elif frechet > WORSE * best:
             found = f"divergence: the Fréchet distance is {frechet:.4g}, after {best:.4g} at best"

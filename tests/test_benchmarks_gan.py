@@ -209,9 +209,9 @@ def test_a_wild_run_is_caught(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One whose generator makes one image only from its fourth step on."""
-    for name, value in (("GRACE", 3), ("ALIKE", 1e-4), ("FEW_KINDS", 0.0)):
+    for name, value in (("GRACE", 3), ("ALIKE", 1e-4), ("FEW_KINDS", 0.0), ("HARDLY_ANY", 0.0)):
         monkeypatch.setattr(gan_watch, name, value)
-        if name != "GRACE":
+        if name in ("ALIKE", "FEW_KINDS"):
             monkeypatch.setattr(seeds, name, 0.0)
     real = Gan.step
 

@@ -451,7 +451,7 @@ def test_a_planted_collapse_is_caught(classes: bool, tmp_path: Path, monkeypatch
 
     The bounds are of a generator that has learned next to nothing: it makes fog, of few kinds, and yet not all alike.
     """
-    for name, value in (("GRACE", 3), ("ALIKE", 1e-3), ("FEW_KINDS", 0.0)):
+    for name, value in (("GRACE", 3), ("ALIKE", 1e-3), ("FEW_KINDS", 0.0), ("HARDLY_ANY", 0.0)):
         monkeypatch.setattr(gan_watch, name, value)
     made = task(gallery(tmp_path / "a", 120, classes=True), steps=20, classes=classes)
     real = made.step

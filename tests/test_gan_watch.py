@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from minigrad.models.gan_watch import ALIKE, FEW_KINDS, GRACE, MEMORY, SURE, WORSE, Watch, kinds, spread
+from minigrad.models.gan_watch import ALIKE, FEW_KINDS, GRACE, HARDLY_ANY, MEMORY, SURE, WORSE, Watch, kinds, spread
 
 GOOD = {"frechet": 20.0, "diversity": 0.9}
 
@@ -32,6 +32,8 @@ CASES: list[tuple[dict[str, Any], dict[str, float], int, str]] = [
     ({"steps": GRACE - 1}, {"diversity": 0.0, "kinds": 1.0, "frechet": 1e9}, 10, ""),
     ({}, {"frechet": 21.0, "kinds": FEW_KINDS * 10}, 10, ""),
     ({}, {"kinds": 3.9}, 10, ""),  # and yet it gets no worse
+    ({}, {"frechet": 9.0, "kinds": HARDLY_ANY * 10}, 10, ""),
+    ({}, {"frechet": 9.0, "kinds": 1.9}, 10, "collapse: what the generator makes is of few kinds, as if of 1.9 of 10 classes"),
     ({}, {"frechet": 20.1, "kinds": 3.9}, 10, "collapse: what the generator makes is of few kinds, as if of 3.9 of 10 classes"),
     ({}, {"frechet": 21.0, "kinds": 1.0}, 0, ""),  # of a judge that knows no classes
     ({}, {"frechet": 21.0, "kinds": 1.0}, 2, ""),  # half of two
