@@ -303,7 +303,8 @@ class Gan(Task):
         with held(discriminator):
             scores = self._scores(discriminator, made, asked)
             found = self.generator.step([loss_of_generator(scores, settings.loss)])
-        self.watch.see(float(told[-1]["D(x)"]), float(told[-1]["D(G(z))"]))
+        chances = settings.loss != "wasserstein"  # whose scores have no bound
+        self.watch.see(*(float(told[-1][name]) if chances else 0.5 for name in ("D(x)", "D(G(z))")))
         metrics = {name: sum(each[name] for each in told) / len(told) for name in told[0]}
         return Step(units, {**metrics, "g_loss": found["loss"], "g_norm": found["grad_norm"]})
 
@@ -339,7 +340,7 @@ class Gan(Task):
             Rollback: the two have run apart.
         """
         found = self.measure(track)
-        wrong = self.watch.wrong(found, len(self.judge.classes))
+        wrong = self.watch.wrong(found, self.judge.kinds(track) if self.judge.classes else 0.0)
         if wrong:
             raise Rollback(wrong)
         self.film.add(self.watch.steps, self.pictures(self.imaginer))

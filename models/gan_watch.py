@@ -13,6 +13,7 @@ ALIKE = 0.35  # of the data's own diversity: what lies closer together is one im
 FEW_KINDS = 0.4  # of the data's classes; one that learns slowly has as few, while it still comes nearer to the data,
 HARDLY_ANY = 0.2  # but not so few
 WORSE = 4.0  # times the best Fréchet distance
+MARGIN = 1.25  # times it, where the discriminator has won
 SURE = 0.02  # of chance: a discriminator that errs less has won
 
 
@@ -46,25 +47,30 @@ class Watch:
         self.real += (1 - MEMORY) * (real - self.real)
         self.made += (1 - MEMORY) * (made - self.made)
 
-    def wrong(self, measured: Mapping[str, float], classes: int = 0) -> str:
-        """What is wrong with what was measured, in words; empty: nothing.
+    def wrong(self, measured: Mapping[str, float], classes: float = 0) -> str:
+        """What is wrong with what was measured, in words; empty: nothing, and the best distance is kept.
+
+        The first that is measured is taken as it is: there has to be a state that can be gone back to.
 
         Args:
             measured: ``frechet`` and ``diversity``, and with classes ``kinds``: see ``Gan.measure``.
-            classes: how many the data have.
+            classes: among how many the data themselves are spread, measured in the same way.
         """
         frechet, diversity = measured["frechet"], measured["diversity"]
         best = frechet if self.best is None else self.best
         found = ""
-        if self.steps < GRACE:
+        if self.steps < GRACE or self.best is None:
             pass
         elif diversity < ALIKE:
             found = f"collapse: what the generator makes is nearly all alike, {diversity:.2f} times as diverse as the data"
-        elif classes and measured["kinds"] < (FEW_KINDS if frechet > best else HARDLY_ANY) * classes:
-            found = f"collapse: what the generator makes is of few kinds, as if of {measured['kinds']:.1f} of {classes} classes"
+        elif classes and measured["kinds"] < 1 + (FEW_KINDS if frechet > best else HARDLY_ANY) * (classes - 1):
+            found = (
+                f"collapse: what the generator makes is of few kinds, as if of {measured['kinds']:.1f} classes, where the data "
+                f"are as if of {classes:.1f}"
+            )
         elif frechet > WORSE * best:
             found = f"divergence: the Fréchet distance is {frechet:.4g}, after {best:.4g} at best"
-        elif self.real > 1 - SURE and self.made < SURE and frechet > best:
+        elif self.real > 1 - SURE and self.made < SURE and frechet > MARGIN * best:
             found = (
                 f"divergence: the discriminator has won (D(x) {self.real:.3f}, D(G(z)) {self.made:.3f}), and what the "
                 "generator makes gets worse"

@@ -261,7 +261,7 @@ def nearest(made: np.ndarray, real: Any, *, skip: bool = False, chunk: int = 512
         theirs = real.pixels(numbers).reshape(len(numbers), -1).astype(np.float64) / 255
         square = (rows**2).sum(1)[:, None] - 2 * rows @ theirs.T + (theirs**2).sum(1)
         if skip:
-            square[square < 1e-9] = np.inf
+            square[square < 1e-6] = np.inf
         closest = square.argmin(1)
         least = square[np.arange(len(made)), closest]
         better = least < best

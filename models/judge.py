@@ -20,6 +20,7 @@ from minigrad.data.augment import Augmented
 from minigrad.models.classifier import device_of
 from minigrad.models.cnn import PlainCNN
 from minigrad.models.frechet import Law
+from minigrad.models.gan_watch import kinds
 from minigrad.optim import AdamW
 from minigrad.optim.lr_scheduler import OneCycleLR
 
@@ -58,6 +59,7 @@ class Judge:
         self.side = min(SIDE, max(images.shape[1:]))
         self.network = self._fresh()
         self._law: Law | None = None
+        self._kinds = 0.0
 
     @property
     def kind(self) -> str:
@@ -125,9 +127,18 @@ class Judge:
         """The law that the features of the images themselves follow; of at most 10,000 of them, evenly taken."""
         if self._law is None:
             chosen = np.arange(0, len(self.images), -(-len(self.images) // REAL))
-            parts = [self.features(self.images.pixels(part)) for part in track(np.array_split(chosen, -(-len(chosen) // PART)))]
-            self._law = Law.of(np.concatenate(parts))
+            parts = [self.look(self.images.pixels(part)) for part in track(np.array_split(chosen, -(-len(chosen) // PART)))]
+            features, answers = zip(*parts, strict=True)
+            self._law, self._kinds = (
+                Law.of(np.concatenate(features)),
+                kinds(np.concatenate(answers), len(self.classes) or TURNS),
+            )
         return self._law
+
+    def kinds(self, track: Track = iter) -> float:
+        """Among how many kinds it sees the images themselves spread: see ``gan_watch.kinds``."""
+        self.law(track)
+        return self._kinds
 
     def state_dict(self) -> dict[str, Any]:
         """The network, and whether it has learned."""

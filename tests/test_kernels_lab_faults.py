@@ -160,7 +160,7 @@ def c_order(x: Any, w: Any, bias: Any, **geometry: Any) -> Any:
 def shared_scratch(x: Any, w: Any, bias: Any, **geometry: Any) -> Any:
     there = scratch.view(x.dtype)[: x.size].reshape(x.shape)
     there[...] = x
-    time.sleep(1e-4)
+    time.sleep(1e-3)
     return right(there, w, bias, **geometry)
 
 

@@ -145,7 +145,7 @@ def _correlate(
     (rows, columns), stride, dilation, before, (out_h, out_w) = shape
     item = src.itemsize
     bias = np.zeros(features * groups, src.dtype) if bias is None else np.ascontiguousarray(bias)
-    if (rows, columns) == stride == (1, 1) and before == (0, 0) and dst.flags.c_contiguous:
+    if (rows, columns) == stride == (1, 1) and before == (0, 0) and out_h == h and dst.flags.c_contiguous:
         n, h, w, out_h, out_w = n * h, 1, w, 1, out_w  # rows are all alike: each is an image
     pitches = [step // item for step in dst.strides[:3]]
     if dst.flags.c_contiguous:

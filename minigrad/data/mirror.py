@@ -140,7 +140,7 @@ def _compare(train: LabelledImages, least: int = 2) -> _Found | None:
     own, own_mirrored = float(np.mean(labels[nearest] == labels)), float(np.mean(labels[other] == labels))
     deviation = float(np.sqrt(chance * (1 - chance) / len(labels)))
     kept = np.trace(after) / max(np.trace(before), 1)
-    each = np.where(total > 0, np.diag(after) / np.maximum(np.diag(before), 1), np.inf)
+    each = np.where(np.diag(before) > 0, np.diag(after) / np.maximum(np.diag(before), 1), np.inf)
     least = int(each.argmin())
     return _Found(own, own_mirrored, chance, float(kept), swap, own >= chance + _SURE * deviation, (least, float(each[least])))
 

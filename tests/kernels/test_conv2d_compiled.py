@@ -299,3 +299,15 @@ def test_a_wrong_transform_is_found(module: Any, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(module, "_transformed", wrong)
     with pytest.raises(AssertionError, match="grad_input"):
         holds(module, arrays(*sizes, np.float32, **geometry), im2col, **geometry)
+
+
+@pytest.mark.parametrize("padding", [((0, 1), (0, 0)), ((0, 0), (0, 1)), ((0, 2), (0, 3))], ids=str)
+def test_a_kernel_of_one_pixel_with_padding_behind_the_image_alone(padding: Any) -> None:
+    """All pixels are one row then, but for those of the padding."""
+    x, w, bias = np.full((2, 1, 3, 2), 2.0, np.float32), np.full((1, 1, 1, 1), 3.0, np.float32), np.ones(1, np.float32)
+    geometry: Any = {"stride": (1, 1), "padding": padding, "dilation": (1, 1), "groups": 1}
+    y = cpu.forward(x, w, bias, **geometry)
+    want = np.ones((2, 1, 3 + padding[0][1], 2 + padding[1][1]), np.float32)
+    want[:, :, :3, :2] = 7
+    assert np.array_equal(y, want)
+    assert np.array_equal(cpu.grad_input(y, w, (3, 2), **geometry), np.full_like(x, 21))
