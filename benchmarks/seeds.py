@@ -75,7 +75,7 @@ def one(folder: Path, data: str, settings: GanSettings) -> dict[str, Any]:
     if weights is not None:
         task.load_weights(weights)
         found |= task.measure()
-        few = FEW_KINDS * len(task.judge.classes)
+        few = 1 + FEW_KINDS * (task.judge.own().kinds - 1)
         collapsed = found["diversity"] < ALIKE or found.get("kinds", few) < few
         found["unnoticed"] = bool(collapsed and end in ("finished", "stopped early"))
     return found

@@ -10,7 +10,6 @@ data, and every finding is printed. ``gan_watch.py`` tells when the two have run
 from __future__ import annotations
 
 import contextlib
-import functools
 import itertools
 import math
 import re
@@ -43,11 +42,13 @@ from minigrad.models.classifier import device_of
 from minigrad.models.cost import COPIES, check_memory
 from minigrad.models.dcgan import LARGEST, NORMS, SMALLEST, UP, Discriminator, Stage, ladder, widths
 from minigrad.models.diffaugment import differentiable
-from minigrad.models.frechet import Law, distance
-from minigrad.models.gan_watch import Watch, kinds, spread
-from minigrad.models.imaginer import BATCH, MOST, Card, Imaginer, begun_card
+from minigrad.models.film import Film
+from minigrad.models.gan_watch import Watch
+from minigrad.models.imagined import look
+from minigrad.models.imaginer import MOST, Card, Imaginer, begun_card
 from minigrad.models.judge import Judge
 from minigrad.show.dots import in_dots
+from minigrad.show.tiles import image_grid
 from minigrad.train import Descent, Rollback, Settings, Step, Task, Track, ema, setting
 
 WORK = 1e14  # multiplications of the forward passes where nothing is said: half an hour on two cores
@@ -55,6 +56,7 @@ STEPS = (1_000, 100_000)  # where nothing is said, at least and at most
 LOOKS = 20  # evaluations, and pictures of the film
 JUDGED = 2_048  # images that are made and measured at each
 FEW = 5_000  # images: fewer are learned by heart by a discriminator that sees them unchanged
+SHOWN = 96  # pixels a side, about, of an image in samples.png
 SAMPLES, FRAME = 4, 16  # images in dots, and in each picture of the film
 ROLLBACKS = 3  # at most: then it ends
 SLOWER = 0.5  # the rates after each
@@ -151,8 +153,8 @@ class Gan(Task):
         settings = self._network_settings(settings, say)
         kinds = self.data.classes if settings.classes else ()
         self.card = Card(train.shape, kinds, settings.noise, settings.width or 1, settings.up)
-        count = self.card.parameters
-        check_memory(2 * COPIES * count, f"two networks of about {count:,} parameters", self.name, KNOBS)
+        count = self.card.parameters + weights_of_discriminator(self.card)
+        check_memory(COPIES * count, f"two networks of {count:,} weights", self.name, KNOBS)
         minigrad.manual_seed(settings.seed)
         generator = self.card.build()
         discriminator = Discriminator(
@@ -163,8 +165,9 @@ class Gan(Task):
             norm=settings.norm or "batch",
         )
         batch = min(settings.batch_size, len(train))
+        check_memory(batch * kept(self.card), f"a step with {batch:,} images", self.name, KNOBS)
         self.settings = settings = self._training_settings(settings, batch, say)
-        self.judge = Judge(train, self.data.classes, settings.seed, settings.judge_images)
+        self.judge = Judge(train, self.data.classes, settings.judge_images)
         self.watch, self.film = Watch(), Film()
         order = minigrad.Generator().manual_seed(settings.seed)
         self.loader = DataLoader(
@@ -316,9 +319,11 @@ class Gan(Task):
         total = loss
         if settings.penalty == "gradient":
             share = minigrad.rand(len(real), device=real.device)
+            real, made = (differentiable(each) if settings.augment else each for each in (real, made))
             total = loss + settings.penalty_weight * gradient_penalty(discriminator, real, made, labels, share)
         elif settings.penalty == "r1":
-            total = loss + settings.penalty_weight * r1_penalty(discriminator, real, labels)
+            seen = differentiable(real) if settings.augment else real
+            total = loss + settings.penalty_weight * r1_penalty(discriminator, seen, labels)
         found = self.discriminator.step([total])
         real_chance, made_chance = (scores.detach().sigmoid().mean() for scores in (theirs, ours))
         return {"d_loss": loss.detach(), "d_norm": found["grad_norm"], "D(x)": real_chance, "D(G(z))": made_chance}
@@ -340,57 +345,31 @@ class Gan(Task):
             Rollback: the two have run apart.
         """
         found = self.measure(track)
-        wrong = self.watch.wrong(found, self.judge.kinds(track) if self.judge.classes else 0.0)
+        wrong = self.watch.wrong(found, self.judge.own(track).kinds if self.judge.classes else 0.0)
         if wrong:
             raise Rollback(wrong)
         self.film.add(self.watch.steps, self.pictures(self.imaginer))
         return found
 
-    def measure(self, track: Track = iter, count: int = JUDGED) -> dict[str, float]:
-        """What the generator makes, as far as it is trained, beside the data.
-
-        Args:
-            track: put around what is gone through.
-            count: images that are made, always of the same noise.
-
-        Returns:
-            ``frechet``, the distance in the features of the judge, the less the better; ``diversity``, how far what is made
-            lies apart, as a share of how far the data do, where classes are asked for within a class; and ``kinds``, where the
-            judge knows classes: among how many it sees what is made spread (the exponential of the entropy of their shares).
-        """
+    def measure(self, track: Track = iter) -> dict[str, float]:
+        """``frechet``, ``diversity``, and where the judge knows classes ``kinds``: see ``imagined.Seen``."""
         self.judge.learn(track)
-        imaginer = self.imaginer
-        noise, labels = imaginer.noise(count, seed=self.settings.seed), self.labels(count)
-        made = []
-        for part in track(np.array_split(np.arange(count), -(-count // BATCH))):
-            made.append(imaginer.make(noise[part], None if labels is None else labels[part]))
-        images = np.concatenate(made)
-        features, answers = self.judge.look(images, track)
-        frechet = distance(Law.of(features), self.judge.law(track))
-        some = slice(SPREAD if labels is None else None)
-        found = {"frechet": frechet, "diversity": spread(images[some], labels) / max(self._spread, 1e-9)}
-        if self.judge.classes:
-            found["kinds"] = kinds(answers, len(self.judge.classes))
-        return found
-
-    def labels(self, count: int) -> np.ndarray | None:
-        """Classes as often as the data have them, int64 (count,); None where no class is asked for."""
-        return as_often(self.data.train.labels, count) if self.card.classes else None
-
-    @functools.cached_property
-    def _spread(self) -> float:
-        train = self.data.train
-        some = np.linspace(0, len(train) - 1, min(JUDGED if self.card.classes else SPREAD, len(train))).astype(int)
-        return spread(train.pixels(some), train.labels[some] if self.card.classes else None)
+        seen = look(self.imaginer, self.judge, self.data, JUDGED, track)
+        found = {"frechet": seen.frechet, "diversity": seen.diversity}
+        return {**found, "kinds": seen.kinds} if self.judge.classes else found
 
     def pictures(self, imaginer: Imaginer) -> np.ndarray:
         """The images of the film, always of the same noise: uint8 (N, C, H, W)."""
         count = FRAME if max(self.card.shape[1:]) <= 2 * SMALL else FRAME // 4
-        return imaginer.make(imaginer.noise(count, seed=self.settings.seed), imaginer.labels(count))
+        return imaginer.make(imaginer.noise(count), imaginer.labels(count))
 
     def sample(self) -> str:
         """Some images, in dots."""
         return in_dots(self.film.last[:SAMPLES])
+
+    def picture(self) -> bytes:
+        """The newest images of the film, side by side."""
+        return image_grid(self.film.last, scale=max(1, SHOWN // max(self.card.shape[1:])))
 
     def weights(self) -> Mapping[str, Tensor]:
         """Those of the generator, or of its average."""
@@ -439,31 +418,6 @@ class Gan(Task):
         add_generator(page, self)
 
 
-class Film:
-    """Pictures of the same noise, of one evaluation after the other; and their state, for a checkpoint."""
-
-    def __init__(self) -> None:
-        self.frames: dict[int, np.ndarray] = {}
-
-    def add(self, step: int, images: np.ndarray) -> None:
-        """A frame, uint8 (N, C, H, W); a step has one."""
-        self.frames[step] = images
-
-    @property
-    def last(self) -> np.ndarray:
-        """The newest frame."""
-        return self.frames[max(self.frames)]
-
-    def state_dict(self) -> dict[str, Any]:
-        """The steps, and a frame for each."""
-        frames = [minigrad.tensor(frame, device="cpu") for frame in self.frames.values()]
-        return {"steps": list(self.frames), "frames": frames}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take what ``state_dict`` gave."""
-        self.frames = {step: frame.numpy() for step, frame in zip(state["steps"], state["frames"], strict=True)}
-
-
 def sides(size: int | str | None) -> tuple[int, int] | None:
     """Height and width that a setting of the size of images stands for.
 
@@ -500,24 +454,35 @@ def work(card: Card) -> int:
     return found
 
 
-def as_often(labels: np.ndarray, count: int) -> np.ndarray:
-    """So many labels, int64, each as often as among those that are given, mixed.
+def weights_of_discriminator(card: Card) -> int:
+    """How many weights of convolutions and of the last layer a discriminator has, told without the memory for them.
 
     Example:
-        >>> sorted(as_often(np.array([0, 0, 1, 2]), 8).tolist())
-        [0, 0, 0, 0, 1, 1, 2, 2]
+        >>> card = Card((3, 31, 48), ("a", "b"), 10, 4, "transposed")
+        >>> network = Discriminator((31, 48), 3, width=4, classes=2)
+        >>> sum(p.numel() for p in network.parameters() if p.ndim > 1) == weights_of_discriminator(card)
+        True
     """
-    return np.sort(labels)[np.arange(count) * len(labels) // count][order_of(count)]
+    channels, height, width = card.shape
+    stages = ladder(height, width)
+    counts = [channels, *widths(card.width, len(stages))]
+    found = sum(out * inner * math.prod(stage.kernel) for stage, out, inner in zip(stages, counts, counts[1:]))
+    return found + (1 + len(card.classes)) * counts[-1] * math.prod(stages[-1].small)
 
 
-def order_of(count: int) -> np.ndarray:
-    """Numbers from 0 to ``count``, mixed, always in the same way.
+def kept(card: Card) -> int:
+    """How many numbers a step computes of an image, at least, all of which are kept for the way back.
+
+    Once through the generator and three times through the discriminator; each map and what its activation makes of it.
 
     Example:
-        >>> sorted(order_of(4).tolist())
-        [0, 1, 2, 3]
+        >>> kept(Card((1, 8, 8), (), 100, 2, "transposed"))  # maps of 64 and 2 x 16 numbers
+        512
     """
-    return minigrad.randperm(count, generator=minigrad.Generator().manual_seed(count), device="cpu").numpy()
+    channels, height, width = card.shape
+    stages = ladder(height, width)
+    maps = sum(count * math.prod(stage.small) for count, stage in zip(widths(card.width, len(stages)), stages))
+    return 2 * (channels * height * width + maps) + 3 * 2 * maps + 2 * channels * height * width
 
 
 def _stage(stage: Stage) -> str:

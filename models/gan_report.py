@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from minigrad.models.frechet import Law, distance
-from minigrad.models.imaginer import nearest
+from minigrad.models.imagined import beside
 from minigrad.show.film import film_png
 from minigrad.show.pictures import image_grid
 
@@ -35,7 +34,7 @@ def add_generator(page: Page, task: Gan) -> None:
     page.headline(
         {
             "Fréchet distance": f"{found['frechet']:.2f}",
-            "of two halves of the data": f"{halves(task):.2f}",
+            "of two halves of the data": f"{task.judge.own().halves:.2f}",
             "diversity, of the data's": f"{found['diversity']:.0%}",
         }
     )
@@ -67,14 +66,6 @@ def add_generator(page: Page, task: Gan) -> None:
         page.text(line)
 
 
-def halves(task: Gan) -> float:
-    """The Fréchet distance of two halves of the data from each other: what a perfect generator would have, about."""
-    train = task.data.train
-    chosen = np.linspace(0, len(train) - 1, min(len(train), 2 * GRID**2)).astype(int)
-    features = task.judge.features(train.pixels(chosen))
-    return distance(Law.of(features[::2]), Law.of(features[1::2]))
-
-
 def _ways(task: Gan) -> bytes:
     made, card = task.imaginer, task.card
     points = made.noise(2 * ROWS, seed=SEED)
@@ -87,16 +78,13 @@ def _ways(task: Gan) -> bytes:
 def _add_nearest(page: Page, task: Gan) -> None:
     made, train = task.imaginer, task.data.train
     images = made.make(made.noise(GRID, seed=SEED), made.labels(GRID))
-    where, far = nearest(images, train)
-    some = train.pixels(np.linspace(0, len(train) - 1, min(GRID, len(train))).astype(int))
-    apart = nearest(some, train, skip=True)[1]
-    pairs = np.stack((images[:BESIDE], train.pixels(where[:BESIDE])), 1).reshape(-1, *images.shape[1:])
-    page.picture(
-        image_grid(pairs, columns=BESIDE, scale=_scale(task.card.shape, BESIDE)), alt="images with the nearest of the data"
-    )
+    found = beside(images, train)
+    pairs = np.stack((images[:BESIDE], train.pixels(found.where[:BESIDE])), 1).reshape(-1, *images.shape[1:])
+    picture = image_grid(pairs, columns=BESIDE, scale=_scale(task.card.shape, BESIDE))
+    page.picture(picture, alt="images with the nearest of the data")
     page.text(
-        f"An image that was made differs from the nearest of the data by {np.median(far):.3f} (the median of {GRID}; root of "
-        f"the mean square, of a scale from 0 to 1), an image of the data from the nearest other one by {np.median(apart):.3f}. "
+        f"An image that was made differs from the nearest of the data by {found.median:.3f} (the median of {GRID}; root of "
+        f"the mean square, of a scale from 0 to 1), an image of the data from the nearest other one by {found.usual:.3f}. "
         "Far less would mean copies."
     )
 

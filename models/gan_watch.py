@@ -14,6 +14,7 @@ FEW_KINDS = 0.4  # of the data's classes; one that learns slowly has as few, whi
 HARDLY_ANY = 0.2  # but not so few
 WORSE = 4.0  # times the best Fréchet distance
 MARGIN = 1.25  # times it, where the discriminator has won
+COLUMNS = 4096  # numbers of each image that are looked at at once
 SURE = 0.02  # of chance: a discriminator that errs less has won
 
 
@@ -105,9 +106,12 @@ def spread(images: np.ndarray, labels: np.ndarray | None = None) -> float:
     if labels is not None:
         parts = [images[labels == kind] for kind in np.unique(labels)]
         return float(np.mean([spread(part) for part in parts if len(part) > 1] or [0.0]))
-    rows = images.reshape(len(images), -1).astype(np.float64) / 255
-    squares = (rows**2).sum(1)
-    square = squares[:, None] + squares - 2 * rows @ rows.T
+    rows = images.reshape(len(images), -1)
+    square = np.zeros((len(rows), len(rows)))
+    for start in range(0, rows.shape[1], COLUMNS):
+        part = rows[:, start : start + COLUMNS].astype(np.float64) / 255
+        squares = (part**2).sum(1)
+        square += squares[:, None] + squares - 2 * part @ part.T
     upper = np.triu_indices(len(rows), 1)
     return float(np.sqrt(np.maximum(square[upper], 0) / rows.shape[1]).mean())
 

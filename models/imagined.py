@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
+import minigrad
 from minigrad.data.catalogue import DATASETS
 from minigrad.data.gallery import Gallery, open_gallery
 from minigrad.data.labelled import LabelledImages
@@ -14,16 +15,66 @@ from minigrad.data.pixels import refitted
 from minigrad.data.published import named_or_published
 from minigrad.models.begun import check_same, check_there, recipe
 from minigrad.models.frechet import Law, distance
-from minigrad.models.gan import SPREAD, GanSettings, as_often
-from minigrad.models.gan_watch import spread
-from minigrad.models.imaginer import BATCH, Card, Imaginer, nearest
-from minigrad.models.judge import REAL, Judge
+from minigrad.models.gan_watch import kinds, spread
+from minigrad.models.imaginer import Card, Imaginer, nearest
+from minigrad.models.judge import PART, SPREAD, Judge
+from minigrad.train import Track
 
 JUDGED = 5_000  # images that are made and measured
-COMPARED = 500  # images whose nearest ones are looked for
+COMPARED, NUMBERS = 500, 1 << 24  # images whose nearest ones are looked for at once, and numbers of them
 COPIED = 0.5  # of the distance that is usual: what lies nearer on the whole was learned by heart
 
-Track = Callable[[Iterable[Any]], Iterator[Any]]
+
+class Seen(NamedTuple):
+    """What a judge sees of what a generator makes.
+
+    Attributes:
+        images: the first of them, uint8 (n, C, H, W).
+        answers: which class each is taken for, int64 (N,).
+        labels: which class was asked for, int64 (N,); None without classes.
+        frechet: their distance from the data in the features of the judge, the less the better.
+        diversity: how far they lie apart, as a share of how far the data do; where classes are asked for within a class, since
+            a generator may well make one image for each.
+        kinds: among how many classes they are spread, the exponential of the entropy of their shares.
+    """
+
+    images: np.ndarray
+    answers: np.ndarray
+    labels: np.ndarray | None
+    frechet: float
+    diversity: float
+    kinds: float
+
+
+def look(imaginer: Imaginer, judge: Judge, data: Gallery, count: int, track: Track = iter) -> Seen:
+    """Make images, always of the same noise, and let a judge that has learned look at them.
+
+    Args:
+        imaginer: the generator.
+        judge: of the same images.
+        data: what it learned from.
+        count: images that are made.
+        track: put around what is gone through.
+    """
+    noise, labels = imaginer.noise(count), labels_like(imaginer, data, count)
+    kept, features, answers = [], [], []
+    for part in track(_in_parts(count)):
+        images = imaginer.make(noise[part], None if labels is None else labels[part])
+        seen, taken = judge.look(images)
+        features.append(seen)
+        answers.append(taken)
+        if part[0] < SPREAD:
+            kept.append(images)
+    own, some, said = judge.own(track), np.concatenate(kept)[:SPREAD], np.concatenate(answers)
+    apart = spread(some, None if labels is None else labels[: len(some)])
+    return Seen(
+        images=some,
+        answers=said,
+        labels=labels,
+        frechet=distance(Law.of(np.concatenate(features)), own.law),
+        diversity=apart / max(own.spread if labels is None else own.within, 1e-9),
+        kinds=kinds(said, len(judge.classes) or int(said.max()) + 1),
+    )
 
 
 class Beside(NamedTuple):
@@ -96,6 +147,8 @@ def to_measure(config: Mapping[str, Any], data: str | None, progress: Any = None
         RunError: the config is damaged.
     """
     card = Card.of(config.get("model"), "config.json")
+    from minigrad.models.gan import GanSettings
+
     own, _ = recipe(config, "gan", GanSettings)
     if data is None:
         check_there(own, "images")
@@ -128,7 +181,7 @@ def beside(images: np.ndarray, train: LabelledImages, track: Track = iter) -> Be
     """Find the training image that is nearest to each of some images, and how far such images are from each other.
 
     Args:
-        images: uint8 (N, C, H, W).
+        images: uint8 (N, C, H, W); of large ones some hundreds take much memory.
         train: what was learned from.
         track: put around what is gone through.
 
@@ -138,9 +191,10 @@ def beside(images: np.ndarray, train: LabelledImages, track: Track = iter) -> Be
         >>> found.where, found.far, found.usual, found.ratio
         (array([1]), array([0.2]), 0.2, 1.0)
     """
-    some = train.pixels(np.linspace(0, len(train) - 1, min(COMPARED, len(train))).astype(int))
+    compared = int(np.clip(NUMBERS // images[0].size, 16, COMPARED))
+    some = train.pixels(np.linspace(0, len(train) - 1, min(compared, len(train))).astype(int))
     found = []
-    for part in track(np.array_split(np.arange(len(images)), -(-len(images) // COMPARED))):
+    for part in track(np.array_split(np.arange(len(images)), -(-len(images) // compared))):
         found.append(nearest(images[part], train))
     apart = nearest(some, train, skip=True)[1]
     apart = apart[np.isfinite(apart)]
@@ -152,7 +206,7 @@ def measure(
     imaginer: Imaginer,
     data: Gallery,
     test: LabelledImages | None,
-    settings: GanSettings,
+    shown: int,
     track: Callable[[str], Track] = lambda doing: iter,
 ) -> Measured:
     """Make images, let a judge that learns anew from the data look at them, and look for copies.
@@ -161,46 +215,40 @@ def measure(
         imaginer: the generator.
         data: images of the shape that it makes.
         test: a test part of the same shape, if there is one.
-        settings: the run's, for its seed and its judge.
+        shown: images that the judge learns from: see ``Judge``.
         track: given what is done, a function to put around what is gone through.
     """
-    judge = Judge(data.train, data.classes, settings.seed, settings.judge_images)
+    judge = Judge(data.train, data.classes, shown)
     judge.learn(track("the judge learns"))
-    noise, labels = imaginer.noise(JUDGED, seed=settings.seed), labels_like(imaginer, data, JUDGED)
-    made = []
-    for part in track("imagining")(np.array_split(np.arange(JUDGED), -(-JUDGED // BATCH))):
-        made.append(imaginer.make(noise[part], None if labels is None else labels[part]))
-    images = np.concatenate(made)
-    features, answers = judge.look(images, track("judging"))
-    real = judge.features(data.train.pixels(np.linspace(0, len(data.train) - 1, min(REAL, len(data.train))).astype(int)))
-    law = judge.law(track("judging the data"))
-    away = accuracy = None
+    seen = look(imaginer, judge, data, JUDGED, track("imagining and judging"))
+    own, away, accuracy, asked, shares = judge.own(), None, None, None, []
     if test is not None:
-        theirs, found = judge.look(test.pixels(range(len(test))), track("judging the test part"))
-        away = distance(Law.of(theirs), law)
+        parts = [judge.look(test.pixels(part)) for part in track("judging the test part")(_in_parts(len(test)))]
+        theirs, found = (np.concatenate(each) for each in zip(*parts, strict=True))
+        away = distance(Law.of(theirs), own.law)
         if judge.classes:
             accuracy = float((found == test.labels).mean())
-    asked, shares = None, []
-    if labels is not None and judge.classes == imaginer.card.classes:
-        asked = float((answers == labels).mean())
+    if seen.labels is not None and judge.classes == imaginer.card.classes:
+        asked = float((seen.answers == seen.labels).mean())
     if judge.classes:
-        ours, all_ = (np.bincount(each, minlength=len(judge.classes)) for each in (answers, data.train.labels))
-        shares = [
-            (name, a / len(answers), b / len(data.train)) for name, a, b in zip(judge.classes, ours.tolist(), all_.tolist())
-        ]
-    some = data.train.pixels(np.linspace(0, len(data.train) - 1, min(SPREAD, len(data.train))).astype(int))
+        ours, all_ = (np.bincount(each, minlength=len(judge.classes)) for each in (seen.answers, data.train.labels))
+        shares = [(name, a / JUDGED, b / len(data.train)) for name, a, b in zip(judge.classes, ours.tolist(), all_.tolist())]
     return Measured(
         judge=judge.kind,
         images=JUDGED,
-        frechet=distance(Law.of(features), law),
-        halves=distance(Law.of(real[::2]), Law.of(real[1::2])),
+        frechet=seen.frechet,
+        halves=own.halves,
         test=away,
         accuracy=accuracy,
         asked=asked,
-        diversity=spread(images[:SPREAD]) / max(spread(some), 1e-9),
+        diversity=seen.diversity,
         shares=shares,
-        beside=beside(images[:COMPARED], data.train),
+        beside=beside(seen.images[:COMPARED], data.train, track("looking for the nearest")),
     )
+
+
+def _in_parts(count: int) -> list[np.ndarray]:
+    return np.array_split(np.arange(count), -(-count // PART))
 
 
 def labels_like(imaginer: Imaginer, data: Gallery, count: int) -> np.ndarray | None:
@@ -211,3 +259,14 @@ def labels_like(imaginer: Imaginer, data: Gallery, count: int) -> np.ndarray | N
     if not imaginer.card.classes or data.classes != imaginer.card.classes:
         return imaginer.labels(count)
     return as_often(data.train.labels, count)
+
+
+def as_often(labels: np.ndarray, count: int) -> np.ndarray:
+    """So many labels, int64, each as often as among those that are given, mixed, always in the same way.
+
+    Example:
+        >>> sorted(as_often(np.array([0, 0, 1, 2]), 8).tolist())
+        [0, 0, 0, 0, 1, 1, 2, 2]
+    """
+    order = minigrad.randperm(count, generator=minigrad.Generator().manual_seed(count), device="cpu").numpy()
+    return np.sort(labels)[np.arange(count) * len(labels) // count][order]

@@ -16,6 +16,7 @@ from minigrad.train.trained import Trained
 
 BATCH = 64  # images that are made at once, at most,
 PIXELS = 1 << 19  # and pixels of them
+NUMBERS = 1 << 22  # of images whose nearest ones are looked for at once
 MOST = 1_000_000  # more than anyone means of a size: a config that has one is damaged
 LEAST_CUT = 0.01  # of truncation: below it all images are one
 
@@ -243,7 +244,7 @@ def nearest(made: np.ndarray, real: Any, *, skip: bool = False, chunk: int = 512
         made: uint8 (N, C, H, W).
         real: ``LabelledImages`` of the same shape.
         skip: leave those out that are the same pixel by pixel: of images of the set themselves the nearest other one is found.
-        chunk: images of the set that are looked at at once.
+        chunk: images of the set that are looked at at once, at most.
 
     Returns:
         Its number in the set, int64 (N,), and the root of the mean square of the difference, on a scale from 0 to 1.
@@ -255,6 +256,7 @@ def nearest(made: np.ndarray, real: Any, *, skip: bool = False, chunk: int = 512
         (array([1]), array([0.2]))
     """
     rows = made.reshape(len(made), -1).astype(np.float64) / 255
+    chunk = max(1, min(chunk, NUMBERS // rows.shape[1]))
     best, where = np.full(len(made), np.inf), np.zeros(len(made), np.int64)
     for start in range(0, len(real), chunk):
         numbers = np.arange(start, min(start + chunk, len(real)))

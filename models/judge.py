@@ -7,8 +7,8 @@ which takes knowing what is on it: Gidaris, Singh, Komodakis 2018, arXiv:1803.07
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,10 +19,11 @@ from minigrad.data import DataLoader, LabelledImages
 from minigrad.data.augment import Augmented
 from minigrad.models.classifier import device_of
 from minigrad.models.cnn import PlainCNN
-from minigrad.models.frechet import Law
-from minigrad.models.gan_watch import kinds
+from minigrad.models.frechet import Law, distance
+from minigrad.models.gan_watch import kinds, spread
 from minigrad.optim import AdamW
 from minigrad.optim.lr_scheduler import OneCycleLR
+from minigrad.train import Track
 
 SIDE = 32  # pixels a side that it looks at, at most
 FEATURES = 64
@@ -30,36 +31,52 @@ WIDTH = 16
 EACH = 50  # images of a class on average: with fewer it does not learn by classes
 BATCH, RATE, DECAY = 64, 3e-3, 0.05
 TURNS = 4
+SEED = 0  # of its beginning and of the order of the images
+SPREAD = 512  # images whose distances from each other are measured
 REAL, PART = 10_000, 512  # images of the data whose law is taken, at most, and at once
 
-Track = Callable[[Iterable[Any]], Iterator[Any]]
+
+class Own(NamedTuple):
+    """What a judge sees of the images that it learned from.
+
+    Attributes:
+        law: that their features follow.
+        halves: the Fréchet distance of two halves of them. Of few images it is large, as each half tells little of the law.
+        kinds: among how many classes it sees them spread: see ``gan_watch.kinds``.
+        spread, within: how far they lie apart, and images of one class: see ``gan_watch.spread``.
+    """
+
+    law: Law
+    halves: float
+    kinds: float
+    spread: float
+    within: float
 
 
 class Judge:
     """A network that looks at images of one shape, and its state, for a checkpoint.
 
-    It is a function of the data and the seed: learned again it is the same.
+    It is a function of the images and of how many it learns from: learned again it is the same, also by another training.
 
     Args:
         images: what it learns from.
         classes: their classes' names; none: by turns.
-        seed: of its beginning and of the order of the images.
         shown: how many images it learns from, counted each time.
 
     Example:
         >>> images = LabelledImages(np.zeros((64, 1, 12, 12), np.uint8), np.zeros(64, int), ["all"])
-        >>> Judge(images, (), 0).features(np.zeros((3, 1, 12, 12), np.uint8)).shape
-        (3, 64)
+        >>> features, answers = Judge(images, ()).look(np.zeros((3, 1, 12, 12), np.uint8))
+        >>> features.shape, answers.shape
+        ((3, 64), (3,))
     """
 
-    def __init__(self, images: LabelledImages, classes: tuple[str, ...], seed: int, shown: int = 40_000) -> None:
-        self.images, self.seed, self.shown = images, seed, shown
+    def __init__(self, images: LabelledImages, classes: tuple[str, ...], shown: int = 40_000) -> None:
+        self.images, self.shown = images, shown
         self.classes = classes if len(images) >= EACH * len(classes) else ()
         self.learned = False
         self.side = min(SIDE, max(images.shape[1:]))
         self.network = self._fresh()
-        self._law: Law | None = None
-        self._kinds = 0.0
+        self._own: Own | None = None
 
     @property
     def kind(self) -> str:
@@ -69,7 +86,7 @@ class Judge:
     def _fresh(self) -> PlainCNN:
         kinds = len(self.classes) or TURNS
         with minigrad.random.fork_rng():
-            minigrad.manual_seed(self.seed)
+            minigrad.manual_seed(SEED)
             return PlainCNN(self.images.shape[0], (self.side, self.side), kinds, WIDTH, FEATURES, norm=True)
 
     def learn(self, track: Track = iter) -> None:
@@ -81,9 +98,9 @@ class Judge:
         if self.learned:
             return
         network = self._fresh().train()
-        order, size = minigrad.Generator().manual_seed(self.seed), min(BATCH, len(self.images))
+        order, size = minigrad.Generator().manual_seed(SEED), min(BATCH, len(self.images))
         loader = DataLoader(
-            Augmented(self.images, self.seed, mean=0.5, std=0.5), batch_size=size, shuffle=True, drop_last=True,
+            Augmented(self.images, SEED, mean=0.5, std=0.5), batch_size=size, shuffle=True, drop_last=True,
             generator=order, num_workers=1, device=device_of(network),
         )  # fmt: skip
         steps = -(-self.shown // size)
@@ -119,26 +136,18 @@ class Judge:
                 answers.append(network.classifier[-1](rows).argmax(1).cpu().numpy())
         return np.concatenate(found), np.concatenate(answers)
 
-    def features(self, images: np.ndarray) -> np.ndarray:
-        """Features of images: see ``look``."""
-        return self.look(images)[0]
-
-    def law(self, track: Track = iter) -> Law:
-        """The law that the features of the images themselves follow; of at most 10,000 of them, evenly taken."""
-        if self._law is None:
+    def own(self, track: Track = iter) -> Own:
+        """What it sees of the images themselves: of at most 10,000 of them, evenly taken. It has to have learned."""
+        if self._own is None:
             chosen = np.arange(0, len(self.images), -(-len(self.images) // REAL))
             parts = [self.look(self.images.pixels(part)) for part in track(np.array_split(chosen, -(-len(chosen) // PART)))]
-            features, answers = zip(*parts, strict=True)
-            self._law, self._kinds = (
-                Law.of(np.concatenate(features)),
-                kinds(np.concatenate(answers), len(self.classes) or TURNS),
-            )
-        return self._law
-
-    def kinds(self, track: Track = iter) -> float:
-        """Among how many kinds it sees the images themselves spread: see ``gan_watch.kinds``."""
-        self.law(track)
-        return self._kinds
+            features, answers = (np.concatenate(each) for each in zip(*parts, strict=True))
+            halves = distance(Law.of(features[::2]), Law.of(features[1::2]))
+            some = np.linspace(0, len(self.images) - 1, min(SPREAD, len(self.images))).astype(int)
+            pixels, labels = self.images.pixels(some), self.images.labels[some]
+            kinds_of = kinds(answers, len(self.classes) or TURNS)
+            self._own = Own(Law.of(features), halves, kinds_of, spread(pixels), spread(pixels, labels))
+        return self._own
 
     def state_dict(self) -> dict[str, Any]:
         """The network, and whether it has learned."""
@@ -151,7 +160,7 @@ class Judge:
             StateError: it is another network's.
         """
         self.network.load_state_dict(state["network"])
-        self.learned, self._law = bool(state["learned"]), None
+        self.learned, self._own = bool(state["learned"]), None
 
 
 def turned(images: Tensor) -> tuple[Tensor, Tensor]:

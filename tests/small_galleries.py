@@ -42,7 +42,7 @@ def gallery(root: Path, count: int = 40, *, classes: bool = False, **options: An
 def quickly(patch: pytest.MonkeyPatch, judged: int = 64) -> None:
     """Let few images be judged, and that five times in a training."""
     patch.setattr(gan, "LOOKS", 5)
-    patch.setattr(Gan.measure, "__defaults__", (iter, judged))
+    patch.setattr(gan, "JUDGED", judged)
 
 
 def task(data: Path | str, say: Any = lambda text: None, like: Any = None, **settings: Any) -> Gan:

@@ -53,7 +53,7 @@ TABLE: dict[str, tuple[dict[str, int], tuple[str, ...], int, str]] = {  # folder
     "flat": ({".": 20}, (), 20, ""),
     "nested": ({".": 4, "a": 8, "b/c": 8}, (), 20, ""),
     "one folder below another": ({"photos/all": 20}, (), 20, ""),
-    "classes": ({"cat": 10, "dog": 10}, ("cat", "dog"), 20, "sub-folders are taken for classes: cat, dog. Where no class is"),
+    "classes": ({"cat": 10, "dog": 10}, ("cat", "dog"), 20, "sub-folders are taken for classes: cat, dog. They are told apart"),
     "classes, nested": ({"cat/2023": 5, "cat/2024": 5, "dog": 10}, ("cat", "dog"), 20, "taken for classes: cat, dog"),
     "too many to be classes": ({f"{n}": 2 for n in range(10)}, (), 20, "10 sub-folders are not taken for classes: 2 images in"),
     "parts of classes": (

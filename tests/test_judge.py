@@ -11,6 +11,7 @@ import minigrad
 from minigrad.data import LabelledImages
 from minigrad.errors import StateError
 from minigrad.models.frechet import Law, distance
+from minigrad.models.gan_watch import kinds, spread
 from minigrad.models.judge import EACH, FEATURES, REAL, TURNS, Judge, turned
 from tests.small_galleries import KINDS, bars
 
@@ -29,13 +30,13 @@ def same(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
 
 
 def test_it_learns_to_tell_classes() -> None:
-    judge = Judge(images(), KINDS, 0, 1500)
+    judge = Judge(images(), KINDS, 1500)
     assert judge.classes == KINDS and judge.kind == "to tell 2 classes apart"
     unseen, labels = bars(60, seed=1)
     judge.learn()
     features, answers = judge.look(unseen)
     assert features.shape == (60, FEATURES) and (answers == labels).mean() > 0.9 and answers.dtype == np.int64
-    assert np.array_equal(judge.features(unseen), features)
+    assert np.array_equal(judge.look(unseen)[0], features)
 
 
 def test_it_learns_to_tell_turns() -> None:
@@ -44,7 +45,7 @@ def test_it_learns_to_tell_turns() -> None:
     ramp = np.linspace(0, 200, 12)[:, None] * np.ones(12)
     pictures = (ramp + rng.integers(0, 55, (99, 1, 12, 12))).astype(np.uint8)
     assert len(pictures) < EACH * len(KINDS)
-    judge = Judge(LabelledImages(pictures, np.arange(99) % 2, KINDS), KINDS, 0, 1500)
+    judge = Judge(LabelledImages(pictures, np.arange(99) % 2, KINDS), KINDS, 1500)
     assert judge.classes == () and judge.kind == "to tell how each was turned"
     judge.learn()
     for turn in range(TURNS):
@@ -52,12 +53,12 @@ def test_it_learns_to_tell_turns() -> None:
         assert (judge.look(shown)[1] == turn).mean() > 0.9
 
 
-def test_it_is_a_function_of_the_data_and_the_seed() -> None:
+def test_it_is_a_function_of_the_data() -> None:
     """Whatever was drawn before; and it draws nothing from the default generator."""
-    one, other = Judge(images(), KINDS, 5, 200), Judge(images(), KINDS, 6, 200)
+    one = Judge(images(), KINDS, 200)
     minigrad.manual_seed(3)
-    again = Judge(images(), KINDS, 5, 200)
-    assert same(weights(one), weights(again)) and not same(weights(one), weights(other))
+    again = Judge(images(), KINDS, 200)
+    assert same(weights(one), weights(again))
     before = weights(one)
     for judge in (one, again):
         judge.learn()
@@ -68,7 +69,7 @@ def test_it_is_a_function_of_the_data_and_the_seed() -> None:
 
 
 def test_broken_off_it_begins_anew() -> None:
-    whole, broken = Judge(images(), KINDS, 0, 300), Judge(images(), KINDS, 0, 300)
+    whole, broken = Judge(images(), KINDS, 300), Judge(images(), KINDS, 300)
     before = weights(broken)
 
     def track(batches: Any) -> Any:
@@ -89,14 +90,15 @@ def test_broken_off_it_begins_anew() -> None:
 
 
 def test_a_state_goes_round() -> None:
-    learned, fresh = Judge(images(), KINDS, 0, 200), Judge(images(), KINDS, 9, 200)
+    learned, fresh = Judge(images(), KINDS, 200), Judge(images(), KINDS, 200)
     learned.learn()
-    law = fresh.law()
+    law = fresh.own().law
     fresh.load_state_dict(learned.state_dict())
     assert fresh.learned and same(weights(fresh), weights(learned))
-    assert not np.array_equal(fresh.law().mean, law.mean) and np.array_equal(fresh.law().mean, learned.law().mean)
+    assert not np.array_equal(fresh.own().law.mean, law.mean)
+    assert np.array_equal(fresh.own().law.mean, learned.own().law.mean)
     with pytest.raises(StateError):
-        Judge(images(channels=3), KINDS, 0).load_state_dict(learned.state_dict())
+        Judge(images(channels=3), KINDS).load_state_dict(learned.state_dict())
 
 
 @pytest.mark.parametrize(
@@ -104,29 +106,35 @@ def test_a_state_goes_round() -> None:
 )
 def test_images_of_any_shape(shape: tuple[int, int, int], side: int) -> None:
     channels, height, width = shape
-    judge = Judge(images(20, channels=channels, height=height, width=width), (), 0, 20)
+    judge = Judge(images(20, channels=channels, height=height, width=width), (), 20)
     assert judge.side == side
     judge.learn()
     shown = bars(70, height, width, channels)[0]
     found, answers = judge.look(shown)
     assert found.shape == (70, FEATURES) and np.isfinite(found).all() and set(answers) <= set(range(TURNS))
-    one_by_one = np.concatenate([judge.features(image[None]) for image in shown[:3]])
+    one_by_one = np.concatenate([judge.look(image[None])[0] for image in shown[:3]])
     np.testing.assert_allclose(one_by_one, found[:3], rtol=1e-4, atol=1e-5)
 
 
-def test_the_law_of_the_images(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_it_sees_of_the_images_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of all, in parts, or of so many that lie evenly; kept."""
     data = images(70)
-    judge = Judge(data, (), 0, 64)
-    every = Law.of(judge.features(data.pixels(np.arange(70))))
+    judge = Judge(data, (), 64)
+    features, answers = judge.look(data.pixels(np.arange(70)))
+    every = Law.of(features)
     assert REAL >= 70
     monkeypatch.setattr("minigrad.models.judge.PART", 32)
-    np.testing.assert_allclose(judge.law().covariance, every.covariance, rtol=1e-6, atol=1e-9)
-    assert judge.law() is judge.law()
-    few = Judge(data, (), 0, 64)
+    own = judge.own()
+    np.testing.assert_allclose(own.law.covariance, every.covariance, rtol=1e-6, atol=1e-9)
+    assert judge.own() is own
+    assert own.halves == pytest.approx(distance(Law.of(features[::2]), Law.of(features[1::2])), rel=1e-5)
+    assert own.kinds == kinds(answers, TURNS)
+    pixels = data.pixels(np.arange(70))
+    assert own.spread == spread(pixels) > own.within == spread(pixels, data.labels)
+    few = Judge(data, (), 64)
     monkeypatch.setattr("minigrad.models.judge.REAL", 30)
-    thirds = Law.of(judge.features(data.pixels(np.arange(0, 70, 3))))
-    assert distance(few.law(), thirds) < 1e-6 < distance(few.law(), every)
+    thirds = Law.of(judge.look(data.pixels(np.arange(0, 70, 3)))[0])
+    assert distance(few.own().law, thirds) < 1e-6 < distance(few.own().law, every)
 
 
 @pytest.mark.parametrize("count", [1, 3, 4, 5, 8, 11])

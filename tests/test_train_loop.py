@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -374,6 +375,34 @@ def test_going_back(tmp_path: Path) -> None:
     seen = Duel(DuelSettings(steps=9, evaluate_every=3, roll_back="6,9"))
     train(tmp_path, seen)
     assert seen.carried.rollbacks == 2
+
+
+def test_numbers_that_are_not_finite_go_back_too(tmp_path: Path) -> None:
+    """To the last accepted state, of a task that can go on in another way; the broken numbers are in no row."""
+    heard: list[str] = []
+    task = Duel(DuelSettings(steps=9, evaluate_every=3))
+    real = task.step
+
+    def step(batch: Any) -> Step:
+        found = real(batch)
+        broken = task.carried.steps == 5 and not task.carried.rollbacks
+        return Step(found.units, {**found.metrics, "loss": math.nan}) if broken else found
+
+    task.step = step  # type: ignore[method-assign]
+    outcome = train(tmp_path, task, say=heard.append)
+    assert outcome.status == "finished" and task.carried.rollbacks == 1
+    (told,) = [line for line in heard if line.startswith("Rolled back")]
+    assert re.fullmatch(r"Rolled back from step \d to step 3: loss: nan at step 5, whose batch was .*\.", told), told
+    found = [(row["step"], row["to"]) for row in rows(tmp_path) if "rollback" in row]
+    assert found == [(3, 3)] and all(math.isfinite(value) for row in rows(tmp_path) for value in row.values())
+
+
+def test_numbers_that_are_not_finite_before_a_first_state_end_it(tmp_path: Path) -> None:
+    task = Duel(DuelSettings(steps=9, evaluate_every=3))
+    real = task.step
+    task.step = lambda batch: real(batch)._replace(metrics={"loss": math.nan})  # type: ignore[method-assign]
+    with pytest.raises(DivergedError, match="loss: expected a finite number, got nan at step 1"):
+        train(tmp_path, task)
 
 
 def test_a_task_that_cannot_go_back(tmp_path: Path) -> None:

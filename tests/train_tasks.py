@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import minigrad
 from minigrad import Tensor, nn
@@ -370,8 +371,9 @@ def gan(folder: Path) -> Task:
     class Once(Gan):
         """Wants to go back at its third evaluation, unless it has."""
 
-        def measure(self, track: Track = iter, count: int = 64) -> dict[str, float]:
-            found = super().measure(track, count)
+        def measure(self, track: Track = iter) -> dict[str, float]:
+            with mock.patch("minigrad.models.gan.JUDGED", 64):
+                found = super().measure(track)
             if self.watch.steps == 3 and not self.watch.reason:
                 self.watch.reason = "the test wants it"
                 raise Rollback(self.watch.reason)

@@ -8,8 +8,9 @@ from typing import Any
 
 from minigrad.cli.output import say
 from minigrad.cli.train import follow
+from minigrad.errors import DivergedError
 
-DATA = "mnist5k"
+DATA, TITLE = "mnist5k", "Images out of noise"
 STEPS, WIDTH, RATE, JUDGE = 900, 16, 5e-4, 10_000  # less than 75 seconds on two cores
 LOOKS = 6  # evaluations, each a picture of the film
 EACH = 12  # images of a digit
@@ -36,11 +37,16 @@ def section(page: Any, folder: Path, seed: int) -> None:
         with reading() as report:
             task = Gan(DATA, settings, say, report)
         task.evaluate_every = -(-task.total_steps // LOOKS)
-        outcome = follow(task, run, f"minigrad demo --out {shlex.quote(str(folder.parent))} --seed {seed}")
+        try:
+            outcome = follow(task, run, f"minigrad demo --out {shlex.quote(str(folder.parent))} --seed {seed}")
+        except DivergedError as error:  # which some seeds may come to
+            say(f"gan: {error}")
+            page.section(TITLE, f"The two ran apart this time: {error}")
+            return
     words = f"After {outcome.step:,} steps the Fréchet distance of what it makes to real digits is {outcome.best:.1f} at best."
     say(words)
     page.section(
-        "Images out of noise",
+        TITLE,
         "Two networks that learned against each other: one makes digits of noise, the other tells them from those of people. "
         f"{words}",
     )

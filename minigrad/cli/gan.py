@@ -14,7 +14,7 @@ def evaluate(model: str, data: str | None, json: bool) -> None:
     from minigrad.cli.terminal import show, table
     from minigrad.models.begun import recipe
     from minigrad.models.gan import GanSettings
-    from minigrad.models.imagined import COMPARED, measure, test_part, to_measure
+    from minigrad.models.imagined import measure, test_part, to_measure
     from minigrad.models.imaginer import Imaginer
     from minigrad.show.progress import track
     from minigrad.train.trained import Trained
@@ -29,7 +29,7 @@ def evaluate(model: str, data: str | None, json: bool) -> None:
     def shown(doing: str) -> Callable[[Iterable[Any]], Iterator[Any]]:
         return lambda parts: track(parts, describe=doing, unit="parts")
 
-    found = measure(imaginer, gallery, test, settings, shown)
+    found = measure(imaginer, gallery, test, settings.judge_images, shown)
     beside = found.beside
     if json:
         keys = ("class", "made", "data")
@@ -61,8 +61,8 @@ def evaluate(model: str, data: str | None, json: bool) -> None:
         say(f"Of the images that were made it finds the class that was asked for in {found.asked:.1%}.")
     say(f"diversity {found.diversity:.0%} of that of the data")
     say(
-        f"The nearest training images differ by {beside.median:.3f}, the median of {COMPARED}; training images themselves by "
-        f"{beside.usual:.3f} from their nearest other ones: a ratio of {beside.ratio:.2f}"
+        f"The nearest training images differ by {beside.median:.3f}, the median of {len(beside.far)}; training images "
+        f"themselves by {beside.usual:.3f} from their nearest other ones: a ratio of {beside.ratio:.2f}"
     )
     if beside.copied:
         say("So much nearer than they are to each other: the training images were learned by heart.")

@@ -141,7 +141,10 @@ class _Search(Walk):
             )
             return []
         names_shown = listed([shown(name) for name in names], NAMED)
-        self.notes.append(f"sub-folders are taken for classes: {names_shown}. Where no class is asked for they mean nothing")
+        self.notes.append(
+            f"sub-folders are taken for classes: {names_shown}. They are told apart where images are judged, and asked "
+            "for where --set classes=true says so"
+        )
         return of
 
 

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import minigrad
 from minigrad import Tensor
 from minigrad.errors import DivergedError, MinigradError, RunError
+from minigrad.interop.atomic import write_atomically
 from minigrad.show.progress import Progress
 from minigrad.show.text import write_line
 from minigrad.train.checkpoints import Checkpoints
@@ -92,6 +93,7 @@ class _Loop:
         self.watch = Watch(task.describe)
         self.log_every = task.settings.log_every or max(1, task.evaluate_every // 10)
         self.rolls_back = type(task).rolled_back is not Task.rolled_back
+        self.given_up = False  # no way back is left
         self.meant: set[str] = set()  # tensors of the state that are not finite from the beginning, such as a mask
         self.shown: dict[str, float | str] = {}
 
@@ -114,17 +116,29 @@ class _Loop:
             batches = task.batches()
             try:
                 while not self.interrupt.wanted:
-                    if self._due():
-                        if self._evaluate():
-                            batches = self._renewed(batches)
-                    elif self._over():
-                        break
-                    else:
-                        if time.monotonic() - self._saved >= task.settings.save_every:
-                            self._save()
-                        self._step(self._next(batches))
+                    try:
+                        if self._due():
+                            if self._evaluate():
+                                batches = self._renewed(batches)
+                        elif self._over():
+                            break
+                        else:
+                            if time.monotonic() - self._saved >= task.settings.save_every:
+                                self._save()
+                            self._step(self._next(batches))
+                    except DivergedError as error:
+                        if self.given_up or not self.rolls_back or not place.evaluated:
+                            raise
+                        self.watch = Watch(task.describe)
+                        place.sums, place.counts = {}, {}  # the broken numbers are among them
+                        self._roll_back(f"{error.argument}: {error.got}", place.evaluated)
+                        batches = self._renewed(batches)
             except _Interrupted:
                 pass
+            except DivergedError:
+                if self.rolls_back and place.best is not None:
+                    self._report()  # how it went, and the best of it
+                raise
             finally:
                 _close(batches)
             if self._due() or not self._over():
@@ -214,7 +228,7 @@ class _Loop:
             # An evaluation, one that is interrupted too, leaves no trace in the random numbers of the steps.
             with minigrad.random.fork_rng(), self.bar.pause("evaluating") if self.bar else contextlib.nullcontext():
                 measured = {name: float(value) for name, value in task.evaluate(self._track).items()}
-                sample = task.sample()
+                sample, picture = task.sample(), task.picture()
         except Rollback as wish:
             self._roll_back(str(wish))
             return True
@@ -243,6 +257,9 @@ class _Loop:
             with self.folder.explained("samples.txt"):
                 self.folder.samples.add(place.step, f"{task.goal[0]} {value:.4f}", sample)
             self.say(brief(sample, task.shown))
+        if picture:
+            with self.folder.explained("samples.png"):
+                write_atomically("train", self.folder.pictures, picture)
         self.shown.update({f"val {task.goal[0]}": value})
         self._save(*[ACCEPTED] * self.rolls_back, "")
         return False
@@ -267,8 +284,10 @@ class _Loop:
         numbers += [f"val {name} {value:.4f}" for name, value in measured.items()]
         return f"{head}  {'  '.join(numbers)}{'  (best)' if better else ''}"
 
-    def _roll_back(self, reason: str) -> None:
+    def _roll_back(self, reason: str, told: int | None = None) -> None:
+        """Go back to the accepted state; a row tells from which step: ``told``, where another run may notice at another one."""
         place = self.place
+        self.given_up = True
         content = self.checkpoints.named(ACCEPTED) if place.evaluated else None
         if content is None:
             expected, remedy = "a state that can be gone back to", "Begin anew with a lower rate (--set lr=...)"
@@ -280,8 +299,9 @@ class _Loop:
         times, step, seconds = place.rollbacks + 1, place.step, place.seconds
         self._take(content)
         place.rollbacks, place.seconds = times, seconds
-        self._append({"step": step, "rollback": times, "to": place.step})
+        self._append({"step": step if told is None else told, "rollback": times, "to": place.step})
         self.task.rolled_back(times)
+        self.given_up = False
         self.say(f"Rolled back from step {step} to step {place.step}: {reason}.")
         self._save()
 

@@ -9,6 +9,7 @@
     metrics.jsonl          what was measured: no clocks, so that equal runs have equal files
     timing.jsonl           when and how fast
     samples.txt            what a model that writes wrote after each evaluation
+    samples.png            what a model that draws drew after the last evaluation
     report.html            the page of the run
     run.lock               held by the process that trains here
 
@@ -77,6 +78,7 @@ class Run:
         self.metrics = Journal(self.path / "metrics.jsonl")
         self.timing = Journal(self.path / "timing.jsonl")
         self.samples = Samples(self.path / "samples.txt")
+        self.pictures = self.path / "samples.png"
         self.checkpoints = self.path / "checkpoints"
         self.model = self.path / "model.safetensors"
         self.initial = self.path / "initial.safetensors"

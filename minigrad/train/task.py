@@ -41,6 +41,8 @@ class Step(NamedTuple):
 class Rollback(Exception):
     """Raised by a task's ``evaluate`` to go back to the state of the last evaluation that it accepted.
 
+    Numbers that are not finite do the same, of a task that has a ``rolled_back``, once there is such a state.
+
     The loop loads that state, then calls the task's ``rolled_back``, which changes what has to change (a lower rate), since
     the same state would else end in the same place.
     """
@@ -115,6 +117,13 @@ class Task:
         Asked for after each evaluation. Like it, it leaves no trace in what the steps draw.
         """
         return ""
+
+    def picture(self) -> bytes:
+        """What the model makes as it is now, for people to look at, as a PNG file; empty: nothing. Kept in ``samples.png``.
+
+        Asked for after each evaluation, as ``sample`` is; the newest one is kept.
+        """
+        return b""
 
     def weights(self) -> Mapping[str, Tensor]:
         """What applying the model takes, as a ``state_dict``; kept in ``model.safetensors`` for the best evaluation."""
