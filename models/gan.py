@@ -3,8 +3,8 @@
     minigrad train gan --data FOLDER
 
 Radford, Metz, Chintala 2015, arXiv:1511.06434: two networks with Adam each, learning in turns. What is made for people and
-measured is an exponential average of the generator (arXiv:1806.04498). What is not set is found from the
-data, and every finding is printed. ``gan_watch.py`` tells when the two have run apart.
+measured is an exponential average of the generator (arXiv:1806.04498). What is not set is found from the data, and every
+finding is printed. ``gan_watch.py`` tells when the two have run apart.
 """
 
 from __future__ import annotations
@@ -40,9 +40,10 @@ from minigrad.models.adversary import (
 from minigrad.models.begun import check_same, check_there, recipe, source
 from minigrad.models.classifier import device_of
 from minigrad.models.cost import COPIES, check_memory
-from minigrad.models.dcgan import LARGEST, NORMS, SMALLEST, UP, Discriminator, Stage, ladder, widths
+from minigrad.models.dcgan import LARGEST, NORMS, SMALLEST, UP, Discriminator, Stage, ladder
 from minigrad.models.diffaugment import differentiable
 from minigrad.models.film import Film
+from minigrad.models.gan_cost import kept, weights_of_discriminator, work
 from minigrad.models.gan_watch import Watch
 from minigrad.models.imagined import look
 from minigrad.models.imaginer import MOST, Card, Imaginer, begun_card
@@ -61,7 +62,6 @@ SAMPLES, FRAME = 4, 16  # images in dots, and in each picture of the film
 ROLLBACKS = 3  # at most: then it ends
 SLOWER = 0.5  # the rates after each
 SMALL = 32  # pixels a side: of larger images the networks are thinner, and the film has fewer beyond twice that
-SPREAD = 256  # images whose distances from each other are measured
 FORGET = 30  # times in the training that the average of the generator forgets, where nothing is said
 LONGEST = 80  # letters of what came, in an error
 KNOBS = "width, noise, image_size or batch_size"
@@ -176,8 +176,7 @@ class Gan(Task):
         )  # fmt: skip
         self.total_steps = settings.steps or 1
         self.evaluate_every = -(-self.total_steps // LOOKS)
-        average = ema(generator, settings.average) if settings.average else None
-        self.generator = self._descent(generator, average)
+        self.generator = self._descent(generator, ema(generator, settings.average or 0.0))
         self.discriminator = self._descent(discriminator)
         self._set_rates(1.0)
         self._tell(say, batch)
@@ -404,7 +403,8 @@ class Gan(Task):
         """
         if times > ROLLBACKS:
             expected = "two networks that learn at the same speed"
-            got = f"{ROLLBACKS} times the same end, each time with half the rates ({self.watch.reason})"
+            why = self.watch.reason or "numbers that are not finite"
+            got = f"{ROLLBACKS} times the same end, each time with half the rates ({why})"
             remedy = (
                 "The best generator so far is kept. Begin anew with a lower rate (--set lr=...), norm=spectral, or another loss"
             )
@@ -435,54 +435,6 @@ def sides(size: int | str | None) -> tuple[int, int] | None:
         expected = f"pixels a side from {SMALLEST} to {LARGEST}, height x width such as 96x64, or auto"
         raise ArgumentError("settings", "image_size", expected, shorten(repr(size), LONGEST))
     return found[0], found[-1]
-
-
-def work(card: Card) -> int:
-    """Multiplications of one way through a network of either kind, of one image.
-
-    Example:
-        >>> work(Card((1, 28, 28), (), 100, 64, "transposed"))
-        7250432
-    """
-    channels, height, width = card.shape
-    stages = ladder(height, width)
-    counts = [channels, *widths(card.width, len(stages))]
-    found = card.noise * counts[-1] * math.prod(stages[-1].small)
-    for stage, out, inner in zip(stages, counts, counts[1:]):
-        size, kernel = (stage.large, (3, 3)) if card.up == "resize" else (stage.small, stage.kernel)
-        found += out * inner * math.prod(size) * math.prod(kernel)
-    return found
-
-
-def weights_of_discriminator(card: Card) -> int:
-    """How many weights of convolutions and of the last layer a discriminator has, told without the memory for them.
-
-    Example:
-        >>> card = Card((3, 31, 48), ("a", "b"), 10, 4, "transposed")
-        >>> network = Discriminator((31, 48), 3, width=4, classes=2)
-        >>> sum(p.numel() for p in network.parameters() if p.ndim > 1) == weights_of_discriminator(card)
-        True
-    """
-    channels, height, width = card.shape
-    stages = ladder(height, width)
-    counts = [channels, *widths(card.width, len(stages))]
-    found = sum(out * inner * math.prod(stage.kernel) for stage, out, inner in zip(stages, counts, counts[1:]))
-    return found + (1 + len(card.classes)) * counts[-1] * math.prod(stages[-1].small)
-
-
-def kept(card: Card) -> int:
-    """How many numbers a step computes of an image, at least, all of which are kept for the way back.
-
-    Once through the generator and three times through the discriminator; each map and what its activation makes of it.
-
-    Example:
-        >>> kept(Card((1, 8, 8), (), 100, 2, "transposed"))  # maps of 64 and 2 x 16 numbers
-        512
-    """
-    channels, height, width = card.shape
-    stages = ladder(height, width)
-    maps = sum(count * math.prod(stage.small) for count, stage in zip(widths(card.width, len(stages)), stages))
-    return 2 * (channels * height * width + maps) + 3 * 2 * maps + 2 * channels * height * width
 
 
 def _stage(stage: Stage) -> str:

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minigrad.cli import demo, demo_handwriting, demo_text, demo_translate
+from minigrad.cli import demo, demo_gan, demo_handwriting, demo_text, demo_translate
 from minigrad.errors import DataError, RunError
-from minigrad.models import classify, handwriting_data, handwriting_report, handwriting_task, text, text_report, translate
+from minigrad.models import classify, gan, handwriting_data, handwriting_report, handwriting_task, text, text_report, translate
 from tests.shape_images import SMALL, Commands, rows
+from tests.small_galleries import gallery
 from tests.small_hands import hand
 from tests.small_translators import pairs
 from tests.texts import poem
@@ -185,6 +186,42 @@ def test_without_sacrebleu_the_ready_translator_is_shown(
     assert code == 0 and "translate: none is trained here: " in out and "pip install 'minigrad-engine[translate]'" in out
     page = (tmp_path / "runs/demo-1/index.html").read_text()
     assert "None was trained here" in page and "What en-es writes" in page and "luz" in page
+
+
+def bars_for_the_demo(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some images of bars in place of the digits, for small networks."""
+    data = str(gallery(path, 120, classes=True))
+    real = gan.open_gallery
+    monkeypatch.setattr(gan, "open_gallery", lambda name, **options: real(data, **options))
+    monkeypatch.setattr(gan, "JUDGED", 64)
+    for name, value in {"STEPS": 6, "WIDTH": 2, "JUDGE": 64, "LOOKS": 3, "EACH": 3}.items():
+        monkeypatch.setattr(demo_gan, name, value)
+
+
+def test_the_generator(minigrad: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bars_for_the_demo(tmp_path / "bars", monkeypatch)
+    code, out, _ = minigrad("demo", "--only", "gan")
+    found = re.search(r"After 6 steps the Fréchet distance of what it makes to real digits is \d+\.\d at best\.", out)
+    assert code == 0 and found is not None
+    page = (tmp_path / "runs/demo-1/index.html").read_text()
+    assert found[0] in page and demo_gan.TITLE in page and "A film of the learning" in page
+    assert page.count("data:image/png;base64,") == 2
+
+
+def test_a_generator_that_runs_away_leaves_the_page(
+    minigrad: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other sections are not lost with it, and why it ended is said."""
+    bars_for_the_demo(tmp_path / "bars", monkeypatch)
+    real = gan.Gan.step
+
+    def step(self: Any, batch: Any) -> Any:
+        return real(self, batch)._replace(metrics={"g_loss": float("nan")})
+
+    monkeypatch.setattr(gan.Gan, "step", step)
+    code, out, _ = minigrad("demo", "--only", "gan")
+    assert code == 0 and "gan: train: g_loss: expected a finite number" in out
+    assert "The two ran apart this time: " in (tmp_path / "runs/demo-1/index.html").read_text()
 
 
 @pytest.mark.usefixtures("digits")

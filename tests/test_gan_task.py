@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from minigrad.errors import ArgumentError, DataError, DivergedError, OutOfMemory
 from minigrad.interop.structure import take_apart
 from minigrad.models import gan, gan_report, gan_watch
 from minigrad.models.adversary import LOSSES
-from minigrad.models.gan import Gan, GanSettings, work
+from minigrad.models.gan import Gan, GanSettings
+from minigrad.models.gan_cost import kept, work
 from minigrad.models.imagined import labels_like
 from minigrad.models.imaginer import Card, Imaginer
 from minigrad.show.film import film_png
@@ -101,7 +103,7 @@ def test_the_size_that_is_asked_for(word: str, shape: tuple[int, int, int], grey
 
 
 def test_the_work_decides_how_long(grey: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a step with three of the discriminator twenty ways through a network are the work."""
+    """Of a step with three of the discriminator 23 ways through a network are the work."""
     card = task(grey).card
     for share, count in ((2_000.0, 2_000), (2_049.0, 2_000), (10.0, 1_000), (1e9, 100_000)):
         monkeypatch.setattr(gan, "WORK", share * 8 * 23 * work(card))
@@ -430,6 +432,36 @@ def test_after_the_third_time_it_ends_with_the_reason(grey: Path, tmp_path: Path
     steps(twin, evaluated[min(evaluated)])
     noise = kept.noise(8, seed=3)
     assert np.array_equal(kept.make(noise), twin.imaginer.make(noise))
+
+
+def test_broken_numbers_end_it_after_the_third_time_too(grey: Path, tmp_path: Path) -> None:
+    made = task(grey, steps=10, lr=0.01)
+    real = made.step
+
+    def step(batch: Any) -> Any:
+        found = real(batch)
+        return found._replace(metrics={**found.metrics, "g_loss": math.nan}) if made.watch.steps == 5 else found
+
+    made.step = step  # type: ignore[method-assign]
+    end, back = train(made, tmp_path / "run")
+    assert end.got == "3 times the same end, each time with half the rates (numbers that are not finite)"
+    assert len(back) == 3 and all("to step 4: g_loss: nan at step 5, whose batch was 8 images: " in line for line in back)
+    assert (tmp_path / "run" / "report.html").exists()
+
+
+def test_the_memory_of_a_step_is_seen_to(grey: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the images of a batch, at least what a step really keeps of each: its own maps."""
+    asked: list[tuple[int, str]] = []
+    monkeypatch.setattr(gan, "check_memory", lambda numbers, what, *_: asked.append((numbers, what)))
+    made = task(grey)
+    assert asked[1] == (8 * kept(made.card), "a step with 8 images")
+    held: list[int] = []
+    for network in (made.generator.module, made.discriminator.module):
+        for layer in network.modules():
+            if not any(layer.children()):
+                layer.register_forward_hook(lambda _, given, out: held.append(out[0].numel()))
+    steps(made, 1)
+    assert kept(made.card) <= sum(held)
 
 
 def test_with_lower_rates_it_goes_on_to_the_end(grey: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

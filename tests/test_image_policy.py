@@ -396,6 +396,8 @@ def test_digits_are_not_made_mirrored_and_too_few_tell_nothing() -> None:
     same = LabelledImages(np.zeros((50, 1, 16, 16), np.uint8), np.zeros(50, int), ["all"])
     told = "mirroring is left out: there are too few different images to tell whether it would be safe"
     assert mirror_is_alike(same) == (False, told)
+    alone = LabelledImages(drawn(["circle"], 4).pixels(range(4)), np.arange(4), "abcd")
+    assert mirror_is_alike(alone) == (False, told)
 
 
 def test_what_cannot_be_told_is_not_safe() -> None:

@@ -102,9 +102,9 @@ def mirror_is_alike(images: LabelledImages) -> tuple[bool, str]:
         False
     """
     found = _compare(images, least=1)
-    if found is None:
+    kind, share = (0, np.inf) if found is None else found.least
+    if share == np.inf:  # no image lies near another one of its class
         return False, "mirroring is left out: there are too few different images to tell whether it would be safe"
-    kind, share = found.least
     of = "" if len(images.classes) < 2 else f" of {images.classes[kind]}"
     figures = f"{min(share, 1):.0%} as many mirror images{of} as images lie near another image"
     if share < _KEPT:
@@ -141,8 +141,9 @@ def _compare(train: LabelledImages, least: int = 2) -> _Found | None:
     deviation = float(np.sqrt(chance * (1 - chance) / len(labels)))
     kept = np.trace(after) / max(np.trace(before), 1)
     each = np.where(np.diag(before) > 0, np.diag(after) / np.maximum(np.diag(before), 1), np.inf)
-    least = int(each.argmin())
-    return _Found(own, own_mirrored, chance, float(kept), swap, own >= chance + _SURE * deviation, (least, float(each[least])))
+    fewest = int(each.argmin())
+    sure = own >= chance + _SURE * deviation
+    return _Found(own, own_mirrored, chance, float(kept), swap, sure, (fewest, float(each[fewest])))
 
 
 def _vectors(train: LabelledImages) -> tuple[np.ndarray, np.ndarray]:
