@@ -137,9 +137,8 @@ class Imaginer:
         if type(count) is not int or not 1 <= count <= MOST:
             raise ArgumentError("imagine", "count", f"1 to {MOST:,} images", str(count))
         if truncation is not None and not LEAST_CUT <= truncation <= 100:
-            raise ArgumentError(
-                "imagine", "truncation", f"a number from {LEAST_CUT} to 100", f"{truncation:g}", "2 cuts little, 0.5 much"
-            )
+            expected, remedy = f"a number from {LEAST_CUT} to 100", "2 cuts little; below 1 images grow alike and pale"
+            raise ArgumentError("imagine", "truncation", expected, f"{truncation:g}", remedy)
         generator = minigrad.Generator().manual_seed(seed)
         size = (count, self.card.noise)
         if truncation is None:

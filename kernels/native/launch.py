@@ -15,7 +15,7 @@ import numpy as np
 from minigrad.errors import KernelError
 from minigrad.kernels.native.budget import MOST, WORTH_A_THREAD, threads
 
-PATIENCE = 2000  # looks at the board before a thread sleeps: about 50 microseconds
+PATIENCE = 40_000  # looks at the board before a thread sleeps: about a millisecond, so that it is awake for the next kernel
 
 _word = ctypes.c_void_p.from_address
 # Where the address of its memory stands in a NumPy array: after the head of every Python object.

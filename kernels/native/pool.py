@@ -2,8 +2,8 @@
 
 A *board* of int64 is all that they share. The caller writes a job on it and publishes a ticket: the number of the job's round,
 and the next part to be taken. Every thread, the caller too, takes parts by raising the ticket until none is left; so a thread
-that the system holds up delays no more than the part it is in. A helper without work looks at the ticket for some microseconds,
-then sleeps on a lock of Python's (a semaphore, which needs no interpreter), where it takes no processor.
+that the system holds up delays no more than the part it is in. A helper without work looks at the ticket for about a
+millisecond, then sleeps on a lock of Python's (a semaphore, which needs no interpreter), where it takes no processor.
 
 Why nothing is lost, and nothing done twice
 -------------------------------------------

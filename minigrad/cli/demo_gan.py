@@ -1,4 +1,4 @@
-"""The demo's generator: it learns to write digits, and is watched while it does."""
+"""The demo's generators: one that learns to write digits and is watched while it does, and the one that comes with minigrad."""
 
 from __future__ import annotations
 
@@ -13,17 +13,16 @@ from minigrad.errors import DivergedError
 DATA, TITLE = "mnist5k", "Images out of noise"
 STEPS, WIDTH, RATE, JUDGE = 900, 16, 5e-4, 10_000  # less than 75 seconds on two cores
 LOOKS = 6  # evaluations, each a picture of the film
-EACH = 12  # images of a digit
+EACH = 12  # images of a digit, or of a garment
+READY = "fashion-gan"  # comes with minigrad
 
 
 def section(page: Any, folder: Path, seed: int) -> None:
     """Train on handwritten digits; show what it makes of each, and the film of its learning."""
-    import numpy as np
-
     from minigrad.cli.reading import reading
     from minigrad.models.gan import Gan, GanSettings
+    from minigrad.models.imaginer import Imaginer
     from minigrad.show.film import film_png
-    from minigrad.show.pictures import image_grid
     from minigrad.train.report import history
     from minigrad.train.runs import Run
 
@@ -52,8 +51,21 @@ def section(page: Any, folder: Path, seed: int) -> None:
     )
     page.picture(history(task, list(run.metrics.rows())), caption="The training, step by step", alt="losses over the steps")
     page.subsection("What it makes", "Each digit some times; none was chosen.")
-    kinds = task.card.classes
-    made = task.imaginer.make(task.imaginer.noise(EACH * len(kinds), seed=seed), np.repeat(np.arange(len(kinds)), EACH))
-    page.picture(image_grid(made, columns=EACH, scale=2), alt="digits that were made")
+    page.picture(_made(task.imaginer, seed), alt="digits that were made")
     page.subsection("A film of the learning", "The same noise at each evaluation.")
     page.picture(film_png(list(task.film.frames.values()), scale=2), alt="a film of the learning")
+    page.subsection(
+        f"What {READY} makes", f"It comes with minigrad, and learned from 60,000 garments for longer: minigrad imagine {READY}"
+    )
+    page.picture(_made(Imaginer.load(READY), seed), alt="garments that were made")
+
+
+def _made(imaginer: Any, seed: int) -> bytes:
+    """Of each class a row of images, none of them chosen."""
+    import numpy as np
+
+    from minigrad.show.pictures import image_grid
+
+    kinds = len(imaginer.card.classes)
+    noise = imaginer.noise(EACH * kinds, seed=seed)
+    return image_grid(imaginer.make(noise, np.repeat(np.arange(kinds), EACH)), columns=EACH, scale=2)

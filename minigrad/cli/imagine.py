@@ -60,7 +60,7 @@ def imagine(
         float | None,
         typer.Option(
             metavar="NUMBER",
-            help="Keep to the usual: no number of the noise is larger; 2 cuts little, 0.5 much.",
+            help="Keep to the usual: no number of the noise is larger. 2 cuts little; below 1 images grow alike and pale.",
             show_default=False,
         ),
     ] = None,
