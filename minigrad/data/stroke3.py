@@ -27,10 +27,10 @@ import numpy as np
 
 from minigrad.data.entries import Entry, entry
 from minigrad.data.partnames import part_of
-from minigrad.data.pickles import PickledArray, read_pickle
 from minigrad.data.strokes import Strokes
 from minigrad.data.words import counted, shown
 from minigrad.errors import DataError, MinigradError
+from minigrad.interop.pickles import PickledArray, read_pickle
 
 MOST_BYTES = 2 << 30  # of all arrays, unpacked
 PACKED = 200  # times as large as packed: rows of a pen's offsets are packed to no less than about a tenth
