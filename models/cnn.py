@@ -148,6 +148,18 @@ NETWORKS: dict[str, Network] = {
 }
 
 
+def options_of(name: str) -> tuple[str, ...]:
+    """What may be chosen of a network, a key of ``NETWORKS``.
+
+    Example:
+        >>> options_of("resnet20")
+        ('width', 'zero_init_residual')
+    """
+    entry = NETWORKS[name]
+    given = ("in_channels", "num_classes", "image_size", *entry.fixed)
+    return tuple(option for option in inspect.signature(entry.network).parameters if option not in given)
+
+
 def build(name: str, shape: tuple[int, int, int], num_classes: int, **options: Any) -> nn.Module:
     """The network of a name, made for images of a shape.
 
@@ -175,9 +187,8 @@ def build(name: str, shape: tuple[int, int, int], num_classes: int, **options: A
         raise ArgumentError("build", "shape", "(channels, height, width), each at least 1", repr(shape))
     entry = NETWORKS[name]
     channels, height, width = map(int, shape)
-    known = inspect.signature(entry.network).parameters
+    known, free = inspect.signature(entry.network).parameters, options_of(name)
     given = {"in_channels": channels, "num_classes": num_classes, "image_size": (height, width), **entry.fixed}
-    free = [option for option in known if option not in given]
     for option in options:
         if option not in free:
             raise ArgumentError("build", option, f"an option of {name}: {', '.join(free)}", "another")

@@ -1,9 +1,9 @@
 """EfficientNet-Lite: a small network for photos, whose weights for ImageNet others have published.
 
-Papers: EfficientNet, Tan and Le 2019, arXiv:1905.11946 (table 1); its blocks are the inverted residuals of MobileNetV2, Sandler et
-al. 2018, arXiv:1801.04381: channels are made six times as many by a 1x1 convolution, each is filtered for itself (a depthwise
-convolution), and a 1x1 convolution without an activation makes them few again. The Lite variant, by the same authors for
-telephones, leaves out squeeze-and-excitation and has ReLU6, which can be computed in 8 bits, in place of swish.
+Papers: EfficientNet, Tan and Le 2019, arXiv:1905.11946 (table 1); its blocks are the inverted residuals of MobileNetV2,
+Sandler et al. 2018, arXiv:1801.04381: channels are made six times as many by a 1x1 convolution, each is filtered for itself (a
+depthwise convolution), and a 1x1 convolution without an activation makes them few again. The Lite variant, by the same authors
+for telephones, leaves out squeeze-and-excitation and has ReLU6, which can be computed in 8 bits, in place of swish.
 
 Padding is TensorFlow's "same", since it was trained there: of a stride of 2 on an even size one pixel, and it lies behind.
 Shapes are written in one alphabet: N images, C channels, H x W pixels, K classes.
