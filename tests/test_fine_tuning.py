@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import minigrad
 from minigrad.models.classifier import Card
 from minigrad.models.classify import Classify, ClassifySettings, last_linear
 from minigrad.models.cnn import NETWORKS, build, options_of
@@ -25,6 +26,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> str:
 def begun(data: str, classes: tuple[str, ...], **settings: Any) -> tuple[Classify, dict[str, Any]]:
     """A task that begins with a network of other classes, and the weights of that."""
     card = Card("cnn", {"width": 2, "hidden": 4, "dropout": 0.0}, (3, 8, 8), classes, (0.5,) * 3, (0.25,) * 3)
+    minigrad.manual_seed(7)
     theirs = dict(card.build().state_dict())
     like = {**card._asdict(), **{name: list(getattr(card, name)) for name in ("shape", "classes", "mean", "std")}}
     task = Classify(data, ClassifySettings.of({**SMALL, **settings}), like=like)
