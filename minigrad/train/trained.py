@@ -3,7 +3,8 @@
 What is shipped lies beside the architectures, as two files for each model: ``NAME.safetensors`` has the weights, and
 ``NAME.json``, its card, says what they are and how they were made (``ship.py`` writes both). Of weights that others have
 published there is the card alone: it names the entry of the table of data sets by which they are fetched, and says what the
-network is, what becomes of an image in front of it, and how their names become ours.
+network is, what becomes of an image in front of it, and how their names become ours. Where their axes lie in another order than
+ours, ``axes`` has, for each number of dimensions, which of theirs are ours one after the other; what is left out has length 1.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import minigrad
 from minigrad import nn
 from minigrad.data.sources import cached_path, dataset, fetch
 from minigrad.errors import MinigradError, RunError, StateError
+from minigrad.interop.npy import load_arrays
 from minigrad.train.runs import Run, neighbours
 from minigrad.train.watch import not_finite
 
@@ -212,10 +214,24 @@ class Published(Trained):
             DataError: they cannot be had.
             FileFormatError: the file is damaged.
         """
-        found = minigrad.load(fetch(self.set, self.set.files[0]))
-        for theirs, ours in (self.card or {})["keys"]:
+        path, card = fetch(self.set, self.set.files[0]), self.card or {}
+        if path.suffix == ".npy":
+            found = {key: minigrad.tensor(array) for key, array in load_arrays(path).items()}
+        else:
+            found = minigrad.load(path)
+        for theirs, ours in card["keys"]:
             found = {re.sub(theirs, ours, key): value for key, value in found.items()}
+        if "axes" in card:
+            found = {key: _turned(tensor, card["axes"].get(str(tensor.dim()))) for key, tensor in found.items()}
         return found
+
+
+def _turned(tensor: minigrad.Tensor, axes: Sequence[int] | None) -> minigrad.Tensor:
+    """A tensor with its axes in another order, without those that are left out."""
+    if axes is None:
+        return tensor
+    left_out = [axis for axis in range(tensor.dim()) if axis not in axes]
+    return tensor.permute(*left_out, *axes).reshape([tensor.shape[axis] for axis in axes])
 
 
 def _card(name: str, entries: Sequence[str]) -> dict[str, Any]:
