@@ -3,9 +3,9 @@
     minigrad export MODEL --onnx FILE
 
 A classifier takes images as they are decoded, a generator noise. What goes on step by step (a text, a translation, handwriting)
-is written as one step, with the state that goes in and comes out: the loop and the choice of what comes next are the caller's. A
-translator is two files, an encoder that runs once for a sentence and a step of the decoder, as they run at different times. All
-that a caller needs beside the numbers, such as classes and vocabularies, stands in the file's metadata as JSON.
+is written as one step, with the state that goes in and comes out: the loop and the choice of what comes next are the caller's.
+A translator is two files, an encoder that runs once for a sentence and a step of the decoder, as they run at different times.
+All that a caller needs beside the numbers, such as classes and vocabularies, stands in the file's metadata as JSON.
 """
 
 from __future__ import annotations
@@ -17,10 +17,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import minigrad
+import minigrad.nn.functional as F
 from minigrad import Tensor, nn
 from minigrad.errors import RunError
 from minigrad.interop.onnx_export import Comparison, Exported, Input, compare, export
+from minigrad.models.anchors import LARGEST_STEP
 from minigrad.models.classifier import Classifier
+from minigrad.models.detector import FINAL, MASK_SIDE, SIDE, Detector
 from minigrad.models.imaginer import Imaginer
 from minigrad.models.scribe import Scribe
 from minigrad.models.seq2seq import BOS, EOS, PAD, UNKNOWN, Encoded
@@ -99,7 +102,7 @@ def _eval(network: nn.Module) -> nn.Module:
 
 
 def classifier(model: str) -> list[Piece]:
-    """Images as they are decoded, uint8 (N, C, H, W), to logits (N, K). What is done to the pixels first is part of the file."""
+    """Images as they are decoded, uint8 (N, C, H, W), to logits (N, K). What is done to the pixels first is part of it."""
     card, network = (loaded := Classifier.load(model)).card, _eval(loaded.network)
     mean, std = (minigrad.tensor(row, device="cpu").reshape(1, -1, 1, 1) for row in (card.mean, card.std))
 
@@ -191,8 +194,8 @@ def translator(model: str) -> list[Piece]:
 def handwriting(model: str) -> list[Piece]:
     """One point (B, 3), a text as its letters' numbers (B, U), and the state, to outputs, the state and the letters' weights.
 
-    The state begins with zeros, and the first point is ``(0, 0, 1)``. Outputs are those of ``F.bivariate_mixture_nll``, and last
-    the logit of the chance that nothing follows.
+    The state begins with zeros, and the first point is ``(0, 0, 1)``. Outputs are those of ``F.bivariate_mixture_nll``, and
+    last the logit of the chance that nothing follows.
     """
     from minigrad.models.handwriting import State
 
@@ -213,6 +216,64 @@ def handwriting(model: str) -> list[Piece]:
     outputs = ["outputs", *(f"{given.name}_after" for given in state), "weights"]
     kept = {key: value for key, value in card.to_config().items() if key != "options"}
     return [Piece("", call, net, inputs, outputs, _about("handwriting", {**kept, "mixtures": net.mixtures}))]
+
+
+# ---------------------------------------------------------------------- regions of images
+
+
+def detector(net: Detector, shape: tuple[int, int], about: Mapping[str, Any] | None = None) -> list[Piece]:
+    """A detector up to where its boxes are many, and those that overlap go: that is the caller's.
+
+    The first file takes images (N, C, H, W) of one size, as the network takes them, and gives of each of A anchors the chances
+    (N, A, K) and the box in pixels (N, A, 4); of two stages the chance is that of any object, and the maps of the pyramid are
+    given too. Then regions cut out of these maps by RoIAlign go through ``boxes``, (R, C, 7, 7) to the chances (R, K + 1), the
+    first that of nothing, and the steps to a better box (R, 4); and through ``masks``, (R, C, 14, 14) to chances (R, K, 28, 28).
+
+    Args:
+        net: with its weights.
+        shape: (H, W), multiples of ``net.multiple``.
+        about: metadata.
+
+    Example:
+        >>> from minigrad.models.detector import Detector
+        >>> net = Detector(3, sizes=(16, 32), strides=(4, 8), width=8, channels=8, hidden=16)
+        >>> [(piece.part, piece.outputs) for piece in detector(net, (32, 48))]
+        [('anchors', ['chances', 'boxes', 'map_4', 'map_8']), ('boxes', ['chances', 'steps'])]
+    """
+    _eval(net)
+    height, width = shape
+    anchors = minigrad.tensor(np.concatenate(net.anchors(shape)), device="cpu")
+    middle, size = (anchors[:, :2] + anchors[:, 2:]) / 2, anchors[:, 2:] - anchors[:, :2]
+    end = minigrad.tensor([float(width), float(height)], device="cpu")
+
+    def find(images: Tensor) -> tuple[Tensor, ...]:
+        maps = net.pyramid(images)
+        scores, steps = net.proposer(maps)
+        centre, half = middle + steps[:, :, :2] * size, size * steps[:, :, 2:].clamp(max=LARGEST_STEP).exp() / 2
+        corners = [minigrad.minimum(corner.clamp(min=0), end) for corner in (centre - half, centre + half)]
+        found = scores.sigmoid(), minigrad.cat(corners, 2)
+        return (*found, *maps) if net.stages == 2 else found
+
+    told = _about("detect", {**(about or {}), "shape": shape, "strides": net.strides, "sizes": net.sizes, "weights": FINAL})
+    channels = net.pyramid.stem.in_channels
+    maps = [f"map_{stride}" for stride in net.strides] if net.stages == 2 else []
+    outputs = ["chances", "boxes", *maps]
+    made = [Piece("anchors", find, net, [Input("images", ("N", channels, height, width))], outputs, told)]
+    wide = net.proposer.conv.in_channels
+    if net.box_head is not None:
+        head: Any = net.box_head
+
+        def judge(regions: Tensor) -> tuple[Tensor, Tensor]:
+            logits, steps = head(regions)
+            return F.softmax(logits, dim=1), steps
+
+        regions = [Input("regions", ("R", wide, SIDE, SIDE))]
+        made.append(Piece("boxes", judge, net, regions, ["chances", "steps"], told))
+    if net.mask_head is not None:
+        mask_head: Any = net.mask_head
+        regions = [Input("regions", ("R", wide, MASK_SIDE, MASK_SIDE))]
+        made.append(Piece("masks", lambda regions: mask_head(regions).sigmoid(), net, regions, ["chances"], told))
+    return made
 
 
 TASKS: dict[str, Callable[[str], list[Piece]]] = {

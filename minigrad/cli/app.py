@@ -15,6 +15,7 @@ from minigrad.cli import (
     demo,
     doctor,
     explain,
+    export,
     handwrite,
     imagine,
     kernels,
@@ -35,6 +36,7 @@ ORDER = (
     "translate",
     "imagine",
     "explain",
+    "export",
     "data",
     "kernels",
     "bench",
@@ -85,6 +87,7 @@ app.command("handwrite", help=handwrite.HELP)(handwrite.handwrite)
 app.command("translate", help=translate.HELP)(translate.translate)
 app.command("imagine", help=imagine.HELP)(imagine.imagine)
 app.command("explain", help=explain.HELP)(explain.explain)
+app.command("export", help=export.HELP)(export.export)
 app.add_typer(data.app, name="data")
 app.add_typer(kernels.app, name="kernels")
 app.command("bench", help=bench.HELP)(bench.bench)

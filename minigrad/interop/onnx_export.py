@@ -25,7 +25,6 @@ from minigrad.nn import Module
 IR = 8  # version of the file's form: the one that came with operators of OPSET
 TOLERANCE = 1e-4  # a difference, over the largest number of a result or 1
 INSTALL = "Run pip install 'minigrad-engine[onnx]'"
-Draw = Callable[[tuple[int, ...], np.random.Generator], np.ndarray]
 
 
 class Input(NamedTuple):
@@ -46,6 +45,11 @@ class Input(NamedTuple):
     shape: tuple[int | str, ...]
     dtype: Any = np.float32
     below: int = 0
+
+    @property
+    def kind(self) -> np.dtype:
+        """Its dtype, as NumPy's object."""
+        return np.dtype(self.dtype)
 
     def draw(self, sizes: Mapping[str, int], random: np.random.Generator) -> np.ndarray:
         """Numbers drawn for it, where each named size is as told."""
