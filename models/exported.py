@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -21,9 +21,7 @@ import minigrad.nn.functional as F
 from minigrad import Tensor, nn
 from minigrad.errors import RunError
 from minigrad.interop.onnx_export import Comparison, Exported, Input, compare, export
-from minigrad.models.anchors import LARGEST_STEP
 from minigrad.models.classifier import Classifier
-from minigrad.models.detector import FINAL, MASK_SIDE, SIDE, Detector
 from minigrad.models.imaginer import Imaginer
 from minigrad.models.scribe import Scribe
 from minigrad.models.seq2seq import BOS, EOS, PAD, UNKNOWN, Encoded
@@ -32,6 +30,9 @@ from minigrad.models.translator import Translator
 from minigrad.models.translator_card import Card as TranslatorCard
 from minigrad.models.writer import Writer
 from minigrad.train.trained import Trained
+
+if TYPE_CHECKING:
+    from minigrad.models.detector import Detector
 
 WHERE = "export"
 
@@ -226,20 +227,17 @@ def detector(net: Detector, shape: tuple[int, int], about: Mapping[str, Any] | N
 
     The first file takes images (N, C, H, W) of one size, as the network takes them, and gives of each of A anchors the chances
     (N, A, K) and the box in pixels (N, A, 4); of two stages the chance is that of any object, and the maps of the pyramid are
-    given too. Then regions cut out of these maps by RoIAlign go through ``boxes``, (R, C, 7, 7) to the chances (R, K + 1), the
-    first that of nothing, and the steps to a better box (R, 4); and through ``masks``, (R, C, 14, 14) to chances (R, K, 28, 28).
+    given too. Regions that RoIAlign cuts out of these maps then go through ``boxes``, (R, C, 7, 7) to the chances (R, K + 1), the
+    first that of nothing, and steps to a better box (R, 4); and through ``masks``, (R, C, 14, 14) to chances (R, K, 28, 28).
 
     Args:
         net: with its weights.
         shape: (H, W), multiples of ``net.multiple``.
         about: metadata.
-
-    Example:
-        >>> from minigrad.models.detector import Detector
-        >>> net = Detector(3, sizes=(16, 32), strides=(4, 8), width=8, channels=8, hidden=16)
-        >>> [(piece.part, piece.outputs) for piece in detector(net, (32, 48))]
-        [('anchors', ['chances', 'boxes', 'map_4', 'map_8']), ('boxes', ['chances', 'steps'])]
     """
+    from minigrad.models.anchors import LARGEST_STEP
+    from minigrad.models.detector import FINAL, MASK_SIDE, SIDE
+
     _eval(net)
     height, width = shape
     anchors = minigrad.tensor(np.concatenate(net.anchors(shape)), device="cpu")
