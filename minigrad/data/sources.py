@@ -42,6 +42,7 @@ __all__ = [
 
 _TASKS = {  # who learns from what
     "images": "classify", "pictures": "gan", "text": "text", "handwriting": "handwriting", "pairs": "translate",
+    "boxes": "detect",
 }  # fmt: skip
 
 
