@@ -20,7 +20,8 @@ import minigrad
 import minigrad.nn.functional as F
 from minigrad import Tensor, nn
 from minigrad.errors import RunError
-from minigrad.interop.onnx_export import Comparison, Exported, Input, compare, export
+from minigrad.interop.onnx_export import Comparison, Exported, compare, export
+from minigrad.interop.onnx_graph import Input
 from minigrad.models.classifier import Classifier
 from minigrad.models.imaginer import Imaginer
 from minigrad.models.scribe import Scribe
@@ -227,8 +228,8 @@ def detector(net: Detector, shape: tuple[int, int], about: Mapping[str, Any] | N
 
     The first file takes images (N, C, H, W) of one size, as the network takes them, and gives of each of A anchors the chances
     (N, A, K) and the box in pixels (N, A, 4); of two stages the chance is that of any object, and the maps of the pyramid are
-    given too. Regions that RoIAlign cuts out of these maps then go through ``boxes``, (R, C, 7, 7) to the chances (R, K + 1), the
-    first that of nothing, and steps to a better box (R, 4); and through ``masks``, (R, C, 14, 14) to chances (R, K, 28, 28).
+    given too. Regions that RoIAlign cuts out of these maps then go through ``boxes``, (R, C, 7, 7) to the chances (R, K + 1),
+    the first that of nothing, and steps to a better box (R, 4); and through ``masks``, (R, C, 14, 14) to (R, K, 28, 28).
 
     Args:
         net: with its weights.

@@ -350,7 +350,7 @@ class FaceDetector:
         """Pixels (n, 3, H, W) as the networks take them."""
         parameter = next(self.network.parameters())
         scaled = (pixels - MIDDLE) / HALF
-        return minigrad.tensor(scaled.astype(str(parameter.dtype).rpartition('.')[2]), device=parameter.device)
+        return minigrad.tensor(scaled.astype(str(parameter.dtype).rpartition(".")[2]), device=parameter.device)
 
 
 def _number(value: Any) -> bool:

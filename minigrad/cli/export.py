@@ -38,7 +38,8 @@ def export(
     if onnx.suffix != SUFFIX:
         raise ArgumentError(WHERE, "--onnx", f"a file name that ends in {SUFFIX}", repr(str(onnx)))
     from minigrad.interop.atomic import check_place, write_atomically
-    from minigrad.interop.onnx_export import has_runtime, library
+    from minigrad.interop.onnx_export import has_runtime
+    from minigrad.interop.onnx_graph import library
     from minigrad.models.exported import pieces
 
     check_place(WHERE, onnx)
@@ -61,7 +62,7 @@ def export(
 
 def _told(path: Path, exported: Any, comparison: Any) -> dict[str, Any]:
     """One file as plain data."""
-    from minigrad.interop.onnx_ops import OPSET
+    from minigrad.interop.onnx_table import OPSET
 
     return {
         "file": str(path),
