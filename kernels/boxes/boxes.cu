@@ -91,7 +91,7 @@ weigh(const double* __restrict__ starts, const double* __restrict__ sides, const
     const int region = int(number / bins);
     const double side = sides[region], begin = starts[region] + double(int(number - (long long)region * bins)) * side;
     const int many = int(samples[region]);
-    const double all = double(many), over = counts ? counts[region] : 1.0;
+    const double all = double(many), scale = counts ? 1.0 / counts[region] : 1.0;
     Real* shares = table + number * size;
     int first = 0, past = many, least = size, most = 0;
     if (many > 0 && side / all >= 0.5) {  // else there are few that lie outside; and a bin may have no side
@@ -99,14 +99,15 @@ weigh(const double* __restrict__ starts, const double* __restrict__ sides, const
         first = max(0, min(int((-1.0 - begin) / apart - 0.5) - 1, many));
         past = max(first, min(int((size - begin) / apart - 0.5) + 3, many));
     }
+#pragma unroll 1
     for (int k = first; k < past; ++k) {
         double place = begin + (double(k) + 0.5) * side / all;
         if (!(place >= -1.0 && place <= size)) continue;
         place = place > 0.0 ? place : 0.0;
         const int low = min(int(place), size - 1);
         const double beyond = low == size - 1 ? 0.0 : place - low;
-        shares[low] += Real((1.0 - beyond) / over);
-        if (beyond > 0.0) shares[low + 1] += Real(beyond / over);
+        shares[low] += Real((1.0 - beyond) * scale);
+        if (beyond > 0.0) shares[low + 1] += Real(beyond * scale);
         least = min(least, low), most = max(most, low + (beyond > 0.0 ? 2 : 1));
     }
     spans[2 * number] = least, spans[2 * number + 1] = most;

@@ -1,7 +1,7 @@
 """Boxes and regions by CUDA kernels of ours, ``boxes.cu`` and ``regions.cu``.
 
 Why it is faster than ``vectorised.py``: there each operation of an overlap is a pass through the GPU's memory, and the host
-waits for each box that suppression keeps. Here a block goes over a group by itself, 64 boxes at a time, and the host waits once.
+waits for each box that suppression keeps. Here a block does a group by itself, 64 boxes at a time, and the host waits once.
 
 Alignment makes the weights of rows and columns first, of which a bin's weights are the products; then a thread adds in
 registers all that its bin takes, four channels at a time where their number allows it. The way back gathers too, each pixel

@@ -54,10 +54,12 @@ spread(const Real* __restrict__ dy, Real* __restrict__ dx, const long long* __re
         if (h < ends[0] || h >= ends[1] || w < ends[2] || w >= ends[3]) continue;
         const Real* of_row = down + (long long)region * bins_h * height + h;
         const Real* from = dy + (long long)region * bins_h * bins_w * channels + channel;
+#pragma unroll 1
         for (int i = 0; i < bins_h; ++i) {
             const Real share = of_row[(long long)i * height];
             if (share == Real(0)) continue;
             const Real* of_column = across + (long long)region * bins_w * width + w;
+#pragma unroll 4
             for (int j = 0; j < bins_w; ++j, of_column += width) {
                 const Real weight = share * *of_column;
                 if (weight == Real(0)) continue;
