@@ -12,7 +12,7 @@ import numpy as np
 from minigrad.core.tensor import Tensor
 from minigrad.errors import DataError, ExportError
 from minigrad.interop import onnx_layers, onnx_numbers, onnx_places  # noqa: F401 - they fill the table
-from minigrad.interop.onnx_table import OPSET, checked, known
+from minigrad.interop.onnx_table import OPSET, UNREAD, checked, known
 from minigrad.interop.tracing import WHERE, Program, Size, Step, Value
 
 IR = 8  # version of the file's form: the one that came with operators of OPSET
@@ -197,9 +197,11 @@ class Writing:
 
 def _write(graph: Writing, step: Step) -> None:
     """Write one op."""
-    checked(step.kind.__name__, (step.args, step.options))
     graph.step = step.kind.__name__
-    made = known(step.kind)(graph, *step.args, **step.options)
+    write, unread = known(step.kind), UNREAD.get(step.kind, ())
+    args = [None if place in unread else arg for place, arg in enumerate(step.args)]
+    checked(graph.step, (*args, step.options))
+    made = write(graph, *args, **step.options)
     for output, name in zip(step.outputs, [made] if isinstance(made, str) else made, strict=True):
         if output is not None and name is not None:
             graph.results[output] = name

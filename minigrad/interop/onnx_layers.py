@@ -176,7 +176,7 @@ def _affine(
     return _relu_if(graph, y, relu)
 
 
-@entry(batchnorm.ChannelNorm)
+@entry(batchnorm.ChannelNorm, unread=(8,))
 def _channel_norm(
     graph: Graph, x: Value, w: Value | None, b: Value | None, residual: Value | None, groups: int, own: bool, eps: float,
     relu: bool, statistics: Any,
@@ -234,19 +234,19 @@ def _recurrent(
     return ends if plan["steps"] == 1 else [graph.node("Reshape", y, graph.sizes([-1, hidden])), *ends]
 
 
-@entry(recurrent.LSTM)
+@entry(recurrent.LSTM, unread=(1,))
 def _lstm(graph: Graph, x: Value, table: Any, h: Value, c: Value, *given: Any) -> Names:
     *weights, _, plan = given
     return _recurrent(graph, "LSTM", x, (h, c), weights, plan, (0, 3, 1, 2))  # i f g o here, i o f g there
 
 
-@entry(recurrent.GRU)
+@entry(recurrent.GRU, unread=(1,))
 def _gru(graph: Graph, x: Value, table: Any, h: Value, *given: Any) -> Names:
     *weights, _, plan = given
     return _recurrent(graph, "GRU", x, (h,), weights, plan, (1, 0, 2), linear_before_reset=1)  # r z n here, z r n there
 
 
-@entry(recurrent.RNN)
+@entry(recurrent.RNN, unread=(1,))
 def _rnn(graph: Graph, x: Value, table: Any, h: Value, *given: Any) -> Names:
     *weights, _, plan = given
     return _recurrent(graph, "RNN", x, (h,), weights, plan, (0,), activations=[plan["form"].capitalize()])

@@ -73,7 +73,6 @@ DIRECT: dict[type[Function], str] = {
     comparison.Gt: "Greater",
     comparison.Ge: "GreaterOrEqual",
     comparison.IsNan: "IsNaN",
-    comparison.IsInf: "IsInf",
     matrix_product.Dot: "MatMul",
 }
 OPS.update({kind: direct(operator) for kind, operator in DIRECT.items()})
@@ -85,6 +84,11 @@ OPS.update({kind: direct(operator) for kind, operator in DIRECT.items()})
 @entry(comparison.Ne)
 def _unequal(graph: Graph, a: Value, b: Value) -> Names:
     return graph.node("Not", OPS[comparison.Eq](graph, a, b))
+
+
+@entry(comparison.IsInf)
+def _infinite(graph: Graph, x: Value, sign: int) -> Names:
+    return graph.node("IsInf", x, detect_positive=int(sign >= 0), detect_negative=int(sign <= 0))
 
 
 @entry(comparison.IsFinite)

@@ -119,7 +119,7 @@ def _gather(graph: Graph, x: Value, dim: int, index: Value) -> Names:
     return graph.node("GatherElements", x, index, axis=dim)
 
 
-@entry(embedding.Embedding)
+@entry(embedding.Embedding, unread=(2,))
 def _embedding(graph: Graph, w: Value, index: Value, *_: Any) -> Names:
     return graph.node("Gather", w, index, axis=0)
 

@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+import numpy as np
+
 from minigrad.core.tape import Function
 from minigrad.errors import ExportError
 from minigrad.interop.tracing import WHERE, Changing, Value
@@ -39,14 +41,15 @@ class Graph(Protocol):
 
 Entry = Callable[..., Names]
 OPS: dict[type[Function], Entry] = {}
+UNREAD: dict[type[Function], tuple[int, ...]] = {}  # which of a Function's arguments are for training, or written by it
 
 
-def entry(*kinds: type[Function]) -> Callable[[Entry], Entry]:
+def entry(*kinds: type[Function], unread: tuple[int, ...] = ()) -> Callable[[Entry], Entry]:
     """Put a function into the table, for one Function or for several."""
 
     def put(function: Entry) -> Entry:
         for kind in kinds:
-            OPS[kind] = function
+            OPS[kind], UNREAD[kind] = function, unread
         return function
 
     return put
