@@ -27,6 +27,7 @@ _NAMES = {  # what a column is called, in small letters, without blanks, _ and -
 }
 _PLAIN = {"image": 0, "x1": 1, "y1": 2, "x2": 3, "y2": 4, "label": 5}
 _NEEDED = tuple(_PLAIN)
+_TRIED = 20  # rows
 _SIDES = ("x1", "y1", "x2", "y2")
 
 
@@ -110,7 +111,7 @@ def _rows(path: str, name: str) -> tuple[list[tuple[int, list[str]]], Columns]:
         raise DataError("data", name, "a table in UTF-8", "bytes of another encoding, or no text at all") from None
     except csv.Error as error:
         raise DataError("data", name, "a table", str(error)) from None
-    columns = columns_of(rows[0][1]) if rows else None
+    columns = next(filter(None, (columns_of(row) for _, row in rows[:_TRIED])), None)  # the first row may be a wrong one
     if columns is None:
         got = shown(",".join(rows[0][1])[:60]) if rows else "no rows"
         raise DataError("data", name, "path,x1,y1,x2,y2,class or columns of such names", f"the first row {got}")

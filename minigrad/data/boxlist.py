@@ -190,7 +190,8 @@ def _alike(image: str, parts: list[str]) -> int:
 
 def _near(image: str, beside: str) -> int:
     """How many folders from the top on two paths have in common."""
-    return len(os.path.commonpath([f"/{os.path.dirname(image)}", f"/{os.path.dirname(beside)}"]).split("/"))
+    common = os.path.commonpath([f"/{os.path.dirname(image)}", f"/{os.path.dirname(beside)}"])
+    return len(PurePosixPath(common).parts)
 
 
 def _rank(image: str, parts: list[str], beside: str) -> tuple[int, int]:
