@@ -40,7 +40,8 @@ MIDDLE, HALF = 127.5, 128.0  # (pixel - MIDDLE) / HALF is what the networks take
 PIXELS = 1 << 22  # of a photo; a larger one is made smaller first
 CANDIDATES = 5_000  # of each size of the photo, and for R-Net; photos have a tenth of it
 AT_ONCE = 256  # squares that a network looks at
-STRIP = 1 << 20  # pixels that are summed up at once
+TILE, TILE_PIXELS = 24, 1 << 20  # pixels a side that are resized at once, and how many they may cover
+FARTHEST = 1e9  # pixels
 FROM_1 = np.array([1, 1, 0, 0])  # what edges of boxes have more where pixels are counted from 1
 POINTS = ("left eye", "right eye", "nose", "left corner of the mouth", "right corner of the mouth")  # left in the picture
 
@@ -280,8 +281,10 @@ class FaceDetector:
         image = np.broadcast_to(image, (3, *image.shape[1:]))
         height, width = image.shape[1:]
         smaller = math.sqrt(min(1.0, PIXELS / (height * width)))
+        if min(height, width) * smaller < self.min_face:
+            return Faces(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32))
         if smaller < 1:
-            image = _resized(image, max(1, int(height * smaller)), max(1, int(width * smaller)))
+            image = _resized(image, int(height * smaller), int(width * smaller))
         with minigrad.no_grad():
             boxes, scores, points = self._output(image, self._refine(image, self._propose(image)))
         back = np.array([width / image.shape[2], height / image.shape[1]])
@@ -399,9 +402,9 @@ def _square(boxes: np.ndarray) -> np.ndarray:
 
 
 def _whole(boxes: np.ndarray) -> np.ndarray:
-    """Boxes cut at whole pixels, as they are where pixels are counted from 1; without those that have none."""
+    """Boxes cut at whole pixels, as they are where pixels are counted from 1; without those that have none, or lie nowhere."""
     boxes = np.trunc(boxes + FROM_1) - FROM_1
-    return boxes[np.isfinite(boxes).all(axis=1) & (_sides(boxes) >= 1).all(axis=1)]
+    return boxes[(np.abs(boxes) < FARTHEST).all(axis=1) & (_sides(boxes) >= 1).all(axis=1)]
 
 
 def _resized(image: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -412,8 +415,8 @@ def _resized(image: np.ndarray, height: int, width: int) -> np.ndarray:
 def crop(image: np.ndarray, box: np.ndarray, height: int, width: int) -> np.ndarray:
     """What lies in a box of an image, in a size: each pixel is the mean of what it covers. Outside of the image it is black.
 
-    The sums are taken from sums along rows and columns, so that a box of any size takes memory for ``STRIP`` pixels at most,
-    and for a row of them.
+    It is made in tiles, each of which is a product of two small matrices and what it covers: so a box of any size takes memory
+    for ``TILE_PIXELS`` pixels at most, or for what one pixel covers.
 
     Args:
         image: (C, H, W).
@@ -429,30 +432,22 @@ def crop(image: np.ndarray, box: np.ndarray, height: int, width: int) -> np.ndar
                 [ 0.      ,  0.      ]]], dtype=float32)
     """
     x1, y1, x2, y2 = (float(edge) for edge in box)
-    across, down = x1 + (x2 - x1) / width * np.arange(width + 1), y1 + (y2 - y1) / height * np.arange(height + 1)
+    across, down = (x2 - x1) / width, (y2 - y1) / height  # pixels that one covers
+    side = max(1, min(TILE, int(math.sqrt(TILE_PIXELS / (across * down)))))
+    columns = [
+        _shares(x1 + across * np.arange(start, min(start + side, width) + 1), image.shape[2]) for start in range(0, width, side)
+    ]
     out = np.empty((len(image), height, width), np.float32)
-    left, right = _inside(across, image.shape[2])
-    rows = max(1, int(STRIP / max(1, (right - left) * (y2 - y1) / height)))
-    for start in range(0, height, rows):
-        edges = down[start : start + rows + 1]
-        top, bottom = _inside(edges, image.shape[1])
-        part = _sums(_sums(image[:, top:bottom, left:right], 1, edges - top), 2, across - left)
-        out[:, start : start + rows] = part / ((x2 - x1) / width * (y2 - y1) / height)
+    for top in range(0, height, side):
+        rows, by_rows = _shares(y1 + down * np.arange(top, min(top + side, height) + 1), image.shape[1])
+        for left, (place, by_columns) in zip(range(0, width, side), columns):
+            out[:, top : top + side, left : left + side] = by_rows @ image[:, rows, place].astype(np.float64) @ by_columns.T
     return out
 
 
-def _inside(edges: np.ndarray, size: int) -> tuple[int, int]:
-    """The first pixel within the edges, and the one behind the last."""
-    return int(np.clip(np.floor(edges[0]), 0, size)), int(np.clip(np.ceil(edges[-1]), 0, size))
-
-
-def _sums(x: np.ndarray, axis: int, edges: np.ndarray) -> np.ndarray:
-    """Between each two edges the sum of an axis, parts of pixels in proportion: float64, with one number less than edges."""
-    size = x.shape[axis]
-    up_to = np.zeros([length + (place == axis) for place, length in enumerate(x.shape)])
-    np.cumsum(x, axis=axis, dtype=np.float64, out=up_to[(slice(None),) * axis + (slice(1, None),)])
-    places = np.clip(edges, 0, size)
-    before = np.floor(places).astype(np.int64)
-    whole, after = np.take(up_to, before, axis), np.take(up_to, np.minimum(before + 1, size), axis)
-    share = (places - before).reshape([-1 if place == axis else 1 for place in range(x.ndim)])
-    return np.diff(whole + share * (after - whole), axis=axis)
+def _shares(edges: np.ndarray, size: int) -> tuple[slice, np.ndarray]:
+    """Which of so many pixels lie between edges, and the share that each has in what lies from one edge to the next."""
+    first, end = int(np.clip(np.floor(edges[0]), 0, size)), int(np.clip(np.ceil(edges[-1]), 0, size))
+    pixels = np.arange(first, end)
+    common = np.minimum(pixels + 1, edges[1:, None]) - np.maximum(pixels, edges[:-1, None])
+    return slice(first, end), np.maximum(common, 0) / (edges[1] - edges[0])
