@@ -112,6 +112,7 @@ class EfficientNetLite(nn.Module):
                 channels = out
         self.blocks = nn.ModuleList(blocks)
         self.conv_head, self.bn1 = Same(channels, HEAD, 1), norm(HEAD)
+        self.act = nn.ReLU6()  # a layer, so that its map can be looked at
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(HEAD, num_classes)
         for module in self.modules():
@@ -123,7 +124,7 @@ class EfficientNetLite(nn.Module):
         x = F.relu6(self.bn0(self.conv_stem(images)))
         for block in self.blocks:
             x = block(x)
-        return F.relu6(self.bn1(self.conv_head(x)))
+        return self.act(self.bn1(self.conv_head(x)))
 
     def forward(self, images: minigrad.Tensor) -> minigrad.Tensor:
         """Images (N, C, H, W) to logits (N, K)."""

@@ -291,17 +291,34 @@ def _scaled(name: str, values: np.ndarray, remedy: str) -> np.ndarray:
     return (values >> 8).astype(np.uint8)
 
 
+def piece(size: tuple[int, int], wanted: tuple[int, int], crop: float = 1.0) -> tuple[float, float, float, float]:
+    """The largest centred piece of an image that has the proportions asked for, or so much of it.
+
+    Args:
+        size: width and height of the image.
+        wanted: width and height asked for.
+        crop: how much is taken, of its sides.
+
+    Returns:
+        left, top, right, bottom, in the image's pixels.
+
+    Example:
+        >>> piece((40, 30), (8, 8)), piece((40, 30), (8, 8), 0.5)
+        ((5.0, 0.0, 35.0, 30.0), (12.5, 7.5, 27.5, 22.5))
+    """
+    scale = crop * min(size[0] / wanted[0], size[1] / wanted[1])
+    across, down = scale * wanted[0], scale * wanted[1]
+    left, top = (size[0] - across) / 2, (size[1] - down) / 2
+    return max(left, 0.0), max(top, 0.0), min(left + across, size[0]), min(top + down, size[1])
+
+
 def _fitted(image: Image.Image, height: int, width: int, crop: float = 1.0) -> Image.Image:
     """The largest centred piece of the proportions asked for, or so much of it, resized."""
     from PIL import Image
 
     if image.size == (width, height) and crop == 1:
         return image
-    scale = crop * min(image.width / width, image.height / height)
-    across, down = scale * width, scale * height
-    left, top = (image.width - across) / 2, (image.height - down) / 2
-    box = (max(left, 0.0), max(top, 0.0), min(left + across, image.width), min(top + down, image.height))
-    return image.resize((width, height), Image.Resampling.BICUBIC, box)
+    return image.resize((width, height), Image.Resampling.BICUBIC, piece(image.size, (width, height), crop))
 
 
 def _array(image: Image.Image) -> np.ndarray:
