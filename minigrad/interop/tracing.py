@@ -42,6 +42,15 @@ class Size:
     def __init__(self, terms: Mapping[tuple[str, ...], int]) -> None:
         self.terms = dict(terms)
 
+    def at(self, sizes: Mapping[str, int]) -> int:
+        """The number, where the named sizes are as told.
+
+        Example:
+            >>> Size({("N",): 2, (): 1}).at({"N": 5})
+            11
+        """
+        return sum(factor * math.prod(sizes[name] for name in names) for names, factor in self.terms.items())
+
     def __str__(self) -> str:
         shown = []
         for names, factor in sorted(self.terms.items(), reverse=True):
@@ -243,39 +252,39 @@ def _watched(
 
 
 class _Sizes:
-    """The named sizes of several runs: every choice among a first and another size of each name, the first choice twice."""
+    """The named sizes of several runs: every choice among a first and a second size of each name, and of all a third one."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self.names = tuple(names)
-        self.first = {name: 2 + number for number, name in enumerate(names)}
-        self.other = {name: 3 + 2 * number for number, name in enumerate(names)}
+        self.first, self.second, self.third = (
+            {name: start + step * number for number, name in enumerate(names)} for start, step in ((2, 1), (3, 2), (7, 3))
+        )
 
     def runs(self) -> list[dict[str, int]]:
-        """The sizes of each run."""
-        found = [dict(self.first)]
+        """The sizes of each run, the first sizes first, the third last."""
+        found = []
         for chosen in itertools.product((False, True), repeat=len(self.names)):
-            found.append({name: (self.other if other else self.first)[name] for name, other in zip(self.names, chosen)})
-        return found
+            found.append({name: (self.second if other else self.first)[name] for name, other in zip(self.names, chosen)})
+        return [*found, self.third]
 
     def fit(self, values: Sequence[int]) -> Any:
         """One number that stood in all runs, or the size that it was in each, or ``Changing``."""
         if len(set(values)) == 1:
             return values[0]
-        if values[0] != values[1]:
-            return Changing(tuple(values))
-        at = dict(zip(itertools.product((False, True), repeat=len(self.names)), values[1:]))
+        at = dict(zip(itertools.product((False, True), repeat=len(self.names)), values))
         terms: dict[tuple[str, ...], int] = {}
         for chosen in at:  # the part of the number that moves with these sizes together, and with no fewer
             part = sum((-1) ** (sum(chosen) - sum(less)) * at[less] for less in at if all(a <= b for a, b in zip(less, chosen)))
             names = [name for name, other in zip(self.names, chosen) if other]
-            slope, rest = divmod(part, math.prod(self.other[name] - self.first[name] for name in names))
+            slope, rest = divmod(part, math.prod(self.second[name] - self.first[name] for name in names))
             if rest:
                 return Changing(tuple(values))
             for kept in itertools.product((False, True), repeat=len(names)):  # the product of x - first, spelled out
                 factor = math.prod(-self.first[name] for name, keep in zip(names, kept) if not keep)
                 key = tuple([name for name, keep in zip(names, kept) if keep])
                 terms[key] = terms.get(key, 0) + slope * factor
-        return Size({names: factor for names, factor in terms.items() if factor})
+        found = Size({names: factor for names, factor in terms.items() if factor})
+        return found if found.at(self.third) == values[-1] else Changing(tuple(values))
 
 
 class _Merge:
