@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ BIRDS: dict[str, list[Box]] = {
 def photo(path: Path, width: int = WIDTH, height: int = HEIGHT, seed: int | None = None) -> Path:
     """A photo of coarse noise, of its own for each name."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    rng = np.random.default_rng(sum(path.name.encode()) if seed is None else seed)
+    rng = np.random.default_rng(zlib.crc32(path.name.encode()) if seed is None else seed)
     Image.fromarray(rng.integers(0, 256, (5, 6, 3), np.uint8)).resize((width, height)).save(path)
     return path
 

@@ -11,7 +11,7 @@ from minigrad.data.augment import recolour
 from minigrad.data.boxed import Boxed, BoxedImage
 from minigrad.data.boxsplit import INSIDE, clipped
 from minigrad.data.dataset import Dataset, whole_index
-from minigrad.data.masks import extent
+from minigrad.data.masks import extent, extents
 from minigrad.errors import ArgumentError, DTypeError
 from minigrad.kernels import random
 from minigrad.kernels.random.vectorised import uniform64
@@ -22,6 +22,7 @@ from minigrad.optim.optimizer import check_number
 FLIP, FLIP_DOWN, SCALE, ROW, COLUMN, BRIGHTNESS, CONTRAST, SATURATION = range(8)
 WORDS = 8
 BLOCKS = 2  # of the stream to a sample, four words each
+SLACK = 1.5  # pixels: so far a mask's extent may be from where it belongs before its box follows it
 GROUND = 114  # of 255: what lies around an image that does not fill the canvas
 
 
@@ -39,7 +40,7 @@ class AugmentedBoxes(Dataset):
 
     A box is cut off at the canvas' edge. It is kept where at least ``inside`` of its area is on the canvas, it has ``least``
     pixels both ways, and its mask is not empty; else what is seen of it is ignored. Of an object that is cut and has a mask,
-    the box becomes the mask's extent. No box is ever degenerate.
+    or that loses thin parts of its mask as it is shrunk, the box becomes the mask's extent. No box is ever degenerate.
 
     Args:
         dataset: ``BoxedImages`` or ``Scenes``.
@@ -197,11 +198,12 @@ def laid(
             rows = np.minimum(((np.arange(y1, y2) - top + 0.5) / down).astype(np.int64), height - 1)
             columns = np.minimum(((np.arange(x1, x2) - left + 0.5) / across).astype(np.int64), width - 1)
             masks[:, y1:y2, x1:x2] = sample.masks[:, rows][:, :, columns]
+        expected, _, _ = moved(extents(sample.masks))
         for row in np.flatnonzero(kept).tolist():
             box = extent(masks[row])
             if box is None:
                 kept[row] = False
-            elif share[row] < 0.9999:
+            elif share[row] < 0.9999 or np.abs(box - expected[row]).max() > SLACK:
                 boxes[row] = box
                 kept[row] = bool(((box[2:] - box[:2]) >= least).all())
         masks = masks[kept]
