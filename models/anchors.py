@@ -18,6 +18,7 @@ import minigrad
 from minigrad.ops.boxes import box_iou
 
 LARGEST_STEP = math.log(1000 / 16)  # of a size: more would overflow, and no box is so much larger than its anchor
+HALF = 0.5  # of an anchor
 NOBODY, UNSURE = -1, -2  # in place of the box that an anchor stands for: none, or it is not asked
 
 
@@ -78,7 +79,15 @@ def _middles(boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
 
 
-def matched(boxes: np.ndarray, anchors: np.ndarray, near: float, far: float, *, all_boxes: bool = False) -> np.ndarray:
+def matched(
+    boxes: np.ndarray,
+    anchors: np.ndarray,
+    near: float,
+    far: float,
+    *,
+    all_boxes: bool = False,
+    ignored: np.ndarray | None = None,
+) -> np.ndarray:
     """Which box each anchor stands for, int64 (N,): its number, ``NOBODY``, or ``UNSURE``.
 
     Args:
@@ -87,6 +96,7 @@ def matched(boxes: np.ndarray, anchors: np.ndarray, near: float, far: float, *, 
         near: from such an overlap on (IoU) an anchor stands for the box that it overlaps most.
         far: below it, it stands for nobody; in between it is not asked.
         all_boxes: the anchors that overlap a box most stand for it too, however little that is, so that each has one.
+        ignored: boxes (I, 4) of which nobody is to learn: an anchor that lies in one by half is not asked.
 
     Example:
         >>> anchors = np.array([[0, 0, 10, 10], [20, 0, 30, 10], [1, 0, 11, 10]], np.float32)
@@ -94,6 +104,8 @@ def matched(boxes: np.ndarray, anchors: np.ndarray, near: float, far: float, *, 
         [0, -1, -2]
     """
     found = np.full(len(anchors), NOBODY)
+    if ignored is not None and len(ignored) and len(anchors):
+        found[_inside(anchors, ignored) >= HALF] = UNSURE
     if not len(boxes) or not len(anchors):
         return found
     overlap = box_iou(minigrad.tensor(boxes), minigrad.tensor(anchors)).numpy()
@@ -105,6 +117,13 @@ def matched(boxes: np.ndarray, anchors: np.ndarray, near: float, far: float, *, 
         _, columns = np.nonzero((overlap == most) & (most > 0))
         found[columns] = which[columns]
     return found
+
+
+def _inside(anchors: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """The share of each anchor that lies in one of the boxes, the largest, (N,)."""
+    low, high = np.maximum(anchors[:, None, :2], boxes[:, :2]), np.minimum(anchors[:, None, 2:], boxes[:, 2:])
+    common = np.maximum(high - low, 0).prod(2)
+    return common.max(1) / np.maximum((anchors[:, 2:] - anchors[:, :2]).prod(1), 1e-6)
 
 
 def sampled(match: np.ndarray, count: int, share: float, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -25,7 +25,7 @@ import minigrad
 import minigrad.nn.functional as F
 from minigrad import Tensor, nn
 from minigrad.errors import ArgumentError
-from minigrad.models.anchors import NOBODY, differences, grid, matched, moved, sampled
+from minigrad.models.anchors import UNSURE, differences, grid, matched, moved, sampled
 from minigrad.models.resnet import norm_relu, stage
 from minigrad.nn.checks import check_choice, check_counts
 from minigrad.ops.boxes import batched_nms, roi_align
@@ -52,11 +52,21 @@ class Target(NamedTuple):
         boxes: float32 (n, 4).
         labels: int64 (n,), from 0.
         masks: bool (n, H, W), or ``None``.
+        ignored: bool (n,), which of them nobody learns from or is judged by, such as crowds; ``None``: none.
     """
 
     boxes: np.ndarray
     labels: np.ndarray
     masks: np.ndarray | None = None
+    ignored: np.ndarray | None = None
+
+    def split(self) -> tuple[Target, np.ndarray]:
+        """Those that count, and the boxes of the others."""
+        if self.ignored is None or not self.ignored.any():
+            return self._replace(ignored=None), np.zeros((0, 4), np.float32)
+        kept = ~self.ignored
+        masks = None if self.masks is None else self.masks[kept]
+        return Target(self.boxes[kept], self.labels[kept], masks), self.boxes[self.ignored]
 
 
 class Found(NamedTuple):
@@ -273,18 +283,20 @@ class Detector(nn.Module):
             sizes: (height, width) of each in that memory: what is beyond was filled up.
             generator: by which anchors and regions are drawn.
         """
+        counted = [target.split() for target in targets]
+        targets, ignored = [each for each, _ in counted], [boxes for _, boxes in counted]
         maps = self.pyramid(images)
         scores, steps = self.proposer(maps)
         anchors = self.anchors(tuple(images.shape[2:]))
         together = np.concatenate(anchors)
-        losses = self._first_losses(scores, steps, together, targets, sizes, generator)
+        losses = self._first_losses(scores, steps, together, targets, ignored, sizes, generator)
         if self.box_head is None:
             return losses
         proposals = self._proposals(scores, steps, anchors, sizes, KEPT_TO_LEARN)
         regions, labels, wanted, owners, hits = [], [], [], [], []
-        for number, (target, own) in enumerate(zip(targets, proposals)):
+        for number, (target, own, left_out) in enumerate(zip(targets, proposals, ignored)):
             own = np.concatenate([own, target.boxes])  # so that there are good ones from the beginning
-            match = matched(target.boxes, own, RIGHT, RIGHT)
+            match = matched(target.boxes, own, RIGHT, RIGHT, ignored=left_out)
             some, none = sampled(match, REGIONS, PART, _order(len(own), generator))
             chosen = np.concatenate([some, none])
             regions.append(own[chosen])
@@ -308,14 +320,21 @@ class Detector(nn.Module):
         return losses
 
     def _first_losses(
-        self, scores: Tensor, steps: Tensor, anchors: np.ndarray, targets: Sequence[Target], sizes: Any, generator: Any
+        self,
+        scores: Tensor,
+        steps: Tensor,
+        anchors: np.ndarray,
+        targets: Sequence[Target],
+        ignored: Sequence[np.ndarray],
+        sizes: Any,
+        generator: Any,
     ) -> dict[str, Tensor]:
         """Those of the first stage: of some anchors of each image."""
         asked, right, placed, goals, kinds = [], [], [], [], []
-        for number, (target, size) in enumerate(zip(targets, sizes)):
-            match = matched(target.boxes, anchors, NEAR, FAR, all_boxes=True)
-            middle = (anchors[:, :2] + anchors[:, 2:]) / 2
-            match[(middle[:, 0] > size[1]) | (middle[:, 1] > size[0])] = NOBODY - 1  # what was filled up is not asked
+        middle = (anchors[:, :2] + anchors[:, 2:]) / 2
+        for number, (target, left_out, size) in enumerate(zip(targets, ignored, sizes)):
+            match = matched(target.boxes, anchors, NEAR, FAR, all_boxes=True, ignored=left_out)
+            match[(middle[:, 0] > size[1]) | (middle[:, 1] > size[0])] = UNSURE  # what was filled up is not asked
             some, none = sampled(match, ASKED, SOME, _order(len(anchors), generator))
             base = number * len(anchors)
             asked += [some + base, none + base]
