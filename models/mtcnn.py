@@ -186,8 +186,8 @@ class Faces(NamedTuple):
 class FaceDetector:
     """The three networks with all that it takes to find faces.
 
-    A photo of more than ``PIXELS`` pixels is made smaller first: that bounds the memory (about 400 MB) and the time, and the
-    smallest face that is found there is larger in the same proportion.
+    A photo of more than ``PIXELS`` pixels is made smaller first: that bounds the time, and the memory to about 300 MB (800 MB
+    with the smallest ``min_face``), and the smallest face that is found there is larger in the same proportion.
 
     Args:
         network: with its weights.
