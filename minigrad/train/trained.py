@@ -102,10 +102,10 @@ class Trained:
         name = os.fspath(model)
         known = shipped()
         theirs = published()
-        if name in theirs:
-            return Published(name, _card(name, THEIRS))
-        if name in known:
-            card = _card(name, ENTRIES)
+        if name in known or name in theirs:
+            card = _card(name)
+            if "data" in card:
+                return Published(name, card)
             return cls(name, shipped_folder() / f"{name}.safetensors", Path(), card["config"], card)
         run = Run(name)
         if known and not run.path.exists() and os.path.basename(name) == name:
@@ -234,7 +234,7 @@ def _turned(tensor: minigrad.Tensor, axes: Sequence[int] | None) -> minigrad.Ten
     return tensor.permute(*left_out, *axes).reshape([tensor.shape[axis] for axis in axes])
 
 
-def _card(name: str, entries: Sequence[str]) -> dict[str, Any]:
+def _card(name: str) -> dict[str, Any]:
     """The card of a shipped model, or of one that is fetched, checked."""
     path = shipped_folder() / f"{name}.json"
     expected = "the card of a shipped model"
@@ -242,6 +242,7 @@ def _card(name: str, entries: Sequence[str]) -> dict[str, Any]:
         card = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise RunError("run", str(path), expected, f"a file that cannot be read ({error})", REINSTALL) from error
+    entries = THEIRS if isinstance(card, dict) and "data" in card else ENTRIES
     if not isinstance(card, dict) or card.get("format") != FORMAT or not all(entry in card for entry in entries):
         raise RunError("run", str(path), expected, "something else, or one of another format", REINSTALL)
     if not isinstance(card["config"], dict) or not isinstance(card["config"].get("task"), str):
