@@ -24,7 +24,7 @@ Names = str | Sequence[str | None]
 
 
 class Graph(Protocol):
-    """What an entry writes to; :mod:`minigrad.interop.onnx_export` has it."""
+    """What an entry writes to; ``onnx_graph.py`` has it."""
 
     def name(self, given: Any, dtype: Any = None) -> str:
         """The name under which a tensor, an array or a number stands in the graph."""
@@ -98,6 +98,7 @@ def known(kind: type[Function]) -> Entry:
         ExportError: it has none.
 
     Example:
+        >>> from minigrad.interop import onnx_numbers  # which has its entry
         >>> from minigrad.ops.activation import Relu
         >>> known(Relu) is OPS[Relu]
         True
@@ -116,6 +117,7 @@ def checked(where: str, given: Any) -> None:
         ExportError: it changes with the inputs, and no op made it.
 
     Example:
+        >>> from minigrad.interop.tracing import Size
         >>> checked("Reshape", ((Size({("N",): 2}), 3), "any", None))
     """
     if isinstance(given, Value):
