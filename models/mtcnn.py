@@ -31,6 +31,7 @@ import minigrad.nn.functional as F
 from minigrad import nn
 from minigrad.data.decode import read_image
 from minigrad.errors import ArgumentError, DTypeError, RunError, ShapeError
+from minigrad.ops import boxes as ops
 from minigrad.train.trained import Trained
 
 CELL, STRIDE = 12, 2  # pixels of P-Net's squares, and from one to the next
@@ -375,6 +376,9 @@ def nms(boxes: np.ndarray, scores: np.ndarray, threshold: float, smaller: bool =
         >>> nms(boxes, np.array([0.9, 0.8, 0.7]), 0.5).tolist(), nms(boxes, np.array([0.9, 0.8, 0.7]), 0.5, True).tolist()
         ([0, 1], [0])
     """
+    if not smaller:
+        two = (minigrad.tensor(each.astype(np.float64), device="cpu") for each in (boxes, scores))
+        return ops.nms(*two, threshold).numpy()
     order = np.argsort(-scores, kind="stable")
     areas = _sides(boxes)[:, 0] * _sides(boxes)[:, 1]
     kept = []
@@ -384,8 +388,7 @@ def nms(boxes: np.ndarray, scores: np.ndarray, threshold: float, smaller: bool =
         across = np.minimum(boxes[best, 2], boxes[order, 2]) - np.maximum(boxes[best, 0], boxes[order, 0])
         down = np.minimum(boxes[best, 3], boxes[order, 3]) - np.maximum(boxes[best, 1], boxes[order, 1])
         common = np.maximum(across, 0) * np.maximum(down, 0)
-        of = np.minimum(areas[best], areas[order]) if smaller else areas[best] + areas[order] - common
-        order = order[~(common > threshold * of)]
+        order = order[~(common > threshold * np.minimum(areas[best], areas[order]))]
     return np.array(kept, np.int64)
 
 
