@@ -123,7 +123,7 @@ def test_extents() -> None:
 CODES: dict[str, tuple[Any, str]] = {
     "no code": (7, "a run-length code of size"),
     "of another size": ({"size": [3, 3], "counts": [9]}, "a run-length code of size"),
-    "no counts": ({"size": [4, 5]}, "a list of counts, or a string"),
+    "no counts": ({"size": [4, 5]}, "counts that fill 4 x 5"),
     "too few": ({"size": [4, 5], "counts": [19]}, "counts that fill 4 x 5"),
     "below 0": ({"size": [4, 5], "counts": [-1, 21]}, "counts that fill 4 x 5"),
     "huge": ({"size": [4, 5], "counts": [10**30]}, "counts that fill 4 x 5"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -102,7 +102,7 @@ class AugmentedBoxes(Dataset):
         self.classes, self.has_masks = dataset.classes, dataset.has_masks
 
     @property
-    def names(self) -> Iterable[str]:
+    def names(self) -> Sequence[str]:
         return self.dataset.names
 
     def __len__(self) -> int:

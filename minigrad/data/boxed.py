@@ -44,8 +44,11 @@ class Boxed(Protocol):
     """What ``BoxedImages`` and ``Scenes`` have in common, and a detector trains on."""
 
     classes: tuple[str, ...]
-    names: Sequence[str]
     has_masks: bool
+
+    @property
+    def names(self) -> Sequence[str]:
+        """What a person calls each sample."""
 
     def __len__(self) -> int: ...
 
@@ -155,8 +158,8 @@ class BoxedImages(Dataset):
             x1, y1, x2, y2 = item.window
             image = image[:, y1:y2, x1:x2]
         masks = self._masks(item, image.shape[1:]) if self.has_masks else None
-        own = (array.copy() for array in (item.boxes, item.labels))
-        return BoxedImage(image.copy(), *own, masks, item.ignored.copy(), item.ignored_labels.copy())
+        boxes, labels = item.boxes.copy(), item.labels.copy()
+        return BoxedImage(image.copy(), boxes, labels, masks, item.ignored.copy(), item.ignored_labels.copy())
 
     def targets(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Boxes float32 (n, 4) and labels int64 (n,) of a sample; nothing is decoded.

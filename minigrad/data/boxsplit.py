@@ -60,7 +60,7 @@ def by_photo(photos: Sequence[Sound], holdout: float, test: float, seed: int, ti
     for k, photo in enumerate(photos):
         grid = [window for column in columns(photo, tile) for window in column] if tile else [None]
         items[chosen[k]] += [cut(photo, k, window) for window in grid]
-    return Parts(*(items[part] for part in PARTS), words)
+    return Parts(items["train"], items["validation"], items["test"], words)
 
 
 def by_column(photos: Sequence[Sound], holdout: float, test: float, seed: int, tile: int) -> Parts:
@@ -93,7 +93,7 @@ def by_column(photos: Sequence[Sound], holdout: float, test: float, seed: int, t
     words = (
         f"by tile column: tiles of at most {tile} pixels that never overlap, whole columns of {counted(wide, 'photo')} held out"
     )
-    return Parts(*(items[part] for part in PARTS), words)
+    return Parts(items["train"], items["validation"], items["test"], words)
 
 
 def columns(photo: Sound, tile: int) -> list[list[Window]]:

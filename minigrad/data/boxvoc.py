@@ -38,7 +38,7 @@ def read_xml(content: bytes, name: str) -> Element:
     parser = expat.ParserCreate()
     parser.buffer_text = True
 
-    def refuse(*_: object) -> None:
+    def refuse(*_: object) -> int:
         remedy = "Take its <!DOCTYPE ...> out"
         raise DataError("data", name, "an annotation without a document type", "one with entities or a DTD", remedy)
 

@@ -75,7 +75,8 @@ def run_lengths(mask: Any) -> RunLengths:
     flat = pixels.astype(bool).T.ravel()
     changes = np.flatnonzero(flat[1:] != flat[:-1]) + 1
     edges = np.concatenate([[0], [0] if flat.size and flat[0] else [], changes, [flat.size]]).astype(np.int64)
-    return RunLengths(*pixels.shape, np.diff(edges) if flat.size else np.zeros(1, np.int64))
+    height, width = pixels.shape
+    return RunLengths(height, width, np.diff(edges) if flat.size else np.zeros(1, np.int64))
 
 
 def read_run_lengths(given: Any, height: int, width: int, name: str = "the mask") -> RunLengths:
@@ -102,7 +103,7 @@ def read_run_lengths(given: Any, height: int, width: int, name: str = "the mask"
         found = _unpacked(counts, name)
     else:
         try:
-            found = [operator.index(count) for count in counts]
+            found = [operator.index(count) for count in counts or ()]
         except TypeError:
             raise DataError("data", name, "a list of counts, or a string of them", _short(counts)) from None
     if any(not 0 <= count <= LARGEST_COUNT for count in found) or sum(found) != height * width:

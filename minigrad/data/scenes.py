@@ -461,7 +461,8 @@ def open_scenes(
         f" among shapes, pieces of items and noise; a scene is made when it is asked for, by seed {seed} and its number",
         f"{counts} scenes to learn from, to choose and to test by, of different items",
     )
-    return SceneData(*parts, policy, found.hexdigest(), "by items: no item of one part is in another")
+    train, validation, test = parts
+    return SceneData(train, validation, test, policy, found.hexdigest(), "by items: no item of one part is in another")
 
 
 __all__ = ["SCENES", "SceneData", "SceneSettings", "Scenes", "open_scenes", "turned"]
