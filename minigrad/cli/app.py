@@ -13,6 +13,7 @@ from minigrad.cli import (
     classify,
     data,
     demo,
+    detect,
     doctor,
     explain,
     export,
@@ -31,6 +32,7 @@ ORDER = (
     "resume",
     "eval",
     "classify",
+    "detect",
     "write",
     "handwrite",
     "translate",
@@ -82,6 +84,7 @@ app.add_typer(train.app, name="train")
 app.command("resume")(train.resume)
 app.command("eval")(train.evaluate)
 app.command("classify")(classify.classify)
+app.command("detect", help=detect.HELP)(detect.detect)
 app.command("write", help=write.HELP)(write.write)
 app.command("handwrite", help=handwrite.HELP)(handwrite.handwrite)
 app.command("translate", help=translate.HELP)(translate.translate)
