@@ -206,8 +206,8 @@ def handwriting(model: str) -> list[Piece]:
     net: Any = network
 
     def call(point: Tensor, text: Tensor, h: Tensor, c: Tensor, shown: Tensor, kappa: Tensor) -> tuple[Tensor, ...]:
-        layers: Any = list(zip(h.unbind(0), c.unbind(0)))
-        outputs, after, weights = net(point.unsqueeze(0), net.letters(text), State(*layers, shown, kappa))
+        first, second, third = zip(h.unbind(0), c.unbind(0))
+        outputs, after, weights = net(point.unsqueeze(0), net.letters(text), State(first, second, third, shown, kappa))
         lasts = [minigrad.stack(parts) for parts in zip(after.first, after.second, after.third)]
         return outputs.squeeze(0), *lasts, after.shown, after.kappa, weights.squeeze(0)
 

@@ -115,19 +115,18 @@ def export(
     with _eval(network):
         try:
             return Exported(attempt(names), tuple(inputs), tuple(outputs), tuple(names), {})
-        except ExportError as error:
+        except ExportError:
             if not names:
                 raise
-            reason = error
         attempt([])  # what hinders it whatever the sizes is told at once
-        free, fixed = [], {}
+        free: list[str] = []
+        fixed: dict[str, tuple[int, str]] = {}
         for name in names:
             try:
                 attempt([*free, name])
                 free.append(name)
             except ExportError as error:
-                reason = error
-                fixed[name] = 1, str(reason)
+                fixed[name] = 1, str(error)
         return Exported(attempt(free), tuple([_fixed(given, free) for given in inputs]), tuple(outputs), tuple(free), fixed)
 
 

@@ -149,7 +149,8 @@ def _triangle(graph: Graph, x: Value, diagonal: int, lower: bool) -> Names:
 
 @entry(taps.AlongAxis)
 def _along_axis(graph: Graph, x: Value, axis: int, terms: dict[str, Any]) -> Names:
-    sources, weights = (None if terms[part] is None else terms[part].data for part in ("sources", "weights"))
+    sources: np.ndarray = terms["sources"].data
+    weights: np.ndarray | None = None if terms["weights"] is None else terms["weights"].data
     y = ""
     for tap in range(sources.shape[1]):
         term = graph.node("Gather", x, graph.name(np.ascontiguousarray(sources[:, tap])), axis=axis)
