@@ -123,6 +123,6 @@ def _shares(place: float, size: int) -> Shares:
 
 
 def _zeros(shape: tuple[int, ...], dtype: np.dtype) -> Array:
-    zeros = empty_channels_last(np, shape, dtype)  # type: ignore[arg-type]
+    zeros = empty_channels_last(np, shape, dtype)
     zeros[...] = 0
     return zeros
