@@ -377,8 +377,8 @@ def nms(boxes: np.ndarray, scores: np.ndarray, threshold: float, smaller: bool =
         ([0, 1], [0])
     """
     if not smaller:
-        two = (minigrad.tensor(each.astype(np.float64), device="cpu") for each in (boxes, scores))
-        return ops.nms(*two, threshold).numpy()
+        found, likely = (minigrad.tensor(each.astype(np.float64), device="cpu") for each in (boxes, scores))
+        return ops.nms(found, likely, threshold).numpy()
     order = np.argsort(-scores, kind="stable")
     areas = _sides(boxes)[:, 0] * _sides(boxes)[:, 1]
     kept = []
