@@ -4,7 +4,8 @@
 
 A classifier takes images as they are decoded, a generator noise. What goes on step by step (a text, a translation, handwriting)
 is written as one step, with the state that goes in and comes out: the loop and the choice of what comes next are the caller's.
-A translator is two files, an encoder that runs once for a sentence and a step of the decoder, as they run at different times.
+A translator is two files, an encoder that runs once for a sentence and a step of the decoder, as they run at different times;
+so is a detector: what says of each anchor whether something is there, and what looks at the regions that come of it.
 All that a caller needs beside the numbers, such as classes and vocabularies, stands in the file's metadata as JSON.
 """
 
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,7 +23,10 @@ from minigrad import Tensor, nn
 from minigrad.errors import RunError
 from minigrad.interop.onnx_export import Comparison, Exported, compare, export
 from minigrad.interop.onnx_graph import Input
+from minigrad.models.anchors import LARGEST_STEP
 from minigrad.models.classifier import Classifier
+from minigrad.models.detector import FINAL, MASK_SIDE, SIDE, Detector
+from minigrad.models.finder import Finder
 from minigrad.models.imaginer import Imaginer
 from minigrad.models.scribe import Scribe
 from minigrad.models.seq2seq import BOS, EOS, PAD, UNKNOWN, Encoded
@@ -31,9 +35,6 @@ from minigrad.models.translator import Translator
 from minigrad.models.translator_card import Card as TranslatorCard
 from minigrad.models.writer import Writer
 from minigrad.train.trained import Trained
-
-if TYPE_CHECKING:
-    from minigrad.models.detector import Detector
 
 WHERE = "export"
 
@@ -223,22 +224,42 @@ def handwriting(model: str) -> list[Piece]:
 # ---------------------------------------------------------------------- regions of images
 
 
-def detector(net: Detector, shape: tuple[int, int], about: Mapping[str, Any] | None = None) -> list[Piece]:
+def finder(model: str) -> list[Piece]:
+    """A detector of the task, for a square canvas whose side is what the longer side of a photo is brought to.
+
+    See ``detector``; images are bytes, and what is beside the photo is filled with the mean of the metadata.
+    """
+    card, net = (loaded := Finder.load(model)).card, loaded.network
+    side = -(-card.side // net.multiple) * net.multiple
+    about = {"classes": card.classes, "side": card.side, "tile": card.tile}
+    return detector(net, (side, side), pixels=(card.mean, card.std), about=about)
+
+
+def detector(
+    net: Detector,
+    shape: tuple[int, int],
+    *,
+    pixels: tuple[float, float] | None = None,
+    about: Mapping[str, Any] | None = None,
+) -> list[Piece]:
     """A detector up to where its boxes are many, and those that overlap go: that is the caller's.
 
-    The first file takes images (N, C, H, W) of one size, as the network takes them, and gives of each of A anchors the chances
-    (N, A, K) and the box in pixels (N, A, 4); of two stages the chance is that of any object, and the maps of the pyramid are
-    given too. Regions that RoIAlign cuts out of these maps then go through ``boxes``, (R, C, 7, 7) to the chances (R, K + 1),
-    the first that of nothing, and steps to a better box (R, 4); and through ``masks``, (R, C, 14, 14) to (R, K, 28, 28).
+    The first file takes images (N, C, H, W) of one size, and gives of each of A anchors the chances (N, A, K) and the box in
+    pixels (N, A, 4); of two stages the chance is that of any object, and the maps of the pyramid are given too. Regions that
+    RoIAlign cuts out of these maps then go through ``boxes``, (R, C, 7, 7) to the chances (R, K + 1), the first that of
+    nothing, and steps to a better box (R, 4); and through ``masks``, (R, C, 14, 14) to (R, K, 28, 28).
 
     Args:
         net: with its weights.
         shape: (H, W), multiples of ``net.multiple``.
+        pixels: mean and deviation of pixels from 0 to 1: images are bytes then, else as the network takes them.
         about: metadata.
-    """
-    from minigrad.models.anchors import LARGEST_STEP
-    from minigrad.models.detector import FINAL, MASK_SIDE, SIDE
 
+    Example:
+        >>> net = Detector(3, sizes=(16, 32), strides=(4, 8), width=8, channels=8, hidden=16)
+        >>> [(piece.part, piece.outputs) for piece in detector(net, (32, 48))]
+        [('anchors', ['chances', 'boxes', 'map_4', 'map_8']), ('boxes', ['chances', 'steps'])]
+    """
     _eval(net)
     height, width = shape
     anchors = minigrad.tensor(np.concatenate(net.anchors(shape)), device="cpu")
@@ -246,6 +267,8 @@ def detector(net: Detector, shape: tuple[int, int], about: Mapping[str, Any] | N
     end = minigrad.tensor([float(width), float(height)], device="cpu")
 
     def find(images: Tensor) -> tuple[Tensor, ...]:
+        if pixels is not None:
+            images = (images.float() / 255 - pixels[0]) / pixels[1]
         maps = net.pyramid(images)
         scores, steps = net.proposer(maps)
         centre, half = middle + steps[:, :, :2] * size, size * steps[:, :, 2:].clamp(max=LARGEST_STEP).exp() / 2
@@ -253,11 +276,23 @@ def detector(net: Detector, shape: tuple[int, int], about: Mapping[str, Any] | N
         found = scores.sigmoid(), minigrad.cat(corners, 2)
         return (*found, *maps) if net.stages == 2 else found
 
-    told = _about("detect", {**(about or {}), "shape": shape, "strides": net.strides, "sizes": net.sizes, "weights": FINAL})
+    told = _about(
+        "detect",
+        {
+            **(about or {}),
+            "mean": pixels and pixels[0],
+            "shape": shape,
+            "strides": net.strides,
+            "sizes": net.sizes,
+            "weights": FINAL,
+        },
+    )
     channels = net.pyramid.stem.in_channels
     maps = [f"map_{stride}" for stride in net.strides] if net.stages == 2 else []
     outputs = ["chances", "boxes", *maps]
-    made = [Piece("anchors", find, net, [Input("images", ("N", channels, height, width))], outputs, told)]
+    size_of = ("N", channels, height, width)
+    given = Input("images", size_of) if pixels is None else Input("images", size_of, np.uint8, 256)
+    made = [Piece("anchors", find, net, [given], outputs, told)]
     wide = net.proposer.conv.in_channels
     if net.box_head is not None:
         head: Any = net.box_head
@@ -281,4 +316,5 @@ TASKS: dict[str, Callable[[str], list[Piece]]] = {
     "text": text,
     "translate": translator,
     "handwriting": handwriting,
+    "detect": finder,
 }

@@ -15,8 +15,11 @@ import pytest
 from minigrad.errors import ExportError
 from minigrad.interop import onnx_table
 from minigrad.models import exported
+from minigrad.models.anchors import moved
 from minigrad.models.beam import Limits
 from minigrad.models.classifier import Classifier
+from minigrad.models.finder import Card as FinderCard
+from minigrad.models.finder import Finder
 from minigrad.models.imaginer import Imaginer
 from minigrad.models.scribe import Scribe
 from minigrad.models.seq2seq import BOS, EOS, PAD, UNKNOWN
@@ -172,6 +175,41 @@ def test_handwriting_step_by_step(minigrad: Commands, tmp_path: Path) -> None:
     assert json.loads(session.about["minigrad.scale"]) == scribe.card.scale
 
 
+@pytest.mark.parametrize(("stages", "masks"), [(2, True), (2, False), (1, False)])
+def test_a_detector_up_to_where_overlapping_boxes_go(minigrad: Commands, tmp_path: Path, stages: int, masks: bool) -> None:
+    from minigrad import Tensor, manual_seed, no_grad, save
+    from minigrad.train import Run
+
+    options = {"width": 4, "channels": 8, "hidden": 16, "blocks": 1, "sizes": (12.0, 24.0), "strides": (4, 8)}
+    made = FinderCard(("wren", "tit"), 30, 0, 3, 0.4, 0.2, {**options, "masks": masks, "stages": stages, "pooling": "aligned"})
+    manual_seed(0)
+    with Run(tmp_path / "run") as run:
+        run.begin({"task": "detect", "data": "nowhere", "data_digest": "", "settings": {}, "model": made.to_config()})
+        save(dict(made.build().state_dict()), run.model)
+    code = minigrad("export", tmp_path / "run", "--onnx", "birds.onnx").code
+    files = {path.name for path in Path().glob("*.onnx")}
+    parts = ["anchors", *["boxes"] * (stages == 2), *["masks"] * masks]
+    assert code == 0 and files == {f"birds-{part}.onnx" for part in parts}
+    images = np.random.default_rng(0).integers(0, 256, (2, 3, 32, 32)).astype(np.uint8)
+    first, ours = Session("birds-anchors.onnx"), Finder.load(str(tmp_path / "run"))
+    found, net = first(images=images), ours.network.eval()
+    with no_grad():
+        maps = net.pyramid(ours.tensor([*images]))
+        scores, steps = net.proposer(maps)
+    anchors = np.concatenate(net.anchors((32, 32)))
+    assert np.allclose(found["chances"], scores.sigmoid().numpy(), atol=1e-5)
+    for boxes, away in zip(found["boxes"], steps.numpy()):
+        assert np.allclose(boxes, np.clip(moved(anchors, away, (1, 1, 1, 1)), 0, 32), atol=1e-3)
+    assert json.loads(first.about["minigrad.classes"]) == ["wren", "tit"] and json.loads(first.about["minigrad.mean"]) == 0.4
+    if stages == 2:
+        assert np.allclose(found["map_8"], maps[1].numpy(), atol=1e-4)
+        regions = np.random.default_rng(1).standard_normal((3, 8, 7, 7)).astype(np.float32)
+        head: Any = net.box_head
+        with no_grad():
+            logits, _ = head(Tensor._wrap(regions))
+        assert np.allclose(Session("birds-boxes.onnx")(regions=regions)["chances"], logits.softmax(1).numpy(), atol=1e-5)
+
+
 # ---------------------------------------------------------------------- what is refused
 
 
@@ -248,4 +286,7 @@ def test_models_that_are_none(minigrad: Commands, tmp_path: Path) -> None:
     with Run(tmp_path / "line") as run:
         run.begin({"task": "line", "settings": {}})
     told = minigrad.refused("export", tmp_path / "line", "--onnx", "a.onnx")
-    assert "expected a model of one of the tasks classify, gan, text, translate, handwriting, got one of the task line" in told
+    assert (
+        "expected a model of one of the tasks classify, gan, text, translate, handwriting, detect, got one of the task line"
+        in told
+    )

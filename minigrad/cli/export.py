@@ -17,7 +17,8 @@ HELP = """\
 Write a trained model as ONNX, which many programs run: in browsers, on telephones, in other languages.
 
 A classifier, a generator, or one step of a text, of handwriting or of a translation, of which the sentence's encoder is a \
-file of its own. What goes in and comes out is told; classes, vocabularies and the like stand in the file's metadata.
+file of its own, as are a detector's heads. What goes in and comes out is told; classes, vocabularies and the like stand in \
+the file's metadata.
 
 Before a file is written, it is run in onnxruntime beside the model, on random inputs of several sizes. It takes the \
 libraries of the extra onnx.
@@ -30,7 +31,7 @@ def export(
     model: Model,
     onnx: Annotated[
         Path,
-        typer.Option("--onnx", metavar="FILE", help="The file to make; of a translator FILE-encoder and FILE-decoder."),
+        typer.Option("--onnx", metavar="FILE", help="The file to make; of a translator or detector FILE-encoder and so on."),
     ],
     json: Json = False,
 ) -> None:
