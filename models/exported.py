@@ -229,6 +229,10 @@ def finder(model: str) -> list[Piece]:
 
     See ``detector``; images are bytes, and what is beside the photo is filled with the mean of the metadata.
     """
+    known = Trained.open(model).config("detect").get("model")
+    if isinstance(known, dict) and known.get("network") == "mtcnn":
+        got = "mtcnn, a cascade that cuts images between its three networks"
+        raise RunError(WHERE, model, "a detector that minigrad train detect made", got)
     card, net = (loaded := Finder.load(model)).card, loaded.network
     side = -(-card.side // net.multiple) * net.multiple
     about = {"classes": card.classes, "side": card.side, "tile": card.tile}

@@ -283,6 +283,8 @@ def test_models_that_are_none(minigrad: Commands, tmp_path: Path) -> None:
     from minigrad.train import Run
 
     assert "expected a run folder, or the name of a shipped model" in minigrad.refused("export", "none", "--onnx", "a.onnx")
+    told = minigrad.refused("export", "mtcnn", "--onnx", "a.onnx")
+    assert "export: mtcnn: expected a detector that minigrad train detect made, got mtcnn, a cascade" in told
     with Run(tmp_path / "line") as run:
         run.begin({"task": "line", "settings": {}})
     told = minigrad.refused("export", tmp_path / "line", "--onnx", "a.onnx")
