@@ -17,6 +17,8 @@ from minigrad.data.decode import read_image
 from minigrad.errors import RunError
 from minigrad.models.cnn import build
 from minigrad.models.cost import parameters
+from minigrad.models.folded import folded
+from minigrad.nn.utils import Stepping
 from minigrad.train.trained import Trained
 
 MEASURED = 10_000  # images from which mean and deviation of the pixels are taken
@@ -90,7 +92,7 @@ class Classifier:
 
     Args:
         card: what it is.
-        network: with its weights.
+        network: with its weights. What kernels make of them is kept from image to image until they change.
 
     Example:
         >>> card = Card("cnn", {"width": 4, "hidden": 8}, (1, 8, 8), ("cat", "dog"), (0.5,), (0.25,))
@@ -102,10 +104,16 @@ class Classifier:
 
     def __init__(self, card: Card, network: nn.Module) -> None:
         self.card, self.network = card, network
+        self._stepping = Stepping()
 
     @classmethod
-    def load(cls, model: str) -> Classifier:
-        """The classifier of a run folder, or of the name of a shipped model.
+    def load(cls, model: str, *, whole: bool = False) -> Classifier:
+        """The classifier of a run folder, or of the name of a shipped model, to be applied.
+
+        Args:
+            model: the folder or the name.
+            whole: keep the network as it was trained, to look into it, or to go on with it. Else its batch norms are folded
+                into its convolutions: see :func:`~minigrad.models.folded.folded`.
 
         Raises:
             RunError: there is no trained classifier, or its weights belong to another network.
@@ -114,7 +122,7 @@ class Classifier:
         trained = Trained.open(model)
         card = Card.of(trained.config("classify").get("model"), trained.name)
         network = trained.network(card.build, card.parameters)
-        return cls(card, network)
+        return cls(card, network if whole else folded(network))
 
     def read(self, path: Any) -> np.ndarray:
         """An image file as the network takes it, uint8 (C, H, W).
@@ -127,7 +135,7 @@ class Classifier:
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Images, uint8 (N, C, H, W), to probabilities (N, K)."""
         labels = np.zeros(len(images), np.int64)
-        with minigrad.no_grad():
+        with minigrad.no_grad(), self._stepping:
             batches = self.batches(LabelledImages(images, labels, self.card.classes))
             return np.concatenate([F.softmax(self._logits(x), dim=1).cpu().numpy() for x, *_ in batches])
 
@@ -155,7 +163,7 @@ class Classifier:
         """
         found: list[np.ndarray] = []
         total = 0.0
-        with minigrad.no_grad():
+        with minigrad.no_grad(), self._stepping:
             for x, y, _ in track(self.batches(images)):
                 logits = self._logits(x)
                 total += F.cross_entropy(logits, y, reduction="sum").item()

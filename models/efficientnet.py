@@ -11,6 +11,8 @@ Shapes are written in one alphabet: N images, C channels, H x W pixels, K classe
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 import minigrad
 import minigrad.nn.functional as F
 from minigrad import nn
@@ -26,6 +28,9 @@ STAGES = (
 )  # fmt: skip
 
 
+UNEVEN = hasattr(nn.Conv2d, "forward_relu6")  # PyTorch, with which this source also runs, pads both ends of an axis alike
+
+
 class Same(nn.Conv2d):
     """A convolution that gives ⌈H / stride⌉ x ⌈W / stride⌉ pixels; what has to be padded lies around, an odd pixel behind.
 
@@ -38,19 +43,32 @@ class Same(nn.Conv2d):
         super().__init__(in_channels, out_channels, kernel_size, stride=stride, groups=groups, bias=False)
         self.side, self.step = kernel_size, stride
 
-    def forward(self, x: minigrad.Tensor) -> minigrad.Tensor:
+    def _padded(self, input: minigrad.Tensor) -> tuple[minigrad.Tensor, Any]:
+        """The images, and what padding is left to the convolution."""
         around = []
-        for size in (x.shape[3], x.shape[2]):
+        for size in (input.shape[2], input.shape[3]):
             lacking = max(0, (-(-size // self.step) - 1) * self.step + self.side - size)
-            around += [lacking // 2, lacking - lacking // 2]
-        if around[0] == around[1] and around[2] == around[3]:
-            return F.conv2d(x, self.weight, None, self.step, (around[2], around[0]), 1, self.groups)
-        return F.conv2d(F.pad(x, tuple(around)), self.weight, None, self.step, 0, 1, self.groups)
+            around.append((lacking // 2, lacking - lacking // 2))
+        (top, bottom), (left, right) = around
+        if top == bottom and left == right:
+            return input, (top, left)
+        return (input, around) if UNEVEN else (F.pad(input, (left, right, top, bottom)), 0)
+
+    def forward(self, input: minigrad.Tensor) -> minigrad.Tensor:
+        images, padding = self._padded(input)
+        return F.conv2d(images, self.weight, self.bias, self.step, padding, 1, self.groups)
 
 
 def norm(channels: int) -> nn.BatchNorm2d:
     """Batch norm as this network has it."""
     return nn.BatchNorm2d(channels, eps=EPS, momentum=MOMENTUM)
+
+
+def bounded(conv: nn.Module, norm: nn.Module, x: minigrad.Tensor) -> minigrad.Tensor:
+    """relu6(norm(conv(x))), in one pass where the norm is folded into the convolution and that knows how."""
+    if type(norm) is nn.Identity and hasattr(conv, "forward_relu6"):
+        return conv.forward_relu6(x)
+    return F.relu6(norm(conv(x)))
 
 
 class Block(nn.Module):
@@ -61,6 +79,8 @@ class Block(nn.Module):
         kernel, stride: of the depthwise convolution.
         expansion: how many times as many channels it works on; with 1 there is no expanding convolution.
     """
+
+    NORMED: ClassVar = {"expand_conv": "bn0", "depthwise_conv": "bn1", "project_conv": "bn2"}
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()
@@ -74,9 +94,8 @@ class Block(nn.Module):
         self.bn2 = norm(out_channels)
 
     def forward(self, x: minigrad.Tensor) -> minigrad.Tensor:
-        y = x if self.expand_conv is None or self.bn0 is None else F.relu6(self.bn0(self.expand_conv(x)))
-        y = F.relu6(self.bn1(self.depthwise_conv(y)))
-        y = self.bn2(self.project_conv(y))
+        y = x if self.expand_conv is None or self.bn0 is None else bounded(self.expand_conv, self.bn0, x)
+        y = self.bn2(self.project_conv(bounded(self.depthwise_conv, self.bn1, y)))
         return x + y if self.sum else y
 
 
@@ -100,6 +119,8 @@ class EfficientNetLite(nn.Module):
         minigrad.Size([1, 7])
     """
 
+    NORMED: ClassVar = {"conv_stem": "bn0", "conv_head": "bn1"}
+
     def __init__(self, num_classes: int = 1000, in_channels: int = 3, dropout: float = 0.2) -> None:
         super().__init__()
         check_counts("EfficientNetLite", 1, num_classes=num_classes, in_channels=in_channels)
@@ -121,7 +142,7 @@ class EfficientNetLite(nn.Module):
 
     def features(self, images: minigrad.Tensor) -> minigrad.Tensor:
         """Images (N, C, H, W) to maps of what is where, (N, 1280, H / 32, W / 32)."""
-        x = F.relu6(self.bn0(self.conv_stem(images)))
+        x = bounded(self.conv_stem, self.bn0, images)
         for block in self.blocks:
             x = block(x)
         return self.act(self.bn1(self.conv_head(x)))

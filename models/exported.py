@@ -106,7 +106,7 @@ def _eval(network: nn.Module) -> nn.Module:
 
 def classifier(model: str) -> list[Piece]:
     """Images as they are decoded, uint8 (N, C, H, W), to logits (N, K). What is done to the pixels first is part of it."""
-    card, network = (loaded := Classifier.load(model)).card, _eval(loaded.network)
+    card, network = (loaded := Classifier.load(model, whole=True)).card, _eval(loaded.network)
     mean, std = (minigrad.tensor(row, device="cpu").reshape(1, -1, 1, 1) for row in (card.mean, card.std))
 
     def call(images: Tensor) -> Any:

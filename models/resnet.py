@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from numbers import Integral
+from typing import ClassVar
 
 import minigrad
 import minigrad.nn.functional as F
@@ -36,16 +37,22 @@ def projection(in_channels: int, out_channels: int, stride: int) -> nn.Module:
     return nn.Sequential(nn.Conv2d(in_channels, out_channels, 1, stride=stride, bias=False), nn.BatchNorm2d(out_channels))
 
 
-def norm_relu(norm: nn.Module, x: minigrad.Tensor, shortcut: minigrad.Tensor | None = None) -> minigrad.Tensor:
-    """relu(norm(x) + shortcut), in one pass over the images where the layer knows how."""
+def conv_norm_relu(
+    conv: nn.Module, norm: nn.Module, x: minigrad.Tensor, shortcut: minigrad.Tensor | None = None
+) -> minigrad.Tensor:
+    """relu(norm(conv(x)) + shortcut), norm or relu in one pass with what is before it where the layer knows how."""
     if hasattr(norm, "forward_relu"):
-        return norm.forward_relu(x, shortcut)
-    y = norm(x)
+        return norm.forward_relu(conv(x), shortcut)
+    if type(norm) is nn.Identity and shortcut is None and hasattr(conv, "forward_relu"):
+        return conv.forward_relu(x)
+    y = norm(conv(x))
     return F.relu(y if shortcut is None else y + shortcut)
 
 
 class BasicBlock(nn.Module):
     """y = relu(x' + bn(conv(relu(bn(conv(x)))))), where x' is ``downsample(x)``, or x itself where there is none."""
+
+    NORMED: ClassVar = {"conv1": "bn1", "conv2": "bn2"}
 
     def __init__(self, in_channels: int, out_channels: int, stride: int, downsample: nn.Module | None = None) -> None:
         super().__init__()
@@ -56,8 +63,8 @@ class BasicBlock(nn.Module):
         self.downsample = downsample
 
     def forward(self, x: minigrad.Tensor) -> minigrad.Tensor:
-        y = norm_relu(self.bn1, self.conv1(x))
-        return norm_relu(self.bn2, self.conv2(y), x if self.downsample is None else self.downsample(x))
+        y = conv_norm_relu(self.conv1, self.bn1, x)
+        return conv_norm_relu(self.conv2, self.bn2, y, x if self.downsample is None else self.downsample(x))
 
 
 def stage(in_channels: int, out_channels: int, blocks: int, stride: int, project: bool) -> nn.Sequential:
@@ -106,6 +113,8 @@ class ResNet(nn.Module):
         (minigrad.Size([2, 10]), 269434)
     """
 
+    NORMED: ClassVar = {"conv1": "bn1"}
+
     def __init__(
         self,
         depth: int = 20,
@@ -130,7 +139,7 @@ class ResNet(nn.Module):
 
     def forward(self, images: minigrad.Tensor) -> minigrad.Tensor:
         """Images (N, C, H, W) to logits (N, K)."""
-        x = norm_relu(self.bn1, self.conv1(images))
+        x = conv_norm_relu(self.conv1, self.bn1, images)
         x = self.layer3(self.layer2(self.layer1(x)))
         return self.fc(x.mean(dim=(2, 3)))
 
@@ -158,6 +167,8 @@ class ResNet18(nn.Module):
         >>> net(minigrad.zeros(2, 3, 32, 32)).shape, len(net.state_dict())
         (minigrad.Size([2, 5]), 122)
     """
+
+    NORMED: ClassVar = {"conv1": "bn1"}
 
     def __init__(
         self,
@@ -189,6 +200,6 @@ class ResNet18(nn.Module):
 
     def forward(self, images: minigrad.Tensor) -> minigrad.Tensor:
         """Images (N, C, H, W) to logits (N, K)."""
-        x = self.maxpool(norm_relu(self.bn1, self.conv1(images)))
+        x = self.maxpool(conv_norm_relu(self.conv1, self.bn1, images))
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         return self.fc(self.avgpool(x).flatten(1))

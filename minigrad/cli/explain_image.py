@@ -42,7 +42,7 @@ def explain_image(model: str, image: str, classes: Sequence[str], out: Path | No
                 "explain", "--out", "one class, as a picture shows one", f"{len(classes)}", "Make a page: .html"
             )
         check_place("explain", out)
-    classifier, trained = Classifier.load(model), Trained.open(model)
+    classifier, trained = Classifier.load(model, whole=True), Trained.open(model)
     found = look(classifier, image, classes)
     name = trained.path.resolve().parent.name if trained.card is None else trained.name
     target = trained.folder / default if out is None else out
