@@ -26,7 +26,7 @@ import minigrad.nn.functional as F
 from minigrad import Tensor, nn
 from minigrad.errors import ArgumentError
 from minigrad.models.anchors import UNSURE, differences, grid, matched, moved, sampled
-from minigrad.models.resnet import norm_relu, stage
+from minigrad.models.resnet import conv_norm_relu, stage
 from minigrad.nn.checks import check_choice, check_counts
 from minigrad.ops.boxes import batched_nms, roi_align
 
@@ -115,7 +115,7 @@ class Pyramid(nn.Module):
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Images (N, C, H, W), whose sides the last stride divides, to a map (N, out, H / stride, W / stride) a stride."""
-        x, step, maps = norm_relu(self.norm, self.stem(images)), 2, []
+        x, step, maps = conv_norm_relu(self.stem, self.norm, images), 2, []
         for module in self.stages:
             x, step = module(x), 2 * step
             if step in self.strides:

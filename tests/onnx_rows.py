@@ -221,7 +221,8 @@ ROWS: list[Row] = [
     Row("conv2d", image, make=conv),
     Row("conv2d same", image, make=lambda d: nn.Conv2d(2 * d.a, d.b, 2 + d.choice, padding="same")),
     Row("conv2d and relu", image, make=lambda d: nn.Sequential(conv(d), nn.ReLU())),
-    Row("conv2d with relu in it", image, make=lambda d: _fused(conv(d))),
+    Row("conv2d with relu in it", image, make=lambda d: _fused(conv(d), "relu")),
+    Row("conv2d with relu6 in it", image, make=lambda d: _fused(conv(d), "relu6")),
     Row("conv1d", lambda d: [("N", d.a, d.b + 4)], make=lambda d: nn.Conv1d(d.a, d.c, 3, stride=1 + d.choice % 2)),
     Row("conv_transpose2d", image, make=back),
     Row("max_pool2d", image, lambda x: F.max_pool2d(x, (2, 3), (2, 1), (1, 1))),
@@ -262,11 +263,11 @@ def _with_state(call: Callable[..., Any], layer: nn.Module) -> Callable[..., Any
     return call
 
 
-def _fused(layer: Any) -> Callable[..., Any]:
-    from minigrad.ops.convolution import conv2d_relu
+def _fused(layer: Any, activation: str) -> Callable[..., Any]:
+    from minigrad.ops.convolution import conv2d_activated
 
-    stride, padding, dilation, groups = layer.stride, layer.padding, layer.dilation, layer.groups
-    return _with_state(lambda x: conv2d_relu(x, layer.weight, layer.bias, stride, padding, dilation, groups), layer)
+    rest = layer.weight, layer.bias, layer.stride, layer.padding, layer.dilation, layer.groups
+    return _with_state(lambda x: conv2d_activated(activation, x, *rest), layer)
 
 
 def _joined(layer: Any) -> Callable[..., Any]:

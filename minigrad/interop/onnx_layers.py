@@ -58,13 +58,15 @@ def _flat(pairs: Sequence[Sequence[int]]) -> list[int]:
 
 
 @entry(convolution.Conv2d)
-def _conv(graph: Graph, x: Value, w: Value, b: Value | None, geometry: dict[str, Any], *, relu: bool = False) -> Names:
+def _conv(
+    graph: Graph, x: Value, w: Value, b: Value | None, geometry: dict[str, Any], *, activation: str = "", **_: Any
+) -> Names:
     y = graph.node(
         "Conv", x, w, *([] if b is None else [b]),
         kernel_shape=list(w.shape[2:]), strides=list(geometry["stride"]), pads=_flat(geometry["padding"]),
         dilations=list(geometry["dilation"]), group=geometry["groups"],
     )  # fmt: skip
-    return _relu_if(graph, y, relu)
+    return clipped(graph, y, 0, 6, x.dtype) if activation == "relu6" else _relu_if(graph, y, activation == "relu")
 
 
 @entry(convolution.ConvInput)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any, TypeVar
 
-import minigrad
+from minigrad.core.modes import no_grad
 from minigrad.core.tensor import Tensor
 from minigrad.errors import ArgumentError
 from minigrad.nn.module import Module
@@ -26,6 +26,7 @@ def fuse_conv_bn_eval(conv: M, bn: Module, transpose: bool = False) -> M:
         ArgumentError: one of the two is in training mode, ``bn`` has no running statistics, or other than ``conv``'s channels.
 
     Example:
+        >>> import minigrad
         >>> from minigrad import nn
         >>> conv, bn = nn.Conv2d(3, 4, 3).eval(), nn.BatchNorm2d(4).eval()
         >>> x = minigrad.randn(2, 3, 5, 5)
@@ -72,6 +73,7 @@ def fuse_conv_bn_weights(
         ArgumentError: other than as many channels as the convolution gives.
 
     Example:
+        >>> import minigrad
         >>> one = minigrad.ones(1)
         >>> w, b = fuse_conv_bn_weights(minigrad.ones(1, 1, 1), None, 2 * one, 3 * one, 1.0, one, one)
         >>> w.item(), b.item()
@@ -81,7 +83,7 @@ def fuse_conv_bn_weights(
     if bn_rm.shape != (channels,):
         got = f"{bn_rm.shape[0]} of them"
         raise ArgumentError("fuse_conv_bn_weights", "bn", f"{channels} channels, as many as the convolution gives", got)
-    with minigrad.no_grad():
+    with no_grad():
         scale = (bn_rv + bn_eps).rsqrt()
         if bn_w is not None:
             scale = scale * bn_w
