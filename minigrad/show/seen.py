@@ -105,8 +105,8 @@ def seen_page(
 
     Example:
         >>> photo = np.zeros((3, 8, 8), np.uint8)
-        >>> page = seen_page("A photo", "", top=[("cat", 0.9)], views=[], layer="There is none.", photo=photo, fed=photo,
-        ...     whole=image_png(photo), preparation="", maps=[Maps("conv", "Conv2d", (1, 4, 4), [0], np.eye(4)[None])], filters=[])
+        >>> page = seen_page("A photo", "", top=[("cat", 0.9)], views=[], layer="There is none.", photo=photo, filters=[],
+        ...     whole=image_png(photo), fed=photo, preparation="", maps=[Maps("conv", "Conv2d", (1, 4, 4), [0], np.eye(4)[None])])
         >>> "1 channel of 4 × 4" in page.html()
         True
     """
@@ -131,8 +131,8 @@ def seen_page(
 
 _HOW = (
     "Grad-CAM (Selvaraju et al. 2017, arXiv:1610.02391) of the layer {layer}: a channel counts by how much more of it would "
-    "raise a class's logit, and coloured is where the channels are that speak for the class. Red is the most of it, blue none; each "
-    "picture has a scale of its own."
+    "raise a class's logit, and coloured is where the channels are that speak for the class. Red is the most of it, blue none; "
+    "each picture has a scale of its own."
 )
 _LAYERS = (
     "A picture for each layer, in the order in which they work: those of its channels that vary most over the image, the "
