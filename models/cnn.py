@@ -16,6 +16,7 @@ import minigrad
 from minigrad import nn
 from minigrad.errors import ArgumentError, ShapeError
 from minigrad.models.efficientnet import EfficientNetLite
+from minigrad.models.keras_cnn import KerasCNN
 from minigrad.models.resnet import ResNet, ResNet18
 from minigrad.nn.checks import check_counts
 
@@ -145,6 +146,7 @@ NETWORKS: dict[str, Network] = {
     "resnet18": Network(ResNet18, {"layers": (2, 2, 2, 2)}, {}),
     "resnet34": Network(ResNet18, {"layers": (3, 4, 6, 3)}, {}),
     "efficientnet-lite0": Network(EfficientNetLite, {}, {}),
+    "keras-cnn": Network(KerasCNN, {}, {}),
 }
 
 

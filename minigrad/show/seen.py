@@ -105,8 +105,9 @@ def seen_page(
 
     Example:
         >>> photo = np.zeros((3, 8, 8), np.uint8)
-        >>> page = seen_page("A photo", "", top=[("cat", 0.9)], views=[], layer="There is none.", photo=photo, filters=[],
-        ...     whole=image_png(photo), fed=photo, preparation="", maps=[Maps("conv", "Conv2d", (1, 4, 4), [0], np.eye(4)[None])])
+        >>> maps = [Maps("conv", "Conv2d", (1, 4, 4), [0], np.eye(4)[None])]
+        >>> page = seen_page("A photo", "", top=[("cat", 0.9)], views=[], layer="There is none.", photo=photo, fed=photo,
+        ...     whole=image_png(photo), preparation="", filters=[], maps=maps)
         >>> "1 channel of 4 × 4" in page.html()
         True
     """

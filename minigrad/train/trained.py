@@ -32,6 +32,7 @@ from minigrad.train.watch import not_finite
 FORMAT = 1  # of cards
 ENTRIES = ("config", "command", "seed", "data_digest", "licence", "figure", "sha256")  # of a card, and
 THEIRS = ("config", "data", "licence", "keys")  # of one of weights that are fetched
+KERAS = (".h5", ".hdf5")  # files whose weights lie as Keras has them
 LONGEST = 300  # letters of a reason that is quoted in another
 REINSTALL = "Install minigrad anew: its files were damaged"
 ANEW = "Put back the files that belong together, or train anew"
@@ -215,7 +216,11 @@ class Published(Trained):
             FileFormatError: the file is damaged.
         """
         path, card = fetch(self.set, self.set.files[0]), self.card or {}
-        if path.suffix == ".npy":
+        if path.suffix in KERAS:
+            from minigrad.interop.keras_io import read_network
+
+            found = dict(read_network(path, logits=True).state_dict())
+        elif path.suffix == ".npy":
             found = {key: minigrad.tensor(array) for key, array in load_arrays(path).items()}
         else:
             found = minigrad.load(path)
