@@ -181,7 +181,7 @@ def test_grey_images_and_networks_of_other_kinds(minigrad: Commands, tmp_path: P
 def test_a_network_without_a_map(minigrad: Commands, classifier: Path, photo: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What has no map of more than one place is told so, on the page too; there is no picture."""
     flat = nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, len(CARD.classes)))
-    monkeypatch.setattr(Classifier, "load", classmethod(lambda cls, model: cls(CARD, flat)))
+    monkeypatch.setattr(Classifier, "load", classmethod(lambda cls, model, **how: cls(CARD, flat)))
     code, out, _ = minigrad("explain", classifier, photo, "--out", "a.html")
     words = "It has no layer whose output is a map of more than one place"
     assert code == 0 and words in " ".join(out.split()) and words in Path("a.html").read_text("utf-8")
