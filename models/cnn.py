@@ -143,8 +143,9 @@ NETWORKS: dict[str, Network] = {
     "resnet20": Network(ResNet, {"depth": 20}, {}),
     "resnet32": Network(ResNet, {"depth": 32}, {}),
     "resnet56": Network(ResNet, {"depth": 56}, {}),
-    "resnet18": Network(ResNet18, {"layers": (2, 2, 2, 2)}, {}),
-    "resnet34": Network(ResNet18, {"layers": (3, 4, 6, 3)}, {}),
+    "resnet18": Network(ResNet18, {"layers": (2, 2, 2, 2), "bottleneck": False}, {}),
+    "resnet34": Network(ResNet18, {"layers": (3, 4, 6, 3), "bottleneck": False}, {}),
+    "resnet50": Network(ResNet18, {"layers": (3, 4, 6, 3), "bottleneck": True}, {}),
     "efficientnet-lite0": Network(EfficientNetLite, {}, {}),
     "keras-cnn": Network(KerasCNN, {}, {}),
 }

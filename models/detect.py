@@ -199,7 +199,8 @@ class Detect(Task):
         parts = "boxes" if settings.stages == 1 else "regions, boxes and masks" if settings.masks else "regions and boxes"
         say(f"network: {count:,} parameters, for {parts} of {counted(len(self.card.classes), 'class')}")
         say(
-            f"training: {counted(self.total_steps, 'step')} with {counted(batch, 'image')}, adamw at a rate of up to {settings.lr:g}"
+            f"training: {counted(self.total_steps, 'step')} with {counted(batch, 'image')}, adamw at a rate of up to "
+            f"{settings.lr:g}"
         )
 
     @classmethod
