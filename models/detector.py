@@ -503,8 +503,8 @@ def _clipped(boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 def _not_the_same(boxes: np.ndarray, scores: np.ndarray, groups: np.ndarray, same: float) -> np.ndarray:
     """The numbers of boxes of which none of the same group overlaps a likelier one too much, the likeliest first."""
-    parts = (minigrad.tensor(np.ascontiguousarray(each)) for each in (boxes, scores, groups))
-    return batched_nms(*parts, same).numpy()
+    box, score, group = (minigrad.tensor(np.ascontiguousarray(each)) for each in (boxes, scores, groups))
+    return batched_nms(box, score, group, same).numpy()
 
 
 def _best(boxes: np.ndarray, chances: np.ndarray, least: float, same: float, most: int) -> Found:

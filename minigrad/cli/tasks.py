@@ -74,8 +74,8 @@ TASKS: dict[str, Entry] = {
         place="minigrad.models.detect:Detect",
         commands="minigrad.cli.detect",
         makes="a detector, which finds objects on photos: boxes, and masks where the data have some",
-        data="scenes, scenes-digits, deepforest, or the path of a folder of photos with boxes in the form of Pascal VOC, COCO or "
-        "a table, or of such a file",
+        data="scenes, scenes-digits, deepforest, or the path of a folder of photos with boxes in the form of Pascal VOC, COCO "
+        "or a table, or of such a file",
         example="minigrad train detect --data photos",
         use="minigrad detect {run} PHOTO...",
     ),

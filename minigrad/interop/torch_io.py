@@ -28,14 +28,12 @@ MOST_WORDS = 20_000_000  # of a pickle
 SHOWN = 80  # letters of what a file says, in an error
 LARGEST_PICKLE = 256 << 20  # bytes
 BFLOAT16 = np.dtype([("bfloat16", "<u2")])  # a name for numbers of which NumPy has none
-STORAGES: dict[str, np.dtype] = {
-    f"{name}Storage": np.dtype(kind)
-    for name, kind in {
-        "Double": "f8", "Float": "f4", "Half": "f2", "Long": "i8", "Int": "i4", "Short": "i2", "Char": "i1", "Byte": "u1",
-        "Bool": "?", "BFloat16": BFLOAT16,
-    }.items()
+STORAGES: dict[str, np.dtype[Any]] = {
+    "DoubleStorage": np.dtype("f8"), "FloatStorage": np.dtype("f4"), "HalfStorage": np.dtype("f2"),
+    "LongStorage": np.dtype("i8"), "IntStorage": np.dtype("i4"), "ShortStorage": np.dtype("i2"), "CharStorage": np.dtype("i1"),
+    "ByteStorage": np.dtype("u1"), "BoolStorage": np.dtype("?"), "BFloat16Storage": BFLOAT16,
 }  # fmt: skip
-DTYPES: dict[str, np.dtype] = {
+DTYPES: dict[str, np.dtype[Any]] = {
     "float64": np.dtype("f8"), "float32": np.dtype("f4"), "float16": np.dtype("f2"), "int64": np.dtype("i8"),
     "int32": np.dtype("i4"), "int16": np.dtype("i2"), "int8": np.dtype("i1"), "uint8": np.dtype("u1"), "bool": np.dtype("?"),
     "bfloat16": BFLOAT16,
@@ -51,14 +49,14 @@ def shorten(said: Any) -> str:
 class _Kind:
     """A class of memory, or a dtype, that a file names."""
 
-    def __init__(self, dtype: np.dtype | None) -> None:
+    def __init__(self, dtype: np.dtype[Any] | None) -> None:
         self.dtype = dtype
 
 
 class _Memory:
     """A piece of memory that tensors refer to: how many numbers of which dtype, and, when it was found, its bytes."""
 
-    def __init__(self, dtype: np.dtype, count: int, order: str) -> None:
+    def __init__(self, dtype: np.dtype[Any], count: int, order: str) -> None:
         self.dtype, self.count, self.order = dtype, count, order
         self.numbers: np.ndarray | None = None
 
@@ -75,7 +73,7 @@ class _Memory:
             raw = np.frombuffer(raw, np.uint8) != 0
             self.numbers = raw.copy()
             return
-        words = np.dtype("u2") if self.dtype is BFLOAT16 else self.dtype
+        words: np.dtype[Any] = np.dtype("u2") if self.dtype is BFLOAT16 else self.dtype
         found = np.frombuffer(raw, words.newbyteorder(self.order))
         if self.dtype is BFLOAT16:
             self.numbers = (found.astype(np.uint32) << 16).view(np.float32)  # which holds each exactly
