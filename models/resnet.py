@@ -74,6 +74,7 @@ class Bottleneck(nn.Module):
     The stride is that of the 3x3 convolution, as in torchvision; the paper's first convolution has it, which skips pixels.
     """
 
+    NORMED: ClassVar = {"conv1": "bn1", "conv2": "bn2", "conv3": "bn3"}
     expansion = 4
 
     def __init__(self, in_channels: int, out_channels: int, stride: int, downsample: nn.Module | None = None) -> None:
@@ -86,8 +87,8 @@ class Bottleneck(nn.Module):
         self.downsample = downsample
 
     def forward(self, x: minigrad.Tensor) -> minigrad.Tensor:
-        y = norm_relu(self.bn2, self.conv2(norm_relu(self.bn1, self.conv1(x))))
-        return norm_relu(self.bn3, self.conv3(y), x if self.downsample is None else self.downsample(x))
+        y = conv_norm_relu(self.conv2, self.bn2, conv_norm_relu(self.conv1, self.bn1, x))
+        return conv_norm_relu(self.conv3, self.bn3, y, x if self.downsample is None else self.downsample(x))
 
 
 def stage(
