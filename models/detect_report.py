@@ -69,7 +69,10 @@ def add_findings(page: Any, task: Any) -> None:
     words = ", ".join(f"{name} {value:.3f}" for name, value in figures.items())
     page.section("What it finds", f"Of {len(images):,} images {part} ({task.data.split}): {words}.")
     page.picture(curves_png(judgement), caption="Precision against recall, at an overlap of 0.5", alt="curves of precision")
-    page.table(["class", "boxes", "AP50"], [(name, f"{count:,}", f"{value:.3f}") for name, count, value in rows_of(judgement)])
+    page.table(
+        ["class", "boxes", "AP50"],
+        [(name, f"{count:,}", "none" if count == 0 else f"{value:.3f}") for name, count, value in rows_of(judgement)],
+    )
     count = min(PICTURES, len(images))
     pictures = [drawn(images[number], judgement.found[number], task.card.classes) for number in range(count)]
     page.subsection("Images", f"What it is sure of by {SURE:.0%} or more, on the first ones.")

@@ -17,15 +17,12 @@ from minigrad.models.classifier import device_of
 from minigrad.models.detector import POOLING, STRIDES, Detector, Found, Target
 from minigrad.models.pasting import pasted
 from minigrad.models.precision import Precision, precision
-from minigrad.ops.boxes import batched_nms
+from minigrad.models.tiles import SAME, merged, steps
 from minigrad.train.trained import Trained
 
 LARGEST, MOST_CLASSES = 4096, 10_000  # pixels a side, and classes: more is a damaged config
 BATCH, PIXELS = 8, 1 << 21  # images that are looked at at once, at most, and pixels of them
-OVERLAP = 0.25  # of a tile's side, by which it lies over its neighbours
-SAME = 0.5  # overlap of two boxes of a class that are one
 MOST = 100  # objects of a photo, or of each tile of one
-INSIDE = 0.8  # of a box in a surer one of its class that makes it a piece of that
 LEAST = 0.05  # the chance of an object that is measured; what people see is surer
 SIZES = {"width": 512, "channels": 1024, "hidden": 8192, "blocks": 16}  # of the options, at most
 
@@ -290,57 +287,6 @@ def target_of(sample: BoxedImage) -> Target:
         for mask, (x1, y1, x2, y2) in zip(masks[count:], sample.ignored):
             mask[int(y1) : math.ceil(y2), int(x1) : math.ceil(x2)] = True
     return Target(boxes, labels, masks, np.arange(count + more) >= count if more else None)
-
-
-def steps(length: int, tile: int) -> list[int]:
-    """Where tiles of a side begin, which lie over each other by a quarter at least and cover a length evenly.
-
-    Example:
-        >>> steps(100, 40), steps(30, 40)
-        ([0, 30, 60], [0])
-    """
-    if length <= tile:
-        return [0]
-    count = 1 + math.ceil((length - tile) / (tile * (1 - OVERLAP)))
-    return [round(at) for at in np.linspace(0, length - tile, count)]
-
-
-def merged(parts: Sequence[Found], windows: Sequence[tuple[int, int]], tile: int, size: tuple[int, int]) -> Found:
-    """What was found on tiles that lie over each other, as one: a box that a tile's edge cuts gives way to the whole one.
-
-    Args:
-        parts: of each tile, in its pixels.
-        windows: (y, x) of each tile's upper left corner.
-        tile: pixels of their sides.
-        size: (H, W) of the photo.
-    """
-    boxes, order = [], []
-    for found, (y, x) in zip(parts, windows):
-        own = found.boxes + np.array([x, y, x, y], np.float32)
-        ends = np.array([x, y, x + tile, y + tile])
-        outer = np.array([0, 0, size[1], size[0]])
-        cut = ((np.abs(own - ends) < 2) & (np.abs(own - outer) >= 2)).any(1)
-        boxes.append(own)
-        order.append(found.scores - cut)  # cut ones come after all whole ones
-    together = np.concatenate(boxes)
-    labels, scores = np.concatenate([each.labels for each in parts]), np.concatenate([each.scores for each in parts])
-    first = batched_nms(minigrad.tensor(together), minigrad.tensor(np.concatenate(order).astype(np.float32)),
-                        minigrad.tensor(labels), SAME).numpy()  # fmt: skip
-    kept = [
-        number
-        for place, number in enumerate(first)
-        if not _inside(together[number], together[first[:place]], labels, number, first[:place])
-    ]
-    kept = sorted(kept, key=lambda number: -scores[number])
-    masks = None if parts[0].masks is None else np.concatenate([each.masks for each in parts])[kept]  # type: ignore[misc]
-    return Found(together[kept], labels[kept], scores[kept], masks)
-
-
-def _inside(box: np.ndarray, others: np.ndarray) -> bool:
-    """Whether a box lies nearly whole in another: what a tile saw of an object that another saw whole."""
-    low, high = np.maximum(others[:, :2], box[:2]), np.minimum(others[:, 2:], box[2:])
-    common = np.maximum(high - low, 0).prod(1)
-    return bool((common > INSIDE * max(1e-6, float((box[2:] - box[:2]).prod()))).any())
 
 
 def outlines(found: Found, masks: np.ndarray | None, classes: Sequence[str]) -> list[dict[str, Any]]:

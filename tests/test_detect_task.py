@@ -18,7 +18,8 @@ from minigrad.errors import ArgumentError, DataError, RunError
 from minigrad.models import detect
 from minigrad.models.detect import Detect, DetectSettings, boxed
 from minigrad.models.detector import Found
-from minigrad.models.finder import Card, Finder, merged, steps, target_of
+from minigrad.models.finder import Card, Finder, target_of
+from minigrad.models.tiles import merged, steps
 from minigrad.train import Run, fit
 from tests.box_files import BIRDS, photo, voc
 
@@ -90,7 +91,8 @@ def test_a_folder_full_of_trouble_is_told_by_name_and_trained(tmp_path: Path) ->
         {**BIRDS, "f.png": [(5, 5, 5, 20, "wren")], "g.png": [(100, 100, 120, 120, "wren")], "h.png": [], "i.png": []},
     )
     giant = photo(folder / "j.png", 6000, 40)
-    assert Image.open(giant).size == (6000, 40)
+    with Image.open(giant) as opened:
+        assert opened.size == (6000, 40)
     told: list[str] = []
     with Run(tmp_path / "run") as run:
         made = Detect(str(folder), DetectSettings.of(TINY), told.append)
@@ -112,7 +114,8 @@ def test_the_run_is_used(birds: str, tmp_path: Path, capsys: pytest.CaptureFixtu
     rows = json.loads(capsys.readouterr().out)
     assert [row["size"] for row in rows] == [[60, 40]] * 2
     for row in rows:
-        assert Image.open(row["picture"]).width >= 640
+        with Image.open(row["picture"]) as drawn:
+            assert drawn.width >= 640
         for each in row["objects"]:
             x1, y1, x2, y2 = each["box"]
             assert each["label"] in ("robin", "wren") and 0 <= x1 < x2 <= 60 and 0 <= y1 < y2 <= 40.01
@@ -200,18 +203,42 @@ def test_tiles_cover_a_photo_and_lie_over_each_other() -> None:
         assert seen.min() >= 1 and (len(begins) == 1 or np.diff(begins).max() <= 30)
 
 
-def test_what_lies_on_two_tiles_is_found_once() -> None:
-    """A box that is whole on one tile and cut on the other, and one that is whole on both."""
-    windows, size = [(0, 0), (0, 30)], (40, 70)
-    left = Found(np.array([[25, 5, 40, 20], [32, 25, 38, 30]], np.float32), np.array([0, 1]), np.array([0.9, 0.8], np.float32))
-    right = Found(np.array([[0, 5, 20, 20], [2, 25, 8, 30]], np.float32), np.array([0, 1]), np.array([0.7, 0.85], np.float32))
-    found = merged([left, right], windows, 40, size)
-    assert found.labels.tolist() == [1, 0] or found.labels.tolist() == [0, 1]
-    assert len(found.boxes) == 2
-    whole = left._replace(boxes=np.array([[22, 5, 39, 20], [32, 25, 38, 30]], np.float32))
-    found = merged([whole, right], windows, 40, size)
-    first = found.boxes[found.labels == 0]
-    assert first.tolist() == [[22, 5, 39, 20]]
+WINDOWS, PHOTO = [(0, 0), (0, 30)], (40, 70)  # two tiles of 40 pixels, which share columns 30 to 40
+
+
+def on_tile(*rows: tuple[float, ...], masks: bool = False) -> Found:
+    """Of each object x1, y1, x2, y2, label and score."""
+    given = np.array(rows, np.float32).reshape(-1, 6)
+    mask = np.ones((len(given), 4, 4), np.float32) if masks else None
+    return Found(given[:, :4], given[:, 4].astype(np.int64), given[:, 5], mask)
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "expected"),
+    [
+        ([(32, 25, 38, 30, 1, 0.8)], [(2, 25, 8, 30, 1, 0.85)], [(32, 25, 38, 30, 1, 0.85)]),  # whole on both
+        ([(22, 5, 39.5, 20, 0, 0.7)], [(0, 5, 9, 20, 0, 0.9)], [(22, 5, 39.5, 20, 0, 0.9)]),  # cut on both, parts of one
+        ([(22, 5, 36, 20, 0, 0.7)], [(0, 5, 6, 20, 0, 0.9)], [(22, 5, 36, 20, 0, 0.7)]),  # whole on one
+        ([(10, 5, 40, 20, 0, 0.7)], [(0, 6, 30, 21, 0, 0.9)], [(10, 5, 60, 21, 0, 0.9)]),  # larger than what they share
+        (
+            [(10, 5, 40, 20, 0, 0.7)],
+            [(0, 6, 30, 21, 1, 0.9)],
+            [(30, 6, 60, 21, 1, 0.9), (10, 5, 40, 20, 0, 0.7)],
+        ),  # of two classes
+        ([(10, 5, 40, 10, 0, 0.7)], [(0, 20, 30, 30, 0, 0.9)], [(30, 20, 60, 30, 0, 0.9), (10, 5, 40, 10, 0, 0.7)]),  # apart
+        ([(0, 0, 5, 5, 0, 0.5)], [], [(0, 0, 5, 5, 0, 0.5)]),  # at the photo's own edge
+        ([], [], []),
+    ],
+)
+@pytest.mark.parametrize("masks", [False, True])
+def test_what_lies_on_two_tiles_is_found_once(left: Any, right: Any, expected: Any, masks: bool) -> None:
+    found = merged([on_tile(*left, masks=masks), on_tile(*right, masks=masks)], WINDOWS, 40, PHOTO)
+    given = np.array(expected, np.float32).reshape(-1, 6)
+    assert np.allclose(found.boxes, given[:, :4]) and found.labels.tolist() == given[:, 4].tolist()
+    assert np.allclose(found.scores, given[:, 5])
+    assert (found.masks is not None) is masks
+    if found.masks is not None and len(expected) == 1:
+        assert found.masks[0].mean() > 0.85
 
 
 def test_what_is_ignored_counts_neither_way() -> None:

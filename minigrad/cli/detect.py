@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import Annotated, Any
@@ -151,6 +152,15 @@ def _kinds(objects: list[dict[str, Any]]) -> str:
     return ", ".join(f"{count} x {label}" for label, count in counts.most_common())
 
 
+def _number(value: float) -> float | None:
+    """A figure as JSON has it: none of a class that nothing is of."""
+    return None if math.isnan(value) else value
+
+
+def _told(value: float) -> str:
+    return "none" if math.isnan(value) else f"{value:.3f}"
+
+
 def evaluate(model: str, data: str | None, json: bool) -> None:
     """Measure a detector, show it class by class, and draw its precision against its recall."""
     from minigrad.cli.terminal import show, table
@@ -174,7 +184,7 @@ def evaluate(model: str, data: str | None, json: bool) -> None:
                 "data": what,
                 "images": len(images),
                 **figures,
-                "classes": [dict(zip(keys, row, strict=True)) for row in rows],
+                "classes": [{**dict(zip(keys, row, strict=True)), "ap50": _number(row[2])} for row in rows],
             }
         )
     else:
@@ -182,7 +192,7 @@ def evaluate(model: str, data: str | None, json: bool) -> None:
         say(f"AP50 {figures['ap50']:.3f}, mAP {figures['ap']:.3f}, recall of 100 boxes {figures['recall']:.3f}")
         if "mask_ap50" in figures:
             say(f"masks: AP50 {figures['mask_ap50']:.3f}")
-        show(table(["class", "boxes", "AP50"], [(name, f"{count:,}", f"{value:.3f}") for name, count, value in rows]))
+        show(table(["class", "boxes", "AP50"], [(name, f"{count:,}", _told(value)) for name, count, value in rows]))
     picture = trained.folder / ("precision.png" if data is None else f"precision-{short_name(data)}.png")
     write_atomically("eval", picture, curves_png(judgement))
     if not json:
