@@ -146,9 +146,9 @@ def to_measure(config: Mapping[str, Any], data: str | None, progress: Any = None
         DataError: they cannot be had, or have changed since.
         RunError: the config is damaged.
     """
-    card = Card.of(config.get("model"), "config.json")
-    from minigrad.models.gan import GanSettings
+    from minigrad.models.gan import GanSettings  # which knows this file
 
+    card = Card.of(config.get("model"), "config.json")
     own, _ = recipe(config, "gan", GanSettings)
     if data is None:
         check_there(own, "images")

@@ -211,7 +211,7 @@ def test_the_generator(minigrad: Commands, tmp_path: Path, monkeypatch: pytest.M
 def test_a_generator_that_runs_away_leaves_the_page(
     minigrad: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The other sections are not lost with it, and why it ended is said."""
+    """The other sections are not lost with it, why it ended is said, and the ready generator is shown all the same."""
     bars_for_the_demo(tmp_path / "bars", monkeypatch)
     real = gan.Gan.step
 
@@ -221,7 +221,9 @@ def test_a_generator_that_runs_away_leaves_the_page(
     monkeypatch.setattr(gan.Gan, "step", step)
     code, out, _ = minigrad("demo", "--only", "gan")
     assert code == 0 and "gan: train: g_loss: expected a finite number" in out
-    assert "The two ran apart this time: " in (tmp_path / "runs/demo-1/index.html").read_text()
+    page = (tmp_path / "runs/demo-1/index.html").read_text()
+    assert "The two ran apart this time: " in page and "What fashion-gan makes" in page
+    assert page.count("data:image/png;base64,") == 1
 
 
 @pytest.mark.usefixtures("digits")

@@ -18,10 +18,20 @@ READY = "fashion-gan"  # comes with minigrad
 
 
 def section(page: Any, folder: Path, seed: int) -> None:
-    """Train on handwritten digits; show what it makes of each, and the film of its learning."""
+    """Train on handwritten digits, and show what comes of it; then what the generator makes that comes with minigrad."""
+    from minigrad.models.imaginer import Imaginer
+
+    _learn(page, folder, seed)
+    page.subsection(
+        f"What {READY} makes", f"It comes with minigrad, and learned from 60,000 garments for longer: minigrad imagine {READY}"
+    )
+    page.picture(_made(Imaginer.load(READY), seed), alt="garments that were made")
+
+
+def _learn(page: Any, folder: Path, seed: int) -> None:
+    """Train on digits; show what it makes of each, and the film of its learning, or that the two ran apart."""
     from minigrad.cli.reading import reading
     from minigrad.models.gan import Gan, GanSettings
-    from minigrad.models.imaginer import Imaginer
     from minigrad.show.film import film_png
     from minigrad.train.report import history
     from minigrad.train.runs import Run
@@ -54,10 +64,6 @@ def section(page: Any, folder: Path, seed: int) -> None:
     page.picture(_made(task.imaginer, seed), alt="digits that were made")
     page.subsection("A film of the learning", "The same noise at each evaluation.")
     page.picture(film_png(list(task.film.frames.values()), scale=2), alt="a film of the learning")
-    page.subsection(
-        f"What {READY} makes", f"It comes with minigrad, and learned from 60,000 garments for longer: minigrad imagine {READY}"
-    )
-    page.picture(_made(Imaginer.load(READY), seed), alt="garments that were made")
 
 
 def _made(imaginer: Any, seed: int) -> bytes:
