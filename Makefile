@@ -19,7 +19,7 @@ endif
 
 # What is asked of every implementation of a kernel, not of the default alone.
 OF_OPS := $(addprefix tests/test_,$(addsuffix .py,tables recurrent recurrent_steps convolution normalization dropout loss optim \
-	elementwise_layout embedding sums named_rows sparse joined_relu image_layout repeated_products \
+	boxes elementwise_layout embedding sums named_rows sparse joined_relu image_layout repeated_products \
 	linear_loss))
 # What is asked of the engine above them, on every device.
 OF_ENGINE := $(addprefix tests/test_,$(addsuffix .py,autograd anomaly activation_edges attention_layer averages creation float16 \

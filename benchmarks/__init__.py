@@ -1,8 +1,8 @@
 """The workloads that minigrad's speed is measured by, each beside PyTorch in one run: ``minigrad bench NAME --against torch``.
 
-Each is a training step (or a convolution alone, or a beam search) written once, by PyTorch's names: the same lines run with
-both, with the same weights and the same batches, and their losses are compared before anything is timed. ``make bench`` prints
-them all.
+Each is a training step (or a convolution alone, a beam search, or a network applied) written once, by PyTorch's names: the same
+lines run with both, with the same weights and the same batches, and their losses are compared before anything is timed.
+``make bench`` prints them all.
 
 Sizes are those of the papers that the models come from, or of the usual examples; any can be asked for: ``--set batch=16``.
 """
@@ -20,6 +20,8 @@ WORKLOADS = {
     "resnet20": "minigrad.benchmarks.images:RESNET20",
     "dcgan": "minigrad.benchmarks.images:DCGAN",
     "dcgan-28": "minigrad.benchmarks.images:DCGAN_28",
+    "efficientnet": "minigrad.benchmarks.images:EFFICIENTNET",
+    "efficientnet-1": "minigrad.benchmarks.images:EFFICIENTNET_1",
     "char-lstm-128": "minigrad.benchmarks.texts:CHAR_LSTM_128",
     "char-lstm-512": "minigrad.benchmarks.texts:CHAR_LSTM_512",
     "seq2seq": "minigrad.benchmarks.texts:SEQ2SEQ",
@@ -40,6 +42,8 @@ REQUIRED = {
     "small-cnn": (1.4, 2.0),
     "resnet20": (1.3, 1.8),
     "dcgan": (1.1, 1.5),
+    "efficientnet": (1.0, 1.5),
+    "efficientnet-1": (1.0, 1.3),
     "char-lstm-128": (1.2, 1.5),
     "char-lstm-512": (1.1, 1.4),
     "seq2seq": (1.3, 2.0),

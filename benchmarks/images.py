@@ -1,8 +1,10 @@
-"""Training steps on images: a small convolutional network, ResNet-20, and two DCGANs."""
+"""Images: training steps of a small convolutional network, ResNet-20 and two DCGANs, and EfficientNet-Lite0 applied."""
 
 from __future__ import annotations
 
+import contextlib
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from minigrad.benchmarks.inputs import batches, fill, normal
 from minigrad.benchmarks.peers import of_images, others
 from minigrad.benchmarks.source import network
 from minigrad.models.dcgan import ladder, widths
+from minigrad.models.efficientnet import HEAD, STAGES, STEM
 
 
 def _classifier(m: Any, model: Any, batch: int, side: int) -> Step:
@@ -134,6 +137,37 @@ def gan(m: Any, *, batch: int, side: int, filters: int, noise: int) -> Step:
     return step
 
 
+def efficientnet(m: Any, *, batch: int, side: int, classes: int) -> Step:
+    """Photos to logits by ``minigrad.models.efficientnet.EfficientNetLite``, made ready by ``minigrad.models.folded``.
+
+    Batch norms are folded into convolutions with either library. Nothing is recorded, and nothing learned.
+    """
+    model = network(m, "efficientnet").EfficientNetLite(classes).eval()
+    fill(m, 0, model)
+    model = network(m, "folded").folded(model)
+    stepping = getattr(m.nn.utils, "Stepping", contextlib.nullcontext)()  # PyTorch has none
+    turn = batches(m, 1, lambda rng: (normal(rng, batch, 3, side, side),))
+
+    def step() -> float:
+        (photos,) = next(turn)
+        with m.no_grad(), stepping:
+            return model(photos).square().mean().item()
+
+    return step
+
+
+def _efficientnet_flops(batch: int, side: int, classes: int) -> float:
+    channels, size = STEM, -(-side // 2)
+    sums = 9 * 3 * channels * size**2
+    for count, kernel, stride, expansion, out in STAGES:
+        for number in range(count):
+            wide, before = channels * expansion, size
+            size = size if number else -(-size // stride)
+            sums += (channels * wide * before**2 if expansion > 1 else 0) + (kernel**2 + out) * wide * size**2
+            channels = out
+    return 2 * batch * (sums + channels * HEAD * size**2 + HEAD * classes)
+
+
 def _small_cnn_flops(batch: int, side: int, width: int, hidden: int) -> float:
     area, w = side**2, width
     convolutions = 9 * area * (3 * w + w * w + (2 * w * w + 4 * w * w) / 4)
@@ -206,4 +240,19 @@ DCGAN_28 = Workload(
     _gan_flops,
     small={"batch": 4, "side": 17, "filters": 4, "noise": 8},
     others=of_images(gan),
+)
+EFFICIENTNET = Workload(
+    "efficientnet",
+    "EfficientNet-Lite0 on photos of 224 x 224: logits, no training",
+    efficientnet,
+    {"batch": 32, "side": 224, "classes": 1000},
+    _efficientnet_flops,
+    small={"batch": 2, "side": 64, "classes": 10},
+    others=of_images(efficientnet),
+)
+EFFICIENTNET_1 = replace(
+    EFFICIENTNET,
+    name="efficientnet-1",
+    about="EfficientNet-Lite0 on one photo of 224 x 224: logits, no training",
+    sizes={**EFFICIENTNET.sizes, "batch": 1},
 )

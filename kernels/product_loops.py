@@ -51,7 +51,7 @@ def block(rows, high, columns, count, a, by_row, a_pitch, a_step, b, by_column, 
             tile(
                 height, offset(a, i * by_row), a_pitch, a_step if a_step else height, 0, offset(b, j * by_column),
                 b_step if b_step else width_of(wide), offset(init, i * init_row + j), init_row, offset(c, i * c_row + j), c_row,
-                count, 1, wide, least,
+                count, 1, wide, least, real(INFINITY),
             )  # fmt: skip
 
 

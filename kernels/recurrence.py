@@ -20,6 +20,21 @@ Memo = dict[Any, Any]
 """What an implementation derived from the weights: a caller may hand the same one again for as long as they are unchanged."""
 
 
+def kept(memo: Memo | None, name: Any, make: Callable[[], Any]) -> Any:
+    """What a memo has under a name, or what is made now and, where there is a memo, kept in it.
+
+    Example:
+        >>> memo = {}
+        >>> kept(memo, "w", lambda: 1), kept(memo, "w", lambda: 2), kept(None, "w", lambda: 3)
+        (1, 1, 3)
+    """
+    if memo is None:
+        return make()
+    if name not in memo:
+        memo[name] = make()
+    return memo[name]
+
+
 class Step(NamedTuple):
     """One step of a packed batch, as a walk through it comes to it."""
 

@@ -80,7 +80,7 @@ def rows_times(rows, a, a_pitch, b, length, columns, init, init_pitch, c, c_pitc
                     start, start_pitch = to, c_pitch
                 tile(
                     end - i, offset(a, i * a_pitch + begin), a_pitch, 1, 0, offset(panel_b, begin * step), step, start,
-                    start_pitch, to, c_pitch, count, 1, wide, real(-INFINITY),
+                    start_pitch, to, c_pitch, count, 1, wide, real(-INFINITY), real(INFINITY),
                 )  # fmt: skip
 
 
@@ -226,7 +226,10 @@ def columns_times(high, strip, b, height, columns, c):
         wide = min(panel, columns - first)
         width = width_of(wide)
         to = offset(c, first)
-        tile(high, strip, 1, tile_rows, 0, offset(b, at), width, to, columns, to, columns, height, 1, wide, real(-INFINITY))
+        tile(
+            high, strip, 1, tile_rows, 0, offset(b, at), width, to, columns, to, columns, height, 1, wide, real(-INFINITY),
+            real(INFINITY),
+        )  # fmt: skip
         at += height * width
 
 

@@ -146,6 +146,12 @@ TABLE: dict[str, dict[str, Implementation]] = {
         "vectorised": Implementation("minigrad.kernels.row_update.vectorised", "any"),
         "reference": Implementation("minigrad.kernels.row_update.reference"),
     },
+    "boxes": {
+        "cpu": Implementation("minigrad.kernels.boxes.cpu", "cpu", ("numba",)),
+        "cuda": Implementation("minigrad.kernels.boxes.gpu", "cuda"),
+        "vectorised": Implementation("minigrad.kernels.boxes.vectorised", "any"),
+        "reference": Implementation("minigrad.kernels.boxes.reference"),
+    },
 }
 
 lock = threading.Lock()  # guards what is registered and prepared

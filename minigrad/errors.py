@@ -117,3 +117,7 @@ class RunError(MinigradError):
 
 class DivergedError(MinigradError):
     """A training step whose loss is no number."""
+
+
+class ExportError(MinigradError):
+    """A network that cannot be written for other programs, or whose file gives other numbers than the network itself."""

@@ -17,6 +17,8 @@ from minigrad.data.decode import read_image
 from minigrad.errors import RunError
 from minigrad.models.cnn import build
 from minigrad.models.cost import parameters
+from minigrad.models.folded import folded
+from minigrad.nn.utils import Stepping
 from minigrad.train.trained import Trained
 
 MEASURED = 10_000  # images from which mean and deviation of the pixels are taken
@@ -35,6 +37,7 @@ class Card(NamedTuple):
         shape: (C, H, W) of the images it takes.
         classes: their names.
         mean, std: of each channel of the images it learned from, for pixels from 0 to 1.
+        crop: how much of an image's shorter side is looked at, in its middle.
     """
 
     network: str
@@ -43,6 +46,7 @@ class Card(NamedTuple):
     classes: tuple[str, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    crop: float = 1.0
 
     def build(self) -> nn.Module:
         """The network, not trained."""
@@ -62,14 +66,15 @@ class Card(NamedTuple):
         try:
             channels, height, width = content["shape"]
             classes, mean, std = (tuple(content[name]) for name in ("classes", "mean", "std"))
-            options = dict(content["options"])
-            whole = [channels, height, width, *options.values()]
+            options, crop = dict(content["options"]), content.get("crop", 1.0)
+            whole = [channels, height, width, crop, *options.values()]
             sound = (
                 all(type(number) in (int, float, bool) and math.isfinite(number) for number in (*whole, *mean, *std))
                 and all(type(side) is int and 1 <= side <= LARGEST for side in (height, width))
                 and channels in (1, 3)
                 and len(mean) == len(std) == channels
                 and min(std) > 0
+                and 0 < crop <= 1
                 and 2 <= len(classes) <= MOST_CLASSES
                 and all(isinstance(name, str) for name in (*classes, *options, content["network"]))
                 and not isinstance(content["classes"], str)
@@ -79,7 +84,7 @@ class Card(NamedTuple):
         if not sound:
             expected, got = "what the network is, as minigrad train classify writes it", "nothing of that kind, or damaged"
             raise RunError("classify", where, expected, got, "Put back a copy of config.json, or train anew")
-        return cls(content["network"], options, (channels, height, width), classes, mean, std)
+        return cls(content["network"], options, (channels, height, width), classes, mean, std, crop)
 
 
 class Classifier:
@@ -87,7 +92,7 @@ class Classifier:
 
     Args:
         card: what it is.
-        network: with its weights.
+        network: with its weights. What kernels make of them is kept from image to image until they change.
 
     Example:
         >>> card = Card("cnn", {"width": 4, "hidden": 8}, (1, 8, 8), ("cat", "dog"), (0.5,), (0.25,))
@@ -99,10 +104,16 @@ class Classifier:
 
     def __init__(self, card: Card, network: nn.Module) -> None:
         self.card, self.network = card, network
+        self._stepping = Stepping()
 
     @classmethod
-    def load(cls, model: str) -> Classifier:
-        """The classifier of a run folder, or of the name of a shipped model.
+    def load(cls, model: str, *, whole: bool = False) -> Classifier:
+        """The classifier of a run folder, or of the name of a shipped model, to be applied.
+
+        Args:
+            model: the folder or the name.
+            whole: keep the network as it was trained, to look into it, or to go on with it. Else its batch norms are folded
+                into its convolutions: see :func:`~minigrad.models.folded.folded`.
 
         Raises:
             RunError: there is no trained classifier, or its weights belong to another network.
@@ -111,7 +122,7 @@ class Classifier:
         trained = Trained.open(model)
         card = Card.of(trained.config("classify").get("model"), trained.name)
         network = trained.network(card.build, card.parameters)
-        return cls(card, network)
+        return cls(card, network if whole else folded(network))
 
     def read(self, path: Any) -> np.ndarray:
         """An image file as the network takes it, uint8 (C, H, W).
@@ -119,12 +130,12 @@ class Classifier:
         Raises:
             DataError: it cannot be read.
         """
-        return read_image(path, self.card.shape)
+        return read_image(path, self.card.shape, crop=self.card.crop)
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Images, uint8 (N, C, H, W), to probabilities (N, K)."""
         labels = np.zeros(len(images), np.int64)
-        with minigrad.no_grad():
+        with minigrad.no_grad(), self._stepping:
             batches = self.batches(LabelledImages(images, labels, self.card.classes))
             return np.concatenate([F.softmax(self._logits(x), dim=1).cpu().numpy() for x, *_ in batches])
 
@@ -152,7 +163,7 @@ class Classifier:
         """
         found: list[np.ndarray] = []
         total = 0.0
-        with minigrad.no_grad():
+        with minigrad.no_grad(), self._stepping:
             for x, y, _ in track(self.batches(images)):
                 logits = self._logits(x)
                 total += F.cross_entropy(logits, y, reduction="sum").item()

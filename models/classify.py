@@ -26,7 +26,7 @@ from minigrad.data.words import counted
 from minigrad.errors import ArgumentError, DataError
 from minigrad.models.begun import check_same, check_there, recipe, source
 from minigrad.models.classifier import Card, Classifier, Judgement, device_of, statistics
-from minigrad.models.cnn import NETWORKS
+from minigrad.models.cnn import NETWORKS, options_of
 from minigrad.models.cost import COPIES, activations, check_memory, multiplications, parameters
 from minigrad.train import SCHEDULES, Descent, Settings, Step, Task, Track, ema, parts, schedule_of, setting
 
@@ -36,6 +36,7 @@ PRESENTED = 30_000  # images are shown at least, where fewer than 200 passes do 
 FEW, MANY = 5_000, 10_000  # images: below the one a network learns them by heart, above the other it hardly can
 LOOKS = 30  # evaluations, at most
 LARGE = 1_000_000  # more than anyone means of width, passes, or images in a batch
+OPTIONS = ("width", "hidden", "dropout")  # of networks, which have some of them
 SMALLEST = 4  # pixels a side of images: the least that the networks take
 
 
@@ -78,6 +79,15 @@ class ClassifySettings(Settings):
     cutout: int = setting(0, "side of a square that is blanked", least=0, most=512)
     colour: float = setting(0.0, "strength of changes of brightness, contrast and saturation", least=0, most=1)
     mixup: float = setting(0.0, "alpha of the mixing of pairs of images; 0: none", least=0, most=10)
+    new_head: bool | None = setting(
+        None, "begin the last layer anew, with --init-from; auto: where the classes are others than that model's"
+    )
+    backbone: float | None = setting(
+        None,
+        "how fast all other layers learn, as a share of lr; 0: not at all; auto: 0.1 with a new head, else 1",
+        least=0,
+        most=1,
+    )
     prefetch: int = setting(1, "threads that prepare batches ahead", least=0, most=16)
 
 
@@ -135,6 +145,9 @@ class Classify(Task):
             expected, got = f"images of at least {SMALLEST} pixels a side", f"{width}x{height} (width x height)"
             raise DataError("data", data, expected, got, "Have them enlarged: --set image_size=32")
         settings = self._network_settings(settings, train)
+        others = begun is not None and begun.classes != train.classes
+        settings = settings.decide(new_head=others)
+        settings = settings.decide(backbone=0.1 if settings.new_head and begun is not None else 1.0)
         scale = (begun.mean, begun.std) if begun is not None and begun.shape[0] == channels else statistics(train)
         self.card = Card(settings.network, self._options(settings), train.shape, train.classes, *scale)
         count = parameters(self.card.network, train.shape, len(train.classes), **self.card.options)
@@ -160,6 +173,7 @@ class Classify(Task):
         self.steps_per_epoch = len(self.loader)
         self.total_steps = (settings.epochs or 1) * self.steps_per_epoch
         self.evaluate_every = -(-(settings.epochs or 1) // LOOKS) * self.steps_per_epoch
+        self.head = last_linear(network)
         self.descent = self._descent(network)
         colours = "grey" if channels == 1 else "colour"
         say(f"network: {settings.network} with {count:,} parameters, for {colours} images of {height}x{width}")
@@ -187,20 +201,19 @@ class Classify(Task):
     @staticmethod
     def _options(settings: ClassifySettings) -> dict[str, Any]:
         """The options of the network, those that it has."""
-        options: dict[str, Any] = {"width": settings.width}
-        if settings.network == "cnn":
-            options |= {"hidden": settings.hidden, "dropout": settings.dropout}
-        return {name: value for name, value in options.items() if value is not None}
+        known = options_of(settings.network)
+        return {name: value for name in OPTIONS if (value := getattr(settings, name)) is not None and name in known}
 
     @staticmethod
     def _network_settings(settings: ClassifySettings, train: LabelledImages) -> ClassifySettings:
         if settings.network == "cnn":
             wide = train.shape[0] == 3 and len(train) >= FEW
             return settings.decide(width=32 if wide else 16, hidden=128, dropout=0.0 if len(train) >= MANY else 0.1)
-        for name in ("hidden", "dropout"):
-            if getattr(settings, name) is not None:
+        for name in OPTIONS:
+            if getattr(settings, name) is not None and name not in options_of(settings.network):
                 expected = f"no value, as network={settings.network} has no such thing"
-                raise ArgumentError("--set", name, expected, str(getattr(settings, name)), "It belongs to network=cnn")
+                others = ", ".join(other for other in NETWORKS if name in options_of(other))
+                raise ArgumentError("--set", name, expected, str(getattr(settings, name)), f"It belongs to network={others}")
         return settings
 
     @staticmethod
@@ -226,13 +239,22 @@ class Classify(Task):
 
     def _descent(self, network: nn.Module) -> Descent:
         settings = self.settings
-        rate, decay = settings.lr or 0.0, settings.weight_decay or 0.0
+        rate, decay, share = settings.lr or 0.0, settings.weight_decay or 0.0, settings.backbone
+        weights: Any = network.parameters()
+        if share != 1:
+            head = [p for name, p in network.named_parameters() if name.startswith(f"{self.head}.")]
+            others = [p for name, p in network.named_parameters() if not name.startswith(f"{self.head}.")]
+            weights = [{"params": head}]
+            if share:
+                weights.append({"params": others, "lr": rate * share})
+            for parameter in others if not share else ():
+                parameter.requires_grad_(False)
         optimizer: Any
         if settings.optimizer == "adamw":
-            optimizer = optim.AdamW(network.parameters(), lr=rate, weight_decay=decay)
+            optimizer = optim.AdamW(weights, lr=rate, weight_decay=decay)
         else:
             optimizer = optim.SGD(
-                network.parameters(), lr=rate, momentum=settings.momentum, nesterov=settings.momentum > 0, weight_decay=decay
+                weights, lr=rate, momentum=settings.momentum, nesterov=settings.momentum > 0, weight_decay=decay
             )
         schedule = schedule_of(settings.schedule, optimizer, self.total_steps)
         average = ema(network, settings.average) if settings.average else None
@@ -257,7 +279,7 @@ class Classify(Task):
     def step(self, batch: Any) -> Step:
         """One step down the cross-entropy. The loss that is told is that of the labels as they are, not smoothed."""
         images, targets, _ = batch
-        network = self.descent.module.train()
+        network = self.descent.module.train(bool(self.settings.backbone))  # frozen layers keep their running means
         smoothing = self.settings.label_smoothing or 0.0
         right: list[Tensor] = []
         plain: list[Tensor] = []
@@ -293,6 +315,17 @@ class Classify(Task):
         """Take the weights of the best evaluation."""
         self.descent.learned.load_state_dict(weights)
 
+    def begin_from(self, weights: Mapping[str, Tensor]) -> None:
+        """Take the weights of another classifier; the last layer's too, unless it begins anew.
+
+        Raises:
+            StateError: they are another network's; nothing was taken.
+        """
+        if self.settings.new_head:
+            own = self.descent.module.state_dict()
+            weights = {**weights, **{name: value for name, value in own.items() if name.startswith(f"{self.head}.")}}
+        super().begin_from(weights)
+
     def origin(self, batch: Any) -> Tensor:
         """The numbers of its images."""
         return batch[2]
@@ -312,6 +345,16 @@ class Classify(Task):
         page.section("Data")
         for line in self.data.policy:
             page.text(line)
+
+
+def last_linear(network: nn.Module) -> str:
+    """The name of the last linear layer of a classifier, which says what the class is.
+
+    Example:
+        >>> last_linear(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2)))
+        '2'
+    """
+    return [name for name, module in network.named_modules() if isinstance(module, nn.Linear)][-1]
 
 
 def labelled(config: Mapping[str, Any], data: str | None, progress: Any = None) -> tuple[LabelledImages, str]:

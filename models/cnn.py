@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 import minigrad
 from minigrad import nn
 from minigrad.errors import ArgumentError, ShapeError
+from minigrad.models.efficientnet import EfficientNetLite
+from minigrad.models.keras_cnn import KerasCNN
 from minigrad.models.resnet import ResNet, ResNet18
 from minigrad.nn.checks import check_counts
 
@@ -141,9 +143,24 @@ NETWORKS: dict[str, Network] = {
     "resnet20": Network(ResNet, {"depth": 20}, {}),
     "resnet32": Network(ResNet, {"depth": 32}, {}),
     "resnet56": Network(ResNet, {"depth": 56}, {}),
-    "resnet18": Network(ResNet18, {"layers": (2, 2, 2, 2)}, {}),
-    "resnet34": Network(ResNet18, {"layers": (3, 4, 6, 3)}, {}),
+    "resnet18": Network(ResNet18, {"layers": (2, 2, 2, 2), "bottleneck": False}, {}),
+    "resnet34": Network(ResNet18, {"layers": (3, 4, 6, 3), "bottleneck": False}, {}),
+    "resnet50": Network(ResNet18, {"layers": (3, 4, 6, 3), "bottleneck": True}, {}),
+    "efficientnet-lite0": Network(EfficientNetLite, {}, {}),
+    "keras-cnn": Network(KerasCNN, {}, {}),
 }
+
+
+def options_of(name: str) -> tuple[str, ...]:
+    """What may be chosen of a network, a key of ``NETWORKS``.
+
+    Example:
+        >>> options_of("resnet20")
+        ('width', 'zero_init_residual')
+    """
+    entry = NETWORKS[name]
+    given = ("in_channels", "num_classes", "image_size", *entry.fixed)
+    return tuple(option for option in inspect.signature(entry.network).parameters if option not in given)
 
 
 def build(name: str, shape: tuple[int, int, int], num_classes: int, **options: Any) -> nn.Module:
@@ -173,9 +190,8 @@ def build(name: str, shape: tuple[int, int, int], num_classes: int, **options: A
         raise ArgumentError("build", "shape", "(channels, height, width), each at least 1", repr(shape))
     entry = NETWORKS[name]
     channels, height, width = map(int, shape)
-    known = inspect.signature(entry.network).parameters
+    known, free = inspect.signature(entry.network).parameters, options_of(name)
     given = {"in_channels": channels, "num_classes": num_classes, "image_size": (height, width), **entry.fixed}
-    free = [option for option in known if option not in given]
     for option in options:
         if option not in free:
             raise ArgumentError("build", option, f"an option of {name}: {', '.join(free)}", "another")

@@ -173,8 +173,8 @@ class Seq2Seq(nn.Module):
 
     # ------------------------------------------------------------------ reading
 
-    def encode(self, source: Tensor, lengths: Tensor) -> Encoded:
-        """Read sentences, each from both ends.
+    def encode(self, source: Tensor, lengths: Tensor | None = None) -> Encoded:
+        """Read sentences, each from both ends. Without ``lengths`` all have S words.
 
         Raises:
             ShapeError: other shapes.
@@ -182,21 +182,25 @@ class Seq2Seq(nn.Module):
         """
         self._check_source(source, lengths)
         places, batch = source.shape
-        packed = pack_padded_sequence(source, lengths, enforce_sorted=False)
-        rows, lasts = self._embedded(self.read_words, packed.data), []
+        packed = None if lengths is None else pack_padded_sequence(source, lengths, enforce_sorted=False)
+        rows, lasts = self._embedded(self.read_words, source if packed is None else packed.data), []
         for number, layer in enumerate(self.encoder):
             given = self.dropout(rows)
-            (made, *_), last = layer(PackedSequence(given, *packed[1:]))
+            made, last = layer(given if packed is None else PackedSequence(given, *packed[1:]))
+            made = made if packed is None else made.data
             rows = rows + made if number and self.residual else made
             lasts += list(last) if self.cell == "lstm" else [last]
-        memory, _ = pad_packed_sequence(PackedSequence(rows, *packed[1:]), batch_first=True, total_length=places)
+        if packed is None:
+            memory = rows.transpose(0, 1)
+        else:
+            memory, _ = pad_packed_sequence(PackedSequence(rows, *packed[1:]), batch_first=True, total_length=places)
         begun = [bridge(last.transpose(0, 1).reshape(batch, -1)) for bridge, last in zip(self.bridge, lasts)]
         each = STATES[self.cell]
         layers = [(minigrad.tanh(begun[at]), *begun[at + 1 : at + each]) for at in range(0, len(begun), each)]
         fed = memory.new_zeros((batch, self.head.in_features)) if self.feeding else None
         keys = None if self.attention is None else self.attention.keys(memory)
         beyond = None
-        if int(lengths.min()) < places:
+        if lengths is not None and int(lengths.min()) < places:
             beyond = (minigrad.arange(places, device=lengths.device) >= lengths.unsqueeze(1)).unsqueeze(1).to(source.device)
         return Encoded(memory, keys, beyond, State(tuple(layers), fed))
 
@@ -360,9 +364,11 @@ class Seq2Seq(nn.Module):
 
     # ------------------------------------------------------------------ what does not fit
 
-    def _check_source(self, source: Tensor, lengths: Tensor) -> None:
+    def _check_source(self, source: Tensor, lengths: Tensor | None) -> None:
         if source.ndim != 2 or not len(source):
             raise ShapeError("Seq2Seq", "source", "shape (S, B), S at least 1", f"shape {tuple(source.shape)}")
+        if lengths is None:
+            return
         if tuple(lengths.shape) != (source.shape[1],):
             expected = f"shape ({source.shape[1]},), one for each sentence of source {tuple(source.shape)}"
             raise ShapeError("Seq2Seq", "lengths", expected, f"shape {tuple(lengths.shape)}")

@@ -175,7 +175,7 @@ def test_the_steps_by_hand() -> None:
 def test_colours_by_hand(factors: tuple[float, ...], want: tuple[float, ...]) -> None:
     x = np.empty((1, 3, 2, 5), np.float32)
     x[:] = np.array([0.4, 0.2, 0.6], np.float32).reshape(3, 1, 1)
-    augment._recolour(x, np.array([factors]))
+    augment.recolour(x, np.array([factors]))
     np.testing.assert_allclose(x[0, :, 1, 3], want, atol=1e-6)
 
 

@@ -24,7 +24,7 @@ from minigrad.core.tape import mode
 from minigrad.errors import ArgumentError
 
 NAMES = list(WORKLOADS)
-COUNTED = ("small-cnn", "resnet20", "dcgan", "dcgan-28", "perceptron", "conv-16")  # PyTorch counts these too
+COUNTED = ("small-cnn", "resnet20", "dcgan", "dcgan-28", "efficientnet", "perceptron", "conv-16")  # PyTorch counts these too
 
 
 def small(workload: Workload) -> dict[str, int]:
@@ -38,7 +38,7 @@ def test_a_workload_trains(name: str) -> None:
     losses = [step() for _ in range(INPUT_SETS + 1)]
     assert all(type(loss) is float and math.isfinite(loss) for loss in losses)
     assert len(set(losses[:INPUT_SETS])) == INPUT_SETS  # other inputs each time,
-    trains = not name.startswith(("conv", "scalars", "beam"))
+    trains = not name.startswith(("conv", "scalars", "beam", "efficientnet"))
     assert (losses[0] != losses[INPUT_SETS]) == trains  # and other weights when the first come again
 
 
@@ -74,7 +74,8 @@ def test_a_workload_has_the_losses_of_pytorch(name: str) -> None:
     workload = load(name)
     ours, theirs = (workload.make(m, **small(workload)) for m in (minigrad, torch))
     others = {peer: make(**small(workload)) for peer, make in workload.others.items() if peer.startswith("torch")}
-    assert (CHANNELS_LAST in others) == (name in ("small-cnn", "resnet20", "dcgan", "dcgan-28") or name.startswith("conv"))
+    images = name in ("small-cnn", "resnet20", "dcgan", "dcgan-28") or name.startswith(("conv", "efficientnet"))
+    assert (CHANNELS_LAST in others) == images
     for _ in range(3):
         loss = theirs()
         for found in (ours(), *[step() for step in others.values()]):

@@ -35,6 +35,10 @@ def without_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 def task(data: str, **settings: Any) -> Classify:
     if str(settings.get("network", "cnn")) != "cnn":
         settings = {"hidden": None, **settings}
+    if settings.get("network") == "efficientnet-lite0":
+        settings = {"width": None, **settings}
+    if settings.get("network") == "keras-cnn":
+        settings = {"width": None, "image_size": 32, **settings}
     return Classify(data, ClassifySettings.of({**TINY, **settings}))
 
 
@@ -79,6 +83,8 @@ EDGES: dict[str, list[Any]] = {
     "cutout": [0, 1, 512],
     "colour": [0, 1e-9, 1],
     "mixup": [0, 0.001, 10],
+    "new_head": [None, True, False],
+    "backbone": [None, 0, 0.5, 1],
     "prefetch": [0, 1, 16],
 }
 REFUSED: list[tuple[dict[str, Any], str]] = [
@@ -89,6 +95,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"batch_size": 2, "accumulate": 2}, "accumulate: expected at most 1 parts"),
     ({"network": "resnet18", "hidden": 4}, "hidden: expected no value, as network=resnet18 has no such thing, got 4."),
     ({"network": "resnet20", "dropout": 0.1}, "dropout: expected no value, as network=resnet20 has no such thing, got 0.1."),
+    ({"network": "efficientnet-lite0", "width": 4}, "width: expected no value, as network=efficientnet-lite0 has no such"),
     ({"width": 1_000_000}, "a network of 63,000,071,000,019 parameters: expected what fits into the"),
     ({"hidden": 1_000_000, "width": 100_000}, "parameters: expected what fits into the"),
     ({"lr": 1e30, "schedule": "constant"}, "expected finite numbers, got "),

@@ -138,7 +138,7 @@ def test_warnings_alone_are_no_failure(clean: Path, tmp_path: Path, capsys: pyte
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["clasify", "x"], "data check: task: expected one of classify, text, handwriting, translate, gan, got 'clasify'."),
+        (["clasify", "x"], "data check: task: expected one of classify, text, handwriting, translate, gan, detect, got 'clas"),
         (["classify", "no-such-folder"], "error: data: no-such-folder: expected a folder with one sub-folder of images"),
         (["classify"], "Missing argument"),
     ],

@@ -186,7 +186,8 @@ def test_tiny_images(minigrad: Commands, tmp_path: Path) -> None:
         (["--set", "flip=maybe"], "flip: expected true or false, or auto, got 'maybe'."),
         (
             ["--set", "network=vgg"],
-            "network: expected one of cnn, resnet20, resnet32, resnet56, resnet18, resnet34, got 'vgg'.",
+            "network: expected one of cnn, resnet20, resnet32, resnet56, resnet18, resnet34, resnet50, efficientnet-lite0, "
+            "keras-cnn, got 'vgg'.",
         ),
         (["--set", "channels=2"], "channels: expected one of 1, 3, or auto, got 2."),
         (

@@ -19,7 +19,9 @@ from minigrad.benchmarks.source import run_source
 from minigrad.core.machine import Memory
 from minigrad.errors import ArgumentError, DTypeError, MinigradError, OutOfMemoryError, ShapeError
 from minigrad.models import cost
-from minigrad.models.cnn import NETWORKS, PlainCNN, ResNet, ResNet18, build, stages_for
+from minigrad.models.cnn import NETWORKS, PlainCNN, ResNet, ResNet18, build, options_of, stages_for
+from minigrad.models.efficientnet import EfficientNetLite
+from minigrad.models.keras_cnn import KerasCNN
 from minigrad.study import describe
 from tests.test_networks import CNN
 
@@ -43,10 +45,11 @@ def shapes(net: nn.Module) -> list[tuple[str, tuple[int, ...]]]:
         (lambda: ResNet(56), 853_018),
         (lambda: ResNet18(), 11_689_512),
         (lambda: ResNet18(layers=(3, 4, 6, 3)), 21_797_672),
+        (lambda: ResNet18(layers=(3, 4, 6, 3), bottleneck=True), 25_557_032),
         (lambda: PlainCNN(), 896 + 9248 + 18496 + 36928 + 1048832 + 2570),
         (lambda: PlainCNN(norm=True), 896 + 9248 + 18496 + 36928 + 1048832 + 2570 + 192),  # a scale more than the biases
     ],
-    ids=["resnet20", "resnet32", "resnet56", "resnet18", "resnet34", "plain", "plain-norm"],
+    ids=["resnet20", "resnet32", "resnet56", "resnet18", "resnet34", "resnet50", "plain", "plain-norm"],
 )
 def test_number_of_parameters(make: Callable[[], nn.Module], parameters: int) -> None:
     assert count(make()) == parameters
@@ -82,6 +85,34 @@ def test_resnet18_has_the_state_of_torchvision() -> None:
     assert shapes(ResNet18()) == known
     small = dict(shapes(ResNet18(small_images=True)))
     assert small == {**dict(known), "conv1.weight": (64, 3, 3, 3)}
+
+
+def resnet50_shapes() -> Iterator[tuple[str, tuple[int, ...]]]:
+    """The keys of torchvision's ``resnet50().state_dict()`` and their shapes."""
+    yield "conv1.weight", (64, 3, 7, 7)
+    yield from norm_shapes("bn1", 64)
+    before = 64
+    for layer, (blocks, inner) in enumerate(((3, 64), (4, 128), (6, 256), (3, 512)), 1):
+        for block in range(blocks):
+            path = f"layer{layer}.{block}"
+            for number, (wide, narrow, side) in enumerate(((inner, before, 1), (inner, inner, 3), (4 * inner, inner, 1)), 1):
+                yield f"{path}.conv{number}.weight", (wide, narrow, side, side)
+                yield from norm_shapes(f"{path}.bn{number}", wide)
+            if block == 0:
+                yield f"{path}.downsample.0.weight", (4 * inner, before, 1, 1)
+                yield from norm_shapes(f"{path}.downsample.1", 4 * inner)
+            before = 4 * inner
+    yield "fc.weight", (1000, 2048)
+    yield "fc.bias", (1000,)
+
+
+def test_resnet50_has_the_state_of_torchvision() -> None:
+    known = list(resnet50_shapes())
+    assert len(known) == 320
+    net = ResNet18(layers=(3, 4, 6, 3), bottleneck=True)
+    assert shapes(net) == known
+    strides = {name: module.stride for name, module in net.named_modules() if isinstance(module, nn.Conv2d)}
+    assert strides["layer2.0.conv1"] == (1, 1) and strides["layer2.0.conv2"] == (2, 2) == strides["layer2.0.downsample.0"]
 
 
 @pytest.mark.parametrize("size", [(28, 28), (32, 32)])
@@ -200,6 +231,9 @@ def test_no_channel_stays_zero_for_ever(name: str) -> None:
         ("resnet56", ResNet, 853_018),
         ("resnet18", ResNet18, 11_173_962),  # with the step for small images
         ("resnet34", ResNet18, 21_282_122),
+        ("resnet50", ResNet18, 23_520_842),
+        ("efficientnet-lite0", EfficientNetLite, 3_383_818),
+        ("keras-cnn", KerasCNN, 968_394),
     ],
 )
 def test_build(name: str, kind: type, parameters: int) -> None:
@@ -208,7 +242,8 @@ def test_build(name: str, kind: type, parameters: int) -> None:
 
 
 def test_every_name_is_tested() -> None:
-    assert list(NETWORKS) == ["cnn", "resnet20", "resnet32", "resnet56", "resnet18", "resnet34"]
+    names = ["cnn", "resnet20", "resnet32", "resnet56", "resnet18", "resnet34", "resnet50", "efficientnet-lite0", "keras-cnn"]
+    assert list(NETWORKS) == names
 
 
 def test_options_and_what_stands_for_them() -> None:
@@ -278,7 +313,8 @@ REFUSALS: list[tuple[Callable[[], Any], type[MinigradError], str]] = [
     (
         lambda: build("resnet21", (3, 32, 32), 10),
         ArgumentError,
-        "build: name: expected one of cnn, resnet20, resnet32, resnet56, resnet18, resnet34, got 'resnet21'.",
+        "build: name: expected one of cnn, resnet20, resnet32, resnet56, resnet18, resnet34, resnet50, efficientnet-lite0, "
+        "keras-cnn, got 'resnet21'.",
     ),
     (
         lambda: build("cnn", (32, 32), 10),  # type: ignore[arg-type]
@@ -316,7 +352,7 @@ def test_refusals(call: Callable[[], Any], error: type[MinigradError], words: st
     assert str(caught.value) == words
 
 
-@pytest.mark.parametrize("name", sorted(NETWORKS))
+@pytest.mark.parametrize("name", [name for name in sorted(NETWORKS) if "width" in options_of(name)])
 def test_one_image_at_a_time(name: str) -> None:
     """In evaluation a batch of one, down to a map of one pixel, is answered as it is in a larger batch."""
     net = build(name, (3, 4, 4), 3, width=2)

@@ -9,6 +9,7 @@ import pytest
 
 import minigrad
 import minigrad.nn.functional as F
+from minigrad.errors import ArgumentError
 
 RNG = np.random.default_rng(0)
 GEOMETRIES: list[dict[str, Any]] = [
@@ -82,3 +83,24 @@ def test_linear_of_many_dimensions_is_one_product() -> None:
 def test_groups_as_numpys_integer(convolution: Any) -> None:
     x, w = tensor(1, 4, 3, 3), tensor(4, 2, 2, 2)
     assert np.array_equal(convolution(x, w, groups=np.int64(2)).numpy(), convolution(x, w, groups=2).numpy())
+
+
+def test_padding_of_each_end_of_an_axis() -> None:
+    """Beyond PyTorch, which pads before: TensorFlow's "same" needs it. With derivatives of both orders."""
+    results = []
+    for pads in (True, False):
+        x, w = (
+            minigrad.tensor(np.random.default_rng(5).standard_normal(s), requires_grad=True)
+            for s in ((2, 3, 6, 5), (4, 3, 3, 3))
+        )
+        y = F.conv2d(x, w, None, 2, ((0, 1), (2, 0))) if pads else F.conv2d(F.pad(x, (2, 0, 0, 1)), w, None, 2)
+        first = minigrad.autograd.grad((y * y).sum(), [x, w], create_graph=True)
+        second = minigrad.autograd.grad(sum((g * g).sum() for g in first), [x, w])
+        results.append([each.detach().numpy() for each in (y, *first, *second)])
+    for ours, padded in zip(*results, strict=True):
+        np.testing.assert_allclose(ours, padded, rtol=1e-12, atol=1e-12)
+    line, window = tensor(1, 1, 4), tensor(1, 1, 2)
+    assert np.array_equal(F.conv1d(line, window, padding=((0, 1),)).numpy(), F.conv1d(F.pad(line, (0, 1)), window).numpy())
+    for wrong in (((0, 1),), ((0, 1), (1,)), ((0, 1), 2), ((0, 1), (0, -1))):
+        with pytest.raises(ArgumentError, match="conv2d: padding: expected"):
+            F.conv2d(tensor(1, 3, 6, 5), tensor(4, 3, 3, 3), padding=wrong)

@@ -139,6 +139,10 @@ def test_class_names() -> None:
                 call(name)
     with pytest.raises(DataError, match=r"got 'hershey'\. hershey holds handwriting: minigrad train handwriting takes it"):
         class_names("hershey")
+    with pytest.raises(
+        DataError, match=r"got 'mtcnn'\. mtcnn is a trained network, and named where a command asks for a MODEL"
+    ):
+        class_names("mtcnn")
 
 
 def test_what_debian_packs_and_what_is_published_differ_by_the_name_in_the_gzip_header() -> None:

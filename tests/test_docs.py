@@ -14,7 +14,7 @@ import minigrad
 FACES = ("minigrad", "minigrad.autograd", "minigrad.nn", "minigrad.nn.functional", "minigrad.nn.init", "minigrad.nn.utils",
          "minigrad.nn.utils.rnn", "minigrad.optim", "minigrad.optim.lr_scheduler", "minigrad.optim.swa_utils", "minigrad.data",
          "minigrad.data.check", "minigrad.study", "minigrad.utils.checkpoint", "minigrad.kernels", "minigrad.train",
-         "minigrad.show.pictures")  # fmt: skip
+         "minigrad.show.pictures", "minigrad.ops.boxes")  # fmt: skip
 
 
 def public(face: str) -> list[tuple[str, Any]]:

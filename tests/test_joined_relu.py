@@ -42,17 +42,42 @@ def layer_and_input(name: str) -> tuple[nn.Module, minigrad.Tensor]:
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_numbers_and_gradients_of_both_orders(name: str) -> None:
+@pytest.mark.parametrize("activation", ["ReLU", "ReLU6"])
+def test_numbers_and_gradients_of_both_orders(activation: str, name: str) -> None:
     layer, x = layer_and_input(name)
+    if activation == "ReLU6":
+        x = (8 * x).detach().requires_grad_()  # beyond 6 too
     inputs = [x, *layer.parameters()]
     results = []
-    for y in (nn.Sequential(layer, nn.ReLU())(x), nn.functional.relu(layer(x))):
+    for y in (nn.Sequential(layer, getattr(nn, activation)())(x), getattr(nn.functional, activation.lower())(layer(x))):
         first = minigrad.autograd.grad((y * y).sum(), inputs, create_graph=True)
         second = minigrad.autograd.grad(sum((g * g).sum() for g in first), inputs)
         results.append([each.detach().numpy() for each in (y, *first, *second)])
     for joined, apart in zip(*results, strict=True):
         np.testing.assert_allclose(joined, apart, rtol=1e-12, atol=1e-12)
     assert (results[0][0] == 0).any() and (results[0][0] > 0).any()
+
+
+@pytest.mark.parametrize("activation", ["relu", "relu6"])
+def test_a_convolution_does_it_alone_only_where_nothing_is_lost(activation: str) -> None:
+    layer, x = layer_and_input("conv")
+    joined = getattr(layer, f"forward_{activation}")
+    assert type(joined(x).grad_fn).__name__ == "Conv2d"
+    assert type(nn.Sequential(layer, nn.ReLU6())(x).grad_fn).__name__ == "Conv2d"
+    heard: list[Any] = []
+    layer.register_forward_hook(lambda module, args, output: heard.append(output))
+    y = joined(x)
+    np.testing.assert_array_equal(y.detach(), getattr(nn.functional, activation)(heard[0]).detach())
+    assert (heard[0].detach().numpy() < 0).any()
+
+
+def test_a_nan_lets_its_gradient_pass_a_convolution_with_relu6() -> None:
+    x = minigrad.tensor([[[[np.nan, 9.0, 1.0]]]], requires_grad=True)
+    y = nn.utils.fuse_conv_bn_eval(nn.Conv2d(1, 1, 1).eval(), nn.BatchNorm2d(1).eval())
+    y.weight.data.fill_(1.0)
+    y.bias.data.fill_(0.0)
+    y.forward_relu6(x).sum().backward()
+    assert x.grad.flatten().tolist() == [1.0, 0.0, 1.0]
 
 
 def test_joined_only_where_nothing_is_lost() -> None:

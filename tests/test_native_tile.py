@@ -28,9 +28,12 @@ HERE = target()
 @kernel
 def run_tile(
     rows: int, a: Real, a_pitch: int, a_step: int, a_run: int, b: Real, b_step: int, init: Real, init_pitch: int, c: Real,
-    c_pitch: int, length: int, runs: int, columns: int, least: float, part: int, parts: int,
+    c_pitch: int, length: int, runs: int, columns: int, least: float, most: float, part: int, parts: int,
 ) -> None:  # fmt: skip
-    tile(rows, a, a_pitch, a_step, a_run, b, b_step, init, init_pitch, c, c_pitch, length, runs, columns, real(least))
+    tile(
+        rows, a, a_pitch, a_step, a_run, b, b_step, init, init_pitch, c, c_pitch, length, runs, columns, real(least),
+        real(most),
+    )  # fmt: skip
 
 
 def strided(data: np.ndarray, shape: tuple[int, ...], *steps: int) -> np.ndarray:
@@ -60,6 +63,7 @@ def problems(draw: st.DrawFn) -> dict[str, Any]:
         "init": draw(st.sampled_from(["zeros", "bias", "itself", "matrix"])),
         "c_pitch": columns + draw(st.integers(0, 5)),
         "least": draw(st.sampled_from([-np.inf, 0.0, 0.5])),
+        "most": draw(st.sampled_from([np.inf, 1.0, 0.5])),
         "special": draw(st.sampled_from([None, np.nan, np.inf])),
         "seed": draw(st.integers(0, 100)),
     }
@@ -67,7 +71,7 @@ def problems(draw: st.DrawFn) -> dict[str, Any]:
 
 def check(
     dtype: str, rows: int, columns: int, length: int, runs: int, order: list[str], gap: int, b_step: int, init: str,
-    c_pitch: int, least: float, special: float | None, seed: int,
+    c_pitch: int, least: float, most: float, special: float | None, seed: int,
 ) -> None:  # fmt: skip
     random = np.random.default_rng(seed)
 
@@ -104,10 +108,11 @@ def check(
     with np.errstate(invalid="ignore"):
         expected = start + exact_a @ exact_b
         expected = np.where(expected < least, least, expected)
+        expected = np.where(expected > most, most, expected)
         bound = (np.abs(start) + np.abs(exact_a) @ np.abs(exact_b)) * np.finfo(dtype).eps * (depth + 2)
     run_tile(
         rows, a_data, steps["row"], steps["step"], steps["run"], b_data, b_step, init_data, init_pitch, c_data[before:],
-        c_pitch, length, runs, columns, least,
+        c_pitch, length, runs, columns, least, most,
     )  # fmt: skip
 
     finite = np.isfinite(expected)
@@ -124,6 +129,7 @@ PLAIN = {
     "gap": 0,
     "init": "bias",
     "least": 0.0,
+    "most": 1.0,
     "special": None,
     "seed": 0,
 }
@@ -174,7 +180,22 @@ def no_byte_beyond() -> None:
             for name, count in (("a", rows * depth), ("b", depth * step), ("c", rows * columns), ("i", columns)):
                 put = {**plain, name: before(1 if name == "a" else 3, count, dtype)}
                 run_tile(
-                    rows, put["a"], depth, 1, 0, put["b"], step, put["i"], 0, put["c"], columns, depth, 1, columns, -np.inf
+                    rows,
+                    put["a"],
+                    depth,
+                    1,
+                    0,
+                    put["b"],
+                    step,
+                    put["i"],
+                    0,
+                    put["c"],
+                    columns,
+                    depth,
+                    1,
+                    columns,
+                    -np.inf,
+                    np.inf,
                 )
                 assert (put["c"][: rows * columns] == depth + 1).all()
 

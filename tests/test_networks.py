@@ -18,7 +18,7 @@ from minigrad.benchmarks.source import model_source, run_source
 from tests import devices
 from tests.harness import check_gradients, difference
 
-CNN = model_source("cnn")
+CNN, EFFICIENT = model_source("cnn"), model_source("efficientnet")
 CLASSIFIER = '''
 import minigrad
 import minigrad.nn.functional as F
@@ -72,6 +72,8 @@ NETWORKS: list[tuple[str, str, Callable[[dict[str, Any]], Any], Callable[[int], 
     ("resnet8-odd", CNN, lambda names: names["ResNet"](depth=8, width=3), images),
     ("resnet18", CNN, lambda names: names["ResNet18"](10, width=3), photos),
     ("resnet18-small", CNN, lambda names: names["ResNet18"](10, width=3, small_images=True), images),
+    ("bottlenecks", CNN, lambda names: names["ResNet18"](10, layers=(1, 2, 1, 1), width=2, bottleneck=True), photos),
+    ("efficientnet", EFFICIENT, lambda names: names["EfficientNetLite"](10, dropout=0.0), photos),
     ("lstm", CLASSIFIER, lambda names: names["Classifier"](), sentences),
 ]
 

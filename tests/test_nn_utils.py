@@ -337,3 +337,70 @@ def test_refusal_says_what_to_do(refusal: Refusal) -> None:
         refusal.call(minigrad)
     for word in refusal.words:
         assert word in str(caught.value)
+
+
+# ---------------------------------------------------------------------- fusion
+
+
+def normed(m: Any, conv: str, kind: str, *sizes: int, bias: bool, affine: bool, **options: Any) -> tuple[Any, Any]:
+    """A convolution and a batch norm of drawn numbers, in evaluation mode."""
+    layer = getattr(m.nn, conv)(*sizes, bias=bias, **options).double().eval()
+    norm = getattr(m.nn, kind)(sizes[1], eps=1e-3, affine=affine).double().eval()
+    rng = np.random.default_rng(4)
+    with m.no_grad():
+        for _, numbers in [*layer.named_parameters(), *norm.named_parameters(), *norm.named_buffers()]:
+            if numbers.dtype == m.float64:
+                numbers.copy_(m.tensor(rng.uniform(0.5, 2.0, tuple(numbers.shape)) * rng.choice([-1, 1], 1)))
+        norm.running_var.copy_(norm.running_var.abs())
+    return layer, norm
+
+
+FUSED = {
+    "images": (("Conv2d", "BatchNorm2d", 3, 4, 3), {"stride": 2, "padding": 1}, (2, 3, 7, 6)),
+    "a channel a group": (("Conv2d", "BatchNorm2d", 4, 4, 3), {"groups": 4}, (2, 4, 5, 6)),
+    "sequences": (("Conv1d", "BatchNorm1d", 3, 4, 3), {}, (2, 3, 7)),
+    "transposed": (("ConvTranspose2d", "BatchNorm2d", 3, 4, 3), {"stride": 2}, (2, 3, 4, 5)),
+}
+
+
+@pytest.mark.parametrize(("bias", "affine"), [(True, True), (False, False)])
+@pytest.mark.parametrize("name", FUSED)
+def test_a_batch_norm_is_folded_into_a_convolution(name: str, bias: bool, affine: bool) -> None:
+    layers, options, shape = FUSED[name]
+    conv, norm = normed(minigrad, *layers, bias=bias, affine=affine, **options)
+    before = {key: value.numpy().copy() for key, value in conv.state_dict().items()}
+    fused = nn.utils.fuse_conv_bn_eval(conv, norm, name == "transposed")
+    x = minigrad.tensor(np.random.default_rng(5).standard_normal(shape))
+    assert fused(x).detach().numpy() == pytest.approx(norm(conv(x)).detach().numpy(), abs=1e-12)
+    assert type(fused) is type(conv) and fused.weight.requires_grad and not fused.training
+    assert fused.bias.requires_grad == bias
+    assert all(np.array_equal(before[key], value.numpy()) for key, value in conv.state_dict().items())
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize(("bias", "affine"), [(True, True), (False, False)])
+@pytest.mark.parametrize("name", FUSED)
+def test_folding_gives_what_pytorch_gives(name: str, bias: bool, affine: bool) -> None:
+    import torch
+
+    layers, options, _ = FUSED[name]
+    ours, theirs = (
+        m.nn.utils.fuse_conv_bn_eval(*normed(m, *layers, bias=bias, affine=affine, **options), name == "transposed")
+        for m in (minigrad, torch)
+    )
+    for one, other in ((ours.weight, theirs.weight), (ours.bias, theirs.bias)):
+        assert one.requires_grad == other.requires_grad
+        assert one.detach().numpy() == pytest.approx(other.detach().numpy(), abs=1e-12)
+
+
+def test_what_cannot_be_folded_is_refused() -> None:
+    conv, norm = nn.Conv2d(3, 4, 3).eval(), nn.BatchNorm2d(4).eval()
+    fuse = nn.utils.fuse_conv_bn_eval
+    for layers, words in (
+        ((nn.Conv2d(3, 4, 3), norm), r"conv: expected a layer in evaluation mode, got one in training\. Call \.eval\(\)"),
+        ((conv, nn.BatchNorm2d(4)), "bn: expected a layer in evaluation mode"),
+        ((conv, nn.BatchNorm2d(4, track_running_stats=False).eval()), "bn: expected a batch norm with running statistics"),
+        ((conv, nn.BatchNorm2d(5).eval()), "bn: expected 4 channels, as many as the convolution gives, got 5 of them"),
+    ):
+        with pytest.raises(ArgumentError, match=words):
+            fuse(*layers)

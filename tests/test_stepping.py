@@ -142,3 +142,39 @@ def test_what_is_kept_goes_with_it() -> None:
     del kept, stepping
     gc.collect()
     assert seen() is None
+
+
+CONVOLUTIONS: dict[str, Any] = {
+    "direct": (lambda: nn.Conv2d(3, 5, 1), (2, 3, 6, 7)),
+    "groups": (lambda: nn.Conv2d(4, 6, 3, groups=2), (2, 4, 6, 7)),
+    "one channel a group": (lambda: nn.Conv2d(4, 4, 3, padding=1, groups=4), (2, 4, 6, 7)),
+    "tiles": (lambda: nn.Conv2d(16, 16, 3, padding=1), (1, 16, 8, 8)),
+    "sequences": (lambda: nn.Conv1d(3, 5, 3), (2, 3, 9)),
+}
+
+
+@pytest.mark.parametrize("name", CONVOLUTIONS)
+def test_convolutions_give_the_same_bits_and_rearrange_weights_once(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_layer, shape = CONVOLUTIONS[name]
+    layer, stepping = make_layer(), Stepping()
+    x = minigrad.tensor(np.random.default_rng(2).standard_normal(shape).astype(np.float32))
+    made: list[str] = []
+    for module, function in (("cpu", "_packed"), ("depthwise_cpu", "_taps"), ("winograd4", "_transformed")):
+        there = importlib.import_module(f"minigrad.kernels.conv2d.{module}")
+        before = getattr(there, function)
+        noted = lambda *args, before=before, function=function: (made.append(function), before(*args))[1]  # noqa: E731
+        monkeypatch.setattr(there, function, noted)
+    with minigrad.no_grad():
+        plain, each = layer(x).numpy(), len(made)
+        assert each == (0 if asked() else 1)
+        with stepping:
+            first, second = (layer(x).numpy() for _ in range(2))
+        assert plain.tobytes() == first.tobytes() == second.tobytes()
+        assert len(made) == 2 * each
+        layer.weight.mul_(2.0)
+        with stepping:
+            changed = layer(x).numpy()
+        assert changed.tobytes() == layer(x).numpy().tobytes() != plain.tobytes()
+    with stepping:
+        layer(x).sum().backward()
+    assert layer.weight.grad is not None

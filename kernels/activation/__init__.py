@@ -8,6 +8,7 @@
 kind       numbers                y                                              dx / dy
 ========== ====================== ============================================== ==========================================
 relu                              max(x, 0)                                      1 where y ≠ 0, else 0
+hardtanh   low, high              min(max(x, low), high)                         1 where low < y < high, or y is nan, else 0
 leaky_relu slope                  x where x > 0, else slope·x                    1 where x > 0, else slope
 elu        alpha, scale, rate     scale·x where x > 0, else                      scale·alpha·rate·exp(rate·x) where x ≤ 0,
                                   scale·alpha·(exp(rate·x) − 1)                  else scale
@@ -21,9 +22,9 @@ gelu_tanh                         x·(1 + t) / 2, t = tanh(u),                  
                                   u = √(2/π)·x·(1 + 0.044715·x²)                 u' = √(2/π)·(1 + 3·0.044715·x²)
 ========== ====================== ============================================== ==========================================
 
-``backward`` is given dy and what the last column is written in: y for relu, sigmoid and tanh, x for the others (``SAVES``).
-Where the derivative of relu is 0, dx is 0 also for a dy that is infinite or nan. A nan of y lets dy pass in relu, and one of x
-scale·dy in elu, as neither is 0 or below. Other products follow IEEE 754.
+``backward`` is given dy and what the last column is written in: y for relu, hardtanh, sigmoid and tanh, x for the others
+(``SAVES``). Where the derivative of relu or hardtanh is 0, dx is 0 also for a dy that is infinite or nan. A nan of y lets dy
+pass in these two, and one of x scale·dy in elu, as neither is 0 or below. Other products follow IEEE 754.
 
 Arrays are float32 or float64 of one dtype and shape, on one device, with any strides, and are never written to; the mask holds
 truth values. A result's axes lie in memory in the order of x's, or of what was saved.
@@ -46,6 +47,7 @@ FUNCTIONS = ("forward", "backward", "gate")
 SAME_LAYOUT = FUNCTIONS
 NUMBERS: dict[str, tuple[str, ...]] = {
     "relu": (),
+    "hardtanh": ("low", "high"),
     "leaky_relu": ("slope",),
     "elu": ("alpha", "scale", "rate"),
     "softplus": ("beta", "threshold"),
@@ -55,7 +57,7 @@ NUMBERS: dict[str, tuple[str, ...]] = {
     "gelu": (),
     "gelu_tanh": (),
 }
-SAVES = {kind: "output" if kind in ("relu", "sigmoid", "tanh") else "input" for kind in NUMBERS}
+SAVES = {kind: "output" if kind in ("relu", "hardtanh", "sigmoid", "tanh") else "input" for kind in NUMBERS}
 _TRUTH = np.dtype(np.bool_)
 
 

@@ -17,7 +17,7 @@ STEPS = 12.0  # roundings
 def forward(x: Array, kind: str, *numbers: float) -> Array | float:
     """Of y."""
     size = np.minimum(np.abs(x.astype(np.float64)), np.finfo(x.dtype).max)
-    if kind == "relu":
+    if kind in ("relu", "hardtanh"):
         return 0.0
     if kind == "leaky_relu":
         return _step(x) * size * max(1.0, abs(numbers[0]))
@@ -34,7 +34,7 @@ def forward(x: Array, kind: str, *numbers: float) -> Array | float:
 def backward(dy: Array, saved: Array, kind: str, *numbers: float) -> Array | float:
     """Of dx."""
     size = np.minimum(np.abs(dy.astype(np.float64)), np.finfo(dy.dtype).max)
-    if kind == "relu":
+    if kind in ("relu", "hardtanh"):
         return 0.0
     if kind == "leaky_relu":
         return _step(dy) * size * max(1.0, abs(numbers[0]))

@@ -13,6 +13,7 @@ from minigrad.kernels.cases import Case, Identity, Result, derivative, drawn
 SHAPES = ((3, 37), (2, 3, 5, 4), (), (0, 2), (1,))
 WAYS: dict[str, tuple[tuple[float, ...], ...]] = {
     **{kind: ((),) for kind, names in NUMBERS.items() if not names},
+    "hardtanh": ((0.0, 6.0), (-1.0, 0.5), (2.0, 2.0)),
     "leaky_relu": ((0.2,), (-1.5,)),
     "elu": ((1.0, 1.0, 1.0), (1.7, 1.1, 1.0), (2.0, 1.0, 0.5)),
     "softplus": ((1.0, 20.0), (2.0, 0.5)),

@@ -20,7 +20,7 @@ from minigrad.kernels.native import parts_for
 _NONE = (0.0, 0.0, 0.0)
 # A byte costs less here than `parts_for` reckons with: another thread that has gone to sleep is woken in the time of relu over
 # 1 MB, or of sigmoid over 256 kB.
-_LIGHTER = {kind: 3 if kind in ("relu", "leaky_relu") else 1 for kind in loops.FORWARD}  # powers of 2
+_LIGHTER = {kind: 3 if kind in ("relu", "hardtanh", "leaky_relu") else 1 for kind in loops.FORWARD}  # powers of 2
 
 
 def forward(x: Array, kind: str, *numbers: float) -> Array:

@@ -6,7 +6,7 @@
 #include "elements.cuh"
 
 // In the order of the contract's table.
-const int RELU = 0, LEAKY_RELU = 1, ELU = 2, SOFTPLUS = 3, SIGMOID = 4, TANH = 5, SILU = 6, GELU = 7, GELU_TANH = 8;
+const int RELU = 0, HARDTANH = 1, LEAKY_RELU = 2, ELU = 3, SOFTPLUS = 4, SIGMOID = 5, TANH = 6, SILU = 7, GELU = 8, GELU_TANH = 9;
 
 template <typename Real>
 __device__ __forceinline__ Real logistic(Real x) {
@@ -32,6 +32,7 @@ struct Forward {
     template <int known>
     __device__ __forceinline__ Real of(Real x) const {
         if (known == RELU) return x < Real(0) ? Real(0) : x;
+        if (known == HARDTANH) return x < a ? a : (x > b ? b : x);
         if (known == LEAKY_RELU) return x > Real(0) ? x : a * x;
         if (known == ELU) return x > Real(0) ? b * x : b * a * expm1(c * x);
         if (known == SOFTPLUS) {
@@ -53,6 +54,7 @@ struct Forward {
     __device__ void operator()(Lanes<Real, lanes>& y, const Lanes<Real, lanes>& x, const Lanes<Real, lanes>&) const {
         switch (kind) {
             case RELU: return each<RELU>(y, x);
+            case HARDTANH: return each<HARDTANH>(y, x);
             case LEAKY_RELU: return each<LEAKY_RELU>(y, x);
             case ELU: return each<ELU>(y, x);
             case SOFTPLUS: return each<SOFTPLUS>(y, x);
@@ -70,10 +72,11 @@ struct Backward {
     int kind;
     Real a, b, c;
 
-    // dx of dy and what was saved: y for relu, sigmoid and tanh, x for the others.
+    // dx of dy and what was saved: y for relu, hardtanh, sigmoid and tanh, x for the others.
     template <int known>
     __device__ __forceinline__ Real of(Real dy, Real s) const {
         if (known == RELU) return s != Real(0) ? dy : Real(0);
+        if (known == HARDTANH) return s <= a || s >= b ? Real(0) : dy;
         if (known == LEAKY_RELU) return s > Real(0) ? dy : a * dy;
         if (known == ELU) return s <= Real(0) ? b * a * c * exp(c * s) * dy : b * dy;
         if (known == SOFTPLUS) return a * s > b ? dy : logistic(a * s) * dy;
@@ -100,6 +103,7 @@ struct Backward {
     __device__ void operator()(Lanes<Real, lanes>& dx, const Lanes<Real, lanes>& dy, const Lanes<Real, lanes>& s) const {
         switch (kind) {
             case RELU: return each<RELU>(dx, dy, s);
+            case HARDTANH: return each<HARDTANH>(dx, dy, s);
             case LEAKY_RELU: return each<LEAKY_RELU>(dx, dy, s);
             case ELU: return each<ELU>(dx, dy, s);
             case SOFTPLUS: return each<SOFTPLUS>(dx, dy, s);

@@ -45,6 +45,17 @@ def relu_back(dy, y, a, b, c):
 
 
 @helper
+def hardtanh(x, low, high, c):
+    value = choose(x < low, low, x)
+    return choose(value > high, high, value)
+
+
+@helper
+def hardtanh_back(dy, y, low, high, c):
+    return choose(y <= low, real(0.0), choose(y >= high, real(0.0), dy))
+
+
+@helper
 def leaky_relu(x, slope, b, c):
     return choose(x > real(0.0), x, x * slope)
 
@@ -173,14 +184,16 @@ def _over(loop: Callable[..., None], function: Any) -> Any:
 FORWARD = {
     kind: _over(_each, function)
     for kind, function in {
-        "relu": relu, "leaky_relu": leaky_relu, "elu": elu, "softplus": soft, "sigmoid": logistic, "tanh": hyperbolic,
+        "relu": relu, "hardtanh": hardtanh, "leaky_relu": leaky_relu, "elu": elu,
+        "softplus": soft, "sigmoid": logistic, "tanh": hyperbolic,
         "silu": silu, "gelu": gelu, "gelu_tanh": gelu_tanh,
     }.items()
 }  # fmt: skip
 BACKWARD = {
     kind: _over(_each_back, function)
     for kind, function in {
-        "relu": relu_back, "leaky_relu": leaky_relu_back, "elu": elu_back, "softplus": soft_back, "sigmoid": logistic_back,
+        "relu": relu_back, "hardtanh": hardtanh_back, "leaky_relu": leaky_relu_back, "elu": elu_back,
+        "softplus": soft_back, "sigmoid": logistic_back,
         "tanh": hyperbolic_back, "silu": silu_back, "gelu": gelu_back, "gelu_tanh": gelu_tanh_back,
     }.items()
 }  # fmt: skip

@@ -28,7 +28,7 @@ def backward(dy: Array, saved: Array, kind: str, *numbers: float) -> Array:
     for place in np.ndindex(dx.shape):
         with quiet():
             slope = dx.dtype.type(SLOPES[kind](Number(saved[place]), *numbers))  # too small for the dtype, it is 0
-            closed = kind == "relu" and slope == 0
+            closed = kind in ("relu", "hardtanh") and slope == 0
             dx[place] = 0 if closed else Number(slope) * Number(dy[place])
     return dx
 
@@ -81,6 +81,7 @@ def elu_slope(x: Number, alpha: float, scale: float, rate: float) -> Number | fl
 
 VALUES: dict[str, Callable[..., Number]] = {
     "relu": lambda x: Number(0) if x < 0 else x,
+    "hardtanh": lambda x, low, high: Number(low) if x < low else Number(high) if x > high else x,
     "leaky_relu": lambda x, slope: x if x > 0 else slope * x,
     "elu": elu,
     "softplus": softplus,
@@ -93,6 +94,7 @@ VALUES: dict[str, Callable[..., Number]] = {
 # The derivatives, of y where the contract says that y is saved.
 SLOPES: dict[str, Callable[..., Number | float]] = {
     "relu": lambda y: 1 if y != 0 else 0,
+    "hardtanh": lambda y, low, high: 0 if y <= low or y >= high else 1,
     "leaky_relu": lambda x, slope: 1 if x > 0 else slope,
     "elu": elu_slope,
     "softplus": lambda x, beta, threshold: 1 if beta * x > threshold else sigma(beta * x),

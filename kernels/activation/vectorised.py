@@ -61,6 +61,14 @@ def _relu_back(xp: Any, dy: Array, saved: Array, dx: Array) -> Array:
     return _open(xp, dy, saved != 0, dx)
 
 
+def _hardtanh(xp: Any, x: Array, y: Array, low: float, high: float) -> Array:
+    return xp.minimum(xp.maximum(x, low, out=y), high, out=y)
+
+
+def _hardtanh_back(xp: Any, dy: Array, saved: Array, dx: Array, low: float, high: float) -> Array:
+    return _open(xp, dy, ~((saved <= low) | (saved >= high)), dx)
+
+
 def _leaky_relu(xp: Any, x: Array, y: Array, slope: float) -> Array:
     xp.minimum(x, 0, out=y)
     y *= slope
@@ -230,6 +238,7 @@ def _gelu_tanh_back(xp: Any, dy: Array, x: Array, dx: Array) -> Array:
 
 _FORWARD: dict[str, Any] = {
     "relu": _relu,
+    "hardtanh": _hardtanh,
     "leaky_relu": _leaky_relu,
     "elu": _elu,
     "softplus": _softplus,
@@ -241,6 +250,7 @@ _FORWARD: dict[str, Any] = {
 }
 _BACKWARD: dict[str, Any] = {
     "relu": _relu_back,
+    "hardtanh": _hardtanh_back,
     "leaky_relu": _leaky_relu_back,
     "elu": _elu_back,
     "softplus": _softplus_back,

@@ -17,9 +17,11 @@ arguments as PyTorch does: ``input``, ``weight``, ``bias``,
 ``grad_output``. Whether a NaN or infinity that meets the padding, as 0 · NaN,
 shows in the result is left open: an implementation may multiply by the padding's zeros, or leave them out.
 
-An implementation is given arguments that this file has checked, every one of the signatures but for ``relu`` and ``c_order``,
-which this file sees to itself: ``forward(x, w, bias, *, stride, padding, dilation, groups)``, and with the same four keywords
-``grad_input(dy, w, input_size, ...)`` and ``grad_weight(x, dy, kernel_size, ...)``.
+An implementation is given arguments that this file has checked, every one of the signatures but for ``activation``, ``memo``
+and ``c_order``, which this file sees to itself: ``forward(x, w, bias, *, stride, padding, dilation, groups)``, and with the
+same four keywords ``grad_input(dy, w, input_size, ...)`` and ``grad_weight(x, dy, kernel_size, ...)``. A module that says
+``KEEPS = True`` is given one more in ``forward`` and what takes its arguments: ``memo``, ``None`` or a dict in which it may
+keep what it derives from the weights, under names of its own.
 """
 
 from __future__ import annotations
@@ -33,11 +35,17 @@ from minigrad.errors import ArgumentError, ShapeError
 from minigrad.kernels.checks import check_arrays, check_rank, integers, pair
 from minigrad.kernels.choice import find
 from minigrad.kernels.layout import in_c_order
+from minigrad.kernels.recurrence import Memo, check_memo
 
 FUNCTIONS = ("forward", "grad_input", "grad_weight")
 SAME_LAYOUT = FUNCTIONS
 # What an implementation may have besides, registered ones too: whose arguments it takes, and what becomes of that one's result.
-OPTIONAL = {"forward_relu": ("forward", lambda y: np.maximum(y, 0)), "grad_input_in_c_order": ("grad_input", in_c_order)}
+OPTIONAL = {
+    "forward_relu": ("forward", lambda y: np.maximum(y, 0)),
+    "forward_relu6": ("forward", lambda y: np.clip(y, 0, 6)),
+    "grad_input_in_c_order": ("grad_input", in_c_order),
+}
+MOST = {"relu": None, "relu6": 6}  # of an activation that may follow at once; its least value is 0
 QUESTIONS = ("reads_c_order",)  # and what it may answer
 Pair = tuple[int, int]
 Padding = tuple[tuple[int, int], tuple[int, int]]
@@ -73,19 +81,21 @@ def forward(
     padding: Padding = NO_PADDING,
     dilation: Pair = (1, 1),
     groups: int = 1,
-    relu: bool = False,
+    activation: str = "",
+    memo: Memo | None = None,
 ) -> Array:
     """Convolve: (N, C, H, W) and (F, C/groups, KH, KW), and (F,) for the bias, to (N, F, OH, OW).
 
     Args:
-        relu: give max(0, y). An implementation that has a function ``forward_relu``, with ``forward``'s arguments, does it in
-        the
-            same pass; for others it is done afterwards.
+        activation: ``"relu"`` to give max(y, 0), or ``"relu6"`` to give min(max(y, 0), 6). An implementation that has a
+            function ``forward_relu`` or ``forward_relu6``, with ``forward``'s arguments, does it in the same pass; for others
+            it is done afterwards.
+        memo: a dict that belongs to these weights: who hands the same one again promises that they are unchanged.
 
     Raises:
         ShapeError: ranks or sizes that do not fit, or an image smaller than the window.
-        ArgumentError: stride, padding, dilation or groups outside their range.
-        DTypeError: other than float32 or float64, or two dtypes.
+        ArgumentError: stride, padding, dilation or groups outside their range, or another activation.
+        DTypeError: other than float32 or float64, or two dtypes, or a memo that is no dict.
         DeviceError: arrays on two devices.
         KernelError: the chosen implementation cannot run.
 
@@ -95,6 +105,8 @@ def forward(
         >>> forward(x, np.ones((1, 1, 2, 2)))[0, 0]
         array([[ 8., 12.],
                [20., 24.]])
+        >>> forward(x, np.ones((1, 1, 2, 2)), activation="relu6").max()
+        np.float64(6.0)
     """
     arrays = (("input", x), ("weight", w)) if bias is None else (("input", x), ("weight", w), ("bias", bias))
     device_type = check_arrays("conv2d", arrays)
@@ -106,12 +118,20 @@ def forward(
     if bias is not None and bias.shape != (w.shape[0],):
         raise ShapeError("conv2d", "bias", f"shape ({w.shape[0]},), one value for each output channel", f"shape {bias.shape}")
     _sizes(x.shape[2:], w.shape[2:], stride, padding, dilation)
+    if activation and activation not in MOST:
+        raise ArgumentError("conv2d", "activation", f"one of {', '.join(map(repr, MOST))}, or '' for none", repr(activation))
+    check_memo("conv2d", memo)
     run = find("conv2d", device_type)
+    geometry: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+    if getattr(run, "KEEPS", False):
+        geometry["memo"] = memo
+    joined = getattr(run, f"forward_{activation}", None) if activation else run.forward
     with quiet():
-        if relu and hasattr(run, "forward_relu"):
-            return run.forward_relu(x, w, bias, stride=stride, padding=padding, dilation=dilation, groups=groups)
-        y = run.forward(x, w, bias, stride=stride, padding=padding, dilation=dilation, groups=groups)
-        return array_module(y).maximum(y, 0, out=y) if relu else y
+        if joined is not None:
+            return joined(x, w, bias, **geometry)
+        y = run.forward(x, w, bias, **geometry)
+        y = array_module(y).maximum(y, 0, out=y)
+        return y if MOST[activation] is None else array_module(y).minimum(y, MOST[activation], out=y)
 
 
 def grad_input(

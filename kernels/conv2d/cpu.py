@@ -4,8 +4,8 @@
 over the image itself: in channels-last memory a row of a window is one gapless run of KW · C numbers, and the next output
 pixel's run begins a stride further on. So a band of rows is copied once, with its border of zeros, into memory that stays in
 the second-level cache, the weights are packed once into panels, and each value of y is made in a register and stored once,
-with its bias and, if it is asked for, its ReLU. (Zhang, Franchetti and Low, "High Performance Zero-Memory Overhead Direct
-Convolutions", 2018.)
+with its bias and, if it is asked for, its ReLU or ReLU6. (Zhang, Franchetti and Low, "High Performance Zero-Memory Overhead
+Direct Convolutions", 2018.)
 
 The gradient to the input is a correlation of dy with the turned kernel. With a stride it falls into stride x stride *phases*,
 the pixels of one remainder each, and each phase is a correlation with those taps of the kernel that meet it: nothing is
@@ -25,39 +25,56 @@ from minigrad.kernels.conv2d import Padding, Pair, depthwise_cpu, loops, output_
 from minigrad.kernels.layout import channels_last, empty_channels_last
 from minigrad.kernels.native import parts_for
 from minigrad.kernels.native.target import target
+from minigrad.kernels.recurrence import Memo, kept
 
 CACHE = 1 << 18  # bytes of an image's band, or of a few images, that are worked on at a time: a part of the second-level cache
 SMALL = 8  # output columns up to which a tile is one pixel of several images
 DEEP = 256  # pixels of small outputs that are summed up at a time
 OWN_CHANNELS = 64  # from so many channels on, threads share the channels of dw, not the images, where its sums are large:
 OWN_SUMS = 1 << 18  # bytes of a thread's sums; small ones cost less than all of dy, which each would pack for its channels
+KEEPS = True
 
 
-def forward(x: Array, w: Array, bias: Array | None, *, stride: Pair, padding: Padding, dilation: Pair, groups: int) -> Array:
+def forward(
+    x: Array, w: Array, bias: Array | None, *, stride: Pair, padding: Padding, dilation: Pair, groups: int,
+    memo: Memo | None = None,
+) -> Array:  # fmt: skip
     """See the contract."""
-    return bounded(x, w, bias, -np.inf, stride=stride, padding=padding, dilation=dilation, groups=groups)
+    return bounded(x, w, bias, -np.inf, np.inf, stride=stride, padding=padding, dilation=dilation, groups=groups, memo=memo)
 
 
 def forward_relu(
-    x: Array, w: Array, bias: Array | None, *, stride: Pair, padding: Padding, dilation: Pair, groups: int
-) -> Array:
+    x: Array, w: Array, bias: Array | None, *, stride: Pair, padding: Padding, dilation: Pair, groups: int,
+    memo: Memo | None = None,
+) -> Array:  # fmt: skip
     """See the contract."""
-    return bounded(x, w, bias, 0.0, stride=stride, padding=padding, dilation=dilation, groups=groups)
+    return bounded(x, w, bias, 0.0, np.inf, stride=stride, padding=padding, dilation=dilation, groups=groups, memo=memo)
+
+
+def forward_relu6(
+    x: Array, w: Array, bias: Array | None, *, stride: Pair, padding: Padding, dilation: Pair, groups: int,
+    memo: Memo | None = None,
+) -> Array:  # fmt: skip
+    """See the contract."""
+    return bounded(x, w, bias, 0.0, 6.0, stride=stride, padding=padding, dilation=dilation, groups=groups, memo=memo)
 
 
 def bounded(
-    x: Array, w: Array, bias: Array | None, least: float, *, stride: Pair, padding: Padding, dilation: Pair, groups: int
-) -> Array:
-    """``forward``, and no value of it below ``least``."""
+    x: Array, w: Array, bias: Array | None, least: float, most: float, *, stride: Pair, padding: Padding, dilation: Pair,
+    groups: int, memo: Memo | None,
+) -> Array:  # fmt: skip
+    """``forward``, and no value of it below ``least`` or above ``most``."""
     if groups > 1 and w.shape[1] == 1:
-        y = depthwise_cpu.forward(x, w, bias, stride=stride, padding=padding, dilation=dilation, groups=groups)
-        return y if least == -np.inf else np.maximum(y, least, out=y)
+        return depthwise_cpu.forward(
+            x, w, bias, least, most, stride=stride, padding=padding, dilation=dilation, groups=groups, memo=memo
+        )
     f, c, kernel_h, kernel_w = w.shape
     size = output_sizes(x.shape[2:], w.shape[2:], stride, padding, dilation)
     y = empty_channels_last(np, (x.shape[0], f, *size), x.dtype)
-    packed = _packed(w, (f // groups, c, kernel_h, kernel_w), groups, 0, (w.strides[0] * (f // groups), *w.strides))
+    steps = (w.strides[0] * (f // groups), *w.strides)
+    packed = kept(memo, ("panels", groups), lambda: _packed(w, (f // groups, c, kernel_h, kernel_w), groups, 0, steps))
     shape = _Correlation((kernel_h, kernel_w), stride, dilation, (padding[0][0], padding[1][0]), size)
-    _correlate(_nhwc(x), packed, bias, _nhwc(y), c, f // groups, groups, shape, least)
+    _correlate(_nhwc(x), packed, bias, _nhwc(y), c, f // groups, groups, shape, least, most)
     return y
 
 
@@ -138,7 +155,7 @@ class _Correlation(NamedTuple):
 
 def _correlate(
     src: Array, packed: Array, bias: Array | None, dst: Array, inner: int, features: int, groups: int, shape: _Correlation,
-    least: float = -np.inf,
+    least: float = -np.inf, most: float = np.inf,
 ) -> None:  # fmt: skip
     """Correlate (N, H, W, C) ``src`` with packed weights into (N, OH, OW, F) ``dst``, whose pixels may lie apart."""
     n, h, w, channels = src.shape
@@ -155,13 +172,13 @@ def _correlate(
     lanes = target().lanes(src.dtype.name)
     common = (n, h, w, channels, inner, features, groups, rows, columns, *stride, *dilation, *before, out_h, out_w, *pitches)
     pitch = h * w * channels + lanes
-    most = max(1, 2 * CACHE // (pitch * item))  # images in the cache
-    if out_w <= SMALL and out_h <= 2 * SMALL and min(n, most) > out_w:  # a tile of images is larger than one of pixels
+    held = max(1, 2 * CACHE // (pitch * item))  # images in the cache
+    if out_w <= SMALL and out_h <= 2 * SMALL and min(n, held) > out_w:  # a tile of images is larger than one of pixels
         tile_rows = target().rows
-        count = most - most % tile_rows if most > tile_rows else most
+        count = held - held % tile_rows if held > tile_rows else held
         count = max(1, min(count, -(-n // parts)))
         scratch = _work(parts, count * pitch, src.dtype)
-        loops.correlate_small(src, packed, bias, dst, scratch, count * pitch, *common, count, least, parts=parts)
+        loops.correlate_small(src, packed, bias, dst, scratch, count * pitch, *common, count, least, most, parts=parts)
         return
     reach_h, reach_w = (rows - 1) * dilation[0] + 1, (columns - 1) * dilation[1] + 1
     inside = (
@@ -169,7 +186,7 @@ def _correlate(
         and (out_h - 1) * stride[0] + reach_h <= h and (out_w - 1) * stride[1] + reach_w <= w and rows * columns > 0
     )  # fmt: skip
     if inside and n >= parts:
-        loops.correlate(src, packed, bias, dst, None, 0, *common, 0, least, parts=parts)
+        loops.correlate(src, packed, bias, dst, None, 0, *common, 0, least, most, parts=parts)
         return
     line = ((out_w - 1) * stride[1] + reach_w) * channels
     fits = max(1, (CACHE // (line * item) - reach_h) // stride[0] + 1)
@@ -177,7 +194,8 @@ def _correlate(
     band = max(1, min(out_h, fits, share))
     band = -(-out_h // -(-out_h // band))  # bands of equal size
     work_size = ((band - 1) * stride[0] + reach_h) * line
-    loops.correlate(src, packed, bias, dst, _work(parts, work_size, src.dtype), work_size, *common, band, least, parts=parts)
+    scratch = _work(parts, work_size, src.dtype)
+    loops.correlate(src, packed, bias, dst, scratch, work_size, *common, band, least, most, parts=parts)
 
 
 class _Phase(NamedTuple):

@@ -1,8 +1,8 @@
 """Convolution with one channel a group, compiled: each output pixel is finished before the next begins.
 
-``depthwise.py`` goes over whole images once for each tap. Here the taps are the inner loops, over a run of channels that stays
-in the first-level cache, and pixels outside the image are left out instead of padded. ``cpu.py`` calls this when ``groups == C
-> 1``.
+``depthwise.py`` goes over whole images once for each tap. Here the taps are the inner loops, over channels whose sums stay in
+registers, or in the first-level cache, and pixels outside the image are left out instead of padded. ``cpu.py`` calls this when
+``groups == C > 1``.
 """
 
 from __future__ import annotations
@@ -13,18 +13,25 @@ from minigrad.core.device import Array
 from minigrad.kernels.conv2d import Padding, Pair, depthwise_loops, output_sizes
 from minigrad.kernels.layout import channels_last, empty_channels_last
 from minigrad.kernels.native import parts_for
+from minigrad.kernels.recurrence import Memo, kept
 
 
-def forward(x: Array, w: Array, bias: Array | None, *, stride: Pair, padding: Padding, dilation: Pair, groups: int) -> Array:
-    """See the contract."""
+def forward(
+    x: Array, w: Array, bias: Array | None, least: float = -np.inf, most: float = np.inf, *, stride: Pair, padding: Padding,
+    dilation: Pair, groups: int, memo: Memo | None = None,
+) -> Array:  # fmt: skip
+    """See the contract; and no value below ``least`` or above ``most``."""
     n, c, h, width = x.shape
     size = output_sizes((h, width), w.shape[2:], stride, padding, dilation)
     y = empty_channels_last(np, (n, w.shape[0], *size), x.dtype)
     bias = np.zeros(w.shape[0], x.dtype) if bias is None else np.ascontiguousarray(bias)
-    depthwise_loops.forward(
-        _nhwc(x), _taps(w), bias, _nhwc(y), n, h, width, c, w.shape[0] // c, *w.shape[2:], *stride, *dilation, padding[0][0],
-        padding[1][0], *size, parts=parts_for(x.nbytes + y.nbytes),
-    )  # fmt: skip
+    taps = kept(memo, "depthwise", lambda: _taps(w))
+    geometry = (*w.shape[2:], *stride, *dilation, padding[0][0], padding[1][0], *size, least, most)
+    arrays, parts = (_nhwc(x), taps, bias, _nhwc(y)), parts_for(x.nbytes + y.nbytes)
+    if w.shape[0] == c:
+        depthwise_loops.forward(*arrays, n, h, width, c, *geometry, parts=parts)
+    else:
+        depthwise_loops.forward_several(*arrays, n, h, width, c, w.shape[0] // c, *geometry, parts=parts)
     return y
 
 

@@ -80,10 +80,10 @@ def correlate(
     src: Real, packed: Real, bias: Real, dst: Real, work: Real, work_size: int, n: int, height: int, width: int, channels: int,
     inner: int, features: int, groups: int, rows: int, columns: int, stride_h: int, stride_w: int, dilation_h: int,
     dilation_w: int,
-    top: int, left: int, out_h: int, out_w: int, at_image: int, at_row: int, at_column: int, band: int, least: float, part: int,
-    parts: int,
+    top: int, left: int, out_h: int, out_w: int, at_image: int, at_row: int, at_column: int, band: int, least: float,
+    most: float, part: int, parts: int,
 ) -> None:  # fmt: skip
-    """dst[n, i, j, f] = max(least, bias[f] + Σ_r,s,c w[r, s, c, f] · src[n, i·sh + r·dh − top, j·sw + s·dw − left, c]).
+    """dst[n, i, j, f] = bias[f] + Σ_r,s,c w[r, s, c, f] · src[n, i·sh + r·dh − top, j·sw + s·dw − left, c], from least to most.
 
     A tile is a run of pixels of one row. ``band`` rows of an image at a time are laid with their border of zeros into
     ``work``, which then stays in the cache for all panels; with ``band`` 0 there is no border, and ``src`` is read where it
@@ -139,7 +139,7 @@ def correlate(
                                 dilation_h * line if at_once else dilation_w * channels, bb, step, init if is_first else c,
                                 0 if is_first else at_column, c, at_column, k_end - k,
                                 (rows if at_once else 1) if merged else columns,
-                                wide, real(least) if is_last else real(-INFINITY),
+                                wide, real(least) if is_last else real(-INFINITY), real(most) if is_last else real(INFINITY),
                             )  # fmt: skip
                 b = offset(b, terms * step)
 
@@ -150,7 +150,7 @@ def correlate_small(
     inner: int, features: int, groups: int, rows: int, columns: int, stride_h: int, stride_w: int, dilation_h: int,
     dilation_w: int,
     top: int, left: int, out_h: int, out_w: int, at_image: int, at_row: int, at_column: int, group_size: int, least: float,
-    part: int, parts: int,
+    most: float, part: int, parts: int,
 ) -> None:  # fmt: skip
     """The same as ``correlate``, for small images: a tile is one pixel of several images.
 
@@ -198,7 +198,10 @@ def correlate_small(
                         c = offset(dst, (first_image + begin) * at_image + c_at)
                         a_at = begin * pitch + (y * width + x) * channels + group * inner
                         if r1 <= r0 or s1 <= s0:
-                            tile(end - begin, scratch, 0, 0, 0, b, step, init, 0, c, at_image, 0, 0, wide, real(least))
+                            tile(
+                                end - begin, scratch, 0, 0, 0, b, step, init, 0, c, at_image, 0, 0, wide, real(least),
+                                real(most),
+                            )  # fmt: skip
                             continue
                         for r in range(r0, r1):
                             a = offset(scratch, a_at + (r * dilation_h * width + s0 * dilation_w) * channels)
@@ -206,15 +209,16 @@ def correlate_small(
                             begin_c = init if r == r0 else c
                             pitch_c = 0 if r == r0 else at_image
                             floor = real(least) if r == r1 - 1 else real(-INFINITY)
+                            ceiling = real(most) if r == r1 - 1 else real(INFINITY)
                             if groups == 1 and dilation_w == 1:
                                 tile(
                                     end - begin, a, pitch, 1, 0, bb, step, begin_c, pitch_c, c, at_image, (s1 - s0) * inner, 1,
-                                    wide, floor,
+                                    wide, floor, ceiling,
                                 )  # fmt: skip
                             else:
                                 tile(
                                     end - begin, a, pitch, 1, dilation_w * channels, bb, step, begin_c, pitch_c, c,
                                     at_image, inner,
-                                    s1 - s0, wide, floor,
+                                    s1 - s0, wide, floor, ceiling,
                                 )  # fmt: skip
             b = offset(b, terms * step)

@@ -114,7 +114,7 @@ def weigh(
                                 tile(
                                     end - k, a, 1, stride_w * pitch, stride_h * span_w * pitch, b, step, c, padded, c,
                                     padded, out_w,
-                                    out_h, wide, real(-INFINITY),
+                                    out_h, wide, real(-INFINITY), real(INFINITY),
                                 )  # fmt: skip
 
 
@@ -181,7 +181,7 @@ def weigh_small(
                             c = offset(out, c_at + k * padded + each * panel)
                             tile(
                                 end - k, offset(scratch_x, k), 1, pitch, 0, b, step, c, padded, c, padded, depth, 1, step,
-                                real(-INFINITY),
+                                real(-INFINITY), real(INFINITY),
                             )  # fmt: skip
 
 

@@ -33,11 +33,13 @@ from minigrad.kernels.conv2d import Padding, Pair, cpu, output_sizes, winograd_l
 from minigrad.kernels.layout import channels_last, empty_channels_last
 from minigrad.kernels.native import parts_for
 from minigrad.kernels.native.target import target
+from minigrad.kernels.recurrence import Memo, kept
 
 CACHE = 3 << 18  # bytes of transforms that a thread holds at a time,
 CACHE_OF_WEIGHT = 3 << 19  # and in the gradient to the weight, which reads and writes all its sums for each lot
 FEWEST = 32  # channels in and out from which the saved products outweigh the transforms
 OWN_CHANNELS = 192  # from so many channels on, threads share the channels of dw, not the tiles
+KEEPS = True
 
 
 def pays(
@@ -50,28 +52,42 @@ def pays(
     )  # fmt: skip
 
 
-def forward(x: Array, w: Array, bias: Array | None, *, stride: Pair, padding: Padding, dilation: Pair, groups: int) -> Array:
+def forward(
+    x: Array, w: Array, bias: Array | None, *, stride: Pair, padding: Padding, dilation: Pair, groups: int,
+    memo: Memo | None = None,
+) -> Array:  # fmt: skip
     """See the contract."""
-    return bounded(x, w, bias, -np.inf, stride=stride, padding=padding, dilation=dilation, groups=groups)
+    return bounded(x, w, bias, -np.inf, np.inf, stride=stride, padding=padding, dilation=dilation, groups=groups, memo=memo)
 
 
 def forward_relu(
-    x: Array, w: Array, bias: Array | None, *, stride: Pair, padding: Padding, dilation: Pair, groups: int
-) -> Array:
+    x: Array, w: Array, bias: Array | None, *, stride: Pair, padding: Padding, dilation: Pair, groups: int,
+    memo: Memo | None = None,
+) -> Array:  # fmt: skip
     """See the contract."""
-    return bounded(x, w, bias, 0.0, stride=stride, padding=padding, dilation=dilation, groups=groups)
+    return bounded(x, w, bias, 0.0, np.inf, stride=stride, padding=padding, dilation=dilation, groups=groups, memo=memo)
+
+
+def forward_relu6(
+    x: Array, w: Array, bias: Array | None, *, stride: Pair, padding: Padding, dilation: Pair, groups: int,
+    memo: Memo | None = None,
+) -> Array:  # fmt: skip
+    """See the contract."""
+    return bounded(x, w, bias, 0.0, 6.0, stride=stride, padding=padding, dilation=dilation, groups=groups, memo=memo)
 
 
 def bounded(
-    x: Array, w: Array, bias: Array | None, least: float, *, stride: Pair, padding: Padding, dilation: Pair, groups: int
-) -> Array:
+    x: Array, w: Array, bias: Array | None, least: float, most: float, *, stride: Pair, padding: Padding, dilation: Pair,
+    groups: int, memo: Memo | None,
+) -> Array:  # fmt: skip
     f, c = w.shape[:2]
     size = output_sizes(x.shape[2:], w.shape[2:], stride, padding, dilation)
     if not pays(c, f, w.shape[2:], size, stride, dilation, groups):
-        return cpu.bounded(x, w, bias, least, stride=stride, padding=padding, dilation=dilation, groups=groups)
-    item = w.itemsize
-    packed = _transformed(w, f, c, 0, tuple(step // item for step in w.strides))
-    return _correlate(x, packed, bias, f, (padding[0][0], padding[1][0]), size, least)
+        return cpu.bounded(x, w, bias, least, most, stride=stride, padding=padding, dilation=dilation, groups=groups, memo=memo)
+    steps = tuple(step // w.itemsize for step in w.strides)
+    packed = kept(memo, "winograd", lambda: _transformed(w, f, c, 0, steps))
+    y = _correlate(x, packed, bias, f, (padding[0][0], padding[1][0]), size, least)
+    return y if most == np.inf else np.minimum(y, most, out=y)
 
 
 def grad_input(dy: Array, w: Array, input_size: Pair, *, stride: Pair, padding: Padding, dilation: Pair, groups: int) -> Array:

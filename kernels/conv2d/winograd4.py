@@ -49,6 +49,7 @@ from minigrad.kernels.conv2d.winograd4_loops import CORRELATE, GATHER, TRANSFORM
 from minigrad.kernels.layout import channels_last, empty_channels_last, in_c_order, is_channels_last
 from minigrad.kernels.native import parts_for
 from minigrad.kernels.native.target import target
+from minigrad.kernels.recurrence import Memo, kept
 
 CACHE = 1 << 18  # bytes of transforms that a thread holds at a time, half of a small second-level cache,
 WIDE_CACHE = 3 << 18  # and where it is larger, as in processors with AVX-512
@@ -61,6 +62,7 @@ FEWEST_PIXELS = (
 SIDE = 4  # of a tile's outputs
 OWN_CHANNELS = 64  # from so many for each thread on, threads share the channels of dw, not the tiles: one sum in the caches
 PAGE = 4096  # bytes after which addresses compete for the same line of the first-level cache
+KEEPS = True
 
 
 class _Image(NamedTuple):
@@ -109,30 +111,46 @@ def taps_of(
     return Taps(kernel_size[0] // stride[0], stride[0])
 
 
-def forward(x: Array, w: Array, bias: Array | None, *, stride: Pair, padding: Padding, dilation: Pair, groups: int) -> Array:
+def forward(
+    x: Array, w: Array, bias: Array | None, *, stride: Pair, padding: Padding, dilation: Pair, groups: int,
+    memo: Memo | None = None,
+) -> Array:  # fmt: skip
     """See the contract."""
-    return _bounded(x, w, bias, -np.inf, stride=stride, padding=padding, dilation=dilation, groups=groups)
+    return _bounded(x, w, bias, -np.inf, np.inf, stride=stride, padding=padding, dilation=dilation, groups=groups, memo=memo)
 
 
 def forward_relu(
-    x: Array, w: Array, bias: Array | None, *, stride: Pair, padding: Padding, dilation: Pair, groups: int
-) -> Array:
+    x: Array, w: Array, bias: Array | None, *, stride: Pair, padding: Padding, dilation: Pair, groups: int,
+    memo: Memo | None = None,
+) -> Array:  # fmt: skip
     """See the contract."""
-    return _bounded(x, w, bias, 0.0, stride=stride, padding=padding, dilation=dilation, groups=groups)
+    return _bounded(x, w, bias, 0.0, np.inf, stride=stride, padding=padding, dilation=dilation, groups=groups, memo=memo)
+
+
+def forward_relu6(
+    x: Array, w: Array, bias: Array | None, *, stride: Pair, padding: Padding, dilation: Pair, groups: int,
+    memo: Memo | None = None,
+) -> Array:  # fmt: skip
+    """See the contract."""
+    return _bounded(x, w, bias, 0.0, 6.0, stride=stride, padding=padding, dilation=dilation, groups=groups, memo=memo)
 
 
 def _bounded(
-    x: Array, w: Array, bias: Array | None, least: float, *, stride: Pair, padding: Padding, dilation: Pair, groups: int
-) -> Array:
+    x: Array, w: Array, bias: Array | None, least: float, most: float, *, stride: Pair, padding: Padding, dilation: Pair,
+    groups: int, memo: Memo | None,
+) -> Array:  # fmt: skip
     f, c = w.shape[:2]
     size = output_sizes(x.shape[2:], w.shape[2:], stride, padding, dilation)
     taps = taps_of(c, f, w.shape[2:], size, stride, dilation, groups)
     if taps is None:
-        return winograd.bounded(x, w, bias, least, stride=stride, padding=padding, dilation=dilation, groups=groups)
+        return winograd.bounded(
+            x, w, bias, least, most, stride=stride, padding=padding, dilation=dilation, groups=groups, memo=memo
+        )
     y = empty_channels_last(np, (x.shape[0], f, *size), x.dtype)
-    packed = _transformed(w, f, c, 0, tuple(step // w.itemsize for step in w.strides), taps)
+    steps = tuple(step // w.itemsize for step in w.strides)
+    packed = kept(memo, ("winograd4", taps), lambda: _transformed(w, f, c, 0, steps, taps))
     _correlate(_image(x), packed, bias, _image(y), (padding[0][0], padding[1][0]), taps, least)
-    return y
+    return y if most == np.inf else np.minimum(y, most, out=y)
 
 
 def grad_input(dy: Array, w: Array, input_size: Pair, *, stride: Pair, padding: Padding, dilation: Pair, groups: int) -> Array:

@@ -173,7 +173,10 @@ def loops_of(taps: int) -> tuple[Kernel, ...]:
                         begin, end = share(count, block, blocks)
                         a = offset(v, place * pitch_v + begin * terms)
                         c = offset(m, place * pitch_m + begin * padded_f + at_f)
-                        tile(end - begin, a, terms, 1, 0, b, step, zeros, 0, c, padded_f, terms, 1, step, real(-INFINITY))
+                        tile(
+                            end - begin, a, terms, 1, 0, b, step, zeros, 0, c, padded_f, terms, 1, step, real(-INFINITY),
+                            real(INFINITY),
+                        )  # fmt: skip
             from_j, to_j = 0, out_w
             for k in range(count):
                 image, within = (first + k) // tiles, (first + k) % tiles
@@ -286,7 +289,7 @@ def loops_of(taps: int) -> tuple[Kernel, ...]:
                             init, pitch = (zeros, 0) if first == begin_tile else (c, padded_f)
                             tile(
                                 end - begin, a, 1, phases * held, 0, b, padded_f, init, pitch, c, padded_f, count, 1, wide,
-                                real(-INFINITY),
+                                real(-INFINITY), real(INFINITY),
                             )  # fmt: skip
             first += chunk
 

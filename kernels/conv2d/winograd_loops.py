@@ -114,7 +114,10 @@ def correlate(
                     begin, end = share(count, block, blocks)
                     a = offset(v, (place * chunk + begin) * padded_c)
                     c = offset(m, (place * chunk + begin) * padded_f + at_f)
-                    tile(end - begin, a, padded_c, 1, 0, b, step, zeros, 0, c, padded_f, padded_c, 1, step, real(-INFINITY))
+                    tile(
+                        end - begin, a, padded_c, 1, 0, b, step, zeros, 0, c, padded_f, padded_c, 1, step, real(-INFINITY),
+                        real(INFINITY),
+                    )  # fmt: skip
         floor = real(least)
         for k in range(count):
             image, within = (first + k) // (tiles_h * tiles_w), (first + k) % (tiles_h * tiles_w)
@@ -206,7 +209,10 @@ def weigh(
                     begin, end = share(c1 - c0, block, blocks)
                     a = offset(v, place * chunk * held + begin)
                     c = offset(out, (place * channels + c0 + begin) * padded_f + at_f)
-                    tile(end - begin, a, 1, held, 0, b, padded_f, c, padded_f, c, padded_f, count, 1, wide, real(-INFINITY))
+                    tile(
+                        end - begin, a, 1, held, 0, b, padded_f, c, padded_f, c, padded_f, count, 1, wide, real(-INFINITY),
+                        real(INFINITY),
+                    )  # fmt: skip
         first += count
 
 

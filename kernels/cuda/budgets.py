@@ -65,6 +65,21 @@ BUDGETS: Mapping[str, Mapping[str, Budget]] = {
         "gate<float>": Budget(registers=32, blocks=4),
         "gate<double>": Budget(registers=32, blocks=4),
     },
+    "boxes/boxes.cu": {
+        "overlaps<float>": Budget(registers=40, blocks=4),
+        "overlaps<double>": Budget(registers=40, blocks=4),
+        "suppress": Budget(registers=64, blocks=4, shared=4 << 10),
+        "weigh<float>": Budget(registers=48, blocks=8),
+        "weigh<double>": Budget(registers=48, blocks=8),
+    },
+    "boxes/regions.cu": {
+        "align<float, 4>": Budget(registers=64, blocks=8),
+        "align<float, 1>": Budget(registers=56, blocks=8),
+        "align<double, 1>": Budget(registers=64, blocks=8),
+        "spread<float, 4>": Budget(registers=64, blocks=8),
+        "spread<float, 1>": Budget(registers=64, blocks=8),
+        "spread<double, 1>": Budget(registers=64, blocks=8),
+    },
     "conv2d/depthwise.cu": {
         "convolve<float, true>": Budget(registers=72, blocks=7),
         "convolve<float, false>": Budget(registers=80, blocks=6),

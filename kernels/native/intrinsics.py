@@ -110,10 +110,12 @@ def _tile(dtype: str) -> Any:
     @intrinsic
     def tile(
         context: Any, rows: Any, a: Any, a_pitch: Any, a_step: Any, a_run: Any, b: Any, b_step: Any, init: Any,
-        init_pitch: Any, c: Any, c_pitch: Any, length: Any, runs: Any, columns: Any, least: Any,
+        init_pitch: Any, c: Any, c_pitch: Any, length: Any, runs: Any, columns: Any, least: Any, most: Any,
     ) -> Any:  # fmt: skip
         pointers = ("a", "b", "init", "c")
-        kinds = [types.CPointer(real) if n in pointers else real if n == "least" else types.int64 for n in micro.ARGUMENTS]
+        kinds = [
+            types.CPointer(real) if n in pointers else real if n in ("least", "most") else types.int64 for n in micro.ARGUMENTS
+        ]
 
         def make(_: Any, builder: Any, sig: Any, args: Any) -> Any:
             function = _declared(builder, micro.name(dtype), ir.VoidType(), [each.type for each in args])

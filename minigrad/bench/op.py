@@ -66,7 +66,7 @@ class Op:
         before: what the implementation itself must make of the arguments first, off the clock: ``before(contract, call)`` gives
             the call to be timed, for functions that take what another one kept.
         brief: whether it belongs to the short table that is shown when nothing is asked for.
-        asked: keywords that the contract takes and no implementation is given: ``{"relu": True}``.
+        asked: keywords that the contract takes and no implementation is given: ``{"activation": "relu"}``.
         joined: the one of the contract's ``OPTIONAL`` that does what is asked in one pass, where an implementation has it.
     """
 

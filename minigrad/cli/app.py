@@ -13,8 +13,10 @@ from minigrad.cli import (
     classify,
     data,
     demo,
+    detect,
     doctor,
     explain,
+    export,
     handwrite,
     imagine,
     kernels,
@@ -30,11 +32,13 @@ ORDER = (
     "resume",
     "eval",
     "classify",
+    "detect",
     "write",
     "handwrite",
     "translate",
     "imagine",
     "explain",
+    "export",
     "data",
     "kernels",
     "bench",
@@ -80,11 +84,13 @@ app.add_typer(train.app, name="train")
 app.command("resume")(train.resume)
 app.command("eval")(train.evaluate)
 app.command("classify")(classify.classify)
+app.command("detect", help=detect.HELP)(detect.detect)
 app.command("write", help=write.HELP)(write.write)
 app.command("handwrite", help=handwrite.HELP)(handwrite.handwrite)
 app.command("translate", help=translate.HELP)(translate.translate)
 app.command("imagine", help=imagine.HELP)(imagine.imagine)
 app.command("explain", help=explain.HELP)(explain.explain)
+app.command("export", help=export.HELP)(export.export)
 app.add_typer(data.app, name="data")
 app.add_typer(kernels.app, name="kernels")
 app.command("bench", help=bench.HELP)(bench.bench)

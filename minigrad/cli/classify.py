@@ -40,7 +40,7 @@ def classify(
     classifier = Classifier.load(model)
     found: list[dict[str, Any]] = []
     failed = False
-    for path in track(_files(images), describe="classifying", unit="images"):
+    for path in track(files_of(images), describe="classifying", unit="images"):
         try:
             if os.path.isdir(path):
                 raise DataError("classify", shown(path), "a folder with images in it", "one without", "Name image files")
@@ -61,7 +61,7 @@ def classify(
         raise typer.Exit(USER_ERROR)
 
 
-def _files(paths: list[str]) -> list[str]:
+def files_of(paths: list[str]) -> list[str]:
     """The files, and in place of folders the images in them by name; a folder that has none stands for itself."""
     from minigrad.data.passed_over import is_passed_over
     from minigrad.data.walk import is_image, natural

@@ -33,6 +33,11 @@ CHECKS = {  # task -> who checks its data, what they are, and the unit in which 
         "bytes",
     ),
     "gan": ("minigrad.data.check:check_gallery", "a folder of images, with sub-folders or without", "images"),
+    "detect": (
+        "minigrad.data.check:check_boxes",
+        "a folder of photos and their boxes (Pascal VOC, COCO, CSV), or the file of the boxes",
+        "images",
+    ),
 }
 FINDINGS = 1  # the exit code of a check that found errors
 SHOWN = 10  # files of a finding on the terminal; --json has all of them
@@ -85,11 +90,13 @@ def get(name: Annotated[str, typer.Argument(help="A name of minigrad data list."
 _CHECK_HELP = """\
 Look for what spoils training: broken files, copies, leaks from train to test; of images, small and unequal classes; of text, \
 encodings, odd and rare characters, line ends; of sentence pairs, missing sides, unequal lengths, what nobody translated; of \
-handwriting, points that no pen makes, rare characters, tilted lines.
+handwriting, points that no pen makes, rare characters, tilted lines; of boxes, those outside the picture, of no area, twice.
 
 Each finding names its files and what to do. Nothing is changed without --fix, which moves files to PATH-set-aside beside \
 PATH and writes down in fix-log.txt there what it moved and why; then the data are checked again. Of several PATHs each \
 folder is mended for itself: of what is the same in two of them nothing is moved.
+
+Of photos with boxes a few are drawn, into PATH's name with -boxes.png behind it in the folder that you are in.
 
 Exit code: 0 where no errors were found (there may be warnings and notes), 1 where there were (after --fix: are still), \
 2 where the data could not be checked.
@@ -106,6 +113,7 @@ def check(
     fix: Annotated[bool, typer.Option("--fix", help="Move what can be mended so to PATH-set-aside; delete nothing.")] = False,
     glob: Annotated[str | None, typer.Option("--glob", help="Which files of the folders of text: '*.py,*.pyi'.")] = None,
     bytes: Annotated[bool, typer.Option("--bytes", help="Text is learned as bytes, in any encoding.")] = False,
+    picture: Annotated[str | None, typer.Option("--picture", help="Where photos with boxes are drawn, a PNG file.")] = None,
     json: Json = False,
 ) -> None:
     """The command of that name; ``_CHECK_HELP`` is what it says of itself."""
@@ -118,6 +126,8 @@ def check(
     for name, value in (("--glob", glob), ("--bytes", bytes)):
         if value and not options:
             raise ArgumentError("data check", name, f"none with {task}", repr(value), "It belongs to text")
+    if picture is not None and task != "detect":
+        raise ArgumentError("data check", "--picture", f"none with {task}", repr(picture), "It belongs to detect")
     together = task in ("text", "translate")  # whose checks take several paths
     if len(paths) > 1 and not together:
         got, remedy = f"{len(paths):,}", "Check them one after the other"
@@ -138,18 +148,55 @@ def check(
                 fixed.append(set_aside(path, moves))
             fixed = [one for one in fixed if one.moved]
             report = check_data(given, progress, **options) if fixed else report
+    drawn = _drawn(report, paths[0], picture) if report.samples else None
     if json:
         told = [{"folder": one.folder, "moved": one.moved} for one in fixed]
-        say_json({**report.as_json(), "fixed": told if len(paths) > 1 else told[0] if told else None})
+        found = {**report.as_json(), "fixed": told if len(paths) > 1 else told[0] if told else None}
+        say_json(found if drawn is None else {**found, "picture": drawn})
     else:
         write_lines([*_moves(fixed), *_head(report)])
         if report.groups:
             _table(report)
         for finding in report.findings:
             _finding(finding)
+        if drawn:
+            write_lines([Line(f"{len(report.samples)} of the photos with their boxes are drawn in {drawn}"), Line()])
         write_lines(_end(report, fix))
     if report.errors:
         raise typer.Exit(FINDINGS)
+
+
+def _drawn(report: Report, path: str, picture: str | None) -> str | None:
+    """Draw the samples of a report, and say into which file; None where it cannot be written and nobody named it.
+
+    Raises:
+        FileFormatError: the file that the user named cannot be written.
+    """
+    from minigrad.errors import FileFormatError
+    from minigrad.interop.atomic import write_atomically
+    from minigrad.show.boxes import drawn_boxes, side_by_side
+
+    pictures = [
+        drawn_boxes(found.image, found.boxes, found.labels, classes=classes, masks=found.masks, ignored=found.ignored)
+        for _, found, classes in report.samples
+    ]
+    place = picture or _free_name(path)
+    try:
+        write_atomically("data check", place, side_by_side(pictures))
+    except FileFormatError:
+        if picture:
+            raise
+        return None
+    return place
+
+
+def _free_name(path: str) -> str:
+    """A file of the current folder that is not there yet."""
+    stem = os.path.splitext(os.path.basename(os.path.abspath(os.path.expanduser(path))))[0] or "photos"
+    number = 1
+    while os.path.lexists(name := f"{stem}-boxes{'' if number == 1 else f'-{number}'}.png"):
+        number += 1
+    return name
 
 
 def _moves(fixed: Sequence[Aside]) -> Iterator[Line]:

@@ -1,26 +1,29 @@
-"""``minigrad explain``: a text as a model of text sees it, on a page."""
+"""``minigrad explain``: a text as a model of text sees it, or an image as a classifier does, on a page."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from minigrad.cli.kernels import Kernels
-from minigrad.cli.output import say, say_json
-from minigrad.cli.reading import reading
 from minigrad.cli.train import Json, Model
-from minigrad.cli.write import POLICIES, Unseen, tell_unseen, text_of
-from minigrad.errors import ArgumentError
+from minigrad.cli.write import Unseen
+from minigrad.errors import ArgumentError, RunError
 
 PAGE = "explain.html"
 HELP = """\
-Look inside a model of text: a page of a text in colours, by how each character surprised the model, and by what any of its \
-units did there.
+Look inside a model: a page of an image as a classifier sees it, or of a text as a model of text does.
 
-Also found are the units that track quotes, brackets, line ends, capitals and the like: see how far chance would come. A \
-longer text tells more.
+Of an image: the likeliest classes, where it sees each of them (Grad-CAM), what the network is given, what each layer makes of \
+it, and the filters. With --out and a name that ends in .png only the picture of where a class is seen is made.
+
+Of a text: its characters in colours, by how each surprised the model, and by what any of its units did there. Also found \
+are the units that track quotes, brackets, line ends, capitals and the like: see how far chance would come. A longer text \
+tells more.
+
+Example: minigrad explain runs/classify-photos-1 holiday.jpg
 
 Example: minigrad explain runs/text-shakespeare-1 --text @hamlet.txt
 """
@@ -28,78 +31,58 @@ Example: minigrad explain runs/text-shakespeare-1 --text @hamlet.txt
 
 def explain(
     model: Model,
+    image: Annotated[
+        str | None, typer.Argument(metavar="IMAGE", help="An image file, for a classifier.", show_default=False)
+    ] = None,
     text: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--text", metavar="TEXT|@FILE|-", show_default=False,
-            help="What it reads: a text, a file, or standard input. A text that begins with @ is written with two.",
+            help="What a model of text reads: a text, a file, or standard input. One that begins with @ is written with two.",
         ),
-    ],
+    ] = None,
+    kinds: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--class", metavar="NAME", help="The class to look for in an image; may be repeated.", show_default="the likeliest"
+        ),
+    ] = None,
     unseen: Unseen = "refuse",
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FILE", help="The page to make.", show_default=f"{PAGE} in the run folder"),
+        typer.Option(
+            "--out", metavar="FILE", help="The page to make; of an image, .png is a picture of where the class is seen.",
+            show_default=f"{PAGE} in the run folder",
+        ),
     ] = None,
     json: Json = False,
     kernels: Kernels = None,
 ) -> None:  # fmt: skip
     """The command of that name; ``HELP`` is what it says of itself."""
-    if unseen not in POLICIES:
-        raise ArgumentError("explain", "--unseen", f"one of {', '.join(POLICIES)}", repr(unseen))
-    from minigrad.interop.atomic import check_place
-
-    if out is not None:
-        check_place("explain", out)
-    from minigrad.models.explained import explain as look
-    from minigrad.models.inside import SIGNED
-    from minigrad.models.writer import Writer
-    from minigrad.show.inside import Unit, inside_page
     from minigrad.train.trained import Trained
 
-    writer, trained = Writer.load(model), Trained.open(model)
-    given = text_of(text, "--text", writer.vocabulary)
-    tell_unseen(writer.vocabulary, given, unseen)
-    with reading("characters") as report:
-        found = look(writer, given, unknown=unseen, progress=lambda done, all: report("reading", done, all))
-    units = [Unit(track.feature, layer, *track[1:]) for layer, track in found.tracks]
-    options, unit = writer.card.options, writer.vocabulary.unit
-    figures = found.surprise.figures(unit)
-    page = inside_page(
-        f"{trained.path.resolve().parent.name if trained.card is None else trained.name}: inside",
-        f"{options['cell'].upper()}, {options['layers']} layers of {options['hidden']} units",
-        figures={**figures.headline(), f"{unit}s": f"{len(found.surprise.ids):,}"},
-        nats=found.surprise.nats, labels=found.labels, expected=found.expected, signals=found.signals, signed=SIGNED,
-        values=found.values, units=units, unjudged=found.unjudged,
-    )  # fmt: skip
-    target = trained.folder / PAGE if out is None else out
-    page.write(target)
-    if json:
-        say_json(_told(found, figures, units, target))
-        return
-    say(f"{len(found.surprise.ids):,} {unit}s: {figures.words}")
-    if units:
-        from minigrad.cli.terminal import show, table
+    trained = Trained.open(model)
+    task = trained.config()["task"]
+    if task == "text":
+        if image is not None or kinds:
+            given = f"an image, {image!r}" if image is not None else "--class"
+            got = f"{trained.name}, a model of text"
+            raise ArgumentError("explain", "MODEL", f"a classifier, for {given}", got, "Give it a text, by --text")
+        if text is None:
+            expected = f"a text for {trained.name}, a model of text"
+            raise ArgumentError("explain", "--text", expected, "none", "Write --text @FILE, or the text itself")
+        from minigrad.cli.explain_text import explain_text
 
-        rows = [
-            (one.feature, f"layer {one.layer}, unit {one.unit}", f"{one.correlation:.3f}", f"{one.chance:.3f}") for one in units
-        ]
-        show(table(["what", "where", "correlation", "chance"], rows))
+        explain_text(model, text, unseen, out, PAGE, json)
+    elif task == "classify":
+        if text is not None:
+            got = f"{trained.name}, a classifier"
+            raise ArgumentError("explain", "MODEL", "a model of text, for --text", got, "Name an image file behind it")
+        if image is None:
+            expected = f"an image file for {trained.name}, a classifier"
+            raise ArgumentError("explain", "IMAGE", expected, "none", "Name one behind the model")
+        from minigrad.cli.explain_image import explain_image
+
+        explain_image(model, image, kinds or [], out, PAGE, json)
     else:
-        say("no unit tracks quotes, brackets, line ends or capitals more than chance explains; a longer text may show some")
-    if found.unjudged:
-        say(f"not judged, as the networks that tell chance met too little of it: {', '.join(found.unjudged)}")
-    say(f"The page: {target}")
-
-
-def _told(found: Any, figures: Any, units: Any, page: Path) -> dict[str, Any]:
-    """The findings as plain data; the first character has no surprise."""
-    surprise = found.surprise
-    return {
-        "page": str(page),
-        "unit": figures.unit,
-        "characters": len(surprise.ids),
-        **figures.plain,
-        "surprise": [None, *surprise.nats[1:].tolist()],
-        "units": [one._asdict() for one in units],
-        "unjudged": found.unjudged,
-    }
+        raise RunError("explain", trained.name, "a model of the task classify or text", f"one of the task {task}")

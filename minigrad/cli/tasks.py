@@ -70,6 +70,15 @@ TASKS: dict[str, Entry] = {
         use='minigrad translate {run} "Good morning"',
         several=True,
     ),
+    "detect": Entry(
+        place="minigrad.models.detect:Detect",
+        commands="minigrad.cli.detect",
+        makes="a detector, which finds objects on photos: boxes, and masks where the data have some",
+        data="scenes, scenes-digits, deepforest, or the path of a folder of photos with boxes in the form of Pascal VOC, COCO "
+        "or a table, or of such a file",
+        example="minigrad train detect --data photos",
+        use="minigrad detect {run} PHOTO...",
+    ),
     "gan": Entry(
         place="minigrad.models.gan:Gan",
         commands="minigrad.cli.gan",

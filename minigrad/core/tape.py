@@ -30,7 +30,10 @@ class Observer:
     """Watches ops as they run, for anomaly mode and the study tools. Derive from it and add it to ``mode.observers``."""
 
     def forward(self, node: Function, args: tuple, outputs: tuple) -> None:
-        """``node`` turned ``args`` (of ``apply``) into the Tensors ``outputs``. Its ``edges`` are set if it is recorded."""
+        """``node`` turned ``args`` (of ``apply``) into the Tensors ``outputs``. Its ``edges`` are set if it is recorded.
+
+        What ``apply`` was given by name is ``node._options``.
+        """
 
     def before_backward(self, node: Function, grads: tuple) -> None:
         """``node.backward`` is about to run. The ops that it calls are seen as any other."""
@@ -63,6 +66,7 @@ passes must have the shape and dtype of the input. (A plain tuple, because one i
 """
 
 _new = object.__new__
+_NO_OPTIONS: dict[str, Any] = {}
 _NO_EDGES = [(None,) * count for count in range(16)]  # made once for the ops of few arguments, which are nearly all
 
 
@@ -101,6 +105,7 @@ class Function:
     _materialize = True
     _meta: tuple[tuple[Any, Any, Any] | None, ...] = ()
     _guarded = False  # written by the user: what forward returns is looked at
+    _options: dict[str, Any] = _NO_OPTIONS  # what apply was given by name, where somebody watches
 
     forward: Callable[..., Any]
     backward: Callable[..., Any]
@@ -154,7 +159,7 @@ class Function:
             result = node._checked(result, arrays)
         if type(result) is not ndarray:
             if type(result) is tuple:
-                return node._many(args, result, record)
+                return node._many(args, kwargs, result, record)
             if isinstance(result, np.generic):  # what NumPy's ufuncs give for 0 dimensions
                 result = node._as_array(result) if node._saved else asarray(result)
         output = _new(Tensor)
@@ -169,7 +174,7 @@ class Function:
             if node._saved:
                 node._keep(args, (output,))
         if mode.observers:
-            node._show(args, (output,))
+            node._show(args, kwargs, (output,))
         return output
 
     @classmethod
@@ -187,11 +192,12 @@ class Function:
             self._saved = tuple([array if kept is scalar else kept for kept in self._saved])
         return array
 
-    def _show(self, args: tuple, outputs: tuple) -> None:
+    def _show(self, args: tuple, options: dict[str, Any], outputs: tuple) -> None:
+        self._options = options
         for observer in mode.observers:
             observer.forward(self, args, outputs)
 
-    def _many(self, args: tuple, results: tuple, record: bool) -> tuple:
+    def _many(self, args: tuple, options: dict[str, Any], results: tuple, record: bool) -> tuple:
         """The Tensors of several outputs, of which some may be ``None``."""
         arrays = [self._as_array(result) if isinstance(result, np.generic) else result for result in results]
         outputs = tuple([None if array is None else Tensor._wrap(array) for array in arrays])
@@ -209,7 +215,7 @@ class Function:
             if self._saved:
                 self._keep(args, outputs)
         if mode.observers:
-            self._show(args, outputs)
+            self._show(args, options, outputs)
         return outputs
 
     def _checked(self, result: Any, arrays: list) -> Any:

@@ -1,11 +1,14 @@
 """Data: named sets and where they come from, as plain arrays; data sets, and the loader that goes through them in batches."""
 
 from minigrad.data.augment import Augmented
+from minigrad.data.boxaugment import AugmentedBoxes
+from minigrad.data.boxed import BoxedImage, BoxedImages
 from minigrad.data.characters import Characters
 from minigrad.data.collate import default_collate, default_convert
 from minigrad.data.corpus import TextData, open_text
 from minigrad.data.dataset import ConcatDataset, Dataset, IterableDataset, Subset, TensorDataset, random_split
 from minigrad.data.decode import read_image
+from minigrad.data.detection import DetectionData, open_boxes
 from minigrad.data.gallery import Gallery, open_gallery
 from minigrad.data.ids import Ids
 from minigrad.data.images import ImageArrays, load
@@ -26,6 +29,7 @@ from minigrad.data.sampler import (
     SubsetRandomSampler,
     WeightedRandomSampler,
 )
+from minigrad.data.scenes import Scenes, SceneSettings
 from minigrad.data.stroke_data import StrokeData
 from minigrad.data.strokes import Strokes
 from minigrad.data.subwords import Subwords
@@ -37,12 +41,16 @@ from minigrad.data.written import LikeSizes, StrokeBatch, Written
 
 __all__ = [
     "Augmented",
+    "AugmentedBoxes",
     "BatchSampler",
+    "BoxedImage",
+    "BoxedImages",
     "Characters",
     "ClassificationData",
     "ConcatDataset",
     "DataLoader",
     "Dataset",
+    "DetectionData",
     "Gallery",
     "Ids",
     "ImageArrays",
@@ -57,6 +65,8 @@ __all__ = [
     "PairTokens",
     "RandomSampler",
     "Sampler",
+    "SceneSettings",
+    "Scenes",
     "SequentialSampler",
     "StrokeBatch",
     "StrokeData",
@@ -77,6 +87,7 @@ __all__ = [
     "load",
     "mirror_is_safe",
     "on_device",
+    "open_boxes",
     "open_gallery",
     "open_images",
     "open_known",

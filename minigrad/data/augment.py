@@ -178,7 +178,7 @@ class Augmented(Dataset):
         x = pixels.astype(np.float32)
         x /= 255
         if self.colour:
-            _recolour(x, 1 + self.colour * (2 * _uniforms(words[:, BRIGHTNESS : SATURATION + 1]) - 1))
+            recolour(x, 1 + self.colour * (2 * _uniforms(words[:, BRIGHTNESS : SATURATION + 1]) - 1))
         x -= self.mean
         x /= self.std
         if self.crop:
@@ -195,7 +195,7 @@ class Augmented(Dataset):
         return x
 
 
-def _recolour(x: np.ndarray, factors: np.ndarray) -> None:
+def recolour(x: np.ndarray, factors: np.ndarray) -> None:
     """Step 1 on planes from 0 to 1, in place; ``factors`` (N, 3) are those of brightness, contrast and saturation."""
     brightness, contrast, saturation = factors.astype(np.float32).T[:, :, None, None, None]
     x *= brightness
@@ -274,4 +274,4 @@ def _per_channel(where: str, name: str, value: Any, channels: int) -> np.ndarray
     return found.reshape(-1, 1, 1)
 
 
-__all__ = ["Augmented"]
+__all__ = ["Augmented", "recolour"]

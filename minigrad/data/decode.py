@@ -12,6 +12,7 @@ What is done is a function of the file alone, so that a photo given to a trained
 from __future__ import annotations
 
 import io
+import math
 import os
 import warnings
 from collections.abc import Iterator
@@ -79,7 +80,9 @@ def look(name: str, source: str | bytes | BinaryIO, remedy: str = "") -> Look:
         return Look(image.format or "", width, height, image.mode, turn is not None, _is_animated(image), transparent)
 
 
-def decode(name: str, source: str | bytes | BinaryIO, shape: Shape | None = None, remedy: str = "") -> np.ndarray:
+def decode(
+    name: str, source: str | bytes | BinaryIO, shape: Shape | None = None, remedy: str = "", crop: float = 1.0
+) -> np.ndarray:
     """The pixels of an image file.
 
     Args:
@@ -87,6 +90,7 @@ def decode(name: str, source: str | bytes | BinaryIO, shape: Shape | None = None
         source: a path, the file's contents, or an open file.
         shape: (C, H, W) wanted; None takes colour (C = 3) and the image's own size.
         remedy: what to do about a file that cannot be read.
+        crop: see ``read_image``.
 
     Returns:
         uint8 (C, H, W), C-contiguous.
@@ -97,12 +101,12 @@ def decode(name: str, source: str | bytes | BinaryIO, shape: Shape | None = None
     with _opened(name, source, remedy) as image:
         if shape is not None and image.format == "JPEG":
             # A JPEG can be had at 1/2, 1/4 or 1/8 of its size for less work; twice the wanted size leaves the filter its say.
-            image.draft(None, (2 * max(shape[1:]),) * 2)
+            image.draft(None, (math.ceil(2 * max(shape[1:]) / crop),) * 2)
         image.load()
         turn = _turn(image)
         flat = _eight_bits(name, image if turn is None else image.transpose(turn), remedy)
         channels, height, width = shape or (3, flat.height, flat.width)
-        return _array(_fitted(_in_mode(flat, "L" if channels == 1 else "RGB"), height, width))
+        return _array(_fitted(_in_mode(flat, "L" if channels == 1 else "RGB"), height, width, crop))
 
 
 def refit(pixels: np.ndarray, shape: Shape) -> np.ndarray:
@@ -120,7 +124,7 @@ def refit(pixels: np.ndarray, shape: Shape) -> np.ndarray:
     return _array(_fitted(_in_mode(image, "L" if shape[0] == 1 else "RGB"), *shape[1:]))
 
 
-def read_image(path: Any, shape: Shape | None = None) -> np.ndarray:
+def read_image(path: Any, shape: Shape | None = None, *, crop: float = 1.0) -> np.ndarray:
     """Any common image file as a model wants it, by the rules by which the training images were read.
 
     Dark ink on white paper stays dark on white: a model that learned white digits on black wants the photo inverted first.
@@ -128,6 +132,7 @@ def read_image(path: Any, shape: Shape | None = None) -> np.ndarray:
     Args:
         path: the file, its contents as bytes, or an open binary file.
         shape: (C, H, W), C 1 (grey) or 3 (colour); None takes colour and the image's own size.
+        crop: how much of the centred piece of those proportions is taken, of its sides; what is beyond is left out.
 
     Returns:
         uint8 (C, H, W).
@@ -167,7 +172,7 @@ def read_image(path: Any, shape: Shape | None = None) -> np.ndarray:
     remedy = "See whether an image viewer opens it, and save it anew as PNG or JPEG"
     try:
         with quiet_pictures():
-            return decode(shown(name), source, shape, remedy)
+            return decode(shown(name), source, shape, remedy, crop)
     except DataError as error:
         raise DataError(where, error.argument, error.expected, error.got, error.remedy) from error
 
@@ -286,17 +291,34 @@ def _scaled(name: str, values: np.ndarray, remedy: str) -> np.ndarray:
     return (values >> 8).astype(np.uint8)
 
 
-def _fitted(image: Image.Image, height: int, width: int) -> Image.Image:
-    """The largest centred piece of the proportions asked for, resized."""
+def piece(size: tuple[int, int], wanted: tuple[int, int], crop: float = 1.0) -> tuple[float, float, float, float]:
+    """The largest centred piece of an image that has the proportions asked for, or so much of it.
+
+    Args:
+        size: width and height of the image.
+        wanted: width and height asked for.
+        crop: how much is taken, of its sides.
+
+    Returns:
+        left, top, right, bottom, in the image's pixels.
+
+    Example:
+        >>> piece((40, 30), (8, 8)), piece((40, 30), (8, 8), 0.5)
+        ((5.0, 0.0, 35.0, 30.0), (12.5, 7.5, 27.5, 22.5))
+    """
+    scale = crop * min(size[0] / wanted[0], size[1] / wanted[1])
+    across, down = scale * wanted[0], scale * wanted[1]
+    left, top = (size[0] - across) / 2, (size[1] - down) / 2
+    return max(left, 0.0), max(top, 0.0), min(left + across, size[0]), min(top + down, size[1])
+
+
+def _fitted(image: Image.Image, height: int, width: int, crop: float = 1.0) -> Image.Image:
+    """The largest centred piece of the proportions asked for, or so much of it, resized."""
     from PIL import Image
 
-    if image.size == (width, height):
+    if image.size == (width, height) and crop == 1:
         return image
-    scale = min(image.width / width, image.height / height)
-    across, down = scale * width, scale * height
-    left, top = (image.width - across) / 2, (image.height - down) / 2
-    box = (max(left, 0.0), max(top, 0.0), min(left + across, image.width), min(top + down, image.height))
-    return image.resize((width, height), Image.Resampling.BICUBIC, box)
+    return image.resize((width, height), Image.Resampling.BICUBIC, piece(image.size, (width, height), crop))
 
 
 def _array(image: Image.Image) -> np.ndarray:

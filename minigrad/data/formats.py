@@ -191,7 +191,7 @@ def pickled_batch(content: bytes, source: object) -> tuple[np.ndarray, np.ndarra
     Raises:
         DataError: the pickle is damaged, holds anything else, or a label is out of range.
     """
-    from minigrad.data.pickles import PickledArray, read_pickle
+    from minigrad.interop.pickles import PickledArray, read_pickle
 
     batch = read_pickle(content, str(source))
     if not isinstance(batch, dict) or not {"data", "labels"} <= batch.keys():

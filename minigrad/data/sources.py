@@ -42,6 +42,7 @@ __all__ = [
 
 _TASKS = {  # who learns from what
     "images": "classify", "pictures": "gan", "text": "text", "handwriting": "handwriting", "pairs": "translate",
+    "boxes": "detect",
 }  # fmt: skip
 
 
@@ -58,7 +59,9 @@ def dataset(name: str, *kinds: str) -> DataSet:
     names = named(*kinds) if kinds else tuple(DATASETS)
     if name not in names:
         other = DATASETS[name].kind if name in DATASETS else ""
-        remedy = f"{name} holds {other}: minigrad train {_TASKS[other]} takes it" if other else ""
+        remedy = f"{name} holds {other}: minigrad train {_TASKS[other]} takes it" if other in _TASKS else ""
+        if other == "weights":
+            remedy = f"{name} is a trained network, and named where a command asks for a MODEL"
         raise DataError("data", "name", f"one of {', '.join(names)}", repr(name), remedy)
     return DATASETS[name]
 

@@ -20,33 +20,28 @@ import os
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from tokenize import TokenError
 from typing import Any
 
 import numpy as np
 
 from minigrad.data.entries import Entry, entry
 from minigrad.data.partnames import part_of
-from minigrad.data.pickles import PickledArray, read_pickle
 from minigrad.data.strokes import Strokes
 from minigrad.data.words import counted, shown
 from minigrad.errors import DataError, MinigradError
+from minigrad.interop.npy import NO_ARRAY, elements, head
+from minigrad.interop.pickles import PickledArray, Refused, refusal
 
 MOST_BYTES = 2 << 30  # of all arrays, unpacked
 PACKED = 200  # times as large as packed: rows of a pen's offsets are packed to no less than about a tenth
-REPEATED = 16  # times as many values as a pickle has bytes, where it names some of them more than once
-SMALL = 1 << 20  # bytes, or values, that are no harm
+SMALL = 1 << 20  # bytes that are no harm
 LOOKED_AT = 50  # items of each array, to tell what its columns are
 ENOUGH = 10  # points of an item of which the direction can be told
 A_TEXT, ALONG = 20, 3  # points, and letters, of an item of which can be told whether its first column goes along a line
 STEADY = 0.8  # correlation of a row's number with x: of the places of a text about 0.95, of offsets about 0
 ONE_WAY = 0.88  # of the way that offsets go, they go in one direction: for writing it is a third or less
-_INSTRUCTIONS = 1 << 22  # of a pickle with some hundred thousand items
 _TEXT = "_text"
 _TEXTS = ("texts", "text", "labels", "label", "sentences", "words", "transcriptions")  # of the only array of items beside it
-_NO_ARRAY = (  # what NumPy says of a damaged file
-    *(ValueError, TypeError, EOFError, SyntaxError, OverflowError, MemoryError, SystemError, TokenError),
-)
 _AGAIN = "Fetch the file again, or write it anew"
 
 
@@ -224,16 +219,11 @@ def _are_places(items: Sequence[np.ndarray], letters: Sequence[int]) -> bool:
 
 def _items(content: bytes, name: str) -> list[Any]:
     """The elements of an array in an ``.npy`` file: rows of an (N, n, 3) array, or what an array of objects holds."""
-    file = io.BytesIO(content)
     try:
-        version = np.lib.format.read_magic(file)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, dtype = read(file)
-        if dtype.hasobject:
-            array = read_pickle(content[file.tell() :], name, _INSTRUCTIONS)
-            items = list(array.values()) if isinstance(array, PickledArray) else []
-            _check_size(items, REPEATED * len(content) + SMALL)
-            return items
+        objects = elements(content)
+        if objects is not None:
+            return objects
+        shape, dtype, _ = head(content)
         if shape == ():
             return []  # a number beside the items
         if dtype.kind not in "biufU":
@@ -241,31 +231,10 @@ def _items(content: bytes, name: str) -> list[Any]:
         if int(np.prod(shape, dtype=np.float64)) * dtype.itemsize > MOST_BYTES or shape[0] > len(content):
             raise ValueError(f"shape {shape}")
         return list(np.load(io.BytesIO(content), allow_pickle=False))
-    except MinigradError:
-        raise
-    except _NO_ARRAY as error:
+    except Refused as error:
+        raise refusal(error, name) from error
+    except NO_ARRAY as error:
         raise _damaged(name, "an array", f"something else ({error})") from error
-
-
-def _check_size(values: Any, most: int) -> None:
-    """See that values hold no more others than a file can: a pickle may name the same one any number of times.
-
-    Raises:
-        ValueError: they do.
-    """
-    open_, count = [values], 0
-    while open_:
-        value = open_.pop()
-        if isinstance(value, PickledArray):
-            value = value.state[-1] if isinstance(value.state, tuple) and value.state else None
-        elif isinstance(value, Mapping):
-            value = list(value.values())
-        if isinstance(value, (list, tuple, bytes, str)):
-            count += len(value)
-        if isinstance(value, (list, tuple)):
-            open_ += [inner for inner in value if isinstance(inner, (list, tuple, Mapping, PickledArray))]
-        if count > most:
-            raise ValueError("the same values again and again")
 
 
 def _damaged(name: str, expected: str, got: str) -> DataError:

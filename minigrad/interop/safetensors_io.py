@@ -1,5 +1,7 @@
 """``minigrad.save`` and ``minigrad.load``: nested tensors and numbers in one safetensors file, which is data and never code.
 
+Files of PyTorch's are read too, see ``torch_io.py``, and HDF5 files, see ``hdf5_io.py``.
+
 Tensors lie in the file under flat names, which any safetensors reader sees: those of a ``state_dict`` are its own keys, and
 ``{"model": state_dict}`` gives ``model.KEY``. What containers they came from stands in the file's metadata as JSON, with a
 SHA-256 digest of everything, so that a damaged file is refused and not misread.
@@ -21,6 +23,7 @@ from minigrad.core.dtypes import DTYPES
 from minigrad.core.tensor import Tensor
 from minigrad.errors import ArgumentError, DTypeError, FileFormatError, MissingFileError
 from minigrad.interop.atomic import write_atomically
+from minigrad.interop.hdf5_io import is_hdf5
 from minigrad.interop.structure import Misfit, put_together, take_apart
 
 _ENTRY = "minigrad"  # of the metadata
@@ -75,11 +78,12 @@ def save(obj: Any, f: Any) -> None:
 
 
 def load(f: Any, map_location: Any = None, *, weights_only: bool = True) -> Any:
-    """Read what ``save`` wrote, or any safetensors file, which gives a dict of Tensors by name.
+    """Read what ``save`` wrote, a file of ``torch.save``, or a safetensors or HDF5 file, which gives a dict of Tensors by name.
 
     Nothing in the file is run, and all of it is checked: sizes, dtypes and offsets, and in a file of ``save`` the digest.
-    In files of others bfloat16 numbers become float32, which holds each exactly, and integers of widths that Tensors do not
-    have become the next wider ones.
+    In files of others, PyTorch's among them, bfloat16 numbers become float32, which holds each exactly, and integers of
+    widths that Tensors do not have become the next wider ones. HDF5 files, in which Keras keeps weights, need the extra
+    ``hdf5``, and their names are paths; ``minigrad.interop.keras_io`` makes a network of them.
 
     Args:
         f: the file's name, or an object with ``read``.
@@ -103,6 +107,10 @@ def load(f: Any, map_location: Any = None, *, weights_only: bool = True) -> Any:
         name = _path("load", f)
         raw = _read(name)
     try:
+        if _is_torch(raw):
+            return _read_torch(name, raw, where)
+        if is_hdf5(raw):
+            return _read_hdf5(name, raw, where)
         table, metadata = _parse(name, raw)
         entry = _entry(metadata)
         if entry is None:
@@ -179,22 +187,50 @@ def _foreign(raw: bytes) -> tuple[str, str] | None:
     """What a file of another kind is, and what to do with it."""
     if raw[8:9] == b"{" and int.from_bytes(raw[:8], "little") <= len(raw) - 8:
         return None  # a header of 640 bytes gives the file the first two bytes of a pickle, 80 02
-    convert = (
-        "In PyTorch: safetensors.torch.save_file(torch.load(PATH, weights_only=True), 'model.safetensors'); then load that"
-    )
     if raw[:4] == b"PK\x03\x04":
-        names = _members(raw)
-        if any(name.endswith(".npy") for name in names):
+        if any(name.endswith(".npy") for name in _members(raw)):
             return "a NumPy archive (.npz)", "Open it with numpy.load, and make tensors with minigrad.tensor"
-        if any(name.endswith("data.pkl") for name in names):
-            return "a file of torch.save (a zip with a pickle in it), which is run when it is read", convert
         return "a zip file", "Unpack it"
-    if raw[:1] == b"\x80" and raw[1:2] in b"\x02\x03\x04\x05" and len(raw) > 1:
-        return "a pickle, as older PyTorch wrote, which is run when it is read", convert
-    for mark, what in ((b"\x89HDF", "an HDF5 file"), (b"\x1f\x8b", "a gzip file"), (b"\x93NUMPY", "a NumPy array (.npy)")):
+    for mark, what in ((b"\x1f\x8b", "a gzip file"), (b"\x93NUMPY", "a NumPy array (.npy)")):
         if raw.startswith(mark):
             return what, "Open it with what wrote it, and save its arrays with minigrad.save"
     return None
+
+
+def _is_torch(raw: bytes) -> bool:
+    """Whether a file is one of ``torch.save``, or a pickle of something else."""
+    if raw[8:9] == b"{" and int.from_bytes(raw[:8], "little") <= len(raw) - 8:
+        return False  # a header of 640 bytes gives a safetensors file the first two bytes of a pickle, 80 02
+    if raw[:4] == b"PK\x03\x04":
+        return any(name.rpartition("/")[2] == "data.pkl" for name in _members(raw)) or b"/data.pkl" in raw[:4096]
+    return len(raw) > 1 and raw[0] == 0x80 and 2 <= raw[1] <= 5
+
+
+def _read_torch(name: Any, raw: bytes, where: _device) -> Any:
+    from minigrad.interop.pickles import Refused
+    from minigrad.interop.torch_io import read_torch
+
+    try:
+        return read_torch(raw, lambda array: _tensor(array, where))
+    except Refused as error:
+        if error.damaged:
+            got, remedy = f"a damaged one ({error})", "Take another copy of it"
+        else:
+            got, remedy = str(error), "Nothing in it was run. In PyTorch, save the state_dict() of a model, not the model"
+        expected = "a file of torch.save that holds weights and plain data"
+        raise FileFormatError("load", str(name), expected, got, remedy) from error
+
+
+def _read_hdf5(name: Any, raw: bytes, where: _device) -> dict[str, Tensor]:
+    from minigrad.interop.hdf5_io import read_hdf5
+    from minigrad.interop.pickles import Refused
+
+    try:
+        return read_hdf5(raw, lambda array: _tensor(array, where))
+    except Refused as error:
+        expected = "an HDF5 file that holds numbers"
+        got = f"a damaged one ({error})" if error.damaged else f"one with {error}"
+        raise FileFormatError("load", str(name), expected, got, "Nothing in it was run. Take another copy of it") from error
 
 
 def _members(raw: bytes) -> list[str]:

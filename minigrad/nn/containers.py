@@ -9,8 +9,11 @@ from typing import Any, Self
 
 from minigrad.core.tape import mode
 from minigrad.errors import ArgumentError, DTypeError, IndexingError
-from minigrad.nn.activation import ReLU
+from minigrad.nn.activation import ReLU, ReLU6
 from minigrad.nn.module import Module
+
+JOINED: dict[type[Module], str] = {ReLU: "forward_relu", ReLU6: "forward_relu6"}
+"""Activation -> the method of a layer that does it in the same pass."""
 
 
 def place_in_list(where: str, index: Any, count: int, past_end: bool = False) -> int:
@@ -114,14 +117,17 @@ class Sequential(_ModulesByNumber):
             self.add_module(str(name), module)
 
     def forward(self, input: Any) -> Any:
-        """Each module of the one before. Where a layer can do the ``ReLU`` behind it in its own pass, the two are one op."""
+        """Each module of the one before. Where a layer can do the ``ReLU`` or ``ReLU6`` behind it in its own pass, the two are
+        one op."""
         waiting: Any = None
         for module in self._modules.values():
             if waiting is not None:
-                joined = type(module) is ReLU and module._hooks is None
-                input = waiting.forward_relu(input) if joined else waiting(input)
+                joined = JOINED.get(type(module)) if module._hooks is None else None  # type: ignore[arg-type, union-attr]
+                if joined not in type(waiting).__dict__:
+                    joined = None
+                input = waiting(input) if joined is None else getattr(waiting, joined)(input)
                 waiting = None
-                if joined:
+                if joined is not None:
                     continue
             if "forward_relu" in type(module).__dict__ and module._hooks is None and not mode.observers:  # type: ignore[union-attr]
                 waiting = module

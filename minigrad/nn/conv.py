@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from minigrad.core.tape import mode
 from minigrad.core.tensor import Tensor
 from minigrad.errors import ArgumentError, ShapeError
 from minigrad.nn import functional as F
@@ -14,7 +15,7 @@ from minigrad.nn.checks import check_choice, check_counts, repeated
 from minigrad.nn.linear import reset_bias
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import Parameter, empty_parameter
-from minigrad.ops.convolution import conv2d_relu
+from minigrad.ops.convolution import conv2d_activated
 
 Sizes = int | Sequence[int]
 
@@ -184,9 +185,29 @@ class Conv2d(_Forward):
         return F.conv2d(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
     def forward_relu(self, input: Tensor) -> Tensor:
-        """``forward`` and a ReLU in one op: ``Sequential`` calls it where a ``ReLU`` follows."""
+        """``forward`` and a ReLU in one op: ``Sequential`` calls it where a ``ReLU`` follows.
+
+        In two ops where the first's result would be missed: a hook or an observer wants to see it. A class derived from this
+        one that has a ``forward`` of its own needs its own of this.
+        """
+        return self._activated("relu", input)
+
+    def forward_relu6(self, input: Tensor) -> Tensor:
+        """``forward`` and a ReLU6 in one op, as ``forward_relu``.
+
+        Example:
+            >>> import minigrad
+            >>> layer, x = Conv2d(3, 4, 3), minigrad.randn(2, 3, 5, 5)
+            >>> minigrad.allclose(layer.forward_relu6(x), F.relu6(layer(x)), atol=1e-6)
+            True
+        """
+        return self._activated("relu6", input)
+
+    def _activated(self, activation: str, input: Tensor) -> Tensor:
+        if self._hooks is not None or mode.observers:
+            return getattr(F, activation)(self(input))
         input, padding = self._padded(input)
-        return conv2d_relu(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+        return conv2d_activated(activation, input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
 
 class _Transposed(_Conv):

@@ -2,6 +2,8 @@
 
 Each file ends with literal tables: ``__all__``, its functions in ``minigrad``; ``FUNCTIONAL``, those in
 ``minigrad.nn.functional``; ``METHODS``, those that are methods of Tensor; and ``OPERATORS``. The last two are bound here.
+
+``boxes.py`` has what ``torchvision.ops`` has and PyTorch has not: it is a public module by itself, ``minigrad.ops.boxes``.
 """
 
 from __future__ import annotations
@@ -84,3 +86,4 @@ def _bind() -> None:
 
 
 _bind()
+import_module("minigrad.ops.boxes")  # so that it is there by this name

@@ -137,16 +137,30 @@ class Threshold(Function):
 
 
 class HardTanh(Function):
-    """y = min(max(x, low), high);  dx = dy, but 0 where x <= low or x >= high."""
+    """y = min(max(x, low), high);  dx = dy, but 0 where y <= low or y >= high."""
 
     def forward(ctx, x: Array, low: float, high: float) -> Array:
         ctx.low, ctx.high = low, high
-        ctx.save_for_backward(x)
-        return array_module(x).clip(x, low, high)
+        y = activated(x, "hardtanh", low, high) if x.dtype.kind == "f" else array_module(x).clip(x, low, high)
+        ctx.save_for_backward(y)
+        return y
 
     def backward(ctx, dy: Tensor) -> Any:
-        x = ctx.saved_tensors[0].array
-        return Gate.apply(dy, ~((x <= ctx.low) | (x >= ctx.high))), None, None
+        return behind_hardtanh(dy, ctx.saved_tensors[0].array, ctx.low, ctx.high), None, None
+
+
+def behind_hardtanh(dy: Tensor, y: Array, low: float, high: float) -> Tensor:
+    """dy where y = hardtanh(x) let it pass, else 0."""
+    if tape.mode.grad:
+        return Gate.apply(dy, ~((y <= low) | (y >= high)))  # a NaN lets its gradient pass, as in PyTorch
+    return Tensor._wrap(brought_back(dy.array, y, "hardtanh", low, high))
+
+
+def behind(activation: str, dy: Tensor, y: Array) -> Tensor:
+    """dy where an activation that an op did at once let it pass, else 0; ``""``: dy, as there was none."""
+    if activation == "relu6":
+        return behind_hardtanh(dy, y, 0.0, 6.0)
+    return behind_relu(dy, y) if activation else dy
 
 
 class HardSigmoid(Function):
@@ -257,10 +271,9 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
 
 def _bounded(where: str, input: Tensor, low: float, high: float, inplace: bool) -> Tensor:
     kind = check_dtype(where, "input", input, "iuf").array.dtype.kind
-    if kind != "f":
-        low, high = int(low), int(high)
-        if kind == "u" and low < 0:
-            raise ArgumentError(where, "min_val", f"at least 0, as input is {input.array.dtype}", str(low))
+    low, high = (float(low), float(high)) if kind == "f" else (int(low), int(high))
+    if kind == "u" and low < 0:
+        raise ArgumentError(where, "min_val", f"at least 0, as input is {input.array.dtype}", str(low))
     return alter(where + "_", HardTanh.apply, input, (low, high), {}) if inplace else HardTanh.apply(input, low, high)
 
 

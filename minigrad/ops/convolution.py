@@ -20,12 +20,14 @@ from minigrad.core.tensor import Tensor
 from minigrad.errors import ArgumentError, DTypeError, ShapeError
 from minigrad.kernels import conv2d as kernel
 from minigrad.kernels.layout import channels_last, is_channels_last
-from minigrad.ops.activation import behind_relu
+from minigrad.kernels.recurrence import Memo
+from minigrad.ops.activation import behind
 from minigrad.ops.dense import check_operands
 from minigrad.ops.dims import whole
 from minigrad.ops.geometry import numbers
 from minigrad.ops.padding import pad
 from minigrad.ops.reduction import Sum
+from minigrad.ops.step_weights import kept_weights
 
 Shapes = tuple[tuple[int, ...], tuple[int, ...]]  # of x and of w
 
@@ -55,21 +57,25 @@ def lies_in_c_order(x: Array, shapes: Shapes, geometry: dict[str, Any]) -> bool:
 class Conv2d(Function):
     """y = conv(x, w) + b;  dx = ConvInput(dy, w), dw = ConvWeight(x, dy), db = Σ dy over all but the channels.
 
-    With ``relu`` it is y = max(0, conv(x, w) + b), and dy counts only where y > 0.
+    With ``activation="relu"`` it is y = max(0, conv(x, w) + b), and dy counts only where y > 0; with ``"relu6"`` no value is
+    above 6, and dy counts only where 0 < y < 6. With ``memo``, where nothing is recorded, what the kernel makes of the weights
+    is kept.
     """
 
-    def forward(ctx, x: Array, w: Array, b: Array | None, geometry: dict[str, Any], *, relu: bool = False) -> Array:
+    def forward(
+        ctx, x: Array, w: Array, b: Array | None, geometry: dict[str, Any], *, activation: str = "", memo: Memo | None = None
+    ) -> Array:
         need_x, need_w, _, _ = ctx.edges
-        ctx.geometry, ctx.shapes = geometry, (x.shape, w.shape)
+        ctx.geometry, ctx.shapes, ctx.activation = geometry, (x.shape, w.shape), activation
         ctx.c_order = lies_in_c_order(x, ctx.shapes, geometry)
-        y = kernel.forward(x, w, b, **geometry, relu=relu)
-        ctx.save_for_backward(x if need_w else None, w if need_x else None, y if relu else None)
+        y = kernel.forward(x, w, b, **geometry, activation=activation, memo=memo)
+        ctx.save_for_backward(x if need_w else None, w if need_x else None, y if activation else None)
         return y
 
     def backward(ctx, dy: Tensor) -> Any:
         x, w, y = ctx.saved_tensors
         need_x, need_w, need_b, _ = ctx.needs_input_grad
-        dy = laid_out(dy if y is None else behind_relu(dy, y.array), ctx.shapes, ctx.geometry)
+        dy = laid_out(dy if y is None else behind(ctx.activation, dy, y.array), ctx.shapes, ctx.geometry)
         size, kernel_size = (shape[2:] for shape in ctx.shapes)
         return (
             ConvInput.apply(dy, w, None, size, ctx.geometry, c_order=ctx.c_order) if need_x else None,
@@ -143,8 +149,8 @@ def conv2d(
         weight: (F, C/groups, KH, KW), F kernels.
         bias: (F,).
         stride: step of the window, an int or (vertical, horizontal).
-        padding: zeros around the image, an int or (vertical, horizontal); ``"same"`` for an output as large as the
-            input (stride 1 only), ``"valid"`` for none.
+        padding: zeros around the image, an int or (vertical, horizontal), or, beyond PyTorch, ((top, bottom), (left, right));
+            ``"same"`` for an output as large as the input (stride 1 only), ``"valid"`` for none.
         dilation: distance of the kernel's taps, an int or (vertical, horizontal).
         groups: channels are split into so many groups that do not see each other.
 
@@ -161,11 +167,11 @@ def conv2d(
     return _conv("conv2d", 2, input, weight, bias, stride, padding, dilation, groups)
 
 
-def conv2d_relu(
-    input: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, dilation: Any, groups: int
+def conv2d_activated(
+    activation: str, input: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, dilation: Any, groups: int
 ) -> Tensor:
-    """``relu(conv2d(...))`` as one op: what ``nn.Sequential`` makes of the two layers."""
-    return _conv("conv2d", 2, input, weight, bias, stride, padding, dilation, groups, relu=True)
+    """``relu(conv2d(...))``, or ``relu6`` of it, as one op: what ``nn.Sequential`` makes of the two layers."""
+    return _conv("conv2d", 2, input, weight, bias, stride, padding, dilation, groups, activation)
 
 
 def conv1d(
@@ -195,7 +201,7 @@ def conv1d(
 
 def _conv(
     where: str, spatial: int, x: Tensor, w: Tensor, b: Tensor | None, stride: Any, padding: Any, dilation: Any, groups: int,
-    relu: bool = False,
+    activation: str = "",
 ) -> Tensor:  # fmt: skip
     batched = _check_ranks(where, spatial, x, w, b)
     kernel_size = w.array.shape[2:]
@@ -210,6 +216,8 @@ def _conv(
         pads = tuple((r // 2, r - r // 2) for r in reach)
     elif isinstance(padding, str):
         raise ArgumentError(where, "padding", "a number, a tuple, 'same' or 'valid'", repr(padding))
+    elif isinstance(padding, (tuple, list)) and padding and isinstance(padding[0], (tuple, list)):
+        pads = _uneven(where, padding, spatial)
     else:
         pads = tuple((p, p) for p in numbers(where, "padding", padding, spatial, 0))
     groups = _check_groups(where, "output channels", w.array.shape, groups)
@@ -235,13 +243,22 @@ def _conv(
         )
     if spatial == 1:
         geometry = _geometry((1, *steps), ((0, 0), *pads), (1, *spread), groups)
-        y = Conv2d.apply((x if batched else x.unsqueeze(0)).unsqueeze(2), w.unsqueeze(2), b, geometry).squeeze(2)
+        lines = (x if batched else x.unsqueeze(0)).unsqueeze(2)
+        y = Conv2d.apply(lines, w.unsqueeze(2), b, geometry, activation=activation, memo=kept_weights(w)).squeeze(2)
     else:
         geometry = _geometry(steps, pads, spread, groups)
         image = x if batched else x.unsqueeze(0)
         image = laid_out(image, (image.array.shape, w.array.shape), geometry)
-        y = Conv2d.apply(image, w, b, geometry, relu=True) if relu else Conv2d.apply(image, w, b, geometry)
+        y = Conv2d.apply(image, w, b, geometry, activation=activation, memo=kept_weights(w))
     return y if batched else y.squeeze(0)
+
+
+def _uneven(where: str, padding: Any, spatial: int) -> tuple[Any, ...]:
+    """Padding that is told for each end of each axis."""
+    if len(padding) != spatial or not all(isinstance(each, (tuple, list)) and len(each) == 2 for each in padding):
+        axes = "((top, bottom), (left, right))" if spatial == 2 else "((before, behind),)"
+        raise ArgumentError(where, "padding", f"a number, one for each axis, or {axes}", repr(padding))
+    return tuple(numbers(where, "padding", each, 2, 0) for each in padding)
 
 
 def _geometry(stride: Any, padding: Any, dilation: Any, groups: int) -> dict[str, Any]:

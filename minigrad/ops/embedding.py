@@ -47,6 +47,13 @@ class EmbeddingGrad(Function):
         return Embedding.apply(g, index.array, None), None, None, None
 
 
+class OneHot(Function):
+    """y[.., k] = 1 where x[..] = k, else 0;  dx = none, as x are numbers of classes."""
+
+    def forward(ctx, x: Array, num_classes: int) -> Array:
+        return (x[..., None] == array_module(x).arange(num_classes)).astype(np.int64)
+
+
 def _sparse_gradient(dy: Array, index: Array, factor: Array | None, rows: int) -> SparseRows:
     named, values = index.reshape(-1), dy.reshape(index.size, dy.shape[-1])
     if factor is None:
@@ -172,7 +179,8 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
 
     if index.size:
         doubt((index.min() < 0) | (index.max() >= num_classes), error)
-    return Tensor._wrap((index[..., None] == array_module(index).arange(num_classes)).astype(np.int64))
+    found: Tensor = OneHot.apply(tensor, num_classes)
+    return found
 
 
 __all__: list[str] = []

@@ -28,7 +28,7 @@ def image_png(image: Any, scale: int = 1) -> bytes:
         >>> image_png(np.zeros((1, 28, 28), np.uint8))[1:4]
         b'PNG'
     """
-    return image_grid(_images("image_png", image, 3)[None], columns=1, scale=scale, gap=0)
+    return image_grid(checked_images("image_png", image, 3)[None], columns=1, scale=scale, gap=0)
 
 
 def image_grid(images: Any, *, columns: int | None = None, scale: int = 1, gap: int = 2) -> bytes:
@@ -51,7 +51,7 @@ def image_grid(images: Any, *, columns: int | None = None, scale: int = 1, gap: 
     """
     from PIL import Image
 
-    batch = _images("image_grid", images, 4)
+    batch = checked_images("image_grid", images, 4)
     count, channels, height, width = batch.shape
     across = math.ceil(math.sqrt(count * height / width)) if columns is None else columns
     across, scale, gap = (
@@ -75,7 +75,8 @@ def image_grid(images: Any, *, columns: int | None = None, scale: int = 1, gap: 
     return out.getvalue()
 
 
-def _images(where: str, images: Any, dims: int) -> np.ndarray:
+def checked_images(where: str, images: Any, dims: int) -> np.ndarray:
+    """Images as an array, once they are seen to be bytes of such a shape."""
     array = np.asarray(images)
     if array.dtype != np.uint8:
         remedy = "Scale to 0..255, round, and cast"

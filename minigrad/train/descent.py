@@ -60,8 +60,8 @@ def schedule_of(name: str, optimizer: Optimizer, total_steps: int, *, cycle_mome
         ('CosineAnnealingLR', None)
     """
     if name == "onecycle":
-        rate = float(optimizer.param_groups[0]["lr"])
-        return OneCycleLR(optimizer, rate, total_steps=total_steps, cycle_momentum=cycle_momentum)
+        rates = [float(group["lr"]) for group in optimizer.param_groups]
+        return OneCycleLR(optimizer, rates, total_steps=total_steps, cycle_momentum=cycle_momentum)
     if name == "cosine":
         return CosineAnnealingLR(optimizer, total_steps)
     if name == "constant":

@@ -1,7 +1,10 @@
-"""A trained model, wherever it lies: a run folder, or one of the models that are shipped with minigrad.
+"""A trained model, wherever it lies: a run folder, one of the models that are shipped with minigrad, or one of others.
 
 What is shipped lies beside the architectures, as two files for each model: ``NAME.safetensors`` has the weights, and
-``NAME.json``, its card, says what they are and how they were made (``ship.py`` writes both). Nothing but these files is read.
+``NAME.json``, its card, says what they are and how they were made (``ship.py`` writes both). Of weights that others have
+published there is the card alone: it names the entry of the table of data sets by which they are fetched, and says what the
+network is, what becomes of an image in front of it, and how their names become ours. Where their axes lie in another order than
+ours, ``axes`` has, for each number of dimensions, which of theirs are ours one after the other; what is left out has length 1.
 """
 
 from __future__ import annotations
@@ -12,19 +15,24 @@ import importlib.util
 import io
 import json
 import os
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
 import minigrad
 from minigrad import nn
+from minigrad.data.sources import cached_path, dataset, fetch
 from minigrad.errors import MinigradError, RunError, StateError
+from minigrad.interop.npy import load_arrays
 from minigrad.train.runs import Run, neighbours
 from minigrad.train.watch import not_finite
 
 FORMAT = 1  # of cards
-ENTRIES = ("config", "command", "seed", "data_digest", "licence", "figure", "sha256")  # of a card
+ENTRIES = ("config", "command", "seed", "data_digest", "licence", "figure", "sha256")  # of a card, and
+THEIRS = ("config", "data", "licence", "keys")  # of one of weights that are fetched
+KERAS = (".h5", ".hdf5")  # files whose weights lie as Keras has them
 LONGEST = 300  # letters of a reason that is quoted in another
 REINSTALL = "Install minigrad anew: its files were damaged"
 ANEW = "Put back the files that belong together, or train anew"
@@ -50,7 +58,17 @@ def shipped() -> list[str]:
         >>> all((shipped_folder() / f"{name}.safetensors").exists() for name in shipped())
         True
     """
-    return sorted(card.stem for card in shipped_folder().glob("*.json"))
+    return sorted(card.stem for card in shipped_folder().glob("*.json") if card.with_suffix(".safetensors").exists())
+
+
+def published() -> list[str]:
+    """The names of models whose weights others have published, which are fetched when they are asked for.
+
+    Example:
+        >>> "efficientnet-lite0" in published()
+        True
+    """
+    return sorted(card.stem for card in shipped_folder().glob("*.json") if not card.with_suffix(".safetensors").exists())
 
 
 class Trained:
@@ -84,13 +102,17 @@ class Trained:
         """
         name = os.fspath(model)
         known = shipped()
-        if name in known:
+        theirs = published()
+        if name in known or name in theirs:
             card = _card(name)
+            if "data" in card:
+                return Published(name, card)
             return cls(name, shipped_folder() / f"{name}.safetensors", Path(), card["config"], card)
         run = Run(name)
         if known and not run.path.exists() and os.path.basename(name) == name:
-            near = difflib.get_close_matches(name, known, 1)
-            told = [f"These are shipped: {', '.join(known)}", neighbours(run.path)]
+            near = difflib.get_close_matches(name, [*known, *theirs], 1)
+            fetched = f"These are fetched: {', '.join(theirs)}" if theirs else ""
+            told = [f"These are shipped: {', '.join(known)}", fetched, neighbours(run.path)]
             remedy = f"Did you mean {near[0]}?" if near else ". ".join(filter(None, told))
             raise RunError(
                 "run", name, "a run folder, or the name of a shipped model", "no such folder, and no such name", remedy
@@ -158,15 +180,75 @@ class Trained:
         return network
 
 
+class Published(Trained):
+    """A model whose weights others have published. They are fetched when they are first asked for, and verified each time.
+
+    Args:
+        name: of the model.
+        card: what is known of it.
+    """
+
+    def __init__(self, name: str, card: Mapping[str, Any]) -> None:
+        self.set = dataset(card["data"], "weights")
+        super().__init__(name, cached_path(self.set.files[0]), Path(), card["config"], card)
+        self._classes: list[str] | None = None
+
+    def config(self, task: str | None = None) -> dict[str, Any]:
+        """As of ``Trained``; where the names of classes are a file of their own, it is fetched.
+
+        Raises:
+            RunError: it is of another task.
+            DataError: the names cannot be had.
+        """
+        config = super().config(task)
+        file = next((file for file in self.set.files if file.name == (self.card or {}).get("classes")), None)
+        if file is not None:
+            if self._classes is None:
+                self._classes = json.loads(fetch(self.set, file).read_text(encoding="utf-8"))
+            config["model"]["classes"] = self._classes
+        return config
+
+    def weights(self) -> Any:
+        """Its weights under our names.
+
+        Raises:
+            DataError: they cannot be had.
+            FileFormatError: the file is damaged.
+        """
+        path, card = fetch(self.set, self.set.files[0]), self.card or {}
+        if path.suffix in KERAS:
+            from minigrad.interop.keras_io import read_network
+
+            found = dict(read_network(path, logits=True).state_dict())
+        elif path.suffix == ".npy":
+            found = {key: minigrad.tensor(array) for key, array in load_arrays(path).items()}
+        else:
+            found = minigrad.load(path)
+        for theirs, ours in card["keys"]:
+            found = {re.sub(theirs, ours, key): value for key, value in found.items()}
+        if "axes" in card:
+            found = {key: _turned(tensor, card["axes"].get(str(tensor.dim()))) for key, tensor in found.items()}
+        return found
+
+
+def _turned(tensor: minigrad.Tensor, axes: Sequence[int] | None) -> minigrad.Tensor:
+    """A tensor with its axes in another order, without those that are left out."""
+    if axes is None:
+        return tensor
+    left_out = [axis for axis in range(tensor.dim()) if axis not in axes]
+    return tensor.permute(*left_out, *axes).reshape([tensor.shape[axis] for axis in axes])
+
+
 def _card(name: str) -> dict[str, Any]:
-    """The card of a shipped model, checked."""
+    """The card of a shipped model, or of one that is fetched, checked."""
     path = shipped_folder() / f"{name}.json"
     expected = "the card of a shipped model"
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise RunError("run", str(path), expected, f"a file that cannot be read ({error})", REINSTALL) from error
-    if not isinstance(card, dict) or card.get("format") != FORMAT or not all(entry in card for entry in ENTRIES):
+    entries = THEIRS if isinstance(card, dict) and "data" in card else ENTRIES
+    if not isinstance(card, dict) or card.get("format") != FORMAT or not all(entry in card for entry in entries):
         raise RunError("run", str(path), expected, "something else, or one of another format", REINSTALL)
     if not isinstance(card["config"], dict) or not isinstance(card["config"].get("task"), str):
         raise RunError("run", str(path), f"{expected}, with a config", "one without", REINSTALL)

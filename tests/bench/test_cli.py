@@ -244,7 +244,7 @@ def test_a_file_of_what_an_implementation_may_have_besides(tmp_path: Path) -> No
         [(op, names)] = plan([str(path)], {}).ops
     finally:
         unload_file(path)
-    assert (op.joined, op.asked, names) == ("forward_relu", {"relu": True}, ["joined", default_of("conv2d")])
+    assert (op.joined, op.asked, names) == ("forward_relu", {"activation": "relu"}, ["joined", default_of("conv2d")])
 
 
 def test_a_file_of_another_family_and_an_implementation_that_cannot_run(

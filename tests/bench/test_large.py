@@ -75,7 +75,7 @@ def test_what_is_right_passes() -> None:
 
 def test_sizes_are_large_and_end_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     ops = {op.own: op for op in large.large_ops("conv2d", "winograd4")}
-    assert ops.keys() >= {"forward", "forward_relu", "grad_input", "grad_input_in_c_order", "grad_weight"}
+    assert ops.keys() >= {"forward", "forward_relu", "forward_relu6", "grad_input", "grad_input_in_c_order", "grad_weight"}
     assert all(1 << 22 <= op.bytes < 1 << 26 for op in ops.values())
     monkeypatch.setattr(large, "PATIENCE", 1e-9)
     monkeypatch.setattr(large, "QUICK", 0.0)

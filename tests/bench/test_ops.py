@@ -63,7 +63,7 @@ def test_a_peer_does_the_same_work(op: Op) -> None:
 
 
 def test_what_is_asked_reaches_the_contract() -> None:
-    """ReLU, and C order: what the reference gives for the whole call."""
+    """ReLU, ReLU6, and C order: what the reference gives for the whole call."""
     from minigrad.bench.turns import reference_results
 
     contract, rng = kernels.contract_of("conv2d"), np.random.default_rng(0)
@@ -71,9 +71,9 @@ def test_what_is_asked_reaches_the_contract() -> None:
         call = op.small(rng, np.dtype(np.float64))
         [asked] = reference_results(op, contract, call)
         [plain] = reference_results(replace(op, asked={}), contract, call)
-        if op.joined == "forward_relu":
-            np.testing.assert_array_equal(asked, np.maximum(plain, 0))
-            assert (plain < 0).any()
+        if op.function == "forward":
+            np.testing.assert_array_equal(asked, np.clip(plain, 0, {"forward_relu": None, "forward_relu6": 6}[op.joined]))
+            assert (plain < 0).any() and (plain > 6).any()
         else:
             assert comparison.same_bits(np.ascontiguousarray(plain), asked) and asked.flags.c_contiguous
             assert not plain.flags.c_contiguous

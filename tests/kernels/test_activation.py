@@ -25,6 +25,7 @@ E = math.e
 # kind, numbers, x, y, dy/dx
 HAND = [
     ("relu", (), [-2.0, 0.0, 3.0], [0, 0, 3], [0, 0, 1]),
+    ("hardtanh", (-1.0, 2.0), [-2.0, -1.0, 0.5, 2.0, 3.0], [-1, -1, 0.5, 2, 2], [0, 0, 1, 0, 0]),
     ("leaky_relu", (0.5,), [-2.0, 0.0, 3.0], [-1, 0, 3], [0.5, 0.5, 1]),
     ("elu", (2.0, 3.0, 0.5), [-2.0, 0.0, 3.0], [6 * (1 / E - 1), 0, 9], [3 / E, 3, 3]),
     ("softplus", (2.0, 5.0), [0.0, 3.0, -400.0], [math.log(2) / 2, 3, 0], [0.5, 1, 0]),
@@ -146,7 +147,7 @@ REFUSALS: list[tuple[type[MinigradError], Any, str]] = [
     (
         ArgumentError,
         lambda: activation.forward(X, "swish"),
-        "activation: kind: expected one of relu, leaky_relu, .* got 'swish'",
+        "activation: kind: expected one of relu, hardtanh, .* got 'swish'",
     ),
     (ArgumentError, lambda: activation.forward(X, "elu", 1.0), "those of elu: alpha, scale, rate, got 1 of them"),
     (ArgumentError, lambda: activation.backward(X, X, "relu", 1.0), "those of relu: none, got 1 of them"),

@@ -9,8 +9,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from minigrad import kernels
+from minigrad.errors import ArgumentError, DTypeError
 from minigrad.kernels import conv2d, native
-from minigrad.kernels.conv2d import cpu, depthwise_cpu, im2col, output_sizes, reference, transforms, winograd, winograd4
+from minigrad.kernels.conv2d import (
+    cpu,
+    depthwise_cpu,
+    depthwise_loops,
+    im2col,
+    output_sizes,
+    reference,
+    transforms,
+    winograd,
+    winograd4,
+)
 from minigrad.kernels.layout import channels_last, conversions, is_channels_last, reset_conversions
 from minigrad.kernels.native.budget import divided
 
@@ -229,17 +241,84 @@ def test_one_channel_a_group(geometry: dict[str, Any], multiplier: int, threads:
     holds(depthwise_cpu, given_arrays, im2col, **geometry)
 
 
+PASSES = {
+    **{name: SHAPES[name] for name in ("a panel's width", "small outputs, stride 2", "winograd, odd sizes")},
+    "4x4, stride 2, odd sizes": SHAPES["4x4, stride 2, odd sizes"],
+    "one channel a group": ((2, 37, 9, 8, 37, (3, 3)), same(1, groups=37)),
+    "two of a group of one channel": ((2, 5, 9, 8, 10, (3, 3)), same(1, groups=5)),
+}
+
+
 @pytest.mark.parametrize("name", IMPLEMENTATIONS)
-@pytest.mark.parametrize(
-    "shape", ["a panel's width", "small outputs, stride 2", "winograd, odd sizes", "4x4, stride 2, odd sizes"]
-)
-def test_the_relu_in_the_same_pass(shape: str, name: str) -> None:
-    (*sizes, kernel), geometry = SHAPES[shape]
+@pytest.mark.parametrize("shape", PASSES)
+@pytest.mark.parametrize(("activation", "most"), [("relu", None), ("relu6", 6)])
+def test_the_activation_in_the_same_pass(activation: str, most: float | None, shape: str, name: str) -> None:
+    (*sizes, kernel), geometry = PASSES[shape]
     x, w, bias = arrays(*sizes, kernel, np.float32, **geometry)["forward"]
+    x *= 2
     x[0, 0, 0, 0] = np.nan
-    got = IMPLEMENTATIONS[name].forward_relu(x, w, bias, **geometry)
-    np.testing.assert_array_equal(got, np.maximum(IMPLEMENTATIONS[name].forward(x, w, bias, **geometry), 0))
-    assert np.isnan(got).any()
+    got = getattr(IMPLEMENTATIONS[name], f"forward_{activation}")(x, w, bias, **geometry)
+    plain = IMPLEMENTATIONS[name].forward(x, w, bias, **geometry)
+    np.testing.assert_array_equal(got, np.clip(plain, 0, most))
+    assert np.isnan(got).any() and (plain < 0).any() and (plain > 6).any()
+
+
+@pytest.mark.parametrize("name", IMPLEMENTATIONS)
+@pytest.mark.parametrize("shape", PASSES)
+def test_weights_that_are_kept_give_the_same_bits(shape: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is made of the weights is made once for a memo, whatever is asked of the convolution."""
+    (*sizes, kernel), geometry = PASSES[shape]
+    x, w, bias = arrays(*sizes, kernel, np.float32, **geometry)["forward"]
+    memo: dict[Any, Any] = {}
+    with kernels.use(conv2d=name):
+        for activation in ("", "relu", "relu6"):
+            fresh = conv2d.forward(x, w, bias, **geometry, activation=activation)
+            kept = conv2d.forward(x, w, bias, **geometry, activation=activation, memo=memo)
+            assert fresh.tobytes() == kept.tobytes()
+        assert len(memo) == 1
+        (key,) = memo
+        memo[key] = np.zeros_like(memo[key])
+        assert (conv2d.forward(x, w, None, **geometry, memo=memo) == 0).all()  # it is looked at
+
+
+def test_a_memo_of_another_kind_and_another_activation_are_refused() -> None:
+    x, w = np.ones((1, 1, 2, 2)), np.ones((1, 1, 1, 1))
+    with pytest.raises(DTypeError, match="memo: expected a dict or None, got list"):
+        conv2d.forward(x, w, memo=[])  # type: ignore[arg-type]
+    with pytest.raises(ArgumentError, match="activation: expected one of 'relu', 'relu6', or '' for none, got 'tanh'"):
+        conv2d.forward(x, w, activation="tanh")
+
+
+STRIPS = {
+    "a part of a vector": (1, 3, 5, 7, 3, 1, 1),
+    "vectors and a part of one": (2, 70, 7, 9, 3, 1, 1),
+    "whole vectors": (1, 32, 6, 14, 3, 1, 1),
+    "5x5, wider than its image": (1, 33, 4, 3, 5, 1, 1),
+    "stride 2": (2, 48, 9, 15, 5, 2, 1),
+    "stride 3, dilation 2": (1, 20, 11, 13, 3, 3, 2),
+    "one row, one column": (1, 17, 1, 1, 3, 1, 1),
+}
+
+
+@pytest.mark.usefixtures("bounds_by_columns")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", STRIPS)
+@pytest.mark.parametrize("padding", [((1, 1), (1, 1)), ((0, 1), (0, 1)), ((2, 3), (4, 2))])
+def test_strips_of_one_channel_a_group(padding: Any, shape: str, dtype: Any, threads: int) -> None:
+    n, channels, height, width, side, stride, dilation = STRIPS[shape]
+    around = [size + sum(pads) for size, pads in zip((height, width), padding)]
+    if min(around) < dilation * (side - 1) + 1:
+        padding = ((side, side), (side, side))
+    geometry = {"stride": (stride,) * 2, "padding": padding, "dilation": (dilation,) * 2, "groups": channels}
+    args = arrays(n, channels, height, width, channels, (side, side), dtype, **geometry)["forward"]
+    want, allowed = im2col.forward(*args, **geometry), conv2d.tolerance("forward", *args, **geometry)[0]
+    assert (abs(depthwise_cpu.forward(*args, **geometry) - want) <= allowed).all()
+
+
+def test_a_strip_is_as_long_as_the_loops_have_it() -> None:
+    from minigrad.kernels.conv2d import strip
+
+    assert strip.PIXELS == depthwise_loops.PIXELS
 
 
 @pytest.mark.parametrize("name", IMPLEMENTATIONS)

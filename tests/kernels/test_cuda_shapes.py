@@ -138,3 +138,25 @@ def test_embedding_of_wide_and_of_many_rows(rows: int, width: int, count: int) -
     index = np.random.default_rng(0).integers(0, rows, count)
     assert difference_from_reference("embedding", "gather", drawn(rows, width), index) is None
     assert difference_from_reference("embedding", "scatter", drawn(count, width), index, rows, drawn(rows)) is None
+
+
+@pytest.mark.parametrize("groups", [1, 5])
+def test_suppression_of_several_tiles(groups: int) -> None:
+    """A block goes over its group 64 boxes at a time; more than its threads are behind a tile."""
+    from minigrad.kernels.boxes.cases import boxes_of
+
+    boxes, rng = boxes_of(450, 1, 40.0).astype(FLOAT), np.random.default_rng(2)
+    scores, group = rng.integers(0, 99, 450).astype(FLOAT), None if groups == 1 else rng.integers(0, groups, 450)
+    assert difference_from_reference("boxes", "nms", boxes, scores, 0.3, group) is None
+
+
+@pytest.mark.parametrize(("channels", "far"), [(260, 1.0), (6, 90.0)])
+def test_alignment_of_many_channels_and_of_large_regions(channels: int, far: float) -> None:
+    """Bins that several blocks share; and samples of which most are outside."""
+    from minigrad.kernels.boxes.cases import boxes_of
+
+    boxes, image = (boxes_of(5, 3, 9.0) * far).astype(FLOAT), np.array([0, 1, 1, 0, 0])
+    way = {"spatial_scale": 1.0, "sampling_ratio": -1, "aligned": True}
+    x, dy = drawn(2, channels, 6, 9), drawn(5, channels, 3, 2, seed=1)
+    assert difference_from_reference("boxes", "roi_align", x, boxes, image, (3, 2), **way) is None
+    assert difference_from_reference("boxes", "roi_align_backward", dy, boxes, image, (2, 6, 9), **way) is None

@@ -348,10 +348,10 @@ def test_check_runs_what_runs_without_it(name: str) -> None:
         there = [each for each in (*conv2d.OPTIONAL, *conv2d.QUESTIONS) if hasattr(plain, each)]
         with kernels.checking():
             assert [each for each in there if not hasattr(kernels.find("conv2d"), each)] == []
-            y = conv2d.forward(IMAGES, WINDOWS, None, **AROUND, relu=True)
+            y = conv2d.forward(IMAGES, WINDOWS, None, **AROUND, activation="relu")
             dx = conv2d.grad_input(y, WINDOWS, (9, 10), **AROUND, c_order=True)
         assert y.min() == 0 and dx.flags.c_contiguous
-        np.testing.assert_array_equal(y, conv2d.forward(IMAGES, WINDOWS, None, **AROUND, relu=True))
+        np.testing.assert_array_equal(y, conv2d.forward(IMAGES, WINDOWS, None, **AROUND, activation="relu"))
 
 
 @pytest.mark.parametrize("function", conv2d.OPTIONAL)
@@ -360,7 +360,7 @@ def test_check_finds_what_is_wrong_with_two_things_at_once(function: str) -> Non
     wrong = SimpleNamespace(**{function: lambda *args, **given: getattr(right, function)(*args, **given) - 0.01})
     run = checked("conv2d", "own", function, wrong, kernels.functions_of("conv2d", "reference"), conv2d)
     with pytest.raises(KernelError, match=f"own of conv2d: {function} at index"):
-        run(IMAGES, WINDOWS, None if function == "forward_relu" else (9, 10), **AROUND)
+        run(IMAGES, WINDOWS, (9, 10) if function == "grad_input_in_c_order" else None, **AROUND)
 
 
 def test_what_an_implementation_may_have_besides_is_registered_too() -> None:
@@ -372,7 +372,7 @@ def test_what_an_implementation_may_have_besides_is_registered_too() -> None:
         assert not hasattr(mine, "forward_relu")  # the base's is not of this forward
         with kernels.use(conv2d="mine"):
             assert conv2d.reads_c_order((1, 1, 2, 2), (1, 1, 1, 1), "cpu", **AROUND)
-            y = conv2d.forward(IMAGES, WINDOWS, None, **AROUND, relu=True)
+            y = conv2d.forward(IMAGES, WINDOWS, None, **AROUND, activation="relu")
         np.testing.assert_allclose(y, np.maximum(base.forward(IMAGES, WINDOWS, None, **AROUND), 0))
     finally:
         kernels.unregister("conv2d", "mine")

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad.bench.op import Call, Draw, Op, Results, images, normal, tensor
-from minigrad.kernels.conv2d import Padding, Pair, output_sizes
+from minigrad.kernels.conv2d import MOST, Padding, Pair, output_sizes
 
 
 class Shape(NamedTuple):
@@ -65,6 +65,7 @@ SHAPES = (
     Shape(64, 64, 32, 64, groups=64),
     Shape(64, 64, 16, 64, groups=4),
 )
+ASKED: dict[str, dict[str, Any]] = {"c_order": {"c_order": True}, **{kind: {"activation": kind} for kind in MOST}}
 JOINED = (SHAPES[2], SHAPES[7])  # where what is done at once with a map is timed too
 
 
@@ -75,7 +76,7 @@ def ops() -> Iterator[Op]:
 
 
 def ops_of(shape: Shape) -> Iterator[Op]:
-    """The three maps, and what is done at once with two of them: ReLU after the convolution, a gradient in C order."""
+    """The three maps, and what is done at once with two of them: ReLU or ReLU6 after the convolution, a gradient in C order."""
     n, c, h, f = shape[:4]
     oh, ow = shape.size
     flops = 2.0 * n * oh * ow * f * (c // shape.groups) * shape.kernel**2
@@ -85,14 +86,15 @@ def ops_of(shape: Shape) -> Iterator[Op]:
         ("grad_input", "", _grad_input, _grad_input_spot, _torch_grad_input),
         ("grad_weight", "", _grad_weight, _grad_weight_spot, _torch_grad_weight),
         ("forward", "relu", _forward, _forward_spot, _torch_forward_relu),
+        ("forward", "relu6", _forward, _forward_spot, _torch_forward_relu6),
         ("grad_input", "c_order", _grad_input, _grad_input_spot, _torch_grad_input),
     ):
         if words and shape not in JOINED:
             continue
         yield Op(
             "conv2d", function, ", ".join(filter(None, (shape.name, words))), flops, moved, draw(shape), draw(shape.small),
-            spot, {"torch": peer}, brief=shape.brief and not words, asked={words: True} if words else {},
-            joined={"relu": "forward_relu", "c_order": "grad_input_in_c_order"}.get(words, ""),
+            spot, {"torch": peer}, brief=shape.brief and not words, asked=ASKED.get(words, {}),
+            joined=f"{function}_in_c_order" if words == "c_order" else f"{function}_{words}" if words else "",
         )  # fmt: skip
 
 
@@ -182,6 +184,11 @@ def _torch_forward(torch: Any, call: Call) -> Callable[[], Any]:
 def _torch_forward_relu(torch: Any, call: Call) -> Callable[[], Any]:
     convolve = _torch_forward(torch, call)
     return lambda: convolve().relu_()
+
+
+def _torch_forward_relu6(torch: Any, call: Call) -> Callable[[], Any]:
+    convolve = _torch_forward(torch, call)
+    return lambda: convolve().clamp_(0, 6)
 
 
 def _torch_backward(torch: Any, call: Call, dy: Any, x: Any, w: Any, wanted: int) -> Callable[[], Any]:

@@ -1,6 +1,7 @@
 """Checks of data before anything is trained on them: what was found, in which files, and what to do about it."""
 
 from minigrad.data.check.classify import check_images
+from minigrad.data.check.detect import check_boxes
 from minigrad.data.check.gan import check_gallery
 from minigrad.data.check.handwriting import check_handwriting
 from minigrad.data.check.report import Finding, Item, Report
@@ -13,6 +14,7 @@ __all__ = [
     "Finding",
     "Item",
     "Report",
+    "check_boxes",
     "check_gallery",
     "check_handwriting",
     "check_images",

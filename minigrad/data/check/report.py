@@ -57,6 +57,7 @@ class Report:
         findings: the worst first.
         unit: what is counted: ``"image"``, ``"character"``.
         group: what it is counted by: ``"class"``, ``"file"``.
+        samples: of photos with boxes, some to be drawn; no part of what ``as_json`` gives.
 
     Example:
         >>> blank = Finding("blank", "warning", "1 image is blank", "Look at it.", (Item(("cat/1.png",)),))
@@ -72,6 +73,7 @@ class Report:
     findings: Sequence[Finding] = field(default=())
     unit: str = "image"
     group: str = "class"
+    samples: Sequence[Any] = field(default=(), repr=False, compare=False)
 
     def __post_init__(self) -> None:
         ranked = sorted(self.findings, key=lambda finding: SEVERITIES.index(finding.severity))

@@ -17,8 +17,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from minigrad.data import formats
-from minigrad.data.pickles import PickledArray, read_pickle
 from minigrad.errors import DataError
+from minigrad.interop.pickles import PickledArray, read_pickle
 from tests import published_files as made
 
 PIXELS, LABELS = made.cifar_arrays()["data_batch_1"]

@@ -3,15 +3,18 @@
 Python's own ``Unpickler`` calls what the file names and trusts its numbers: restricting the names still leaves a file that
 takes all memory by one large memo index, or all time by hashing nested tuples. ``read_pickle`` takes the instructions as the
 standard library's ``pickletools`` reads them, and carries out only those that build dictionaries, lists, tuples, numbers,
-text, bytes, and the state of a NumPy array, which it keeps as it is.
+text, bytes, and the state of a NumPy array, which it keeps as it is. A reader may add names of its own to the table of those
+that stand for something (``torch_io.py``); what is in no table is refused by its name.
 """
 
 from __future__ import annotations
 
+import io
 import math
 import pickletools
 import warnings
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +25,7 @@ from minigrad.errors import DataError
 _CORES = ("numpy.core", "numpy._core")  # the name before NumPy 2, and since
 _NAMES = {
     **{f"{core}.multiarray _reconstruct": "array" for core in _CORES},
+    **{f"{core}.multiarray scalar": "scalar" for core in _CORES},
     "numpy ndarray": "ndarray",
     "numpy dtype": "dtype",
     "_codecs encode": "encode",
@@ -47,11 +51,21 @@ _MARK = object()
 _MOST_INSTRUCTIONS = 1 << 18
 
 
+KEYS = (str, int, float, type(None))  # what is looked up in no time; bytes become text
+
+
 @dataclass(frozen=True)
 class _Name:
     """A name that the file refers to, which nobody looks up."""
 
     kind: str
+
+
+@dataclass(frozen=True)
+class Call:
+    """What stands for a name that a reader adds, where the file calls it: a function of data to data."""
+
+    function: Callable[..., Any]
 
 
 class _Code:
@@ -69,6 +83,12 @@ class PickledArray:
     """A NumPy array as the file describes it: ``state`` is (version, shape, dtype, column order, bytes)."""
 
     state: Any = None
+
+    @property
+    def holds_objects(self) -> bool:
+        """Whether it is an array of other values than numbers."""
+        code = self._parts()[0]
+        return isinstance(code, _Code) and code.code in ("O", "O4", "O8")
 
     def bytes_of(self, *shape: int | None) -> np.ndarray:
         """The array, where it is one of bytes of that shape; None stands for any size.
@@ -107,8 +127,8 @@ class PickledArray:
         Raises:
             ValueError: it is of another dtype, or they do not fill its shape.
         """
-        code, sizes, _, content = self._parts()
-        if not isinstance(code, _Code) or code.code not in ("O", "O4", "O8") or not isinstance(content, list):
+        _, sizes, _, content = self._parts()
+        if not self.holds_objects or not isinstance(content, list):
             raise ValueError("an array that is not of other values")
         if len(content) != math.prod(sizes):
             raise ValueError(f"contents that do not fill the shape {sizes}")
@@ -141,31 +161,82 @@ def read_pickle(content: bytes, source: str, most: int = _MOST_INSTRUCTIONS) -> 
         {'labels': [3, 1]}
     """
     try:
+        value, _ = unpickle(content, most=most)
+    except Refused as error:
+        raise refusal(error, source) from error
+    return value
+
+
+def refusal(error: Refused, source: str) -> DataError:
+    """The error that says what is wrong with a file of data.
+
+    Example:
+        >>> str(refusal(Refused("a reference to 'os.system'"), "a.npy"))[:88]
+        "data: a.npy: expected a pickle of numbers, text and arrays only, got a reference to 'os."
+    """
+    if error.damaged:
+        remedy = "Fetch the file again from where it is published"
+        return DataError("data", source, "a whole pickle", f"a damaged one ({error})", remedy)
+    expected = "a pickle of numbers, text and arrays only"
+    return DataError("data", source, expected, str(error), "Do not open this file with Python's pickle either")
+
+
+def unpickle(
+    content: bytes,
+    start: int = 0,
+    *,
+    most: int = _MOST_INSTRUCTIONS,
+    names: Mapping[str, Any] | None = None,
+    persistent: Callable[[Any], Any] | None = None,
+) -> tuple[Any, int]:
+    """The value of a pickle that begins at ``start``, and where it ends.
+
+    Args:
+        content: what it lies in.
+        start: where.
+        most: instructions that it may have.
+        names: what stands for names beyond NumPy's, ``"module name"``: a ``Call``, or a value.
+        persistent: what stands for a persistent id; ``None``: there may be none.
+
+    Raises:
+        Refused: it is damaged, or asks for anything else than such values.
+
+    Example:
+        >>> import pickle
+        >>> twice = pickle.dumps([1]) + pickle.dumps("b")
+        >>> value, end = unpickle(twice)
+        >>> value, unpickle(twice, end)[0]
+        ([1], 'b')
+    """
+    machine = _Machine(len(content), most, names or {}, persistent)
+    try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of escapes in a damaged file's text, which are none
-            return _Machine(len(content), most).run(content)
-    except _Refused as error:
-        expected = "a pickle of numbers, text and arrays only"
-        raise DataError("data", source, expected, str(error), "Do not open this file with Python's pickle either") from error
+            return machine.run(content, start)
     except (ValueError, IndexError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        remedy = "Fetch the file again from where it is published"
-        raise DataError("data", source, "a whole pickle", f"a damaged one ({error})", remedy) from error
+        raise Refused(str(error), damaged=True) from error
 
 
-class _Refused(Exception):
-    """The file asks for something that plain values do not need."""
+class Refused(Exception):
+    """The file asks for something that plain values do not need, or is damaged."""
+
+    def __init__(self, why: str, damaged: bool = False) -> None:
+        super().__init__(why)
+        self.damaged = damaged
 
 
 class _Machine:
     """The stack and the memo of one pickle. The values it makes take no more memory than a small multiple of the file."""
 
-    def __init__(self, size: int, most: int) -> None:
-        self.most = most
+    def __init__(
+        self, size: int, most: int, names: Mapping[str, Any], persistent: Callable[[Any], Any] | None
+    ) -> None:  # fmt: skip
+        self.most, self.names, self.persistent = most, names, persistent
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
         self.encodable = size  # bytes that ``encode`` may still make: no file needs more than its own size
 
-    def run(self, content: bytes) -> Any:
+    def run(self, content: bytes, start: int) -> tuple[Any, int]:
         steps = {
             "MARK": self.mark,
             "TUPLE": self.close_tuple,
@@ -176,13 +247,15 @@ class _Machine:
             "REDUCE": self.reduce,
             "BUILD": self.build,
         }
-        for number, (opcode, argument, position) in enumerate(pickletools.genops(content)):
+        file = io.BytesIO(content)
+        file.seek(start)
+        for number, (opcode, argument, position) in enumerate(pickletools.genops(file)):
             if number > self.most:
-                raise _Refused(f"more than {self.most} instructions")
+                raise Refused(f"more than {self.most} instructions")
             name = opcode.name
             if name == "STOP":
                 (value,) = self.stack
-                return value
+                return value, file.tell()
             if name in _PUSHED:
                 self.stack.append(argument)
             elif name in _CONSTANTS:
@@ -195,10 +268,12 @@ class _Machine:
                 self.stack.append(self.memo[argument or 0])
             elif name in ("GLOBAL", "STACK_GLOBAL"):
                 self.refer(str(argument) if name == "GLOBAL" else " ".join(self.last(2)))
+            elif name == "BINPERSID" and self.persistent is not None:
+                self.stack.append(self.persistent(*self.last(1)))
             elif name in steps:
                 steps[name]()
             elif name not in _NOTHING:
-                raise _Refused(f"the instruction {name} at byte {position}")
+                raise Refused(f"the instruction {name} at byte {position}")
         raise ValueError("no end")
 
     def last(self, count: int) -> list[Any]:
@@ -221,9 +296,12 @@ class _Machine:
         return taken
 
     def refer(self, name: str) -> None:
-        if name not in _NAMES:
-            raise _Refused(f"a reference to {name[:80].replace(' ', '.')!r}")
-        self.stack.append(_Name(_NAMES[name]))
+        if name in self.names:
+            self.stack.append(self.names[name])
+        elif name in _NAMES:
+            self.stack.append(_Name(_NAMES[name]))
+        else:
+            raise Refused(f"a reference to {name[:80].replace(' ', '.')!r}")
 
     def mark(self) -> None:
         self.stack.append(_MARK)
@@ -250,30 +328,38 @@ class _Machine:
         self.update(self.marked())
 
     def update(self, pairs: list[Any]) -> None:
-        """Fill the dictionary on top of the stack. Only text and bytes are keys, which take no long time to hash."""
+        """Fill the dictionary on top of the stack. Only text, bytes and numbers are keys, which take no long time to hash."""
         if not isinstance(self.stack[-1], dict) or len(pairs) % 2:
             raise ValueError("items without a dictionary")
         for key, value in zip(pairs[::2], pairs[1::2]):
-            if not isinstance(key, str | bytes):
-                raise _Refused(f"a key that is {type(key).__name__}, not text")
-            self.stack[-1][key.decode("latin-1") if isinstance(key, bytes) else key] = value
+            key = key.decode("latin-1") if isinstance(key, bytes) else key
+            if not isinstance(key, KEYS):
+                raise Refused(f"a key that is {type(key).__name__}, not text")
+            self.stack[-1][key] = value
 
     def reduce(self) -> None:
-        """Carry out a call of one of the four names; no other exists here."""
+        """Carry out a call of one of the names; no other exists here."""
         name, arguments = self.last(2)
+        if isinstance(name, Call) and isinstance(arguments, tuple):
+            self.stack.append(name.function(*arguments))
+            return
         if not isinstance(name, _Name) or not isinstance(arguments, tuple):
-            raise _Refused("a call of something unknown")
+            raise Refused("a call of something unknown")
         if name.kind == "array":
             self.stack.append(PickledArray())
         elif name.kind == "dtype":
             self.stack.append(_Code(arguments[0]))
+        elif name.kind == "scalar" and len(arguments) == 2:
+            array = PickledArray()
+            array.state = (1, (), arguments[0], False, arguments[1])
+            self.stack.append(array.numbers().item())
         elif name.kind == "encode" and arguments[1:] == ("latin1",) and isinstance(arguments[0], str):
             self.encodable -= len(arguments[0])
             if self.encodable < 0:
-                raise _Refused("more encoded text than the file has")
+                raise Refused("more encoded text than the file has")
             self.stack.append(arguments[0].encode("latin-1"))
         else:
-            raise _Refused(f"a call of {name.kind} that arrays do not need")
+            raise Refused(f"a call of {name.kind} that arrays do not need")
 
     def build(self) -> None:
         (state,) = self.last(1)
@@ -282,5 +368,7 @@ class _Machine:
         elif isinstance(self.stack[-1], _Code):
             if isinstance(state, tuple) and len(state) > 1:
                 self.stack[-1].order = state[1]
+        elif isinstance(self.stack[-1], OrderedDict):
+            pass  # its attributes: PyTorch's versions of modules, which say nothing of the weights
         else:
-            raise _Refused("a state for something other than an array")
+            raise Refused("a state for something other than an array")

@@ -1,0 +1,180 @@
+"""Boxes in a table: ``path,x1,y1,x2,y2,class`` as RetinaNet's readers have it, or columns with names."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import os
+from typing import NamedTuple
+
+from minigrad.data.boxlist import Drawn, Files, Listing, part_named
+from minigrad.data.partnames import likely_part
+from minigrad.data.words import shown
+from minigrad.errors import DataError
+
+LARGEST = 1 << 29  # bytes of a file
+_NAMES = {  # what a column is called, in small letters, without blanks, _ and -
+    "image": ("imagepath", "path", "filename", "file", "image", "imagename", "img", "filepath", "imageid", "imagefile"),
+    "x1": ("xmin", "x1", "left", "minx", "bboxxmin"),
+    "y1": ("ymin", "y1", "top", "miny", "bboxymin"),
+    "x2": ("xmax", "x2", "right", "maxx", "bboxxmax"),
+    "y2": ("ymax", "y2", "bottom", "maxy", "bboxymax"),
+    "label": ("label", "class", "classname", "name", "category", "celltype", "type", "labelname", "object"),
+    "part": ("split", "part", "subset", "set"),
+    "width": ("width", "imagewidth", "imgwidth"),
+    "height": ("height", "imageheight", "imgheight"),
+}
+_PLAIN = {"image": 0, "x1": 1, "y1": 2, "x2": 3, "y2": 4, "label": 5}
+_NEEDED = tuple(_PLAIN)
+_TRIED = 20  # rows
+_SIDES = ("x1", "y1", "x2", "y2")
+
+
+class Columns(NamedTuple):
+    """Where what stands in a row, and whether the first row says so."""
+
+    at: dict[str, int]
+    header: bool
+
+
+def columns_of(first: list[str]) -> Columns | None:
+    """The columns of a table by its first row; None where it holds no boxes.
+
+    Example:
+        >>> columns_of("image_path,xmin,ymin,xmax,ymax,label".split(",")).at["label"]
+        5
+        >>> columns_of("a.jpg,1,2,30,40,cat".split(",")).header, columns_of(["Dead", "0"])
+        (False, None)
+    """
+    plain = ["".join(sign for sign in name.casefold() if sign not in " _-") for name in first]
+    at = {}
+    for what, names in _NAMES.items():
+        found = next((plain.index(name) for name in names if name in plain), None)
+        if found is not None:
+            at[what] = found
+    if all(what in at for what in _NEEDED):
+        return Columns(at, True)
+    if (
+        len(first) == 6
+        and first[0].strip()
+        and (all(_is_number(cell) for cell in first[1:5]) or not any(map(str.strip, first[1:])))
+    ):
+        return Columns(_PLAIN, False)
+    return None
+
+
+def read_csv(files: Files, names: list[str], asked: bool = False) -> Listing | None:
+    """The boxes of tables; None where none of them holds any.
+
+    Args:
+        files: all files of the folder.
+        names: of the tables, relative to it.
+        asked: whether the user named the file, so that one without boxes is a fault.
+    """
+    listing = Listing("CSV", files.top)
+    found, unfit = False, []
+    for name in names:
+        try:
+            rows, header = _rows(os.path.join(files.top, name), name)
+        except DataError as error:
+            unfit.append((name, error.got))
+            continue
+        found = True
+        listing.sources.append(name)
+        _one(listing, files, name, rows, header)
+    for name, got in unfit if found or asked else []:
+        listing.fault("annotations", name, got)
+    return listing if found or (asked and listing.faults) else None
+
+
+def _rows(path: str, name: str) -> tuple[list[tuple[int, list[str]]], Columns]:
+    """The rows of a table, each with its line, and what its columns are."""
+    try:
+        with open(path, "rb") as file:
+            content = file.read(LARGEST + 1)
+        if len(content) > LARGEST:
+            raise DataError("data", name, f"a table of at most {LARGEST:,} bytes", "a larger one")
+        if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+            text = content.decode("utf-16")
+        else:
+            text = content.decode("utf-8-sig")
+        if "\0" in text:
+            raise DataError("data", name, "a table of text", "zero bytes, which no text has")
+        head = text[: text.find("\n") if "\n" in text else None]
+        separator = max(",;\t", key=head.count)
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+        rows = [(reader.line_num, row) for row in reader if any(map(str.strip, row))]
+    except OSError as error:
+        raise DataError("data", name, "a file that can be read", error.strerror or str(error)) from None
+    except UnicodeDecodeError:
+        raise DataError("data", name, "a table in UTF-8", "bytes of another encoding, or no text at all") from None
+    except csv.Error as error:
+        raise DataError("data", name, "a table", str(error)) from None
+    columns = next(filter(None, (columns_of(row) for _, row in rows[:_TRIED])), None)  # the first row may be a wrong one
+    if columns is None:
+        got = shown(",".join(rows[0][1])[:60]) if rows else "no rows"
+        raise DataError("data", name, "path,x1,y1,x2,y2,class or columns of such names", f"the first row {got}")
+    return rows[columns.header :], columns
+
+
+def _one(listing: Listing, files: Files, name: str, rows: list[tuple[int, list[str]]], columns: Columns) -> None:
+    known: dict[str, str | None] = {}  # what a row calls an image -> its path
+    at = columns.at
+    most = max(at[what] for what in _NEEDED)
+    for line, row in rows:
+        place = f"{name}, line {line}"
+        if len(row) <= most:
+            listing.fault("no-numbers", place, f"{len(row)} cells: {shown(','.join(row)[:60])}")
+            continue
+        called = row[at["image"]].strip()
+        if called not in known:
+            path = files.find(called, name, stems=True)
+            known[called] = None if isinstance(path, DataError) else path
+            if isinstance(path, DataError):
+                listing.fault("unknown-image", place, f"{called}: {path.got}", called)
+        found = known[called]
+        if found is None:
+            continue
+        part = (likely_part(row[at["part"]]) if "part" in at and at["part"] < len(row) else None) or part_named(name)
+        part = part or part_named(os.path.relpath(found, files.top).replace(os.sep, "/"))
+        photo = listing.photo(found, part, place, _size(row, at))
+        texts, label = [row[at[side]].strip() for side in _SIDES], " ".join(row[at["label"]].split())
+        if not any(texts):
+            continue  # a photo without boxes
+        corners = [_number(text) for text in texts]
+        if corners == [0, 0, 0, 0]:
+            continue  # so DeepForest writes one
+        if not all(map(math.isfinite, corners)):
+            listing.fault("no-numbers", place, " ".join(text[:20] or "?" for text in texts), photo.name)
+        elif not label:
+            listing.fault("no-label", place, " ".join(text[:20] for text in texts), photo.name)
+        else:
+            x1, y1, x2, y2 = corners
+            photo.boxes.append(Drawn(place, (x1, y1, x2, y2), label))
+
+
+def _size(row: list[str], at: dict[str, int]) -> tuple[int, int] | None:
+    """The size of the photo, where the row tells it."""
+    if "width" not in at or "height" not in at or max(at["width"], at["height"]) >= len(row):
+        return None
+    sides = [_number(row[at[side]]) for side in ("width", "height")]
+    return (int(sides[0]), int(sides[1])) if all(math.isfinite(side) and 1 <= side < 1 << 31 for side in sides) else None
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except (ValueError, OverflowError):
+        return math.nan
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+__all__ = ["Columns", "columns_of", "read_csv"]

@@ -1,0 +1,534 @@
+"""Photos with boxes from files of all forms: what is found, what is mended, what is left out by name, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from minigrad.data import BoxedImages, open_boxes
+from minigrad.data.boxfind import find_boxes
+from minigrad.data.detection import judged_boxes
+from minigrad.data.masks import polygon_pixels, run_lengths
+from minigrad.errors import ArgumentError, DataError, DTypeError, IndexingError, ShapeError
+from tests.box_files import BIRDS, HEIGHT, WIDTH, coco, coco_of, photo, photos, table, voc, xml
+
+HEADER = "image_path,xmin,ymin,xmax,ymax,label"
+FORMS: dict[str, Callable[[Path], Any]] = {
+    "voc": lambda folder: voc(folder, BIRDS),
+    "voc in folders": lambda folder: voc(folder, BIRDS, "Annotations"),
+    "coco": lambda folder: coco(folder, BIRDS),
+    "coco in folders": lambda folder: coco(folder, BIRDS, "annotations/boxes.json"),
+    "retinanet": lambda folder: table(folder, BIRDS),
+    "deepforest": lambda folder: table(folder, BIRDS, HEADER),
+    "deepforest, empty as zeros": lambda folder: table(folder, BIRDS, HEADER, empty="0,0,0,0"),
+    "semicolons": lambda folder: (
+        table(folder, BIRDS, HEADER) / "boxes.csv"
+    ).write_text((folder / "boxes.csv").read_text().replace(",", ";")),
+    "utf-16": lambda folder: (
+        table(folder, BIRDS, HEADER) / "boxes.csv"
+    ).write_bytes((folder / "boxes.csv").read_text().encode("utf-16")),
+}  # fmt: skip
+
+
+def all_boxes(path: Path | str) -> dict[str, list[tuple[Any, ...]]]:
+    judged, _ = judged_boxes(str(path))
+    return {
+        photo.name: sorted((*box, judged.classes[label]) for box, label in zip(photo.boxes.tolist(), photo.labels.tolist()))
+        for photo in judged.photos
+    }
+
+
+def faults_of(path: Path | str) -> list[tuple[str, str]]:
+    """Kind and place of all faults."""
+    return [(fault.kind, fault.place) for fault in judged_boxes(str(path))[0].faults]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_says_the_same(form: str, tmp_path: Path) -> None:
+    folder = tmp_path / "birds"
+    FORMS[form](folder)
+    assert all_boxes(folder) == {name: sorted(map(tuple, drawn)) for name, drawn in BIRDS.items()}
+    data = open_boxes(folder)
+    assert data.classes in (("robin", "wren"),) and not data.faults
+    assert len(data.train) + len(data.validation) == 5 and data.test is None
+    assert "1 photo without boxes kept as empty one" in data.policy
+    sample = data.train[0]
+    assert sample.image.shape == (3, HEIGHT, WIDTH) and sample.image.dtype == np.uint8
+    assert (sample.boxes.dtype, sample.labels.dtype, sample.masks) == (np.float32, np.int64, None)
+
+
+@pytest.mark.parametrize("form", ["voc", "coco", "retinanet"])
+def test_the_file_of_the_boxes_is_a_path_too(form: str, tmp_path: Path) -> None:
+    FORMS[form](tmp_path)
+    path = next(path for path in tmp_path.iterdir() if path.suffix in (".xml", ".json", ".csv") and path.stem != "c")
+    found = all_boxes(path)
+    assert found and set(found) <= set(BIRDS)
+
+
+def test_the_digest_is_of_contents_and_not_of_the_place(tmp_path: Path) -> None:
+    voc(tmp_path / "one", BIRDS)
+    shutil.copytree(tmp_path / "one", tmp_path / "two" / "deeper")
+    one, two = open_boxes(tmp_path / "one"), open_boxes(tmp_path / "two" / "deeper", seed=3)
+    assert one.digest == two.digest
+    (tmp_path / "one" / "a.xml").write_text(xml("a.png", [(10, 5, 30, 26, "wren")]))
+    assert open_boxes(tmp_path / "one").digest != one.digest
+
+
+# ---------------------------------------------------------------- boxes that are wrong
+
+NAN, INF = "nan", "inf"
+# a row of a table -> the kind of the fault, and the box that is left (None where it is left out)
+ROWS: dict[str, tuple[tuple[Any, Any, Any, Any, str], str, tuple[float, ...] | None]] = {
+    "point": ((10, 10, 10, 10, "wren"), "zero-area", None),
+    "line": ((10, 10, 10, 30, "wren"), "zero-area", None),
+    "hair": ((10, 10, 10.2, 30, "wren"), "zero-area", None),
+    "right of it": ((60, 10, 90, 30, "wren"), "outside", None),
+    "above it": ((10, -30, 20, 0, "wren"), "outside", None),
+    "a strip of it": ((59.8, 10, 90, 30, "wren"), "outside", None),
+    "over the edge": ((50, -4, 70, 30, "wren"), "clipped", (50, 0, 60, 30)),
+    "over all edges": ((-1, -1, 61, 41, "wren"), "clipped", (0, 0, 60, 40)),
+    "swapped": ((30, 25, 10, 5, "wren"), "swapped", (10, 5, 30, 25)),
+    "half swapped": ((30, 5, 10, 25, "wren"), "swapped", (10, 5, 30, 25)),
+    "absurd": ((-5000, -5000, 5000, 5000, "wren"), "absurd", None),
+    "huge": (("-1e300", 0, "1e300", 30, "wren"), "absurd", None),
+    "beyond floats": (("-1e999", 0, "1e999", 30, "wren"), "no-numbers", None),
+    "nan": ((NAN, 5, 30, 25, "wren"), "no-numbers", None),
+    "infinite": ((10, 5, INF, 25, "wren"), "no-numbers", None),
+    "word": ((10, 5, "thirty", 25, "wren"), "no-numbers", None),
+    "nothing": ((10, 5, "", 25, "wren"), "no-numbers", None),
+    "no class": ((10, 5, 30, 25, " "), "no-label", None),
+}
+SOUND = {"z.png": [(1, 2, 30, 31, "wren")], "y.png": [(3, 2, 30, 31, "wren")]}
+
+
+@pytest.mark.parametrize("form", [voc, table])
+@pytest.mark.parametrize("case", ROWS)
+def test_a_wrong_box_is_named_and_the_others_are_read(case: str, form: Callable[..., Path], tmp_path: Path) -> None:
+    row, kind, left = ROWS[case]
+    form(tmp_path, {"a.png": [row], **SOUND})
+    place = "a.xml, object 1" if form is voc else "boxes.csv, line 1"
+    assert faults_of(tmp_path) == [(kind, place)]
+    assert all_boxes(tmp_path)["a.png"] == ([] if left is None else [(*left, "wren")])
+    data = open_boxes(tmp_path)
+    assert sum(place in line for line in data.policy) == 1
+    for part in (data.train, data.validation):
+        for index in range(len(part)):
+            boxes = part[index].boxes
+            assert np.isfinite(boxes).all() and (boxes[:, 2:] > boxes[:, :2]).all()
+
+
+@pytest.mark.parametrize("case", [name for name in ROWS if not isinstance(ROWS[name][0][2], str) and name != "no class"])
+def test_a_wrong_box_of_coco_is_named(case: str, tmp_path: Path) -> None:
+    row, kind, _ = ROWS[case]
+    held = coco_of({"a.png": [(1, 1, 2, 2, "wren")], **SOUND})
+    x1, y1, x2, y2 = (float(value) for value in row[:4])
+    held["annotations"][0]["bbox"] = [x1, y1, x2 - x1, y2 - y1]
+    photos(tmp_path, ["a.png", *SOUND])
+    (tmp_path / "boxes.json").write_text(json.dumps(held))
+    assert faults_of(tmp_path) == [(kind, "boxes.json, annotation 1 (id 0)")]
+
+
+def test_copies_of_a_box(tmp_path: Path) -> None:
+    table(tmp_path, {"a.png": [(1, 2, 30, 31, "wren"), (1, 2, 30, 31, "wren"), (1, 2, 30, 31, "robin")], **SOUND})
+    assert faults_of(tmp_path) == [("duplicate", "boxes.csv, line 2"), ("two-labels", "boxes.csv, line 3")]
+    assert len(all_boxes(tmp_path)["a.png"]) == 2
+
+
+def test_a_photo_whose_boxes_are_all_left_out_is_told(tmp_path: Path) -> None:
+    table(tmp_path, {"a.png": [(3, 3, 3, 9, "wren")], **SOUND})
+    assert "of these, left without a box by what is left out below: a.png" in open_boxes(tmp_path).policy
+
+
+def test_shares_of_the_sides_are_scaled(tmp_path: Path) -> None:
+    table(tmp_path, {"a.png": [(0.25, 0.5, 0.5, 1.0, "wren")], "b.png": [(0, 0, 1, 1, "wren")]})
+    assert all_boxes(tmp_path) == {"a.png": [(15, 20, 30, 40, "wren")], "b.png": [(0, 0, 60, 40, "wren")]}
+
+
+# ---------------------------------------------------------------- photos that are wrong
+
+
+def bomb(width: int, height: int) -> bytes:
+    """A PNG file of a few bytes that says it is of this size."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+def cut_short(path: Path) -> None:
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)).save(path)
+    path.write_bytes(path.read_bytes()[:-2000])
+
+
+PHOTOS: dict[str, tuple[Callable[[Path], Any], str]] = {
+    "not there": (lambda path: path.unlink(), "unknown-image"),
+    "text": (lambda path: path.write_text("no image"), "undecodable"),
+    "empty": (lambda path: path.write_bytes(b""), "undecodable"),
+    "cut short": (cut_short, "undecodable"),
+    "giant": (lambda path: path.write_bytes(bomb(20_000, 20_000)), "giant"),
+    "large": (lambda path: path.write_bytes(bomb(9_000, 9_000)), "giant"),
+    "larger than any": (lambda path: path.write_bytes(bomb(2_000_000_000, 2_000_000_000)), "giant"),
+    "of another size": (lambda path: photo(path, 50, 50), "other-size"),
+    "twice as large": (lambda path: photo(path, 120, 80), "scaled"),
+}
+
+
+@pytest.mark.parametrize("form", [voc, coco, table])
+@pytest.mark.parametrize("case", PHOTOS)
+def test_a_wrong_photo_is_named_and_the_others_are_read(case: str, form: Callable[..., Path], tmp_path: Path) -> None:
+    spoil, kind = PHOTOS[case]
+    form(tmp_path, {"a.png": [(10, 5, 30, 25, "wren")], **SOUND})
+    spoil(tmp_path / "a.png")
+    if form is table and kind in ("other-size", "scaled"):
+        assert not faults_of(tmp_path)  # a table says no size
+        return
+    assert [kind for kind, _ in faults_of(tmp_path)] == [kind]
+    found = all_boxes(tmp_path)
+    assert set(SOUND) <= set(found)
+    assert found.get("a.png") == ([(20, 10, 60, 50, "wren")] if kind == "scaled" else None)
+
+
+def test_nothing_left_is_an_error_that_names_what_was_wrong(tmp_path: Path) -> None:
+    table(tmp_path, {"a.png": [(3, 3, 3, 9, "wren")], "b.png": [("nan", 3, 3, 9, "wren")]})
+    with pytest.raises(
+        DataError, match=r"expected at least one sound box, got none in 2 photos .*boxes.csv, line 2: nan 3 3 9"
+    ):
+        open_boxes(tmp_path)
+
+
+def test_images_that_no_row_names_are_left_out_and_told(tmp_path: Path) -> None:
+    table(tmp_path, BIRDS)
+    photo(tmp_path / "stray.png")
+    (line,) = [line for line in open_boxes(tmp_path).policy if "without a row" in line]
+    assert line.startswith("1 image without a row left out") and "stray.png" in line
+
+
+# ---------------------------------------------------------------- files that are wrong
+
+LAUGHS = (
+    '<?xml version="1.0"?><!DOCTYPE lolz [<!ENTITY a "lol">'
+    + "".join(f'<!ENTITY {chr(98 + k)} "{f"&{chr(97 + k)};" * 10}">' for k in range(9))
+    + "]>"
+)
+XML: dict[str, tuple[Any, str]] = {
+    "billion laughs": (xml("&j;", [(1, 1, 9, 9, "&j;")], head=LAUGHS), "one with entities or a DTD"),
+    "a file of the machine": (xml("&f;", [], head='<!DOCTYPE a [<!ENTITY f SYSTEM "file:///etc/passwd">]>'), "or a DTD"),
+    "a DTD": (xml("a.png", [], head='<!DOCTYPE annotation SYSTEM "http://127.0.0.1/a.dtd">'), "entities or a DTD"),
+    "cut short": (xml("a.png", [(1, 1, 9, 9, "wren")])[:-30], "unclosed token"),
+    "deep": ("<annotation>" + "<a>" * 5000, "more"),
+    "junk": (bytes(range(256)) * 40, "not well-formed"),
+    "another encoding": (b'<?xml version="1.0" encoding="klingon"?><annotation/>', "unknown encoding"),
+    "empty": ("", "no element found"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", XML)
+def test_a_wrong_xml_file_is_named_and_the_others_are_read(case: str, tmp_path: Path) -> None:
+    content, words = XML[case]
+    voc(tmp_path, {"a.png": [], **SOUND})
+    (tmp_path / "a.xml").write_bytes(content if isinstance(content, bytes) else content.encode())
+    listing = find_boxes(str(tmp_path))
+    assert [(fault.kind, fault.place) for fault in listing.faults] == [("annotations", "a.xml")]
+    assert words in listing.faults[0].detail
+    assert set(all_boxes(tmp_path)) == set(SOUND)
+    with pytest.raises(DataError, match=r"expected at least one photo that the boxes are of, got none: a.xml"):
+        find_boxes(str(tmp_path / "a.xml"))
+
+
+JSON: dict[str, tuple[bytes, str]] = {
+    "nested deep": (b'{"images": ' + b"[" * 100_000, "nested too deep"),
+    "cut short": (json.dumps(coco_of(SOUND)).encode()[:-9], "Expecting"),
+    "junk": (b"{" + bytes(range(128, 256)), "utf-8"),
+    "many digits": (b'{"images": [], "annotations": [' + b"9" * 10_000 + b"]}", "digits"),
+    "a list": (b"[]", "no lists of images and annotations"),
+    "something else": (b'{"images": 1, "annotations": {}}', "no lists of images and annotations"),
+}
+
+
+@pytest.mark.parametrize("case", JSON)
+def test_a_wrong_json_file_is_refused_alone_and_named_among_others(case: str, tmp_path: Path) -> None:
+    content, words = JSON[case]
+    coco(tmp_path, SOUND)
+    (tmp_path / "instances_bad.json").write_bytes(content)
+    assert set(all_boxes(tmp_path)) == set(SOUND)
+    with pytest.raises(DataError, match=r"instances_bad.json") as caught:
+        find_boxes(str(tmp_path / "instances_bad.json"))
+    assert words in str(caught.value)
+
+
+ENTRIES: dict[str, tuple[str, Any, str]] = {  # list -> an entry -> the fault
+    "an image that is a number": ("images", 7, "annotations"),
+    "an image without a name": ("images", {"id": 9}, "annotations"),
+    "an image that is elsewhere": ("images", {"id": 9, "file_name": "../../../etc/passwd"}, "unknown-image"),
+    "an annotation that is a text": ("annotations", "box", "annotations"),
+    "of no image": ("annotations", {"image_id": 77, "category_id": 10, "bbox": [1, 1, 5, 5]}, "unknown-image"),
+    "of a list": ("annotations", {"image_id": [1], "category_id": 10, "bbox": [1, 1, 5, 5]}, "unknown-image"),
+    "of no category": ("annotations", {"image_id": 0, "category_id": 99, "bbox": [1, 1, 5, 5]}, "no-label"),
+    "of a category that is a list": ("annotations", {"image_id": 0, "category_id": [], "bbox": [1, 1, 5, 5]}, "no-label"),
+    "three numbers": ("annotations", {"image_id": 0, "category_id": 10, "bbox": [1, 1, 5]}, "no-numbers"),
+    "texts": ("annotations", {"image_id": 0, "category_id": 10, "bbox": ["1", "1", "5", "5"]}, "no-numbers"),
+    "yes and no": ("annotations", {"image_id": 0, "category_id": 10, "bbox": [True, 1, 5, 5]}, "no-numbers"),
+    "a nan": ("annotations", {"image_id": 0, "category_id": 10, "bbox": [float("nan"), 1, 5, 5]}, "no-numbers"),
+    "an integer beyond floats": ("annotations", {"image_id": 0, "category_id": 10, "bbox": [10**400, 1, 5, 5]}, "no-numbers"),
+    "a category without a name": ("categories", {"id": 3}, "annotations"),
+    "a mask of junk": (
+        "annotations",
+        {"image_id": 0, "category_id": 10, "bbox": [1, 1, 5, 5], "segmentation": {"size": [40, 60], "counts": "\x01"}},
+        "mask",
+    ),
+    "a mask of a huge size": (
+        "annotations",
+        {"image_id": 0, "category_id": 10, "bbox": [1, 1, 5, 5], "segmentation": {"size": [10**9, 10**9], "counts": [10**18]}},
+        "mask",
+    ),
+    "a polygon of two corners": (
+        "annotations", {"image_id": 0, "category_id": 10, "bbox": [1, 1, 5, 5], "segmentation": [[1, 1, 5, 5, 6]]}, "mask",
+    ),
+    "a polygon out of the world": (
+        "annotations", {"image_id": 0, "category_id": 10, "bbox": [1, 1, 5, 5], "segmentation": [[1, 1, 5, 5, 6e9, 1]]}, "mask",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", ENTRIES)
+def test_a_wrong_entry_of_coco_is_named_and_the_others_are_read(case: str, tmp_path: Path) -> None:
+    which, entry, kind = ENTRIES[case]
+    held = coco_of(SOUND)
+    held[which].append(entry)
+    photos(tmp_path, list(SOUND))
+    (tmp_path / "boxes.json").write_text(json.dumps(held))
+    assert [kind for kind, _ in faults_of(tmp_path)] == [kind]
+    assert all_boxes(tmp_path) == {name: [tuple(box) for box in drawn] for name, drawn in SOUND.items()}
+
+
+TABLES: dict[str, tuple[bytes, str]] = {
+    "junk": (bytes(range(256)) * 40, "bytes of another encoding, or no text at all"),
+    "zero bytes": (b"a.png,1,1,9,9,wren\0\n", "zero bytes"),
+    "classes": (b"Dead,0\nAlive,1\n", "the first row Dead,0"),
+    "a column too few": (b"a.png,1,1,9,wren\n", "the first row a.png,1,1,9,wren"),
+    "other columns": (b"id,name\n1,wren\n", "the first row id,name"),
+    "nothing": (b"", "no rows"),
+    "a cell without end": (b'a.png,1,1,9,9,"' + b"x" * 200_000, "field larger"),
+}
+
+
+@pytest.mark.parametrize("case", TABLES)
+def test_a_wrong_table_is_refused_alone_and_named_among_others(case: str, tmp_path: Path) -> None:
+    content, words = TABLES[case]
+    (tmp_path / "alone.csv").write_bytes(content)
+    with pytest.raises(DataError, match=r"alone.csv") as caught:
+        find_boxes(str(tmp_path / "alone.csv"))
+    assert words in str(caught.value)
+    with pytest.raises(DataError, match=r"no images, 1 .csv files and no boxes"):
+        find_boxes(str(tmp_path))
+    table(tmp_path, SOUND)
+    assert [(fault.kind, fault.place) for fault in find_boxes(str(tmp_path)).faults] == [("annotations", "alone.csv")]
+
+
+def test_rows_of_too_few_cells_are_named(tmp_path: Path) -> None:
+    table(tmp_path, SOUND)
+    with open(tmp_path / "boxes.csv", "a") as file:
+        file.write("y.png,1,2\n")
+    assert faults_of(tmp_path) == [("no-numbers", "boxes.csv, line 3")]
+
+
+REFUSED: dict[str, tuple[Callable[[Path], Any], str]] = {
+    "nothing there": (lambda folder: None, "got no images and no boxes"),
+    "images alone": (lambda folder: photos(folder, ["a.png", "b.png"]), "got 2 images and no boxes"),
+    "YOLO": (
+        lambda folder: (photos(folder, ["a.png"]) / "a.txt").write_text("0 0.5 0.5 0.1 0.1"),
+        "look like YOLO's: save them as COCO or Pascal VOC",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_folder_without_boxes_says_what_there_is(case: str, tmp_path: Path) -> None:
+    fill, words = REFUSED[case]
+    fill(tmp_path)
+    with pytest.raises(DataError, match="photos with boxes") as caught:
+        open_boxes(tmp_path)
+    assert words in str(caught.value)
+
+
+def test_no_such_path_names_the_closest(tmp_path: Path) -> None:
+    with pytest.raises(
+        DataError, match=r"one of the named sets deepforest, scenes, scenes-digits.*closest to it is deepforest"
+    ):
+        open_boxes("deepforst")
+    with pytest.raises(DataError, match="the first row hello"):
+        path = tmp_path / "notes.txt"
+        path.write_text("hello")
+        open_boxes(path)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"split": "half"}, ArgumentError, "one of photo, column"),
+        ({"channels": 2}, ArgumentError, "1 .grey. or 3"),
+        ({"holdout": 1.0}, ArgumentError, "a share from 0 to below 0.9"),
+        ({"holdout": 0}, ArgumentError, "a share above 0"),
+        ({"tile": 3}, ArgumentError, "at least 16 pixels"),
+        ({"longest": 1}, ArgumentError, "16"),
+        ({"seed": 0.5}, DTypeError, "seed"),
+    ],
+)
+def test_arguments(options: dict[str, Any], error: type[Exception], words: str, tmp_path: Path) -> None:
+    with pytest.raises(error, match=words):
+        open_boxes(tmp_path, **options)
+    with pytest.raises(DTypeError, match="the name of a data set or a path"):
+        open_boxes(3)  # type: ignore[arg-type]
+
+
+# ---------------------------------------------------------------- what forms have of their own
+
+
+def test_published_voc_counts_from_one_and_difficult_boxes_are_ignored(tmp_path: Path) -> None:
+    photos(tmp_path / "JPEGImages", ["a.png", "b.png"])
+    (tmp_path / "Annotations").mkdir()
+    text = xml("a.png", [(1, 1, 60, 40, "wren")]).replace("<folder>photos", "<folder>VOC2007")
+    (tmp_path / "Annotations" / "a.xml").write_text(text)
+    (tmp_path / "Annotations" / "b.xml").write_text(xml("b.png", [(5, 5, 9, 9, "wren")], extra="<difficult>1</difficult>"))
+    judged, _ = judged_boxes(str(tmp_path))
+    first, second = judged.photos
+    assert first.boxes.tolist() == [[0, 0, 60, 40]] and not judged.faults
+    assert (len(second.boxes), second.ignored.tolist(), second.ignored_labels.tolist()) == (0, [[5, 5, 9, 9]], [0])
+
+
+def test_sets_of_voc_and_names_inside_that_are_wrong(tmp_path: Path) -> None:
+    voc(tmp_path, BIRDS, "Annotations")
+    (tmp_path / "ImageSets" / "Main").mkdir(parents=True)
+    for part, names in (("train", "a\nb\nc"), ("val", "d"), ("test", "e")):
+        (tmp_path / "ImageSets" / "Main" / f"{part}.txt").write_text(names)
+    data = open_boxes(tmp_path)
+    assert data.test is not None
+    assert [list(part.names) for part in (data.train, data.validation, data.test)] == [
+        ["a.png", "b.png", "c.png"], ["d.png"], ["e.png"],
+    ]  # fmt: skip
+    assert data.split == "as the data are split"
+    (tmp_path / "Annotations" / "a.xml").write_text(xml("renamed.tif", BIRDS["a.png"]))
+    assert all_boxes(tmp_path)["a.png"] == [tuple(box) for box in BIRDS["a.png"]]
+
+
+def test_coco_for_each_part_with_masks_and_crowds(tmp_path: Path) -> None:
+    square = [[10, 5, 30, 5, 30, 25, 10, 25]]
+    whole = run_lengths(np.pad(np.ones((20, 20), bool), ((5, 15), (5, 35))))
+    masks = {"a.png 0": square, "d.png 0": {"size": [HEIGHT, WIDTH], "counts": whole.counts.tolist()}}
+    masks |= {"e.png 0": {"size": [HEIGHT, WIDTH], "counts": whole.packed()}}
+    names = {"train": ["a.png", "c.png", "d.png"], "val": ["e.png"]}
+    for part, chosen in names.items():
+        boxes = {f"{part}/{name}": BIRDS[name][:1] for name in chosen}
+        held = coco_of(boxes, {f"{part}/{key}": value for key, value in masks.items()})
+        photos(tmp_path / "images", list(boxes))
+        if part == "train":
+            crowd = {"id": 99, "image_id": 1, "category_id": 10, "bbox": [1, 2, 5, 5], "iscrowd": 1}
+            held["annotations"].append({**crowd, "segmentation": {"size": [HEIGHT, WIDTH], "counts": [WIDTH * HEIGHT]}})
+            held["categories"].append({"id": 99, "name": "unseen"})
+        (tmp_path / f"instances_{part}2017.json").write_text(json.dumps(held))
+    data = open_boxes(tmp_path)
+    assert data.classes == ("wren",) and not data.faults and data.train.has_masks
+    assert "1 category without boxes left out" in data.policy
+    assert [len(part) for part in (data.train, data.validation)] == [3, 1]
+    first, second, third = (data.train[index] for index in range(3))
+    assert first.masks is not None and third.masks is not None and second.masks is not None
+    assert np.array_equal(first.masks[0], polygon_pixels(square, HEIGHT, WIDTH)) and first.masks[0, 5:25, 10:30].all()
+    assert np.array_equal(third.masks[0], whole.pixels())
+    assert second.masks.shape == (0, HEIGHT, WIDTH) and second.ignored.tolist() == [[1, 2, 6, 7]]
+
+
+def test_a_few_boxes_without_masks_are_ignored_and_many_leave_masks_unused(tmp_path: Path) -> None:
+    boxes = {"a.png": [(k, 0, k + 3, 30, "wren") for k in range(20)], "b.png": [(1, 1, 9, 9, "wren")]}
+    masks = {f"a.png {k}": [[k, 0, k + 3, 0, k + 3, 30, k, 30]] for k in range(20)}
+    coco(tmp_path, boxes, masks=masks)
+    judged, _ = judged_boxes(str(tmp_path))
+    assert judged.masks and [fault.kind for fault in judged.faults] == ["no-mask"]
+    assert len(judged.photos[1].ignored) == 1
+    coco(tmp_path, boxes, masks={"a.png 0": masks["a.png 0"]})
+    judged, _ = judged_boxes(str(tmp_path))
+    assert not judged.masks and "masks not used: only 1 of 21 boxes have one" in judged.notes
+
+
+def test_images_of_one_name_in_several_folders(tmp_path: Path) -> None:
+    for folder in ("one", "two"):
+        photo(tmp_path / folder / "a.png", seed=len(folder) + ord(folder[0]))
+        (tmp_path / folder / "boxes.csv").write_text(f"a.png,1,1,{ord(folder[0]) % 50},9,wren\n")
+    assert {name: box[0][2] for name, box in all_boxes(tmp_path).items()} == {"one/a.png": 11.0, "two/a.png": 16.0}
+    (tmp_path / "all.csv").write_text("a.png,1,1,30,9,wren\n")
+    os.remove(tmp_path / "one" / "boxes.csv")
+    assert ("unknown-image", "all.csv, line 1") in faults_of(tmp_path)
+
+
+def test_windows_paths_absolute_paths_and_other_columns(tmp_path: Path) -> None:
+    photos(tmp_path / "x", ["a.png", "b.png", "c.png"])
+    outside = photo(tmp_path / "elsewhere" / "far.png")
+    rows = [
+        "filename,width,height,class,xmin,ymin,xmax,ymax,split",
+        r"images\a.png,60,40,wren,1,2,30,31,train",
+        f"{outside},60,40,wren,1,2,30,31,test",
+        "b,60,40,wren,1,2,30,31,valid",
+    ]
+    (tmp_path / "x" / "t.csv").write_text("\n".join(rows))
+    listing = find_boxes(str(tmp_path / "x"))
+    assert [photo.part for photo in listing.photos.values()] == ["train", "test", "validation"] and not listing.faults
+
+
+def test_grey_and_shrunk(tmp_path: Path) -> None:
+    voc(tmp_path, BIRDS)
+    data = open_boxes(tmp_path, channels=1, longest=30)
+    assert {data.train[index].image.shape for index in range(len(data.train))} == {(1, 20, 30)}
+    boxes = {name: part.targets(k)[0].tolist() for part in (data.train, data.validation) for k, name in enumerate(part.names)}
+    assert boxes["b.png"] == [[0, 0, 30, 20]] and boxes["a.png"] == [[5, 2.5, 15, 12.5], [20, 10, 27.5, 19]]
+
+
+def test_photos_that_do_not_fit_into_memory_are_read_when_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    voc(tmp_path, BIRDS)
+    kept = open_boxes(tmp_path).train[0]
+    monkeypatch.setattr("minigrad.data.detection.judged_boxes", lambda name, **options: judged_boxes(name, keep=9, **options))
+    data = open_boxes(tmp_path)
+    assert any(line.startswith("memory: the pixels would take") for line in data.policy)
+    for _ in range(2):
+        assert np.array_equal(data.train[0].image, kept.image)
+    (tmp_path / data.train.names[1]).unlink()
+    with pytest.raises(DataError, match="a link to one that is not there"):
+        data.train[1]
+
+
+def test_an_image_set_of_arrays() -> None:
+    image = np.zeros((3, 10, 20), np.uint8)
+    masks = np.zeros((1, 10, 20), bool)
+    masks[0, 2:5, 3:9] = True
+    made = BoxedImages.of([image, image], [[[3, 2, 9, 5]], []], [[0], []], ["wren"], [masks, []])
+    assert made.has_masks and np.array_equal(made[0].masks, masks) and made[1].masks.shape == (0, 10, 20)  # type: ignore[union-attr]
+    assert made.size(0) == (10, 20) and made.subset([1]).names == ["image 1"]
+    sample = made[0]
+    sample.boxes[:], sample.image[:] = 0, 9
+    assert made[0].boxes.tolist() == [[3, 2, 9, 5]] and made[0].image.max() == 0
+    wrong: list[tuple[tuple[Any, ...], type[Exception], str]] = [
+        (([image], [[[3, 2, 3, 5]]], [[0]], ["a"]), ArgumentError, "got 3 2 3 5"),
+        (([image], [[[3, 2, 30, 5]]], [[0]], ["a"]), ArgumentError, "x2 <= 20"),
+        (([image], [[[np.nan, 2, 3, 5]]], [[0]], ["a"]), ArgumentError, "nan"),
+        (([image], [[3, 2, 3, 5]], [[0]], ["a"]), ShapeError, r"\(n, 4\)"),
+        (([image], [[[3, 2, 9, 5]]], [[1]], ["a"]), IndexingError, "class numbers from 0 to 0"),
+        (([image], [[[3, 2, 9, 5]]], [[0, 0]], ["a"]), ShapeError, "one for each of 1 boxes"),
+        (([image], [], [[0]], ["a"]), ShapeError, "as many as images"),
+        (([image.astype(float)], [[]], [[]], ["a"]), DTypeError, "uint8"),
+        (([image[0]], [[]], [[]], ["a"]), ShapeError, r"\(C, H, W\)"),
+    ]
+    for arguments, error, words in wrong:
+        with pytest.raises(error, match=words):
+            BoxedImages.of(*arguments)
+    with pytest.raises(IndexingError):
+        made[2]
