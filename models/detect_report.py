@@ -23,7 +23,7 @@ def drawn(sample: BoxedImage, found: Found, classes: Any) -> Any:
     sure = found.scores >= SURE
     masks = None
     if found.masks is not None:
-        masks = pasted(found.masks[sure], found.boxes[sure], sample.image.shape[1:])  # type: ignore[arg-type]
+        masks = pasted(found.masks[sure], found.boxes[sure], sample.image.shape[1:])
     return drawn_boxes(
         sample.image, found.boxes[sure], found.labels[sure], classes=classes, scores=found.scores[sure], masks=masks,
         ignored=sample.ignored,

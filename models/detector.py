@@ -101,7 +101,8 @@ class Pyramid(nn.Module):
         self.strides = tuple(strides)
         self.stem = nn.Conv2d(in_channels, width, 3, stride=2, padding=1, bias=False)
         self.norm = nn.BatchNorm2d(width)
-        stages, sides = [], []
+        stages: list[nn.Module] = []
+        sides: list[nn.Module] = []
         channels, step = width, 2
         while step < self.strides[-1]:
             step *= 2
@@ -115,7 +116,8 @@ class Pyramid(nn.Module):
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Images (N, C, H, W), whose sides the last stride divides, to a map (N, out, H / stride, W / stride) a stride."""
-        x, step, maps = conv_norm_relu(self.stem, self.norm, images), 2, []
+        x, step = conv_norm_relu(self.stem, self.norm, images), 2
+        maps: list[Tensor] = []
         for module in self.stages:
             x, step = module(x), 2 * step
             if step in self.strides:
@@ -398,10 +400,10 @@ class Detector(nn.Module):
                 chances.append(part[first])
                 levels.append(np.full(len(first), level))
                 begin += len(each)
-            box, chance, level = np.concatenate(boxes), np.concatenate(chances), np.concatenate(levels)
+            box, chance, group = np.concatenate(boxes), np.concatenate(chances), np.concatenate(levels)
             large = (box[:, 2:] - box[:, :2]).min(1) >= 1
-            box, chance, level = box[large], chance[large], level[large]
-            found.append(box[_not_the_same(box, chance, level, SAME)[:most]])
+            box, chance, group = box[large], chance[large], group[large]
+            found.append(box[_not_the_same(box, chance, group, SAME)[:most]])
         return found
 
     def _cut_out(self, maps: Sequence[Tensor], boxes: np.ndarray, owner: np.ndarray, side: int) -> Tensor:

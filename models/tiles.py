@@ -52,12 +52,15 @@ def merged(parts: Sequence[Found], windows: Sequence[tuple[int, int]], tile: int
         cuts.append((np.abs(own - ends) < EDGE) & (np.abs(own - outer) >= EDGE))
     boxes, cut = np.concatenate(places), np.concatenate(cuts)
     labels, scores = np.concatenate([each.labels for each in parts]), np.concatenate([each.scores for each in parts])
-    masks = None if parts[0].masks is None else np.concatenate([each.masks for each in parts])  # type: ignore[misc]
+    masks = None if parts[0].masks is None else np.concatenate([each.masks for each in parts])
     whole = Found(boxes, labels, scores, masks)
     numbers = np.repeat(np.arange(len(parts)), [len(each.boxes) for each in parts])
     joined = [_together(whole, group) for group in _groups(boxes, labels, cut, numbers)]
     if joined:
-        whole = Found(*(_stacked(getattr(whole, name), [getattr(each, name) for each in joined]) for name in Found._fields))
+        more = (np.stack([getattr(each, name) for each in joined]) for name in ("boxes", "labels", "scores"))
+        boxes, labels, scores = (np.concatenate(pair) for pair in zip((boxes, labels, scores), more))
+        masks = None if masks is None else np.concatenate([masks, np.stack([each.masks for each in joined])])  # type: ignore[misc]
+        whole = Found(boxes, labels, scores, masks)
         cut = np.concatenate([cut, np.zeros((len(joined), 4), bool)])
     order = whole.scores - cut.any(1)  # cut ones come after all others
     first = batched_nms(
@@ -69,11 +72,7 @@ def merged(parts: Sequence[Found], windows: Sequence[tuple[int, int]], tile: int
         if not _inside(whole.boxes[number], whole.boxes[surer]):
             kept.append(number)
     kept.sort(key=lambda number: -float(whole.scores[number]))
-    return Found(*(None if (value := getattr(whole, name)) is None else value[kept] for name in Found._fields))
-
-
-def _stacked(values: np.ndarray | None, more: list[np.ndarray]) -> np.ndarray | None:
-    return None if values is None else np.concatenate([values, np.stack(more).astype(values.dtype)])
+    return Found(whole.boxes[kept], whole.labels[kept], whole.scores[kept], None if whole.masks is None else whole.masks[kept])
 
 
 def _groups(boxes: np.ndarray, labels: np.ndarray, cut: np.ndarray, tiles: np.ndarray) -> list[list[int]]:

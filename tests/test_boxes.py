@@ -142,10 +142,9 @@ def test_boxes_of_any_kind_of_number() -> None:
 
 
 def test_answers_of_torchvision_are_ours() -> None:
-    """Where they have been recorded: ``python -m tests.record_torchvision`` says how. Until then none are compared."""
-    if record_torchvision.FILE.exists():
-        with np.load(record_torchvision.FILE) as file:
-            assert record_torchvision.differences(record_torchvision.answers(minigrad), dict(file)) == {}
+    """Values and gradients in float64, which ``python -m tests.record_torchvision`` has written down."""
+    with np.load(record_torchvision.FILE) as file:
+        assert record_torchvision.differences(record_torchvision.answers(minigrad), dict(file)) == {}
 
 
 def test_the_recorder_asks_every_row_and_finds_what_differs() -> None:

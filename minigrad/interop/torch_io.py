@@ -15,12 +15,13 @@ import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
 from io import BytesIO
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from minigrad.interop.pickles import Call, PickledArray, Refused, unpickle
 
+Order = Literal["<", ">"]
 MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 MOST_PARTS = 1_000_000  # of what was saved
 MOST_NESTED = 100
@@ -38,6 +39,7 @@ DTYPES: dict[str, np.dtype[Any]] = {
     "int32": np.dtype("i4"), "int16": np.dtype("i2"), "int8": np.dtype("i1"), "uint8": np.dtype("u1"), "bool": np.dtype("?"),
     "bfloat16": BFLOAT16,
 }  # fmt: skip
+ORDERS: dict[str, Order] = {"little": "<", "big": ">"}
 
 
 def shorten(said: Any) -> str:
@@ -56,7 +58,7 @@ class _Kind:
 class _Memory:
     """A piece of memory that tensors refer to: how many numbers of which dtype, and, when it was found, its bytes."""
 
-    def __init__(self, dtype: np.dtype[Any], count: int, order: str) -> None:
+    def __init__(self, dtype: np.dtype[Any], count: int, order: Order) -> None:
         self.dtype, self.count, self.order = dtype, count, order
         self.numbers: np.ndarray | None = None
 
@@ -189,7 +191,7 @@ class _Unfolding:
 class _Pieces:
     """The pieces of memory that a pickle refers to."""
 
-    def __init__(self, order: str) -> None:
+    def __init__(self, order: Order) -> None:
         self.order = order
         self.found: dict[Any, _Memory] = {}
 
@@ -235,9 +237,7 @@ def _from_archive(archive: zipfile.ZipFile) -> Any:
 
     if any(name.startswith(f"{root}code/") or name == f"{root}constants.pkl" for name in records):
         raise Refused("a program of TorchScript")
-    order = {"little": "<", "big": ">"}.get(
-        read("byteorder", 16).decode("latin1").strip() if f"{root}byteorder" in records else "little"
-    )
+    order = ORDERS.get(read("byteorder", 16).decode("latin1").strip() if f"{root}byteorder" in records else "little")
     if order is None:
         raise Refused("an unknown order of bytes")
     pieces = _Pieces(order)
@@ -259,7 +259,7 @@ def _from_pickles(raw: bytes) -> Any:
     system, at = _next(raw, at)
     if version != PROTOCOL or not isinstance(system, dict):
         raise Refused(f"version {shorten(version)} of the old format, of which {PROTOCOL} is known")
-    order = "<" if system.get("little_endian", True) else ">"
+    order: Order = "<" if system.get("little_endian", True) else ">"
     pieces = _Pieces(order)
     value, at = _next(raw, at, pieces)
     keys, at = _next(raw, at)
