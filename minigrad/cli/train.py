@@ -52,11 +52,13 @@ Device = Annotated[
 ]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; may be repeated.")]
 Model = Annotated[
-    str, typer.Argument(metavar="MODEL", help="A run folder, or the name of a shipped model.", show_default=False)
+    str, typer.Argument(metavar="MODEL", help="A run folder, a shipped model's name, or a file of weights.", show_default=False)
 ]
 InitFrom = Annotated[
     str | None,
-    typer.Option("--init-from", metavar="MODEL", help="Begin with the weights of this model: a run folder, or a shipped one."),
+    typer.Option(
+        "--init-from", metavar="MODEL", help="Begin with the weights of this model: a run folder, a shipped one, or a file."
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", metavar="", help="Write JSON for a program to read.")]
 

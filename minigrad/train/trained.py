@@ -19,7 +19,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from textwrap import shorten
-from typing import Any
+from typing import Any, ClassVar
 
 import minigrad
 from minigrad import nn
@@ -35,7 +35,6 @@ THEIRS = ("config", "data", "licence", "keys")  # of one of weights that are fet
 KERAS = (".h5", ".hdf5")  # files whose weights lie as Keras has them
 LONGEST = 300  # letters of a reason that is quoted in another
 REINSTALL = "Install minigrad anew: its files were damaged"
-ANEW = "Put back the files that belong together, or train anew"
 
 
 def shipped_folder() -> Path:
@@ -81,16 +80,23 @@ class Trained:
         card: what is known of a shipped model (its command, licence, figure, ...); ``None`` for a run.
     """
 
+    CARD: ClassVar = "the config.json"
+    EXPECTED: ClassVar = "weights and a config.json of one network"
+    REMEDY: ClassVar = "Put back the files that belong together, or train anew"
+
     def __init__(self, name: str, path: Path, folder: Path, config: Mapping[str, Any], card: Mapping[str, Any] | None) -> None:
         self.name, self.path, self.folder, self.card = name, path, folder, card
         self._config = config
 
     @classmethod
     def open(cls, model: str | os.PathLike[str]) -> Trained:
-        """The model of a run folder or of a shipped name. A folder that is called as a shipped model is ``./NAME``.
+        """The model of a run folder, of a shipped name, or of a file of weights that was made elsewhere.
+
+        A folder that is called as a shipped model is ``./NAME``. Which files are taken says ``WeightFile``.
 
         Raises:
             RunError: there is none, or its config is damaged or of a later format.
+            FileFormatError: a file of weights that is damaged.
 
         Example:
             >>> import tempfile
@@ -108,6 +114,10 @@ class Trained:
             if "data" in card:
                 return Published(name, card)
             return cls(name, shipped_folder() / f"{name}.safetensors", Path(), card["config"], card)
+        if os.path.isfile(name):
+            from minigrad.train.weight_file import WeightFile
+
+            return WeightFile(name)
         run = Run(name)
         if known and not run.path.exists() and os.path.basename(name) == name:
             near = difflib.get_close_matches(name, [*known, *theirs], 1)
@@ -169,14 +179,14 @@ class Trained:
                 raise StateError("load", "weights", "tensors by name", "something else")
             there, needed = sum(tensor.numel() for tensor in weights.values()), size()
             if needed > there:  # before memory is taken for them
-                raise StateError("load", "weights", f"{needed:,} numbers, as the config.json has it", f"{there:,}")
+                raise StateError("load", "weights", f"{needed:,} numbers, as {self.CARD} has it", f"{there:,}")
             network = build()
             network.load_state_dict(weights)
         except (MinigradError, TypeError) as error:
-            expected, got = "weights and a config.json of one network", f"others ({shorten(str(error), LONGEST)})"
-            raise RunError(config["task"], str(self.path), expected, got, ANEW) from error
+            expected, got = self.EXPECTED, f"others ({shorten(str(error), LONGEST)})"
+            raise RunError(config["task"], str(self.path), expected, got, self.REMEDY) from error
         if broken := not_finite(weights):
-            raise RunError(config["task"], str(self.path), "finite weights", f"nan or inf in {min(broken)}", ANEW)
+            raise RunError(config["task"], str(self.path), "finite weights", f"nan or inf in {min(broken)}", self.REMEDY)
         return network
 
 
