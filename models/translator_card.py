@@ -11,7 +11,7 @@ from minigrad import Tensor
 from minigrad.data.tokens import Tokens, of_config
 from minigrad.errors import RunError
 from minigrad.models.seq2seq import ATTENTION, GATES, LARGEST, MOST_LAYERS, TIED, Seq2Seq, parameters
-from minigrad.train.trained import ANEW, Trained
+from minigrad.train.trained import Trained
 
 DIGEST = "vocabularies"  # the name under which the weights hold the digest of the vocabularies that they were trained with
 
@@ -55,7 +55,7 @@ class Card(NamedTuple):
         found = weights.get(DIGEST)
         if found is None or bytes(found.cpu().numpy().tobytes()) != self.digest:
             expected = "weights that were trained with the vocabularies of config.json"
-            raise RunError("translate", where, expected, "weights of other vocabularies", ANEW)
+            raise RunError("translate", where, expected, "weights of other vocabularies", Trained.REMEDY)
 
     def network(self, trained: Trained) -> Seq2Seq:
         """The network of a trained model.

@@ -221,6 +221,18 @@ def test_data_of_ones_own(folder: Path, tmp_path: Path) -> None:
     assert not folder.exists()
 
 
+def test_data_that_are_told_of_in_place_of_their_path(
+    folder: Path, line: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(line.path)
+    monkeypatch.setattr(ship, "figure", lambda run: FIGURE)
+    monkeypatch.setattr(Run, "config", lambda self: {"task": "line", "data": str(tmp_path), "settings": {}})
+    path = ship.ship(run.path, "a-line", "MIT", told="points of a line, x and y", folder=folder)
+    card = json.loads(path.read_text())
+    assert card["config"]["data"] == "points of a line, x and y" and str(tmp_path) not in path.read_text()
+    assert card["command"] == "minigrad train line --data 'points of a line, x and y'"
+
+
 def test_more_than_half_precision_holds(line: Run, tmp_path: Path) -> None:
     minigrad.save({"weight": minigrad.tensor([[1e9]]), "bias": minigrad.ones(1)}, line.model)
     with pytest.raises(RunError, match=r"expected weights that half precision holds, got larger ones in weight"):

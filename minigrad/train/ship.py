@@ -34,7 +34,13 @@ NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
 def ship(
-    run: str | os.PathLike[str], name: str, licence: str, *, half: bool = True, folder: str | os.PathLike[str] | None = None
+    run: str | os.PathLike[str],
+    name: str,
+    licence: str,
+    *,
+    half: bool = True,
+    told: str | None = None,
+    folder: str | os.PathLike[str] | None = None,
 ) -> Path:
     """Write ``NAME.safetensors`` and ``NAME.json`` of a run's best weights, and give the path of the second.
 
@@ -43,11 +49,13 @@ def ship(
         name: what the model is called: small letters, digits and dashes.
         licence: of the weights, and of the data that they were learned from.
         half: in float16.
+        told: what the data are, in place of their path, where they are no named set but others can still get them.
         folder: where to; default: where minigrad looks for shipped models.
 
     Raises:
         ArgumentError: the name is none, the licence is empty, or the file becomes larger than 4 MB.
-        RunError: the run has no model, was trained on files of one's own, or has no finite weights in half precision.
+        RunError: the run has no model, was trained on files of one's own that nothing is told of, or has no finite weights in
+            half precision.
 
     Example:
         >>> import tempfile
@@ -66,8 +74,11 @@ def ship(
     made = Run(run)
     config, weights = made.config(), made.weights()
     own = next((data for data in _data(config) if os.path.isabs(data)), None)
+    if own is not None and not (told or "").strip():
+        remedy = "Others could not repeat it: say what the data are with told, or --data-are"
+        raise RunError("ship", str(made.path), "a training on a named data set", f"one on {own}", remedy)
     if own is not None:
-        raise RunError("ship", str(made.path), "a training on a named data set", f"one on {own}", "Others could not repeat it")
+        config = {**config, "data": told}
     if half:
         weights = {key: _halved(key, tensor, made) for key, tensor in weights.items()}
     file = io.BytesIO()
@@ -149,11 +160,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("run", help="the run folder")
     parser.add_argument("name", help="what the model is called")
     parser.add_argument("--licence", required=True, help="of the weights and the data")
+    parser.add_argument("--data-are", metavar="TEXT", help="what they are, where they are no named set")
     parser.add_argument("--full", action="store_true", help="keep the weights' precision")
     parser.add_argument("--folder", help="where to write the two files; default: where minigrad looks for them")
     given = parser.parse_args(arguments)
     try:
-        path = ship(given.run, given.name, given.licence, half=not given.full, folder=given.folder)
+        path = ship(given.run, given.name, given.licence, half=not given.full, told=given.data_are, folder=given.folder)
     except MinigradError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
