@@ -78,7 +78,7 @@ HOSTILE: dict[str, tuple[Callable[[Any], Any], str]] = {
     "another network": (lambda c: c["model"].update(network="resnet20", options={}), "numbers, as the config.json has it, got"),
     "an unknown option": (lambda c: c["model"]["options"].update(foo=1), "foo: expected an option of cnn"),
     "a network that is a list": (lambda c: c.update(model=[1, 2]), "expected what the network is"),
-    "another task": (lambda c: c.update(task="detect"), "task"),
+    "another task": (lambda c: c.update(task="sing"), "task"),
     "a later format": (lambda c: c.update(format=2), "expected a run of format 1, got one of format 2"),
 }
 

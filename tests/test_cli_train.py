@@ -11,6 +11,8 @@ import pytest
 from minigrad.cli.app import ORDER
 from tests.shape_images import SMALL, Commands, rows, setting_words, shape, shapes, trained_run, tree
 
+NEAR = 1e-6  # of a loss, where batch norm became part of the convolution in front of it
+
 
 @pytest.fixture
 def minigrad(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Commands:
@@ -54,7 +56,7 @@ def test_among_equals_the_lowest_loss_is_kept(minigrad: Commands, tmp_path: Path
     found = [(row["val/accuracy"], -row["val/loss"]) for row in rows(tmp_path / "run") if "val/loss" in row]
     _, out, _ = minigrad("eval", "run", "--json")
     told = json.loads(out)
-    assert (told["accuracy"], -told["loss"]) == max(found)
+    assert told["accuracy"] == max(found)[0] and -told["loss"] == pytest.approx(max(found)[1], rel=NEAR)
     assert max(found) > next(pair for pair in found if pair[0] == told["accuracy"])
 
 
@@ -164,8 +166,8 @@ def test_eval_is_what_the_training_found(minigrad: Commands, tmp_path: Path) -> 
     _, out, _ = minigrad("eval", "run", "--json")
     told = json.loads(out)
     assert told["data"] == f"held-out part of {tmp_path / 'shapes'}"
-    found = [(row["val/accuracy"], row["val/loss"]) for row in rows(tmp_path / "run") if "val/loss" in row]
-    assert (told["accuracy"], told["loss"]) in found
+    best = max((row["val/accuracy"], -row["val/loss"]) for row in rows(tmp_path / "run") if "val/loss" in row)
+    assert told["accuracy"] == best[0] and told["loss"] == pytest.approx(-best[1], rel=NEAR)
 
 
 # ---------------------------------------------------------------------- going on

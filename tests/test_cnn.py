@@ -156,15 +156,23 @@ def test_stages_follow_from_the_size(size: tuple[int, int], stages: int) -> None
 
 @settings(max_examples=40, deadline=None)
 @given(
-    name=st.sampled_from(sorted(NETWORKS)),
+    name=st.sampled_from([name for name in sorted(NETWORKS) if "width" in options_of(name)]),
     channels=st.integers(1, 4),
     height=st.integers(4, 40),
     width=st.integers(4, 40),
     classes=st.integers(1, 5),
 )
 def test_every_network_takes_every_size(name: str, channels: int, height: int, width: int, classes: int) -> None:
+    check_step(build(name, (channels, height, width), classes, width=2), channels, height, width, classes)
+
+
+@pytest.mark.parametrize(("name", "height", "width"), [("efficientnet-lite0", 5, 37), ("keras-cnn", 32, 41)])
+def test_networks_of_one_width_take_every_size_too(name: str, height: int, width: int) -> None:
+    check_step(build(name, (1, height, width), 3), 1, height, width, 3)
+
+
+def check_step(net: nn.Module, channels: int, height: int, width: int, classes: int) -> None:
     """One training step: logits and gradients of all parameters are finite and of the right shape."""
-    net = build(name, (channels, height, width), classes, width=2)
     images = minigrad.randn(3, channels, height, width)
     logits = net(images)
     assert logits.shape == (3, classes)
@@ -394,7 +402,8 @@ def test_describe() -> None:
 
 @pytest.mark.parametrize("name", sorted(NETWORKS))
 def test_describe_counts_every_parameter_once_and_changes_nothing(name: str) -> None:
-    net: Any = build(name, (3, 16, 16), 4, width=2).double()
+    options, side = {"width": 2} if "width" in options_of(name) else {}, 32 if name == "keras-cnn" else 16
+    net: Any = build(name, (3, side, side), 4, **options).double()
     next(net.children()).eval()  # a part that the caller has frozen stays so
     handle = net.fc.register_forward_hook(lambda *_: None) if hasattr(net, "fc") else None
 
@@ -403,11 +412,11 @@ def test_describe_counts_every_parameter_once_and_changes_nothing(name: str) -> 
 
     before, drawn = switches(), minigrad.get_rng_state()
     state = {key: tensor.clone() for key, tensor in net.state_dict().items()}
-    *rows, whole = describe(net, (3, 16, 16))
+    *rows, whole = describe(net, (3, side, side))
     assert sum(row.parameters for row in rows) == whole.parameters == count(net)
     assert whole.shape == (4,)
     with pytest.raises(MinigradError):
-        describe(net, (5, 16, 16))
+        describe(net, (5, side, side))
     assert switches() == before and (handle is None or net.fc._hooks.forward)
     assert all(minigrad.equal(tensor, state[key]) for key, tensor in net.state_dict().items())
     assert np.array_equal(minigrad.get_rng_state(), drawn)

@@ -269,7 +269,7 @@ PLANTED: dict[str, tuple[Any, Callable[..., Any], Any, tuple[Any, ...]]] = {
         nn.BatchNorm1d(3).eval(), ("N", 3),
     ),
     "no bias": (
-        convolution.Conv2d, lambda graph, x, w, b, geometry: graph.node("Conv", x, w), nn.Conv2d(1, 1, 1), ("N", 1, 2, 2),
+        convolution.Conv2d, lambda graph, x, w, *_, **__: graph.node("Conv", x, w), nn.Conv2d(1, 1, 1), ("N", 1, 2, 2),
     ),
     "another axis": (
         parts.Stack,

@@ -12,7 +12,7 @@ from minigrad.kernels import contract_of
 
 SHAPES = ((128, 32, 32, 32), (1024, 1024), (50, 512))
 BRIEF = ("relu", SHAPES[0])
-NUMBERS = {"leaky_relu": (0.2,), "elu": (1.0, 1.0, 1.0), "softplus": (1.0, 20.0)}
+NUMBERS = {"hardtanh": (0.0, 6.0), "leaky_relu": (0.2,), "elu": (1.0, 1.0, 1.0), "softplus": (1.0, 20.0)}
 
 
 def ops() -> Iterator[Op]:
