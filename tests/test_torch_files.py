@@ -160,7 +160,7 @@ DOUBLED = b")q\x00" + b"".join(b"h" + bytes([i]) + b"\x86q" + bytes([i + 1]) for
         (one(WHOLE, byteorder=b"middle"), "an unknown order of bytes"),
         (one(WHOLE, **{"constants.pkl": b"x"}), "a program of TorchScript"),
         (one(NESTED), "values nested more than 100 deep"),
-        (one(DOUBLED), "values nested more than 100 deep, or more than 1,000,000 of them"),
+        (one(DOUBLED), "more than 1,000,000 values, or the same ones again and again"),
         (one(WHOLE)[:-40], "a damaged one (File is not a zip file)"),
         (one(WHOLE)[: len(one(WHOLE)) // 2], "a damaged one (File is not a zip file)"),
         (made.pickles(made.program({"x": WHOLE}), {"0": (6, FLOATS.tobytes())})[:-1], "a damaged one (memory of"),

@@ -160,19 +160,37 @@ def read_torch(raw: bytes, tensor: Callable[[np.ndarray], Any]) -> Any:
         Refused: it is damaged, or asks for more than data.
     """
     value = _from_zip(raw) if raw[:2] == b"PK" else _from_pickles(raw)
+    _parts(value, 0, {})
     return _Unfolding(tensor).unfold(value, 0)
 
 
+def _parts(value: Any, depth: int, known: dict[int, int]) -> int:
+    """How many values there are in one, itself included; what stands in several places counts at each, and is looked at once.
+
+    Raises:
+        Refused: too many.
+    """
+    if depth > MOST_NESTED:
+        raise Refused(f"values nested more than {MOST_NESTED} deep")
+    if not isinstance(value, (dict, list, tuple)):
+        return 1
+    if id(value) not in known:
+        inside = value.values() if isinstance(value, dict) else value
+        known[id(value)] = 1 + sum(_parts(item, depth + 1, known) for item in inside)
+        if known[id(value)] > MOST_PARTS:
+            raise Refused(f"more than {MOST_PARTS:,} values, or the same ones again and again")
+    return known[id(value)]
+
+
 class _Unfolding:
-    """From what a pickle made to containers of Tensors; what stands in several places may be looked at a million times."""
+    """From what a pickle made to containers of Tensors."""
 
     def __init__(self, tensor: Callable[[np.ndarray], Any]) -> None:
-        self.tensor, self.left = tensor, MOST_PARTS
+        self.tensor = tensor
 
     def unfold(self, value: Any, depth: int) -> Any:
-        self.left -= 1
-        if depth > MOST_NESTED or self.left < 0:
-            raise Refused(f"values nested more than {MOST_NESTED} deep, or more than {MOST_PARTS:,} of them")
+        if depth > MOST_NESTED:
+            raise Refused(f"values nested more than {MOST_NESTED} deep")
         if isinstance(value, _Lying):
             return self.tensor(value.array())
         if isinstance(value, dict):
