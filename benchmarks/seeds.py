@@ -3,13 +3,14 @@
     python -m minigrad.benchmarks.seeds FOLDER [--data fashion-mnist] [--minutes 3] [--seeds 0,1,...,9] [--wild 0.01] [--json]
 
 Each seed is a run of ``minigrad train gan`` with 16 filters, in a folder of its own under FOLDER, for about so many minutes:
-how many steps that is, is measured once. A last run has both rates at ``--wild``, at which two networks may run apart. The
-table has of each how it ended and after how many steps, how often it was rolled back, and of the best generator, which is kept,
-the Fréchet distance, the diversity as a share of the data's, and among how many classes its images are spread.
+how many steps that is, is measured once. Two more runs have rates at which two networks may run apart: both at ``--wild``; and
+that of the generator alone, the discriminator's at a thousandth of it, so that it cannot follow. The table has of each how it
+ended and after how many steps, how often it was rolled back, and of the best generator, which is kept, the Fréchet distance,
+the diversity as a share of the data's, and among how many classes its images are spread.
 
 A run that ended well and whose best generator is less diverse, or of fewer kinds, than the watch lets pass collapsed unnoticed.
-Called again, the command goes on with what is in FOLDER. Exit code: 0 where no run collapsed unnoticed and the wild one was
-caught, 1 where not, 2 for an error.
+Called again, the command goes on with what is in FOLDER. Exit code: 0 where no run collapsed unnoticed and the uneven one,
+which cannot go well, was caught, 1 where not, 2 for an error.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from minigrad.train import Run, fit
 
 WHERE = "benchmarks.seeds"
 WIDTH = 16  # filters, where nothing is said
+UNEVEN = 1000  # times the discriminator's rate the generator's is, of the run that cannot go well
 FIRST, TIMED = 3, 12  # steps that compile and warm, and steps whose time is taken
 
 
@@ -92,7 +94,7 @@ def compare(
         data: a named set or a path.
         minutes: for each, about.
         seeds: of those that should stay alive.
-        wild: both rates of one that may not; 0: none is made.
+        wild: both rates of one that may not, and the generator's of one that cannot; 0: neither is made.
         words: settings of all, ``key=value``.
         steps: in place of minutes.
 
@@ -108,6 +110,7 @@ def compare(
     planned: dict[str, dict[str, Any]] = {f"seed-{seed}": {"seed": seed} for seed in seeds}
     if wild:
         planned[f"wild-{wild:g}"] = {"lr": wild, "lr_discriminator": wild}
+        planned[f"uneven-{wild:g}"] = {"lr": wild, "lr_discriminator": wild / UNEVEN, "augment": False}
     rows: dict[str, dict[str, Any]] = {}
     for name, own in planned.items():
         settings = GanSettings.of({**GanSettings.parse(words, {"width": WIDTH, "steps": steps}).to_dict(), **own})
@@ -123,10 +126,10 @@ def line(name: str, row: dict[str, Any]) -> str:
 
     Example:
         >>> line("seed-3", {"steps": 90, "rollbacks": 1, "frechet": 2.5, "diversity": 0.9, "kinds": 8.25, "end": "finished"})
-        'seed-3         90      1       2.50       0.90    8.2  finished'
+        'seed-3           90      1       2.50       0.90    8.2  finished'
     """
     numbers = [f"{row[key]:{width}.{digits}f}" if key in row else " " * width for key, width, digits in COLUMNS]
-    return f"{name:9} {row['steps']:7,} {row['rollbacks']:6d} {' '.join(numbers)}  {row['end']}"
+    return f"{name:11} {row['steps']:7,} {row['rollbacks']:6d} {' '.join(numbers)}  {row['end']}"
 
 
 COLUMNS = (("frechet", 10, 2), ("diversity", 10, 2), ("kinds", 6, 1))
@@ -141,7 +144,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=3.0, help="of each run, about")
     parser.add_argument("--steps", type=int, help="of each run, in place of minutes")
     parser.add_argument("--seeds", type=whole_numbers, default=list(range(10)), help="with commas between them")
-    parser.add_argument("--wild", type=float, default=0.01, help="both rates of a last run; 0: none is made")
+    parser.add_argument("--wild", type=float, default=0.01, help="rates that may be too large; 0: no such runs")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of minigrad train gan")
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args(arguments)
@@ -153,10 +156,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(json.dumps(found, indent=1))
     else:
         heads = " ".join(f"{key:>{width}}" for key, width, _ in COLUMNS)
-        print(f"{'run':9} {'steps':>7} {'back':>6} {heads}  end")
+        print(f"{'run':11} {'steps':>7} {'back':>6} {heads}  end")
         for name, row in found["runs"].items():
             print(line(name, row))
-        caught = {None: "", True: "; the wild run was caught", False: "; the wild run was let pass"}[found["caught"]]
+        caught = {None: "", True: "; the uneven run was caught", False: "; the uneven run was let pass"}[found["caught"]]
         print(f"collapsed unnoticed: {found['unnoticed']} of {len(found['runs'])}{caught}")
     return 0 if not found["unnoticed"] and found["caught"] is not False else 1
 
