@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ EDGES: dict[str, list[Any]] = {
     "channels": [1, 3],
     "split": [None, "photo"],
     "tile": [None, 0, 32],
+    "images": [None, 1, 99],
     "levels": [None, 1, 3],
     "stages": [1, 2],
     "pooling": ["aligned", "rounded"],
@@ -82,6 +84,26 @@ def test_what_is_found_is_told(birds: str) -> None:
         re.match(r"levels: anchors of [\d, ]+ pixels on maps of every [\d, ]+ pixels, of images of 96 pixels", x) for x in told
     )
     assert any(re.match(r"network: [\d,]+ parameters, for regions and boxes of 2 classes", line) for line in told)
+
+
+def test_few_images_are_taken_from_all_over_the_data(birds: str) -> None:
+    told: list[str] = []
+    whole = task(birds)
+    assert len(whole.data.train) == 3 and len(task(birds, images=99).data.train) == 3
+    few = Detect(birds, DetectSettings.of({**TINY, "images": 2}), told.append)
+    assert list(few.data.train.names) == [whole.data.train.names[number] for number in (0, 1)]
+    assert list(task(birds, images=1).data.train.names) == [whole.data.train.names[0]]
+    assert "2 images of them to learn from, as images=2 asks for" in told
+    assert few.data.validation.names == whole.data.validation.names and few.config()["data_digest"] == whole.data.digest
+
+
+def test_without_pycocotools_nothing_is_begun(birds: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("pycocotools", "pycocotools.cocoeval"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(
+        ArgumentError, match=r'the library that measures detectors, got none\. Run pip install "minigrad-engine'
+    ):
+        task(birds)
 
 
 def test_a_folder_full_of_trouble_is_told_by_name_and_trained(tmp_path: Path) -> None:

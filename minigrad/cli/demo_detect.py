@@ -1,0 +1,147 @@
+"""The demo's looks at photos: networks of others that tell what is on one and where faces are, and a detector of its own."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+from minigrad.cli.output import say
+from minigrad.cli.train import follow
+from minigrad.errors import ArgumentError
+from minigrad.models.precision import check_library
+
+TITLE = "Your own photos"
+PHOTOS, FACES = "example-photos", "astronaut.png"
+CLASSIFIER, FACE_FINDER, DATA = "efficientnet-lite0", "mtcnn", "scenes"
+FETCHED: tuple[str, ...] = (CLASSIFIER, FACE_FINDER)
+SEEN = 2  # likeliest classes of a photo, of each of which it is shown where it is seen
+STEPS, RATE, BATCH = 400, 5e-3, 8  # with what follows less than 75 seconds on two cores
+SMALL: dict[str, Any] = {"image_size": 96, "width": 16, "maps": 32, "hidden": 128, "masks": False}
+IMAGES = 600  # scenes that it learns from: composing more takes as long as learning from them
+PLAIN: dict[str, Any] = {"flip": False, "zoom": 1.15, "colour": 0.1}  # in so few passes no scene is learned by heart
+LOOKS = 2  # evaluations
+JUDGED, DRAWN = 200, 6  # scenes that it never saw, and how many of them are shown
+SCENE = 260  # pixels of a scene on the page, at least
+
+
+def section(page: Any, folder: Path, seed: int) -> None:
+    """Show what the networks of others say of three photos; then train a detector on composed scenes, and what it finds."""
+    from minigrad.cli.reading import reading
+    from minigrad.data.sources import dataset, get
+
+    try:
+        check_library()
+        missing = ""
+    except ArgumentError as error:  # those of others need it not
+        missing = str(error)
+        say(f"detect: none is trained here: {error}")
+    with reading("bytes") as report:  # all of it, so that the section is whole or is left out
+        paths = get(PHOTOS, report)
+        for name in (*FETCHED, *([] if missing else [DATA])):
+            get(name, report)
+    photos = {file.name: path for file, path in zip(dataset(PHOTOS).files, paths, strict=True)}
+    page.section(
+        TITLE,
+        "What is on a photo, and where. Two networks have weights that others have published, and need no training; a third "
+        "learns here to find objects and to frame them.",
+    )
+    _named(page, photos)
+    _faces(page, photos[FACES])
+    if missing:
+        page.subsection("A detector of its own", f"None was trained here: {missing}")
+    else:
+        _trained(page, folder, seed)
+
+
+def _named(page: Any, photos: dict[str, Path]) -> None:
+    """Of each photo the likeliest classes of ImageNet, and where the network sees them."""
+    from minigrad.models.classifier import Classifier
+    from minigrad.models.explained_image import explain
+    from minigrad.show.pictures import bars
+    from minigrad.show.seen import PANEL, framed, heated, jpeg
+
+    classifier = Classifier.load(CLASSIFIER, whole=True)
+    page.subsection(
+        "Labels of ImageNet",
+        f"{CLASSIFIER} tells {len(classifier.card.classes):,} classes apart: minigrad classify {CLASSIFIER} PHOTO. What is "
+        "none of them, such as an astronaut, it takes for something else, and is less sure. Coloured is where it sees what "
+        f"speaks for a class, red the most (Grad-CAM): minigrad explain {CLASSIFIER} PHOTO makes a whole page of that.",
+    )
+    for name, path in photos.items():
+        found = explain(classifier, path)
+        label, share = found.top[0]
+        say(f"{name}: {label} ({share:.0%})")
+        seen = [(jpeg(heated(found.photo, view.map)), f"{view.label}, {view.probability:.0%}") for view in found.views()[:SEEN]]
+        whole = framed(found.image, found.box), f"{name}, and the piece that it looks at"
+        page.gallery([whole, *seen], size=PANEL)
+        shares = {label: round(100 * share, 1) for label, share in found.top}
+        page.picture(bars(shares, label=f"the likeliest classes of {name}", highest=100.0), "The likeliest, in per cent")
+
+
+def _faces(page: Any, path: Path) -> None:
+    from minigrad.models.mtcnn import FaceDetector
+
+    finder = FaceDetector.load(FACE_FINDER)
+    image = finder.read(path)
+    found = finder(image)
+    count = f"{len(found.boxes)} face{'' if len(found.boxes) == 1 else 's'}"
+    say(f"{FACES}: {count}")
+    page.subsection(
+        "Faces", f"{FACE_FINDER} finds {count} here, with eyes, nose and mouth: minigrad detect {FACE_FINDER} PHOTO"
+    )
+    labels = [0] * len(found.boxes)
+    page.picture(
+        _picture(image, found.boxes, labels, classes=["face"], scores=found.scores, points=found.points, scale=1),
+        alt=f"{FACES}, with {count}",
+    )
+
+
+def _trained(page: Any, folder: Path, seed: int) -> None:
+    """Train on scenes of garments; show the curve, and scenes that it never saw with what it finds on them."""
+    from minigrad.cli.reading import reading
+    from minigrad.models.detect import Detect, DetectSettings
+    from minigrad.models.detect_report import drawn
+    from minigrad.train.report import history
+    from minigrad.train.runs import Run
+
+    run = Run(folder)
+    settings = DetectSettings(seed=seed, images=IMAGES, steps=STEPS, lr=RATE, batch_size=BATCH, **SMALL, **PLAIN)
+    with run:
+        if not run.exists():  # else a demo that was stopped goes on
+            run.check_new()
+        with reading() as report:
+            task = Detect(DATA, settings, say, report)
+        task.evaluate_every = -(-task.total_steps // LOOKS)
+        outcome = follow(task, run, f"minigrad demo --out {shlex.quote(str(folder.parent))} --seed {seed}")
+    test = task.data.validation if task.data.test is None else task.data.test
+    judgement = task.judge(test, JUDGED)
+    count = sum(len(truth.boxes) for truth in judgement.truths)
+    words = (
+        f"On {len(judgement.truths)} scenes that it never saw, with {count:,} objects of {len(task.data.classes)} classes, its "
+        f"boxes have an AP50 of {judgement.metrics['ap50']:.2f}; 1 would be every object found, named right and framed by half."
+    )
+    say(words)
+    page.subsection(
+        "A detector of its own",
+        f"Trained here from nothing, in {outcome.step:,} steps, on scenes composed of garments of Fashion-MNIST. {words} On "
+        "photos of yours it learns in the same way: minigrad train detect --data FOLDER",
+    )
+    page.picture(history(task, list(run.metrics.rows())), caption="The training, step by step", alt="curves of the training")
+    shown = zip(range(DRAWN), judgement.found)  # the first ones, as they come
+    page.gallery([(_jpeg(drawn(test[number], found, task.card.classes)), "") for number, found in shown], size=SCENE)
+
+
+def _picture(image: Any, *what: Any, **more: Any) -> bytes:
+    from minigrad.show.boxes import drawn_boxes
+
+    return _jpeg(drawn_boxes(image, *what, **more))
+
+
+def _jpeg(picture: Any) -> bytes:
+    """A picture of Pillow's as a file that is small enough for a page."""
+    import numpy as np
+
+    from minigrad.show.seen import jpeg
+
+    return jpeg(np.asarray(picture).transpose(2, 0, 1))
