@@ -57,7 +57,6 @@ class DetectSettings(Settings):
         None, "side of tiles that photos are cut into; 0: none; auto: where they are split by columns", least=0, most=2048
     )
     holdout: float | None = setting(None, "share held out to choose by; auto: 0.1, of few photos 0.2", least=0.01, most=0.5)
-    images: int | None = setting(None, "how many it learns from, at most, of all over the data; auto: all", least=1, most=LARGE)
     width: int = setting(32, "channels of the backbone's first stage", least=1, most=512)
     maps: int = setting(64, "channels of the pyramid's maps", least=1, most=1024)
     hidden: int = setting(256, "size of the layers that tell classes", least=1, most=8192)
@@ -150,10 +149,6 @@ class Detect(Task):
         for line in self.data.policy:
             say(line)
         train = self.data.train
-        if settings.images is not None and settings.images < len(train):
-            train = train.subset(len(train) * number // settings.images for number in range(settings.images))
-            self.data = self.data._replace(train=train)
-            say(f"{counted(len(train), 'image')} of them to learn from, as images={settings.images} asks for")
         settings = settings.decide(masks=train.has_masks, flip=self.source != "scenes-digits")
         if settings.masks and not train.has_masks:
             raise ArgumentError("--set", "masks=true", "data that have masks", "boxes alone", "Leave it out")

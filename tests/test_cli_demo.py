@@ -17,7 +17,6 @@ from minigrad.cli import demo, demo_detect, demo_gan, demo_handwriting, demo_tex
 from minigrad.data import sources
 from minigrad.errors import DataError, RunError
 from minigrad.models import classify, gan, handwriting_data, handwriting_report, handwriting_task, text, text_report, translate
-from tests.box_files import BIRDS, voc
 from tests.shape_images import COLOUR, SMALL, Commands, made_run, rows
 from tests.small_galleries import gallery
 from tests.small_hands import hand
@@ -124,16 +123,14 @@ def test_the_classifier(minigrad: Commands, tmp_path: Path) -> None:
 
 @pytest.fixture
 def looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One of the three photos, a network that nobody trained in place of ImageNet's, and a few photos of birds as scenes."""
+    """One of the three photos, a network that nobody trained in place of ImageNet's, and a few pictures with digits."""
     photos = sources.dataset(demo_detect.PHOTOS)
     only = dataclasses.replace(photos, files=tuple(file for file in photos.files if file.name == demo_detect.FACES))
     monkeypatch.setitem(sources.DATASETS, photos.name, only)
     network = str(made_run(tmp_path / "colours", COLOUR))
-    birds = str(voc(tmp_path / "birds", BIRDS))
-    monkeypatch.setitem(sources.DATASETS, birds, sources.DataSet(birds, (), "", "", folder=birds))
-    tiny = {"image_size": 48, "width": 2, "maps": 4, "hidden": 8, "masks": False, "prefetch": 0, "holdout": 0.3}
-    small = {"CLASSIFIER": network, "FETCHED": ("mtcnn",), "DATA": birds, "SMALL": tiny, "STEPS": 4, "BATCH": 2, "IMAGES": 2}
-    for name, value in {**small, "DRAWN": 1}.items():
+    tiny = {"image_size": 48, "width": 2, "maps": 4, "hidden": 8, "prefetch": 0}
+    small = {"CLASSIFIER": network, "FETCHED": ("mtcnn",), "DATA": "mnist5k", "CLASSES": ("3", "7"), "SMALL": tiny, "STEPS": 4}
+    for name, value in {**small, "BATCH": 2, "MADE": 10, "JUDGED": 3, "DRAWN": 2}.items():
         monkeypatch.setattr(demo_detect, name, value)
 
 
@@ -141,17 +138,20 @@ def looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_looks_at_photos(minigrad: Commands, tmp_path: Path) -> None:
     """Classes and where they are seen, a face, and a detector that was trained; a second call goes on, here with nothing."""
     code, out, _ = minigrad("demo", "--only", "detect", "--out", "here")
-    assert code == 0 and "astronaut.png: 1 face\n" in out and "2 images of them to learn from" in out
+    assert (
+        code == 0 and "astronaut.png: 1 face\n" in out and re.search(r"10 photos with \d+ boxes of 2 classes \(3 \d+, 7 ", out)
+    )
     assert re.search(r"^astronaut\.png: (red|green|blue) \(\d\d%\)$", out, re.M)
-    found = re.search(r"On 2 scenes that it never saw, with \d objects? of 2 classes, its boxes have an AP50 of \d\.\d\d;", out)
+    found = re.search(r"On 3 others, with \d+ objects of 2 classes, its boxes have an AP50 of \d\.\d\d;", " ".join(out.split()))
     assert found is not None
     page = (tmp_path / "here/index.html").read_text()
-    for words in (found[0], demo_detect.TITLE, "Labels of ImageNet", "3 classes apart", "mtcnn finds 1 face here"):
+    for words in (found[0], demo_detect.TITLE, "Labels of ImageNet", "3 classes apart", "mtcnn finds 1 face here", "boxes.csv"):
         assert words in page
     assert page.count("data:image/jpeg;base64,") == 1 + demo_detect.SEEN + 1 + demo_detect.DRAWN
     learned = rows(tmp_path / "here/detect")
     assert minigrad("demo", "--only", "detect", "--out", "here").code == 0
     assert rows(tmp_path / "here/detect") == learned and max(row["step"] for row in learned) == 4
+    assert (tmp_path / "here/index.html").read_text() == page
 
 
 @pytest.mark.usefixtures("looks")

@@ -46,7 +46,6 @@ EDGES: dict[str, list[Any]] = {
     "channels": [1, 3],
     "split": [None, "photo"],
     "tile": [None, 0, 32],
-    "images": [None, 1, 99],
     "levels": [None, 1, 3],
     "stages": [1, 2],
     "pooling": ["aligned", "rounded"],
@@ -84,17 +83,6 @@ def test_what_is_found_is_told(birds: str) -> None:
         re.match(r"levels: anchors of [\d, ]+ pixels on maps of every [\d, ]+ pixels, of images of 96 pixels", x) for x in told
     )
     assert any(re.match(r"network: [\d,]+ parameters, for regions and boxes of 2 classes", line) for line in told)
-
-
-def test_few_images_are_taken_from_all_over_the_data(birds: str) -> None:
-    told: list[str] = []
-    whole = task(birds)
-    assert len(whole.data.train) == 3 and len(task(birds, images=99).data.train) == 3
-    few = Detect(birds, DetectSettings.of({**TINY, "images": 2}), told.append)
-    assert list(few.data.train.names) == [whole.data.train.names[number] for number in (0, 1)]
-    assert list(task(birds, images=1).data.train.names) == [whole.data.train.names[0]]
-    assert "2 images of them to learn from, as images=2 asks for" in told
-    assert few.data.validation.names == whole.data.validation.names and few.config()["data_digest"] == whole.data.digest
 
 
 def test_without_pycocotools_nothing_is_begun(birds: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,24 +58,6 @@ def test_a_scene_is_a_function_of_seed_part_and_number() -> None:
     assert repr(made) == "Scenes(30 of 96x96, 2 classes)"
 
 
-def test_kept_scenes_are_those_that_were_composed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Composed once, whoever asks, and each answer the caller's own; beyond what may be kept they are composed anew."""
-    composed: list[int] = []
-    real = Scenes._composed
-    monkeypatch.setattr(Scenes, "_composed", lambda self, number: (composed.append(number), real(self, number))[1])
-    made = scenes(size=99)  # no whole number of bytes
-    first, fresh = made[7], scenes(size=99)[7]
-    for array in made[7]:
-        array[...] = 0
-    assert same(made[7], fresh) and same(made.subset([3, 7])[1], first) and composed == [7, 7]
-    assert all(one.dtype == other.dtype for one, other in zip(made[7], fresh, strict=True))
-    monkeypatch.setattr("minigrad.data.scenes._KEPT", 2 * first.image.nbytes)
-    small = scenes()
-    for number in (0, 1, 2, 0, 2):
-        assert same(small[number], scenes()[number])
-    assert 0 < len(small._kept) < 3
-
-
 def test_settings_do_what_they_say() -> None:
     assert all(not len(scene.boxes) for scene in map(scenes(empty=1.0).__getitem__, range(5)))
     plain = scenes(items=(1, 1), empty=0, turn=0, shapes=(0, 0), fragments=(0, 0), noise=0, side=(28, 28), brightness=(1, 1))

@@ -1,8 +1,7 @@
 """Composed scenes: real garments or digits pasted on cluttered canvases, with boxes and masks that are exact.
 
 The layout is synthetic and the items are real: garments of Fashion-MNIST, or digits of MNIST. A scene is a function of
-``(seed, part, index)`` and of nothing else, so that none need be stored; the first ones are kept in memory, which saves the
-time to compose them in each pass. Items of the training part, of the validation part and of
+``(seed, part, index)`` and of nothing else, so that none is stored. Items of the training part, of the validation part and of
 the test part are different ones.
 """
 
@@ -32,7 +31,6 @@ _LAYOUT, _NOISE = 1 << 63, (1 << 63) | (1 << 62)  # of the second key: apart fro
 _BLOCKS = 1 << 20  # of the stream to a scene
 _NUMBERS = 2048  # of a scene's layout, before the noise
 _TRIES = 12  # places that are tried for an item
-_KEPT = 64 << 20  # bytes of scenes that are kept, masks as bits
 _INK = 0.12  # of white: what is brighter is the item
 _GRID = 6  # of the ground's light and dark
 _PART = {"train": 0, "validation": 1, "test": 2}
@@ -154,7 +152,6 @@ class Scenes(Dataset):
             raise ArgumentError(where, "seed", "a whole number from 0 to 2**64 - 1", repr(seed))
         self.seed, self.part, self.filled = int(seed), part, filled
         self._rows = np.arange(count_of(where, "count", count, 0))
-        self._kept: dict[int, tuple[BoxedImage, np.ndarray]] = {}  # scenes without their masks, and these as bits
 
     @property
     def names(self) -> list[str]:
@@ -164,18 +161,7 @@ class Scenes(Dataset):
         return len(self._rows)
 
     def __getitem__(self, index: int) -> BoxedImage:
-        number = int(self._rows[whole_index("Scenes", index, len(self))])
-        if number in self._kept:
-            plain, bits = self._kept[number]
-            copied = plain._make(None if array is None else array.copy() for array in plain)
-            side = self.settings.size
-            return copied._replace(masks=np.unpackbits(bits, axis=2, count=side).view(bool))
-        scene = self._composed(number)
-        bits = np.packbits(scene.masks, axis=2)  # type: ignore[arg-type]
-        if (len(self._kept) + 1) * (scene.image.nbytes + bits.nbytes) <= _KEPT:
-            plain = scene._make(None if array is scene.masks else array.copy() for array in scene)
-            self._kept[number] = plain, bits
-        return scene
+        return self._composed(int(self._rows[whole_index("Scenes", index, len(self))]))
 
     def targets(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Boxes float32 (n, 4) and labels int64 (n,) of a scene, which is composed for it.
