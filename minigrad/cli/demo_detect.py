@@ -16,6 +16,7 @@ PHOTOS, FACES = "example-photos", "astronaut.png"
 CLASSIFIER, FACE_FINDER, DATA = "efficientnet-lite0", "mtcnn", "fashion-mnist"
 FETCHED: tuple[str, ...] = (CLASSIFIER, FACE_FINDER)
 SEEN = 2  # likeliest classes of a photo, of each of which it is shown where it is seen
+SIGHT = 190  # pixels of such a picture on the page, at least
 STEPS, RATE, BATCH = 600, 3e-3, 4  # with what else is here less than 75 seconds on two cores
 SMALL: dict[str, Any] = {"image_size": 96, "width": 16, "maps": 32, "hidden": 128, "flip": False, "zoom": 1.2, "colour": 0.1}
 CLASSES = ("Bag", "Pullover", "Sneaker", "Trouser")  # all ten, on more cluttered scenes, take much longer
@@ -26,12 +27,12 @@ COMPOSED: dict[str, Any] = {  # photos that are easier than those of the set ``s
 MADE = 800  # to learn from and to choose by
 TABLE = "boxes.csv"
 LOOKS = 2  # evaluations
-JUDGED, DRAWN = 200, 6  # scenes that it never saw, and how many of them are shown
-SCENE = 260  # pixels of a scene on the page, at least
+JUDGED, DRAWN = 200, 6  # photos that it never saw, and how many of them are shown
+PANEL = 260  # pixels of such a photo on the page, at least
 
 
 def section(page: Any, folder: Path, seed: int) -> None:
-    """Show what the networks of others say of three photos; then train a detector on composed scenes, and what it finds."""
+    """Show what the networks of others say of three photos; then train a detector on composed ones, and show what it finds."""
     from minigrad.cli.reading import reading
     from minigrad.data.sources import dataset, get
 
@@ -64,7 +65,7 @@ def _named(page: Any, photos: dict[str, Path]) -> None:
     from minigrad.models.classifier import Classifier
     from minigrad.models.explained_image import explain
     from minigrad.show.pictures import bars
-    from minigrad.show.seen import PANEL, framed, heated, jpeg
+    from minigrad.show.seen import framed, heated, jpeg
 
     classifier = Classifier.load(CLASSIFIER, whole=True)
     page.subsection(
@@ -79,7 +80,7 @@ def _named(page: Any, photos: dict[str, Path]) -> None:
         say(f"{name}: {label} ({share:.0%})")
         seen = [(jpeg(heated(found.photo, view.map)), f"{view.label}, {view.probability:.0%}") for view in found.views()[:SEEN]]
         whole = framed(found.image, found.box), f"{name}, and the piece that it looks at"
-        page.gallery([whole, *seen], size=PANEL)
+        page.gallery([whole, *seen], size=SIGHT)
         shares = {label: round(100 * share, 1) for label, share in found.top}
         page.picture(bars(shares, label=f"the likeliest classes of {name}", highest=100.0), "The likeliest, in per cent")
 
@@ -136,7 +137,7 @@ def _trained(page: Any, folder: Path, seed: int) -> None:
     page.picture(history(task, list(run.metrics.rows())), caption="The training, step by step", alt="curves of the training")
     page.subsection("What it finds", "The first ones of those that it never saw.")
     shown = zip(range(DRAWN), judgement.found)
-    page.gallery([(_jpeg(drawn(others[number], found, task.card.classes)), "") for number, found in shown], size=SCENE)
+    page.gallery([(_jpeg(drawn(others[number], found, task.card.classes)), "") for number, found in shown], size=PANEL)
 
 
 def _composed(folder: Path, seed: int, report: Any) -> Any:
