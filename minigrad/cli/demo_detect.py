@@ -107,7 +107,7 @@ def _trained(page: Any, folder: Path, seed: int) -> None:
     """Train on a folder of photos with boxes; show the curve, and others with what it finds on them."""
     from minigrad.cli.reading import reading
     from minigrad.models.detect import Detect, DetectSettings
-    from minigrad.models.detect_report import drawn
+    from minigrad.models.detect_report import SURE
     from minigrad.train.report import history
     from minigrad.train.runs import Run
 
@@ -131,13 +131,17 @@ def _trained(page: Any, folder: Path, seed: int) -> None:
     page.subsection(
         "A detector of its own",
         f"Trained here from nothing, in {outcome.step:,} steps, on {len(task.data.train)} small pictures composed of garments "
-        f"of Fashion-MNIST. {words} They lie in {photos}, with {TABLE}, the table of their boxes: a folder of your own is "
-        "learned in the same way by minigrad train detect --data FOLDER.",
+        f"of Fashion-MNIST. {words} What it learned from lies in {photos}, with {TABLE}, the table of the boxes: a folder of "
+        "your own is learned in the same way by minigrad train detect --data FOLDER",
     )
-    page.picture(history(task, list(run.metrics.rows())), caption="The training, step by step", alt="curves of the training")
-    page.subsection("What it finds", "The first ones of those that it never saw.")
-    shown = zip(range(DRAWN), judgement.found)
-    page.gallery([(_jpeg(drawn(others[number], found, task.card.classes)), "") for number, found in shown], size=PANEL)
+    pictures = []
+    for number, found in zip(range(DRAWN), judgement.found):  # the first ones
+        sure, image = found.scores >= SURE, others[number].image
+        boxes, labels, scores = found.boxes[sure], found.labels[sure], found.scores[sure]
+        pictures.append((_picture(image, boxes, labels, classes=task.card.classes, scores=scores, scale=4), ""))
+    page.gallery(pictures, size=PANEL)
+    with page.details("The training, step by step"):
+        page.picture(history(task, list(run.metrics.rows())), alt="curves of the training")
 
 
 def _composed(folder: Path, seed: int, report: Any) -> Any:
@@ -171,15 +175,10 @@ def _composed(folder: Path, seed: int, report: Any) -> Any:
 
 
 def _picture(image: Any, *what: Any, **more: Any) -> bytes:
-    from minigrad.show.boxes import drawn_boxes
-
-    return _jpeg(drawn_boxes(image, *what, **more))
-
-
-def _jpeg(picture: Any) -> bytes:
-    """A picture of Pillow's as a file that is small enough for a page."""
+    """A photo with what is on it, as a file that is small enough for a page."""
     import numpy as np
 
+    from minigrad.show.boxes import drawn_boxes
     from minigrad.show.seen import jpeg
 
-    return jpeg(np.asarray(picture).transpose(2, 0, 1))
+    return jpeg(np.asarray(drawn_boxes(image, *what, **more)).transpose(2, 0, 1))
