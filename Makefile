@@ -46,7 +46,7 @@ help:
 	@echo "make bench   how fast training steps are beside PyTorch's   (ARGS=small-cnn chooses)"
 	@echo "make clean   remove the environment and all that was built"
 
-demo: $(STAMPS)/translate
+demo: $(STAMPS)/demo
 	$(RUN) -m minigrad demo $(ARGS)
 
 test: $(STAMPS)/test

@@ -29,13 +29,14 @@ from minigrad.models.begun import check_same, check_there, recipe, source
 from minigrad.models.cost import COPIES, activations, check_memory
 from minigrad.models.detector import POOLING, STRIDES, Detector, Target
 from minigrad.models.finder import Card, Finder, Judgement, target_of
+from minigrad.models.precision import check_library
 from minigrad.train import SCHEDULES, Descent, Settings, Step, Task, Track, ema, schedule_of, setting
 
 WORK = 1.5e13  # multiplications of the forward passes where nothing is said: about 20 minutes on two cores
 STEPS = (300, 30_000)  # where nothing is said, at least and at most
 LOOKS = 10  # evaluations
 JUDGED = 200  # images at each, at most; the report looks at all
-LOOKED_AT = 2_000  # images whose boxes are looked at to choose levels
+LOOKED_AT = 400  # images whose boxes are looked at to choose levels
 SIDES = (96, 512)  # pixels of the longer side where nothing is said, at least and at most
 CELLS = 4  # cells of a map that an anchor is wide, about
 LEVELS = 3  # at most
@@ -118,7 +119,7 @@ class Detect(Task):
 
     Raises:
         DataError: the data cannot be had or are not fit.
-        ArgumentError: settings that do not go with the data or with each other.
+        ArgumentError: settings that do not go with the data or with each other; pycocotools is missing.
         OutOfMemoryError: the network needs more memory than there is.
     """
 
@@ -138,6 +139,7 @@ class Detect(Task):
         progress: Callable[[str, int, int], None] | None = None,
         like: Mapping[str, Any] | None = None,
     ) -> None:
+        check_library()
         self.source = source(data)
         begun = None if like is None else Card.of(dict(like), "the model to begin from")
         self.data: DetectionData = open_boxes(

@@ -41,6 +41,18 @@ class Precision(NamedTuple):
     curves: np.ndarray
 
 
+def check_library() -> None:
+    """See that pycocotools is there, before anything takes long.
+
+    Raises:
+        ArgumentError: it is not.
+    """
+    try:
+        import pycocotools.cocoeval  # noqa: F401 - looked for alone
+    except ImportError as error:
+        raise ArgumentError("precision", "pycocotools", "the library that measures detectors", "none", MISSING) from error
+
+
 def precision(
     found: Sequence[Found], targets: Sequence[Target], classes: int, *, masks: Sequence[np.ndarray] | None = None
 ) -> Precision:
@@ -61,11 +73,10 @@ def precision(
         >>> round(precision([right], [there], 2).ap50, 3), round(precision([right], [there], 2).ap, 3)
         (1.0, 0.9)
     """
-    try:
-        from pycocotools.coco import COCO
-        from pycocotools.cocoeval import COCOeval
-    except ImportError as error:
-        raise ArgumentError("precision", "pycocotools", "the library that measures detectors", "none", MISSING) from error
+    check_library()
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
     if masks is not None and any(each.masks is None for each in targets):
         raise ArgumentError("precision", "masks", "targets that have masks", "some without")
     with contextlib.redirect_stdout(io.StringIO()):  # which it writes its progress to

@@ -15,12 +15,6 @@ from minigrad.interop.npy import load_arrays
 from tests.faces_reference import Weights, shapes
 
 RECORDED = Path(__file__).parent / "recorded" / "faces.json"
-PHOTO = File(
-    "astronaut.png",
-    "88431cd9653ccd539741b555fb0a46b61558b301d4110412b5bc28b5e3ea6cb5",
-    791_555,
-    (Wheel("scikit-image==0.26.0", "skimage/data/astronaut.png"),),
-)
 ANOTHER = File(
     "facenet_pytorch-2.6.0-py3-none-any.whl",
     "ecb82b27beb226d106f2219efe8f829b01b87a8595badd01545679bdb9f19cca",
@@ -32,7 +26,8 @@ BOX = (179, 60, 89, 113)  # of the face: x, y, width, height, as the package mtc
 
 def astronaut() -> Path:
     """A photo of 512 x 512 pixels, in the public domain."""
-    return fetch(DataSet("astronaut", (PHOTO,), "public domain", "a photo"), PHOTO)
+    data = dataset("example-photos")
+    return fetch(data, next(file for file in data.files if file.name == "astronaut.png"))
 
 
 def copied(net: str) -> dict[str, minigrad.Tensor]:

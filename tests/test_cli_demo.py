@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import signal
 import sys
@@ -12,10 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minigrad.cli import demo, demo_gan, demo_handwriting, demo_text, demo_translate
+from minigrad.cli import demo, demo_detect, demo_gan, demo_handwriting, demo_text, demo_translate
+from minigrad.data import sources
 from minigrad.errors import DataError, RunError
 from minigrad.models import classify, gan, handwriting_data, handwriting_report, handwriting_task, text, text_report, translate
-from tests.shape_images import SMALL, Commands, rows
+from tests.shape_images import COLOUR, SMALL, Commands, made_run, rows
 from tests.small_galleries import gallery
 from tests.small_hands import hand
 from tests.small_translators import pairs
@@ -98,9 +100,8 @@ def test_what_else_goes_wrong_is_an_error(minigrad: Commands, tmp_path: Path, mo
 
 
 def test_only_what_there_is(minigrad: Commands, tmp_path: Path) -> None:
-    assert "demo: --only: expected one of classify, text, handwriting, translate, gan, got 'poems'." in minigrad.refused(
-        "demo", "--only", "poems"
-    )
+    told = "demo: --only: expected one of classify, detect, text, handwriting, translate, gan, got 'poems'."
+    assert told in minigrad.refused("demo", "--only", "poems")
     assert "Invalid value for '--seed'" in minigrad.refused("demo", "--seed", "-1")
     assert not (tmp_path / "runs").exists()
 
@@ -118,6 +119,69 @@ def test_the_classifier(minigrad: Commands, tmp_path: Path) -> None:
         assert title in page
     assert page.count("data:image/png;base64,") >= 30
     assert (tmp_path / "runs/demo-1/classify/model.safetensors").exists()
+
+
+@pytest.fixture
+def looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of the three photos, a network that nobody trained in place of ImageNet's, and a few pictures with digits."""
+    photos = sources.dataset(demo_detect.PHOTOS)
+    only = dataclasses.replace(photos, files=tuple(file for file in photos.files if file.name == demo_detect.FACES))
+    monkeypatch.setitem(sources.DATASETS, photos.name, only)
+    network = str(made_run(tmp_path / "colours", COLOUR))
+    tiny = {"image_size": 48, "width": 2, "maps": 4, "hidden": 8, "prefetch": 0}
+    small = {"CLASSIFIER": network, "FETCHED": ("mtcnn",), "DATA": "mnist5k", "CLASSES": ("3", "7"), "SMALL": tiny, "STEPS": 4}
+    for name, value in {**small, "BATCH": 2, "MADE": 10, "JUDGED": 3, "DRAWN": 2}.items():
+        monkeypatch.setattr(demo_detect, name, value)
+
+
+@pytest.mark.usefixtures("looks")
+def test_the_looks_at_photos(minigrad: Commands, tmp_path: Path) -> None:
+    """Classes and where they are seen, a face, and a detector that was trained; a second call goes on, here with nothing."""
+    code, out, _ = minigrad("demo", "--only", "detect", "--out", "here")
+    assert (
+        code == 0 and "astronaut.png: 1 face\n" in out and re.search(r"10 photos with \d+ boxes of 2 classes \(3 \d+, 7 ", out)
+    )
+    assert re.search(r"^astronaut\.png: (red|green|blue) \(\d\d%\)$", out, re.M)
+    found = re.search(r"On 3 others, with \d+ objects of 2 classes, its boxes have an AP50 of \d\.\d\d;", " ".join(out.split()))
+    assert found is not None
+    page = (tmp_path / "here/index.html").read_text()
+    for words in (found[0], demo_detect.TITLE, "Labels of ImageNet", "3 classes apart", "mtcnn finds 1 face here", "boxes.csv"):
+        assert words in page
+    assert page.count("data:image/jpeg;base64,") == 1 + demo_detect.SEEN + 1 + demo_detect.DRAWN
+    learned = rows(tmp_path / "here/detect")
+    assert minigrad("demo", "--only", "detect", "--out", "here").code == 0
+    assert rows(tmp_path / "here/detect") == learned and max(row["step"] for row in learned) == 4
+    assert (tmp_path / "here/index.html").read_text() == page
+
+
+@pytest.mark.usefixtures("looks")
+def test_without_pycocotools_the_networks_of_others_are_shown(
+    minigrad: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("pycocotools", "pycocotools.cocoeval"):
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setattr(demo_detect, "DATA", "none")  # is not asked for
+    code, out, _ = minigrad("demo", "--only", "detect")
+    assert code == 0 and "detect: none is trained here: " in out and 'pip install "minigrad-engine[detect]"' in out
+    page = (tmp_path / "runs/demo-1/index.html").read_text()
+    assert "None was trained here" in page and "mtcnn finds 1 face here" in page
+    assert not (tmp_path / "runs/demo-1/detect").exists()
+
+
+@pytest.mark.usefixtures("looks")
+def test_looks_at_photos_are_left_out_as_a_whole(minigrad: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a part of what they need cannot be had, nothing of them is on the page."""
+
+    def refuse(name: str, progress: Any = None) -> Any:
+        if name == demo_detect.DATA:
+            raise DataError("data", name, "a connection", "no network")
+        return real(name, progress)
+
+    real = sources.get
+    monkeypatch.setattr(sources, "get", refuse)
+    code, _, err = minigrad("demo", "--only", "detect")
+    page = (tmp_path / "runs/demo-1/index.html").read_text()
+    assert code == 2 and "detect is left out: " in err and "Left out" in page and demo_detect.TITLE not in page
 
 
 def test_the_writer(minigrad: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

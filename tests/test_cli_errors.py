@@ -236,7 +236,7 @@ def test_a_command_without_what_it_needs(minigrad: Commands) -> None:
     assert "Missing argument 'RUN'. See minigrad resume --help" in minigrad.refused("resume")
     assert "Missing argument 'IMAGE...'. See minigrad classify --help" in minigrad.refused("classify", "run")
     assert "No such command 'trian'. Did you mean 'train'? See minigrad --help" in minigrad.refused("trian")
-    words = "demo: --only: expected one of classify, text, handwriting, translate, gan, got 'dectet'."
+    words = "demo: --only: expected one of classify, detect, text, handwriting, translate, gan, got 'dectet'."
     assert words in minigrad.refused("demo", "--only", "dectet")
 
 

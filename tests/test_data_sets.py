@@ -143,6 +143,9 @@ def test_class_names() -> None:
         DataError, match=r"got 'mtcnn'\. mtcnn is a trained network, and named where a command asks for a MODEL"
     ):
         class_names("mtcnn")
+    told = r"got 'example-photos'\. example-photos are for trained networks to look at: minigrad data get example-photos says"
+    with pytest.raises(DataError, match=told):
+        class_names("example-photos")
 
 
 def test_what_debian_packs_and_what_is_published_differ_by_the_name_in_the_gzip_header() -> None:

@@ -306,7 +306,7 @@ def test_the_table_is_whole() -> None:
         assert (
             data.licence
             and data.about
-            and data.kind in ("images", "pictures", "text", "handwriting", "pairs", "boxes", "weights")
+            and data.kind in ("images", "pictures", "text", "handwriting", "pairs", "boxes", "photos", "weights")
             and bool(data.files) != bool(data.folder)
         )
         for file in data.files:

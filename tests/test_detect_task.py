@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,15 @@ def test_what_is_found_is_told(birds: str) -> None:
         re.match(r"levels: anchors of [\d, ]+ pixels on maps of every [\d, ]+ pixels, of images of 96 pixels", x) for x in told
     )
     assert any(re.match(r"network: [\d,]+ parameters, for regions and boxes of 2 classes", line) for line in told)
+
+
+def test_without_pycocotools_nothing_is_begun(birds: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("pycocotools", "pycocotools.cocoeval"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(
+        ArgumentError, match=r'the library that measures detectors, got none\. Run pip install "minigrad-engine'
+    ):
+        task(birds)
 
 
 def test_a_folder_full_of_trouble_is_told_by_name_and_trained(tmp_path: Path) -> None:

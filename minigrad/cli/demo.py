@@ -16,6 +16,7 @@ from minigrad.errors import ArgumentError, DataError
 # Each section: the function that trains and shows it, called with the page, the folder to work in, and the seed.
 SECTIONS: dict[str, str] = {
     "classify": "minigrad.cli.demo_classify:section",
+    "detect": "minigrad.cli.demo_detect:section",
     "text": "minigrad.cli.demo_text:section",
     "handwriting": "minigrad.cli.demo_handwriting:section",
     "translate": "minigrad.cli.demo_translate:section",

@@ -36,7 +36,10 @@ def section(page: Any, folder: Path, seed: int) -> None:
     words = f"{right:,} of {len(test):,} digits that it never saw are told right: {judgement.accuracy:.1%}."
     say(words)
     page.section(
-        "Handwritten digits", f"A convolutional network that learned from {len(task.data.train):,} images of MNIST-5k. {words}"
+        "Handwritten digits",
+        f"A classifier of one's own: a convolutional network that learned from {len(task.data.train):,} images of MNIST-5k. "
+        f"{words} A folder of yours, with a sub-folder for each class, is learned in the same way: minigrad train classify "
+        "--data FOLDER",
     )
     page.picture(history(task, list(run.metrics.rows())), caption="The training, step by step", alt="loss and accuracy")
     page.picture(

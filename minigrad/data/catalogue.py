@@ -70,6 +70,14 @@ _FASHION_FILES = (
     ),
 )
 _GARMENTS = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+_PHOTOS = tuple(
+    File(name, sha256, size, (Wheel("scikit-image==0.26.0", f"skimage/data/{name}"),))
+    for name, sha256, size in (
+        ("coffee.png", "cc02f8ca188b167c775a7101b5d767d1e71792cf762c33d6fa15a4599b5a8de7", 466_706),
+        ("chelsea.png", "596aa1e7cb875eb79f437e310381d26b338a81c2da23439704a73c4651e8c4bb", 240_512),
+        ("astronaut.png", "88431cd9653ccd539741b555fb0a46b61558b301d4110412b5bc28b5e3ea6cb5", 791_555),
+    )
+)
 _DIGITS = File(
     "mnist_5k.csv.gz",
     "846f6cad587fea3877f6e0fe0a1968dfc68867ce170d3bc9fc2dccdbed17961d",
@@ -224,6 +232,13 @@ DATASETS: dict[str, DataSet] = {
             "BSD-3-Clause",
             "a network of a million weights that tells the 10 classes of CIFAR-10, in Keras' file",
             kind="weights",
+        ),
+        DataSet(
+            "example-photos",
+            _PHOTOS,
+            "public domain (the astronaut, by NASA), CC0 (the coffee, by R. Michetti, and the cat, by S. van der Walt)",
+            "3 photos of 451x300 to 600x400 pixels, of a cup of coffee, a cat and an astronaut, to try trained networks on",
+            kind="photos",
         ),
         DataSet(
             "hershey",

@@ -72,8 +72,8 @@ class DataSet:
     """A named data set: its files, its licence, a line that says what it is, and its classes' names where it has classes.
 
     ``kind`` is what it holds: ``"images"`` with labels, ``"pictures"`` without, ``"handwriting"``, ``"text"``, ``"pairs"`` of
-    sentences, photos with ``"boxes"``, or the ``"weights"`` of a network that others have trained. ``folder`` is where the
-    files are of one that every machine has: ``files`` then is empty.
+    sentences, photos with ``"boxes"``, ``"photos"`` alone, or the ``"weights"`` of a network that others have trained.
+    ``folder`` is where the files are of one that every machine has: ``files`` then is empty.
     """
 
     name: str

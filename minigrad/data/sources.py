@@ -62,6 +62,8 @@ def dataset(name: str, *kinds: str) -> DataSet:
         remedy = f"{name} holds {other}: minigrad train {_TASKS[other]} takes it" if other in _TASKS else ""
         if other == "weights":
             remedy = f"{name} is a trained network, and named where a command asks for a MODEL"
+        if other == "photos":
+            remedy = f"{name} are for trained networks to look at: minigrad data get {name} says where they lie"
         raise DataError("data", "name", f"one of {', '.join(names)}", repr(name), remedy)
     return DATASETS[name]
 
