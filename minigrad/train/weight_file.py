@@ -19,7 +19,7 @@ from minigrad.errors import RunError
 from minigrad.train.runs import Run
 from minigrad.train.trained import Trained
 
-RESIDUAL = {  # blocks of each stage, and whether they are bottlenecks
+RESIDUAL: dict[tuple[tuple[int, ...], bool], str] = {  # blocks of each stage, and whether they are bottlenecks
     ((2, 2, 2, 2), False): "resnet18",
     ((3, 4, 6, 3), False): "resnet34",
     ((3, 4, 6, 3), True): "resnet50",
