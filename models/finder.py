@@ -16,7 +16,7 @@ from minigrad.errors import ArgumentError, RunError
 from minigrad.models.classifier import device_of
 from minigrad.models.detector import POOLING, STRIDES, Detector, Found, Target
 from minigrad.models.pasting import pasted
-from minigrad.models.precision import Precision, precision
+from minigrad.models.precision import Precision, precision, proposal_recall
 from minigrad.models.tiles import SAME, merged, steps
 from minigrad.train.trained import Trained
 
@@ -217,8 +217,11 @@ class Finder:
         x = self.tensor([each.sample.image for each in waiting])
         answers = self.network.detect(x, [each.size for each in waiting], least=least, same=SAME, most=MOST)
         for each, found in zip(waiting, answers):
-            down, across = each.scale
-            yield found._replace(boxes=(found.boxes / np.array([across, down] * 2)).astype(np.float32))
+            scale = np.array([each.scale[1], each.scale[0]] * 2)
+            boxes, proposals = (
+                None if places is None else (places / scale).astype(np.float32) for places in (found.boxes, found.proposals)
+            )
+            yield found._replace(boxes=boxes, proposals=proposals)
 
     def judge(self, images: Boxed, track: Callable[[Iterable[Any]], Iterator[Any]] = iter) -> Judgement:
         """Look at images with boxes and compare.
@@ -247,7 +250,9 @@ class Finder:
         whole = [truth._replace(masks=None) for truth in truths]
         boxes = precision(founds, whole, classes)
         outlines = precision(founds, truths, classes, masks=masks) if has_masks else None
-        return Judgement(self.card.classes, truths, founds, boxes, outlines)
+        proposals = [found.proposals for found in founds if found.proposals is not None]
+        share = proposal_recall(proposals, truths) if len(proposals) == len(truths) else None
+        return Judgement(self.card.classes, truths, founds, boxes, outlines, share)
 
 
 class Judgement(NamedTuple):
@@ -259,6 +264,7 @@ class Judgement(NamedTuple):
         found: what was found.
         boxes: how good its boxes are, and
         masks: its masks, where it and the images have some.
+        proposals: the share of the boxes there that its first stage proposes; ``None`` where it has one stage.
     """
 
     classes: Sequence[str]
@@ -266,6 +272,7 @@ class Judgement(NamedTuple):
     found: Sequence[Found]
     boxes: Precision
     masks: Precision | None
+    proposals: float | None = None
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -273,6 +280,8 @@ class Judgement(NamedTuple):
         found = {"ap50": self.boxes.ap50, "ap": self.boxes.ap, "recall": self.boxes.recall}
         if self.masks is not None:
             found["mask_ap50"] = self.masks.ap50
+        if self.proposals is not None:
+            found["proposals"] = self.proposals
         return {name: 0.0 if math.isnan(value) else value for name, value in found.items()}
 
 

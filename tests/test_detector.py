@@ -14,7 +14,7 @@ from minigrad.errors import ArgumentError
 from minigrad.models.anchors import grid
 from minigrad.models.detector import Detector, Found, Target
 from minigrad.models.pasting import pasted
-from minigrad.models.precision import precision
+from minigrad.models.precision import precision, proposal_recall
 
 SMALL: dict[str, Any] = {"sizes": (12, 24), "strides": (4, 8), "width": 4, "channels": 8, "hidden": 16}
 KINDS: dict[str, dict[str, Any]] = {
@@ -195,3 +195,37 @@ def test_average_precision_by_hand() -> None:
     crowd = [there[0]._replace(ignored=np.array([False, True, False])), there[1]]
     assert precision(answers, crowd, 2).each[0] == pytest.approx(1.0)
     assert grid((1, 1), 4, 4.0, (1.0,)).shape == (1, 4)
+
+
+def test_recall_of_proposals_by_hand() -> None:
+    """Overlaps of 1/2, 1/3 and 1 with three boxes; one image without boxes, one without proposals."""
+    there = [
+        Target(np.array([[0, 0, 10, 10], [20, 0, 30, 10], [0, 20, 10, 30]], np.float32), np.array([0, 0, 1])),
+        Target(np.zeros((0, 4), np.float32), np.zeros(0, np.int64)),
+        Target(np.array([[5, 5, 9, 9]], np.float32), np.array([1])),
+    ]
+    proposals = [
+        np.array([[0, 0, 10, 5], [25, 0, 35, 10], [0, 20, 10, 30]], np.float32),
+        np.array([[0, 0, 10, 10]], np.float32),
+        np.zeros((0, 4), np.float32),
+    ]
+    assert proposal_recall(proposals, there) == 2 / 4
+    assert proposal_recall(proposals, there, overlap=0.51) == 1 / 4  # two of the same size that share a half of one: 1/2
+    assert proposal_recall(proposals, there, overlap=0.33) == 3 / 4
+    assert proposal_recall(proposals, there, most=2) == 1 / 4  # the third of an image does not count
+    ignored = [there[0]._replace(ignored=np.array([False, True, False])), *there[1:]]
+    assert proposal_recall(proposals, ignored) == 2 / 3
+    assert np.isnan(proposal_recall(proposals[1:2], there[1:2]))
+    with pytest.raises(ArgumentError, match=r"proposals: expected those of 1 images, as many as targets, got of 3"):
+        proposal_recall(proposals, there[:1])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_proposals_are_told_where_there_are_two_stages(kind: str) -> None:
+    """They lie on the image, and those of a network that knows nothing come from its anchors."""
+    net = detector(**KINDS[kind]).eval()
+    for found in net.detect(images(2), least=1.0):
+        assert (found.proposals is not None) is (net.stages == 2)
+        if found.proposals is not None:
+            assert 0 < len(found.proposals) <= 150
+            assert (found.proposals >= 0).all() and (found.proposals <= [64, 32, 64, 32]).all()
