@@ -370,9 +370,9 @@ class Detector(nn.Module):
             at += len(hit)
             if target.masks is None or not len(hit):
                 continue
-            there = minigrad.tensor(target.masks[hit][:, None].astype(np.float32))
+            there = minigrad.tensor(target.masks[hit][:, None].astype(np.float32), device="cpu")
             places = np.concatenate([np.arange(len(hit))[:, None], boxes[own]], 1).astype(np.float32)
-            fine = roi_align(there, minigrad.tensor(places), 2 * MASK_SIDE, aligned=True)
+            fine = roi_align(there, minigrad.tensor(places, device="cpu"), 2 * MASK_SIDE, aligned=True)
             masks.append((fine.numpy()[:, 0] >= 0.5).astype(np.float32))
             kept.append(own)
         if not kept:
@@ -514,7 +514,7 @@ def _clipped(boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 def _not_the_same(boxes: np.ndarray, scores: np.ndarray, groups: np.ndarray, same: float) -> np.ndarray:
     """The numbers of boxes of which none of the same group overlaps a likelier one too much, the likeliest first."""
-    box, score, group = (minigrad.tensor(np.ascontiguousarray(each)) for each in (boxes, scores, groups))
+    box, score, group = (minigrad.tensor(np.ascontiguousarray(each), device="cpu") for each in (boxes, scores, groups))
     return batched_nms(box, score, group, same).numpy()
 
 

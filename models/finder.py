@@ -161,12 +161,16 @@ class Finder:
         return Placed(laid(sample, canvas, new, (0, 0)), new, (new[0] / height, new[1] / width))
 
     def tensor(self, images: Sequence[np.ndarray]) -> minigrad.Tensor:
-        """Images uint8 (C, H, W) of any sizes on one canvas, in float32, (N, C, H, W); filled up with the mean."""
+        """Images uint8 (C, H, W) of any sizes on one canvas, as the network takes them, (N, C, H, W)."""
+        return minigrad.tensor(self.canvas(images), device=device_of(self.network))
+
+    def canvas(self, images: Sequence[np.ndarray]) -> np.ndarray:
+        """The same as an array, float32; filled up with the mean."""
         height, width = (max(image.shape[axis] for image in images) for axis in (1, 2))
         found = np.zeros((len(images), self.card.channels, height, width), np.float32)
         for image, out in zip(images, found):
             out[:, : image.shape[1], : image.shape[2]] = (image / np.float32(255) - self.card.mean) / self.card.std
-        return minigrad.tensor(found, device=device_of(self.network))
+        return found
 
     def __call__(self, image: np.ndarray, *, least: float = 0.5, tile: int | None = None) -> Found:
         """What is on a photo, in its pixels, the surest first.
@@ -218,10 +222,9 @@ class Finder:
         answers = self.network.detect(x, [each.size for each in waiting], least=least, same=SAME, most=MOST)
         for each, found in zip(waiting, answers):
             scale = np.array([each.scale[1], each.scale[0]] * 2)
-            boxes, proposals = (
-                None if places is None else (places / scale).astype(np.float32) for places in (found.boxes, found.proposals)
-            )
-            yield found._replace(boxes=boxes, proposals=proposals)
+            if found.proposals is not None:
+                found = found._replace(proposals=(found.proposals / scale).astype(np.float32))
+            yield found._replace(boxes=(found.boxes / scale).astype(np.float32))
 
     def judge(self, images: Boxed, track: Callable[[Iterable[Any]], Iterator[Any]] = iter) -> Judgement:
         """Look at images with boxes and compare.

@@ -122,7 +122,7 @@ def proposal_recall(
         boxes = target.split()[0].boxes
         there += len(boxes)
         if len(boxes) and len(each[:most]):
-            overlaps = box_iou(minigrad.tensor(boxes), minigrad.tensor(each[:most])).numpy()
+            overlaps = box_iou(*(minigrad.tensor(part, device="cpu") for part in (boxes, each[:most]))).numpy()
             hit += int((overlaps.max(1) >= overlap).sum())
     return hit / there if there else float("nan")
 

@@ -64,7 +64,7 @@ def merged(parts: Sequence[Found], windows: Sequence[tuple[int, int]], tile: int
         cut = np.concatenate([cut, np.zeros((len(joined), 4), bool)])
     order = whole.scores - cut.any(1)  # cut ones come after all others
     first = batched_nms(
-        minigrad.tensor(whole.boxes), minigrad.tensor(order.astype(np.float32)), minigrad.tensor(whole.labels), SAME
+        *(minigrad.tensor(each, device="cpu") for each in (whole.boxes, order.astype(np.float32), whole.labels)), SAME
     ).numpy()
     kept: list[int] = []
     for number in first.tolist():

@@ -24,7 +24,7 @@ from minigrad.models.detect import Detect, DetectSettings, boxed
 from minigrad.models.detector import Found
 from minigrad.models.finder import Card, Finder, target_of
 from minigrad.models.tiles import merged, steps
-from minigrad.train import Run, fit
+from minigrad.train import Run, fit, report
 from tests.box_files import BIRDS, coco, outlines_of, photo, voc
 
 TINY = {"width": 2, "maps": 4, "hidden": 8, "image_size": 48, "batch_size": 2, "steps": 2, "prefetch": 0, "holdout": 0.3}
@@ -439,8 +439,9 @@ def test_it_learns_to_find_squares(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     data = BoxedImages.of(images, boxes, labels, ["bright", "dark"])
     made = detect.DetectionData(data.subset(range(48)), data.subset(range(48, 60)), None, data.classes, (), "", "by number")
     monkeypatch.setattr(detect, "open_boxes", lambda *args, **options: made)
-    minigrad.manual_seed(0)
-    learner = task("squares", width=8, maps=8, hidden=32, steps=90, batch_size=6, lr=5e-3, average=0.9, zoom=1.0, colour=0.0)
+    monkeypatch.setattr(report, "write", lambda task, run: run.report.touch())  # it has tests of its own
+    monkeypatch.setattr(detect, "LOOKS", 3)
+    learner = task("squares", width=8, maps=16, hidden=64, steps=100, batch_size=6, lr=5e-3, average=0.9, zoom=1.0, colour=0.0)
     with Run(tmp_path / "run") as run:
         outcome = fit(learner, run, say=lambda text: None)
     assert outcome.best is not None and outcome.best > 0.8

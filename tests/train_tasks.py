@@ -395,7 +395,7 @@ def detect(folder: Path) -> Task:
     if not mine.exists():
         coco(mine, BIRDS, masks=outlines_of(BIRDS))
     chosen = {"width": 2, "maps": 4, "hidden": 8, "image_size": 48, "batch_size": 2, "holdout": 0.3, "levels": 2}
-    return Detect(str(mine), DetectSettings.of({**chosen, "steps": 21, "average": 0.9, "save_every": 0}))
+    return Detect(str(mine), DetectSettings.of({**chosen, "steps": 15, "average": 0.9, "save_every": 0}))
 
 
 KILLED: dict[str, Callable[[Path], Task]] = {
