@@ -25,7 +25,7 @@ OF_OPS := $(addprefix tests/test_,$(addsuffix .py,tables recurrent recurrent_ste
 OF_ENGINE := $(addprefix tests/test_,$(addsuffix .py,autograd anomaly activation_edges attention_layer averages creation float16 \
 	gradcheck hooks indexing init inplace module networks nn_utils promotion random repr schedules third_derivative views cnn \
 	checkpoint lost_history older_names save_load layer_table stepping writer char_lstm seq2seq beam dcgan \
-	diffaugment))
+	diffaugment detector))
 
 .PHONY: help demo test rungs native emulated devices cupy gpu static targets peer lint bench clean stale
 .NOTPARALLEL:

@@ -20,6 +20,7 @@ WORKLOADS = {
     "resnet20": "minigrad.benchmarks.images:RESNET20",
     "dcgan": "minigrad.benchmarks.images:DCGAN",
     "dcgan-28": "minigrad.benchmarks.images:DCGAN_28",
+    "detector": "minigrad.benchmarks.detection:DETECTOR",
     "efficientnet": "minigrad.benchmarks.images:EFFICIENTNET",
     "efficientnet-1": "minigrad.benchmarks.images:EFFICIENTNET_1",
     "char-lstm-128": "minigrad.benchmarks.texts:CHAR_LSTM_128",

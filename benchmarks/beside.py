@@ -13,6 +13,18 @@ from minigrad.errors import ArgumentError, MinigradError
 from minigrad.show.progress import Progress
 from minigrad.train import Settings, Task
 
+FIRST, TIMED = 3, 12  # steps that compile and warm, and steps whose time is taken
+
+
+def steps_in(minutes: float, step: Callable[[], Any]) -> int:
+    """How many steps there are in so many minutes, by the time that some take; one at least."""
+    for _ in range(FIRST):
+        step()
+    began = time.perf_counter()
+    for _ in range(TIMED):
+        step()
+    return max(1, round(60 * minutes * TIMED / (time.perf_counter() - began)))
+
 
 class Peer(Protocol):
     """A training in another library, from the weights of a task of ours."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import builtins
+import importlib
 import importlib.util
 import types
 from typing import Any
+
+ABSENT = {"minigrad.ops.boxes": "minigrad.benchmarks.regions"}  # what PyTorch has not, and where it stands in its plain ops
 
 
 def network(m: Any, file: str) -> types.SimpleNamespace:
@@ -28,13 +31,16 @@ def model_source(file: str) -> str:
 def run_source(text: str, package: str) -> dict[str, Any]:
     """The names that a model file defines, where its imports of minigrad give what another package has under these names.
 
-    Errors and checks stay minigrad's, and the other model files that it imports are run in the same way.
+    Errors and checks stay minigrad's, and the other model files that it imports are run in the same way. For ops that PyTorch
+    has not, see ``ABSENT``.
     """
 
     def imported(name: str, globals: Any = None, locals: Any = None, wanted: Any = (), level: int = 0) -> Any:
         first, _, rest = name.partition(".")
         if first != "minigrad" or name in ("minigrad.errors", "minigrad.nn.checks"):
             return __import__(name, globals, locals, wanted, level)
+        if package != "minigrad" and name in ABSENT:
+            return importlib.import_module(ABSENT[name])
         if rest.startswith("models."):
             return types.SimpleNamespace(**run_source(model_source(rest.removeprefix("models.")), package))
         return __import__(f"{package}.{rest}" if rest else package, globals, locals, wanted, level)

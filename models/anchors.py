@@ -108,7 +108,7 @@ def matched(
         found[_inside(anchors, ignored) >= HALF] = UNSURE
     if not len(boxes) or not len(anchors):
         return found
-    overlap = box_iou(minigrad.tensor(boxes), minigrad.tensor(anchors)).numpy()
+    overlap = box_iou(minigrad.tensor(boxes, device="cpu"), minigrad.tensor(anchors, device="cpu")).numpy()
     best, which = overlap.max(0), overlap.argmax(0)
     found[best >= far] = UNSURE
     found[best >= near] = which[best >= near]

@@ -149,11 +149,12 @@ class Detect(Task):
         for line in self.data.policy:
             say(line)
         train = self.data.train
-        settings = settings.decide(masks=train.has_masks, flip=self.source != "scenes-digits")
+        settings = settings.decide(masks=train.has_masks and settings.stages == 2, flip=self.source != "scenes-digits")
         if settings.masks and not train.has_masks:
             raise ArgumentError("--set", "masks=true", "data that have masks", "boxes alone", "Leave it out")
-        if settings.stages == 1 and settings.masks:
-            settings = settings.decide() if like else DetectSettings.of({**settings.to_dict(), "masks": False})
+        if settings.masks and settings.stages == 1:
+            expected = "stages=2, as masks belong to the second stage"
+            raise ArgumentError("--set", "masks=true", expected, "stages=1", "Leave one of them out")
         settings, sizes, strides = self._levels(settings, begun, say)
         mean, std = (begun.mean, begun.std) if begun else brightness(train)
         options = {

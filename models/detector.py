@@ -77,12 +77,15 @@ class Found(NamedTuple):
         labels: int64 (n,), from 0.
         scores: float32 (n,), chances.
         masks: float32 (n, 28, 28), the chance of each cell of the box to belong to the object; ``None`` without the head.
+        proposals: float32 (r, 4), the regions that were looked at, the likeliest first; ``None`` where there is one stage, or
+            several images were put together.
     """
 
     boxes: np.ndarray
     labels: np.ndarray
     scores: np.ndarray
     masks: np.ndarray | None = None
+    proposals: np.ndarray | None = None
 
 
 class Pyramid(nn.Module):
@@ -283,7 +286,7 @@ class Detector(nn.Module):
             images: (N, C, H, W), H and W multiples of ``multiple``.
             targets: what is on each.
             sizes: (height, width) of each in that memory: what is beyond was filled up.
-            generator: by which anchors and regions are drawn.
+            generator: by which anchors and regions are drawn: minigrad's, or NumPy's.
         """
         counted = [target.split() for target in targets]
         targets, ignored = [each for each, _ in counted], [boxes for _, boxes in counted]
@@ -367,9 +370,9 @@ class Detector(nn.Module):
             at += len(hit)
             if target.masks is None or not len(hit):
                 continue
-            there = minigrad.tensor(target.masks[hit][:, None].astype(np.float32))
+            there = minigrad.tensor(target.masks[hit][:, None].astype(np.float32), device="cpu")
             places = np.concatenate([np.arange(len(hit))[:, None], boxes[own]], 1).astype(np.float32)
-            fine = roi_align(there, minigrad.tensor(places), 2 * MASK_SIDE, aligned=True)
+            fine = roi_align(there, minigrad.tensor(places, device="cpu"), 2 * MASK_SIDE, aligned=True)
             masks.append((fine.numpy()[:, 0] >= 0.5).astype(np.float32))
             kept.append(own)
         if not kept:
@@ -453,9 +456,13 @@ class Detector(nn.Module):
             anchors = self.anchors(tuple(images.shape[2:]))
             if self.box_head is None:
                 found = self._of_anchors(scores, steps, anchors, sizes)
+                results = [_best(*each, least, same, most) for each in found]
             else:
-                found = self._of_regions(maps, self._proposals(scores, steps, anchors, sizes, KEPT), sizes)
-            results = [_best(*each, least, same, most) for each in found]
+                proposals = self._proposals(scores, steps, anchors, sizes, KEPT)
+                found = self._of_regions(maps, proposals, sizes)
+                results = [
+                    _best(*each, least, same, most)._replace(proposals=own) for each, own in zip(found, proposals, strict=True)
+                ]
             return results if self.mask_head is None else self._with_masks(maps, results)
 
     def _of_anchors(self, scores: Tensor, steps: Tensor, anchors: Any, sizes: Any) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -495,6 +502,8 @@ class Detector(nn.Module):
 
 
 def _order(count: int, generator: Any) -> np.ndarray:
+    if isinstance(generator, np.random.Generator):
+        return generator.permutation(count)
     return minigrad.randperm(count, generator=generator, device="cpu").numpy()
 
 
@@ -505,7 +514,7 @@ def _clipped(boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 def _not_the_same(boxes: np.ndarray, scores: np.ndarray, groups: np.ndarray, same: float) -> np.ndarray:
     """The numbers of boxes of which none of the same group overlaps a likelier one too much, the likeliest first."""
-    box, score, group = (minigrad.tensor(np.ascontiguousarray(each)) for each in (boxes, scores, groups))
+    box, score, group = (minigrad.tensor(np.ascontiguousarray(each), device="cpu") for each in (boxes, scores, groups))
     return batched_nms(box, score, group, same).numpy()
 
 

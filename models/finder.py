@@ -16,7 +16,7 @@ from minigrad.errors import ArgumentError, RunError
 from minigrad.models.classifier import device_of
 from minigrad.models.detector import POOLING, STRIDES, Detector, Found, Target
 from minigrad.models.pasting import pasted
-from minigrad.models.precision import Precision, precision
+from minigrad.models.precision import Precision, precision, proposal_recall
 from minigrad.models.tiles import SAME, merged, steps
 from minigrad.train.trained import Trained
 
@@ -161,12 +161,16 @@ class Finder:
         return Placed(laid(sample, canvas, new, (0, 0)), new, (new[0] / height, new[1] / width))
 
     def tensor(self, images: Sequence[np.ndarray]) -> minigrad.Tensor:
-        """Images uint8 (C, H, W) of any sizes on one canvas, in float32, (N, C, H, W); filled up with the mean."""
+        """Images uint8 (C, H, W) of any sizes on one canvas, as the network takes them, (N, C, H, W)."""
+        return minigrad.tensor(self.canvas(images), device=device_of(self.network))
+
+    def canvas(self, images: Sequence[np.ndarray]) -> np.ndarray:
+        """The same as an array, float32; filled up with the mean."""
         height, width = (max(image.shape[axis] for image in images) for axis in (1, 2))
         found = np.zeros((len(images), self.card.channels, height, width), np.float32)
         for image, out in zip(images, found):
             out[:, : image.shape[1], : image.shape[2]] = (image / np.float32(255) - self.card.mean) / self.card.std
-        return minigrad.tensor(found, device=device_of(self.network))
+        return found
 
     def __call__(self, image: np.ndarray, *, least: float = 0.5, tile: int | None = None) -> Found:
         """What is on a photo, in its pixels, the surest first.
@@ -217,8 +221,10 @@ class Finder:
         x = self.tensor([each.sample.image for each in waiting])
         answers = self.network.detect(x, [each.size for each in waiting], least=least, same=SAME, most=MOST)
         for each, found in zip(waiting, answers):
-            down, across = each.scale
-            yield found._replace(boxes=(found.boxes / np.array([across, down] * 2)).astype(np.float32))
+            scale = np.array([each.scale[1], each.scale[0]] * 2)
+            if found.proposals is not None:
+                found = found._replace(proposals=(found.proposals / scale).astype(np.float32))
+            yield found._replace(boxes=(found.boxes / scale).astype(np.float32))
 
     def judge(self, images: Boxed, track: Callable[[Iterable[Any]], Iterator[Any]] = iter) -> Judgement:
         """Look at images with boxes and compare.
@@ -247,7 +253,9 @@ class Finder:
         whole = [truth._replace(masks=None) for truth in truths]
         boxes = precision(founds, whole, classes)
         outlines = precision(founds, truths, classes, masks=masks) if has_masks else None
-        return Judgement(self.card.classes, truths, founds, boxes, outlines)
+        proposals = [found.proposals for found in founds if found.proposals is not None]
+        share = proposal_recall(proposals, truths) if len(proposals) == len(truths) else None
+        return Judgement(self.card.classes, truths, founds, boxes, outlines, share)
 
 
 class Judgement(NamedTuple):
@@ -259,6 +267,7 @@ class Judgement(NamedTuple):
         found: what was found.
         boxes: how good its boxes are, and
         masks: its masks, where it and the images have some.
+        proposals: the share of the boxes there that its first stage proposes; ``None`` where it has one stage.
     """
 
     classes: Sequence[str]
@@ -266,6 +275,7 @@ class Judgement(NamedTuple):
     found: Sequence[Found]
     boxes: Precision
     masks: Precision | None
+    proposals: float | None = None
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -273,6 +283,8 @@ class Judgement(NamedTuple):
         found = {"ap50": self.boxes.ap50, "ap": self.boxes.ap, "recall": self.boxes.recall}
         if self.masks is not None:
             found["mask_ap50"] = self.masks.ap50
+        if self.proposals is not None:
+            found["proposals"] = self.proposals
         return {name: 0.0 if math.isnan(value) else value for name, value in found.items()}
 
 

@@ -15,8 +15,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+import minigrad
 from minigrad.errors import ArgumentError
 from minigrad.models.detector import Found, Target
+from minigrad.ops.boxes import box_iou
 
 MOST = 100  # objects of an image that count
 MISSING = 'Run pip install "minigrad-engine[detect]"'
@@ -100,6 +102,40 @@ def precision(
         _mean(by_overlap), _mean(by_overlap[0]), _mean(by_overlap[int(np.abs(overlaps - 0.75).argmin())]), _mean(recall),
         np.array([_mean(by_overlap[0, :, number]) for number in range(classes)]), by_overlap[0].T.copy(),
     )  # fmt: skip
+
+
+def proposal_recall(
+    proposals: Sequence[np.ndarray], targets: Sequence[Target], *, most: int = MOST, overlap: float = 0.5
+) -> float:
+    """The share of all objects that one of the first proposals of their image overlaps, of whatever class; nan without any.
+
+    It says how good the first stage of a detector is: what that does not propose, the second one cannot find.
+
+    Args:
+        proposals: of each image float32 (r, 4), the likeliest first.
+        targets: what is on the same images.
+        most: proposals of an image that count.
+        overlap: (IoU) from which on an object is proposed.
+
+    Raises:
+        ArgumentError: other numbers of images.
+
+    Example:
+        >>> there = Target(np.array([[0, 0, 10, 10], [20, 0, 30, 10]], np.float32), np.array([0, 1]))
+        >>> proposal_recall([np.array([[0, 0, 10, 5], [20, 0, 30, 4]], np.float32)], [there])
+        0.5
+    """
+    if len(proposals) != len(targets):
+        expected = f"those of {len(targets)} images, as many as targets"
+        raise ArgumentError("proposal_recall", "proposals", expected, f"of {len(proposals)}")
+    there = hit = 0
+    for each, target in zip(proposals, targets):
+        boxes = target.split()[0].boxes
+        there += len(boxes)
+        if len(boxes) and len(each[:most]):
+            overlaps = box_iou(*(minigrad.tensor(part, device="cpu") for part in (boxes, each[:most]))).numpy()
+            hit += int((overlaps.max(1) >= overlap).sum())
+    return hit / there if there else float("nan")
 
 
 def _mean(values: np.ndarray) -> float:

@@ -63,9 +63,9 @@ def merged(parts: Sequence[Found], windows: Sequence[tuple[int, int]], tile: int
         whole = Found(boxes, labels, scores, masks)
         cut = np.concatenate([cut, np.zeros((len(joined), 4), bool)])
     order = whole.scores - cut.any(1)  # cut ones come after all others
-    first = batched_nms(
-        minigrad.tensor(whole.boxes), minigrad.tensor(order.astype(np.float32)), minigrad.tensor(whole.labels), SAME
-    ).numpy()
+    given = (whole.boxes, order.astype(np.float32), whole.labels)
+    box, score, label = (minigrad.tensor(each, device="cpu") for each in given)
+    first = batched_nms(box, score, label, SAME).numpy()
     kept: list[int] = []
     for number in first.tolist():
         surer = [other for other in kept if whole.labels[other] == whole.labels[number]]

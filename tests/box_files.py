@@ -81,6 +81,15 @@ def coco(folder: Path, boxes: Boxes, name: str = "instances.json", masks: Mappin
     return folder
 
 
+def outlines_of(boxes: Boxes) -> dict[str, Any]:
+    """The edge of each box as a polygon, as ``coco`` takes masks."""
+    return {
+        f"{name} {number}": [[x1, y1, x2, y1, x2, y2, x1, y2]]
+        for name, drawn in boxes.items()
+        for number, (x1, y1, x2, y2, _) in enumerate(drawn)
+    }
+
+
 def table(folder: Path, boxes: Boxes, header: str = "", name: str = "boxes.csv", empty: str = ",,,,") -> Path:
     photos(folder, list(boxes))
     lines = [header] if header else []

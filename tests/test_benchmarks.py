@@ -74,7 +74,7 @@ def test_a_workload_has_the_losses_of_pytorch(name: str) -> None:
     workload = load(name)
     ours, theirs = (workload.make(m, **small(workload)) for m in (minigrad, torch))
     others = {peer: make(**small(workload)) for peer, make in workload.others.items() if peer.startswith("torch")}
-    images = name in ("small-cnn", "resnet20", "dcgan", "dcgan-28") or name.startswith(("conv", "efficientnet"))
+    images = name in ("small-cnn", "resnet20", "dcgan", "dcgan-28", "detector") or name.startswith(("conv", "efficientnet"))
     assert (CHANNELS_LAST in others) == images
     for _ in range(3):
         loss = theirs()

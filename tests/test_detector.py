@@ -1,9 +1,8 @@
-"""The detector: it learns from any images, empty ones too, finds what it has learned, and each of its parts has a say."""
+"""The detector: it learns from any images, empty ones too, and each of its parts has a say."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from minigrad.errors import ArgumentError
 from minigrad.models.anchors import grid
 from minigrad.models.detector import Detector, Found, Target
 from minigrad.models.pasting import pasted
-from minigrad.models.precision import precision
+from minigrad.models.precision import precision, proposal_recall
 
 SMALL: dict[str, Any] = {"sizes": (12, 24), "strides": (4, 8), "width": 4, "channels": 8, "hidden": 16}
 KINDS: dict[str, dict[str, Any]] = {
@@ -82,6 +81,22 @@ def test_every_weight_learns(kind: str) -> None:
     assert not idle
 
 
+@pytest.mark.emulated
+@pytest.mark.parametrize("kind", ["masks", "one stage"])
+def test_losses_on_another_device_are_the_cpus(kind: str) -> None:
+    """From the same weights with the same draws, and what is found as well."""
+    found = []
+    for where in ("cpu", "emulated"):
+        with minigrad.default_device(where):
+            net, targets = detector(**KINDS[kind]), SCENES["some"]
+            losses = net.losses(images(2), targets, [SIZE] * 2, np.random.default_rng(0))
+            found.append({name: float(loss) for name, loss in losses.items()} | {"device": str(losses["objects"].device)})
+            boxes = net.eval().detect(images(2), least=0.0)[0].boxes
+            assert isinstance(boxes, np.ndarray) and len(boxes)
+    assert [each.pop("device") for each in found] == ["cpu", "emulated:0"]
+    assert found[1] == pytest.approx(found[0], rel=1e-4)
+
+
 def test_what_was_filled_up_is_not_asked() -> None:
     """Whatever stands there, the losses of the first stage are the same."""
     net = detector(stages=1).eval()  # running means: what is beyond does not move them
@@ -95,48 +110,6 @@ def test_what_was_filled_up_is_not_asked() -> None:
         net.losses(x, [target((4, 4, 16, 18))], [SIZE], generator)
         found.append(inside)
     assert found[0] == found[1] == sum(len(each) for each in net.anchors(SIZE))
-
-
-def learned(net: Detector, make: Callable[[int], tuple[minigrad.Tensor, list[Target]]], steps: int) -> None:
-    optimizer = minigrad.optim.Adam(net.parameters(), lr=3e-3)
-    for step in range(steps):
-        x, targets = make(step)
-        optimizer.zero_grad()
-        sum(net.train().losses(x, targets, [SIZE] * len(targets)).values(), minigrad.tensor(0.0)).backward()
-        optimizer.step()
-
-
-def squares(seed: int, count: int = 4) -> tuple[minigrad.Tensor, list[Target]]:
-    """Bright squares, of class 0, and dark ones, of class 2, on noise; on one image of the four there is nothing."""
-    rng = np.random.default_rng(seed)
-    x, targets = rng.normal(0, 0.1, (count, 3, *SIZE)).astype(np.float32), []
-    for number in range(count):
-        if number == 3:
-            targets.append(target())
-            continue
-        side, left, top = rng.integers(10, 22), rng.integers(0, 42), rng.integers(0, 10)
-        dark = bool(rng.integers(2))
-        x[number, :, top : top + side, left : left + side] += -1.5 if dark else 1.5
-        targets.append(target((left, top, left + side, top + side))._replace(labels=np.array([2 if dark else 0])))
-    return minigrad.tensor(x), targets
-
-
-@pytest.mark.parametrize("kind", ["masks", "one stage"])
-def test_it_finds_what_it_has_learned(kind: str) -> None:
-    net = detector(**KINDS[kind])
-    learned(net, squares, 120)
-    x, targets = squares(10_000, 12)
-    found = net.eval().detect(x)
-    judged = precision(found, targets, 3)
-    assert judged.ap50 > 0.8 and judged.recall > 0.9 and np.isnan(judged.each[1])
-    assert not len(found[3].boxes) or found[3].scores.max() < 0.7
-    for each in found:
-        assert (np.diff(each.scores) <= 0).all() and (each.boxes >= 0).all() and (each.boxes <= [64, 32, 64, 32]).all()
-    if kind == "masks":
-        masks = [pasted(each.masks, each.boxes, SIZE) for each in found]  # type: ignore[arg-type]
-        assert precision(found, targets, 3, masks=masks).ap50 > 0.7
-    wrong = [each._replace(labels=2 - each.labels) for each in found]
-    assert precision(wrong, targets, 3).ap50 < 0.1  # the measure sees it where classes are taken for each other
 
 
 def test_nothing_is_found_where_all_is_below_the_least() -> None:
@@ -195,3 +168,37 @@ def test_average_precision_by_hand() -> None:
     crowd = [there[0]._replace(ignored=np.array([False, True, False])), there[1]]
     assert precision(answers, crowd, 2).each[0] == pytest.approx(1.0)
     assert grid((1, 1), 4, 4.0, (1.0,)).shape == (1, 4)
+
+
+def test_recall_of_proposals_by_hand() -> None:
+    """Overlaps of 1/2, 1/3 and 1 with three boxes; one image without boxes, one without proposals."""
+    there = [
+        Target(np.array([[0, 0, 10, 10], [20, 0, 30, 10], [0, 20, 10, 30]], np.float32), np.array([0, 0, 1])),
+        Target(np.zeros((0, 4), np.float32), np.zeros(0, np.int64)),
+        Target(np.array([[5, 5, 9, 9]], np.float32), np.array([1])),
+    ]
+    proposals = [
+        np.array([[0, 0, 10, 5], [25, 0, 35, 10], [0, 20, 10, 30]], np.float32),
+        np.array([[0, 0, 10, 10]], np.float32),
+        np.zeros((0, 4), np.float32),
+    ]
+    assert proposal_recall(proposals, there) == 2 / 4
+    assert proposal_recall(proposals, there, overlap=0.51) == 1 / 4  # two of the same size that share a half of one: 1/2
+    assert proposal_recall(proposals, there, overlap=0.33) == 3 / 4
+    assert proposal_recall(proposals, there, most=2) == 1 / 4  # the third of an image does not count
+    ignored = [there[0]._replace(ignored=np.array([False, True, False])), *there[1:]]
+    assert proposal_recall(proposals, ignored) == 2 / 3
+    assert np.isnan(proposal_recall(proposals[1:2], there[1:2]))
+    with pytest.raises(ArgumentError, match=r"proposals: expected those of 1 images, as many as targets, got of 3"):
+        proposal_recall(proposals, there[:1])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_proposals_are_told_where_there_are_two_stages(kind: str) -> None:
+    """They lie on the image, and those of a network that knows nothing come from its anchors."""
+    net = detector(**KINDS[kind]).eval()
+    for found in net.detect(images(2), least=1.0):
+        assert (found.proposals is not None) is (net.stages == 2)
+        if found.proposals is not None:
+            assert 0 < len(found.proposals) <= 150
+            assert (found.proposals >= 0).all() and (found.proposals <= [64, 32, 64, 32]).all()

@@ -222,7 +222,7 @@ def traces(folder: Path) -> dict[str, Any]:
     whole = io.BytesIO()
     minigrad.save(state, whole)
     left = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.tmp"))
-    names = ["metrics.jsonl", "config.json", "model.safetensors", *(path.name for path in folder.glob("samples.txt"))]
+    names = ["metrics.jsonl", "config.json", "model.safetensors", *(path.name for path in folder.glob("samples.*"))]
     return {**{name: (folder / name).read_bytes() for name in names}, "state": whole.getvalue(), "half-written": left}
 
 
@@ -386,12 +386,25 @@ def gan(folder: Path) -> Task:
     return Once(str(mine), GanSettings.of({**TINY, **chosen}))
 
 
+def detect(folder: Path) -> Task:
+    """A detector with masks that is an average of its weights, whose regions are drawn, and that draws what it finds."""
+    from minigrad.models.detect import Detect, DetectSettings
+    from tests.box_files import BIRDS, coco, outlines_of
+
+    mine = folder / "birds"
+    if not mine.exists():
+        coco(mine, BIRDS, masks=outlines_of(BIRDS))
+    chosen = {"width": 2, "maps": 4, "hidden": 8, "image_size": 48, "batch_size": 2, "holdout": 0.3, "levels": 2}
+    return Detect(str(mine), DetectSettings.of({**chosen, "steps": 15, "average": 0.9, "save_every": 0}))
+
+
 KILLED: dict[str, Callable[[Path], Task]] = {
     "duel": lambda folder: Duel(LARGE),
     "text": text,
     "handwriting": handwriting,
     "translate": translate,
     "gan": gan,
+    "detect": detect,
 }
 
 

@@ -192,6 +192,8 @@ def evaluate(model: str, data: str | None, json: bool) -> None:
         say(f"AP50 {figures['ap50']:.3f}, mAP {figures['ap']:.3f}, recall of 100 boxes {figures['recall']:.3f}")
         if "mask_ap50" in figures:
             say(f"masks: AP50 {figures['mask_ap50']:.3f}")
+        if "proposals" in figures:
+            say(f"proposals: {figures['proposals']:.3f} of all boxes overlap one of the first 100 by half or more")
         show(table(["class", "boxes", "AP50"], [(name, f"{count:,}", _told(value)) for name, count, value in rows]))
     picture = trained.folder / ("precision.png" if data is None else f"precision-{short_name(data)}.png")
     write_atomically("eval", picture, curves_png(judgement))
