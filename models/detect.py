@@ -21,7 +21,8 @@ from minigrad import Tensor, optim
 from minigrad.data import DataLoader
 from minigrad.data.boxaugment import AugmentedBoxes
 from minigrad.data.boxed import Boxed, BoxedImage
-from minigrad.data.detection import DetectionData, open_boxes
+from minigrad.data.boxknown import open_known_boxes
+from minigrad.data.detection import TREES, DetectionData, open_boxes
 from minigrad.data.scenes import SCENES
 from minigrad.data.words import counted
 from minigrad.errors import ArgumentError, DataError
@@ -40,7 +41,9 @@ LOOKED_AT = 400  # images whose boxes are looked at to choose levels
 SIDES = (96, 512)  # pixels of the longer side where nothing is said, at least and at most
 CELLS = 4  # cells of a map that an anchor is wide, about
 LEVELS = 3  # at most
+RARE = 20  # boxes of a class: of fewer its sizes count less
 LARGE = 1_000_000
+NAMED_SETS = (TREES, *SCENES)
 KNOBS = "image_size, width, channels or batch_size"
 
 
@@ -225,11 +228,12 @@ class Detect(Task):
     def _levels(
         self, settings: DetectSettings, begun: Card | None, say: Callable[[str], None]
     ) -> tuple[DetectSettings, tuple[float, ...], tuple[int, ...]]:
-        """The size of images, and the levels that fit the boxes on them."""
-        roots, longest = [], []
+        """The size of images, and the levels that fit the boxes on them, those of rare classes too."""
+        roots, kinds, longest = [], [], []
         count = min(len(self.data.train), LOOKED_AT)
         for number in range(count):
-            boxes, _ = self.data.train.targets(number)
+            boxes, labels = self.data.train.targets(number)
+            kinds.append(labels)
             height, width = self.data.train.size(number)  # type: ignore[attr-defined]
             longest.append(max(height, width))
             roots.append(np.sqrt((boxes[:, 2:] - boxes[:, :2]).prod(1)) / max(height, width))
@@ -239,7 +243,7 @@ class Detect(Task):
         found = int(np.clip(np.median(longest), *SIDES))
         settings = settings.decide(image_size=found)
         own = np.concatenate(roots) * (settings.image_size or found) if roots else np.zeros(0)
-        low, high = (np.quantile(own, q) for q in (0.1, 0.9)) if len(own) else (16.0, 64.0)
+        low, high = spread(own, np.concatenate(kinds)) if len(own) else (16.0, 64.0)
         levels = settings.levels or int(np.clip(1 + round(math.log2(max(1.0, high / low))), 1, LEVELS))
         first = int(np.clip(math.floor(math.log2(max(low, 1) / CELLS / STRIDES[0]) + 0.5), 0, len(STRIDES) - levels))
         sizes = tuple(
@@ -357,6 +361,22 @@ class _Chance:
         self.generator.set_state(state["state"])
 
 
+def spread(sizes: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+    """Between which sizes 80 % of the boxes are, where each class counts as much as any other, as it does in the mean of their
+    precisions. A class of fewer than ``RARE`` boxes counts less, as it may be a slip.
+
+    Example:
+        >>> sizes, labels = np.array([100.0] * 900 + [30.0] * 50), np.array([0] * 900 + [1] * 50)
+        >>> spread(sizes, labels)
+        (30.0, 100.0)
+    """
+    share = 1 / np.maximum(np.bincount(labels), RARE)[labels]
+    order = np.argsort(sizes, kind="stable")
+    below = np.cumsum(share[order]) / share.sum()
+    low, high = (float(sizes[order][np.searchsorted(below, q).clip(max=len(order) - 1)]) for q in (0.1, 0.9))
+    return low, high
+
+
 def brightness(images: Boxed) -> tuple[float, float]:
     """Mean and deviation of the pixels of some images, from 0 to 1."""
     rows = [images[number].image for number in range(0, len(images), -(-len(images) // 64))]
@@ -377,7 +397,8 @@ def boxed(config: Mapping[str, Any], data: str | None, progress: Any = None) -> 
 
     Args:
         config: the run's.
-        data: a named set or a path; ``None`` for the run's own data: the test part, else what was held out.
+        data: a named set or a path; ``None`` for the run's own data: the test part, else what was held out. Of other photos
+            the test part where they have one, else all; some of the classes are enough.
         progress: as for ``Detect``.
 
     Raises:
@@ -388,6 +409,12 @@ def boxed(config: Mapping[str, Any], data: str | None, progress: Any = None) -> 
     own, settings = recipe(config, Detect.name, DetectSettings)
     if data is None:
         check_there(own, "photos and boxes")
+    elif data not in NAMED_SETS:
+        known = open_known_boxes(
+            data, card.classes, channels=card.channels, tile=card.tile, but=str(config.get("data_digest")), progress=progress
+        )
+        if known is not None:
+            return known
     given = own if data is None else data
     found = open_boxes(
         given, split=settings.split, tile=settings.tile, holdout=settings.holdout, channels=card.channels, seed=settings.seed,

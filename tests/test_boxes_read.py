@@ -319,6 +319,7 @@ TABLES: dict[str, tuple[bytes, str]] = {
     "classes": (b"Dead,0\nAlive,1\n", "the first row Dead,0"),
     "a column too few": (b"a.png,1,1,9,wren\n", "the first row a.png,1,1,9,wren"),
     "other columns": (b"id,name\n1,wren\n", "the first row id,name"),
+    "a centre and a size": (b"photo,xc,yc,w,h,kind\na.png,9,9,3,3,wren\n", "the first row photo,xc,yc,w,h,kind"),
     "nothing": (b"", "no rows"),
     "a cell without end": (b'a.png,1,1,9,9,"' + b"x" * 200_000, "field larger"),
 }
@@ -331,10 +332,29 @@ def test_a_wrong_table_is_refused_alone_and_named_among_others(case: str, tmp_pa
     with pytest.raises(DataError, match=r"alone.csv") as caught:
         find_boxes(str(tmp_path / "alone.csv"))
     assert words in str(caught.value)
-    with pytest.raises(DataError, match=r"no images, 1 .csv files and no boxes"):
+    with pytest.raises(DataError, match=r"no images, 1 .csv files and no boxes: alone.csv: ") as caught:
         find_boxes(str(tmp_path))
+    assert words in str(caught.value)
     table(tmp_path, SOUND)
     assert [(fault.kind, fault.place) for fault in find_boxes(str(tmp_path)).faults] == [("annotations", "alone.csv")]
+
+
+@pytest.mark.parametrize("header", ["image_name,x,y,width,height,label", "filename,bbox_x,bbox_y,bbox_width,bbox_height,class"])
+def test_corners_beside_widths_and_heights(header: str, tmp_path: Path) -> None:
+    table(tmp_path, {"a.png": [(10, 5, 20, 20, "wren")], "b.png": [(40, 20, 15, 18, "robin")]}, header)
+    assert all_boxes(tmp_path) == {"a.png": [(10, 5, 30, 25, "wren")], "b.png": [(40, 20, 55, 38, "robin")]}
+    assert any("beside width and height" in note for note in find_boxes(str(tmp_path)).notes)
+
+
+def test_images_of_coco_that_share_an_id_are_named(tmp_path: Path) -> None:
+    """Whose the boxes are nobody knows: neither image is taken, for one of them would seem to be empty."""
+    held = coco_of(SOUND)
+    held["images"] += [{"id": 0, "file_name": "y.png"}]
+    photos(tmp_path, [*SOUND, "y.png"])
+    (tmp_path / "boxes.json").write_text(json.dumps(held))
+    first, *others = SOUND
+    assert [kind for kind, _ in faults_of(tmp_path)] == ["annotations"] * 2
+    assert set(all_boxes(tmp_path)) == set(others) and first not in all_boxes(tmp_path)
 
 
 def test_rows_of_too_few_cells_are_named(tmp_path: Path) -> None:

@@ -159,8 +159,36 @@ def test_other_data_are_measured_and_other_classes_refused(birds: str, tmp_path:
     images, what = boxed(config, birds)
     assert what == f"held-out part of {birds}" and len(images) == len(task(birds).data.validation)
     others = voc(tmp_path / "cats", {name: [(1, 1, 20, 20, "cat")] for name in BIRDS})
-    with pytest.raises(DataError, match=r"expected the classes robin, wren, got cat"):
+    with pytest.raises(DataError, match=r"expected the detector's classes, robin, wren, or some of them, got cat"):
         boxed(config, str(others))
+
+
+def test_photos_of_some_classes_are_measured_all(birds: str, tmp_path: Path) -> None:
+    """And their labels are those that the detector knows, not those that the photos alone would have."""
+    config = Run(trained(birds, tmp_path / "run")).config()
+    wrens = voc(tmp_path / "wrens", {"p.png": [(1, 1, 20, 20, "wren")], "q.png": [], "r.png": [(5, 5, 30, 30, "wren")]})
+    images, what = boxed(config, str(wrens))
+    assert what == str(wrens) and images.classes == ("robin", "wren")
+    assert [images[k].labels.tolist() for k in range(len(images))] == [[1], [], [1]]
+    voc(wrens / "test", {"s.png": [(1, 1, 20, 20, "robin")]})
+    images, what = boxed(config, str(wrens))
+    assert what == f"test part of {wrens}" and list(images.names) == ["test/s.png"] and images[0].labels.tolist() == [0]
+    tiled = {**config, "model": {**config["model"], "tile": 32}}
+    images, _ = boxed(tiled, str(wrens))
+    assert [images[k].image.shape for k in range(2)] == [(3, 20, 30)] * 2 and len(images) == 4
+
+
+def test_levels_fit_small_objects_of_a_rare_class() -> None:
+    """As the platelets of blood: 30 pixels, one box in fourteen, beside cells of 80 and of 150."""
+    image, count = np.zeros((3, 480, 512), np.uint8), 30
+    rows = [(30, 30, 1), (150, 150, 2), *[(80, 80, 0)] * 12]
+    boxes, labels = [[0, 0, across, down] for across, down, _ in rows], [label for *_, label in rows]
+    data = BoxedImages.of([image] * count, [boxes] * count, [labels] * count, ["red", "platelet", "white"])
+    made = detect.DetectionData(data, data, None, data.classes, (), "", "")
+    own = Detect.__new__(Detect)
+    own.data = made
+    settings, sizes, strides = own._levels(DetectSettings(), None, lambda text: None)
+    assert settings.levels == 3 and strides == (8, 16, 32) and sizes == (30.0, 67.1, 150.0)
 
 
 def test_another_detector_begins_where_one_ended(birds: str, tmp_path: Path) -> None:

@@ -67,11 +67,19 @@ def read_coco(files: Files, names: list[str], asked: bool = False) -> Listing | 
 def _one(listing: Listing, files: Files, name: str, held: dict[str, Any]) -> None:
     labels = _categories(listing, name, held.get("categories"))
     photos: dict[Any, Photo | None] = {}
+    called_by: dict[Any, set[str]] = {}
+    for image in held["images"]:
+        if isinstance(image, dict) and isinstance(image.get("file_name"), str):
+            called_by.setdefault(_key(image.get("id")), set()).add(image["file_name"])
     for number, image in enumerate(held["images"], 1):
         place = f"{name}, image {number}"
         key, called = (_key(image.get("id")), image.get("file_name")) if isinstance(image, dict) else (None, None)
         if key is None or not isinstance(called, str):
             listing.fault("annotations", place, f"no id and file_name: {_short(image)}")
+            continue
+        if len(called_by[key]) > 1:
+            listing.fault("annotations", place, f"{called} has the id {_short(key)}, as another image has", called)
+            photos[key] = None
             continue
         path = files.find(called, name)
         if isinstance(path, DataError):

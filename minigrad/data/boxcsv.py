@@ -25,6 +25,8 @@ _NAMES = {  # what a column is called, in small letters, without blanks, _ and -
     "width": ("width", "imagewidth", "imgwidth"),
     "height": ("height", "imageheight", "imgheight"),
 }
+_CORNER = {"x1": ("x", "bboxx"), "y1": ("y", "bboxy")}  # where the other two columns are a width and a height
+_EXTENT = {"x2": ("w", "width", "bboxw", "bboxwidth", "boxwidth"), "y2": ("h", "height", "bboxh", "bboxheight", "boxheight")}
 _PLAIN = {"image": 0, "x1": 1, "y1": 2, "x2": 3, "y2": 4, "label": 5}
 _NEEDED = tuple(_PLAIN)
 _TRIED = 20  # rows
@@ -32,10 +34,11 @@ _SIDES = ("x1", "y1", "x2", "y2")
 
 
 class Columns(NamedTuple):
-    """Where what stands in a row, and whether the first row says so."""
+    """Where what stands in a row, whether the first row says so, and whether x2 and y2 are a width and a height."""
 
     at: dict[str, int]
     header: bool
+    extent: bool = False
 
 
 def columns_of(first: list[str]) -> Columns | None:
@@ -47,14 +50,14 @@ def columns_of(first: list[str]) -> Columns | None:
         >>> columns_of("a.jpg,1,2,30,40,cat".split(",")).header, columns_of(["Dead", "0"])
         (False, None)
     """
-    plain = ["".join(sign for sign in name.casefold() if sign not in " _-") for name in first]
-    at = {}
-    for what, names in _NAMES.items():
-        found = next((plain.index(name) for name in names if name in plain), None)
-        if found is not None:
-            at[what] = found
+    plain = _plain(first)
+    at = _found(plain, _NAMES)
     if all(what in at for what in _NEEDED):
         return Columns(at, True)
+    extent = _found(plain, _CORNER | _EXTENT)
+    if len(extent) == 4 and "image" in at and "label" in at:
+        sizes = {what: place for what, place in at.items() if place not in extent.values()}
+        return Columns(sizes | extent, True, True)
     if (
         len(first) == 6
         and first[0].strip()
@@ -62,6 +65,22 @@ def columns_of(first: list[str]) -> Columns | None:
     ):
         return Columns(_PLAIN, False)
     return None
+
+
+def _plain(names: list[str]) -> list[str]:
+    return ["".join(sign for sign in name.casefold() if sign not in " _-") for name in names]
+
+
+def _found(plain: list[str], names: dict[str, tuple[str, ...]]) -> dict[str, int]:
+    """Where the columns are that have names."""
+    places = {what: next((plain.index(name) for name in known if name in plain), -1) for what, known in names.items()}
+    return {what: place for what, place in places.items() if place >= 0}
+
+
+def _is_header(first: list[str]) -> bool:
+    """Whether a row of six names columns that are not x1, y1, x2 and y2, so that the rows below cannot be told."""
+    sides = [cell for cell in _plain(first[1:5]) if cell and not _is_number(cell)]
+    return len(first) == 6 and len(sides) == 4 and any(name not in _NAMES[side] for name, side in zip(sides, _SIDES))
 
 
 def read_csv(files: Files, names: list[str], asked: bool = False) -> Listing | None:
@@ -83,6 +102,8 @@ def read_csv(files: Files, names: list[str], asked: bool = False) -> Listing | N
         found = True
         listing.sources.append(name)
         _one(listing, files, name, rows, header)
+        if header.extent:
+            listing.notes.append(f"{shown(name)}: x and y are taken as the upper left corner, beside width and height")
     for name, got in unfit if found or asked else []:
         listing.fault("annotations", name, got)
     return listing if found or (asked and listing.faults) else None
@@ -112,14 +133,15 @@ def _rows(path: str, name: str) -> tuple[list[tuple[int, list[str]]], Columns]:
     except csv.Error as error:
         raise DataError("data", name, "a table", str(error)) from None
     columns = next(filter(None, (columns_of(row) for _, row in rows[:_TRIED])), None)  # the first row may be a wrong one
-    if columns is None:
+    if columns is None or (not columns.header and _is_header(rows[0][1])):
         got = shown(",".join(rows[0][1])[:60]) if rows else "no rows"
         raise DataError("data", name, "path,x1,y1,x2,y2,class or columns of such names", f"the first row {got}")
     return rows[columns.header :], columns
 
 
 def _one(listing: Listing, files: Files, name: str, rows: list[tuple[int, list[str]]], columns: Columns) -> None:
-    known: dict[str, str | None] = {}  # what a row calls an image -> its path
+    known: dict[str, tuple[str, str] | None] = {}  # what a row calls an image -> its path and its part
+    own = part_named(name)
     at = columns.at
     most = max(at[what] for what in _NEEDED)
     for line, row in rows:
@@ -130,15 +152,16 @@ def _one(listing: Listing, files: Files, name: str, rows: list[tuple[int, list[s
         called = row[at["image"]].strip()
         if called not in known:
             path = files.find(called, name, stems=True)
-            known[called] = None if isinstance(path, DataError) else path
             if isinstance(path, DataError):
+                known[called] = None
                 listing.fault("unknown-image", place, f"{called}: {path.got}", called)
+            else:
+                known[called] = path, own or part_named(os.path.relpath(path, files.top).replace(os.sep, "/"))
         found = known[called]
         if found is None:
             continue
-        part = (likely_part(row[at["part"]]) if "part" in at and at["part"] < len(row) else None) or part_named(name)
-        part = part or part_named(os.path.relpath(found, files.top).replace(os.sep, "/"))
-        photo = listing.photo(found, part, place, _size(row, at))
+        part = (likely_part(row[at["part"]]) if "part" in at and at["part"] < len(row) else None) or found[1]
+        photo = listing.photo(found[0], part, place, _size(row, at))
         texts, label = [row[at[side]].strip() for side in _SIDES], " ".join(row[at["label"]].split())
         if not any(texts):
             continue  # a photo without boxes
@@ -151,6 +174,8 @@ def _one(listing: Listing, files: Files, name: str, rows: list[tuple[int, list[s
             listing.fault("no-label", place, " ".join(text[:20] for text in texts), photo.name)
         else:
             x1, y1, x2, y2 = corners
+            if columns.extent:
+                x2, y2 = x1 + x2, y1 + y2
             photo.boxes.append(Drawn(place, (x1, y1, x2, y2), label))
 
 

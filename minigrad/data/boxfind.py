@@ -125,7 +125,10 @@ def _instead(files: Files) -> str:
     stems = {os.path.splitext(os.path.basename(name))[0] for name in files.annotations[".txt"]}
     if any(os.path.splitext(os.path.basename(image))[0] in stems for image in files.images[:100]):
         text += " (text files beside the images look like YOLO's: save them as COCO or Pascal VOC)"
-    return text
+    given = files.annotations
+    asked = (read_coco(files, given[".json"], True), read_csv(files, given[".csv"], True))
+    why = [str(fault) for listing in asked if listing is not None for fault in listing.faults]
+    return text + (f": {listed(why, 3)}" if why else "")
 
 
 __all__ = ["LAYOUT", "find_boxes"]

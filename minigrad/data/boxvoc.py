@@ -46,7 +46,7 @@ def read_xml(content: bytes, name: str) -> Element:
         nonlocal depth
         depth += 1
         if depth > DEEPEST:
-            raise DataError("data", name, f"at most {DEEPEST} elements inside each other", "more")
+            raise DataError("data", name, f"at most {DEEPEST} elements inside each other", f"more than {DEEPEST}")
         builder.start(tag, attributes)
 
     def end(tag: str) -> None:

@@ -54,7 +54,7 @@ def open_labelled(
 
 
 def _of_arrays(found: Published, shape: Shape, classes: Sequence[str]) -> LabelledImages:
-    places = _places(found.about, found.classes, classes)
+    places = known_places(found.about, found.classes, classes)
     pixels, labels = refitted(found.arrays.test_images, shape), found.arrays.test_labels
     return LabelledImages(pixels, places[labels], classes, [f"test {i}" for i in range(len(labels))])
 
@@ -69,7 +69,7 @@ def _of_folder(data: str, shape: Shape, classes: Sequence[str], progress: Progre
     if not files:
         expected = "a folder with one sub-folder of images for each class"
         raise DataError("data", shown(data), expected, "one without images", "Put images into the folders of their classes")
-    places = _places(data, list(files), classes)
+    places = known_places(data, list(files), classes)
     labels = np.repeat(places, [len(found) for found in files.values()])
     paths = [path for found in files.values() for path in found]
     names = [shown(os.path.relpath(path, top).replace(os.sep, "/")) for path in paths]
@@ -80,12 +80,20 @@ def _of_folder(data: str, shape: Shape, classes: Sequence[str], progress: Progre
     return LabelledImages(pixels, labels, classes, names)
 
 
-def _places(data: str, found: Sequence[str], classes: Sequence[str]) -> np.ndarray:
-    """The place of each class that was found among those that are known."""
+def known_places(data: str, found: Sequence[str], classes: Sequence[str], model: str = "classifier") -> np.ndarray:
+    """The place of each class that was found among those that a model knows.
+
+    Raises:
+        DataError: it does not know one.
+
+    Example:
+        >>> known_places("photos", ["cat"], ["bird", "cat", "dog"]).tolist()
+        [1]
+    """
     place = {unicodedata.normalize("NFC", name): i for i, name in enumerate(classes)}
     unknown = [name for name in found if unicodedata.normalize("NFC", name) not in place]
     if unknown:
-        expected = f"the classifier's classes, {listed(classes)}, or some of them"
+        expected = f"the {model}'s classes, {listed(classes)}, or some of them"
         folded = {name.casefold(): name for name in classes}
         near = [folded[name] for name in difflib.get_close_matches(unknown[0].casefold(), folded, n=1)]
         remedy = f"Is {unknown[0]} what it knows as {near[0]}? Then give it that name" if near else "Take the others out"
