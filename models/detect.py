@@ -231,7 +231,7 @@ class Detect(Task):
         """The size of images, and the levels that fit the boxes on them, those of rare classes too."""
         roots, kinds, longest = [], [], []
         count = min(len(self.data.train), LOOKED_AT)
-        for number in range(count):
+        for number in np.linspace(0, len(self.data.train) - 1, count).astype(int).tolist():  # from all over them
             boxes, labels = self.data.train.targets(number)
             kinds.append(labels)
             height, width = self.data.train.size(number)  # type: ignore[attr-defined]
