@@ -25,8 +25,11 @@ _NAMES = {  # what a column is called, in small letters, without blanks, _ and -
     "width": ("width", "imagewidth", "imgwidth"),
     "height": ("height", "imageheight", "imgheight"),
 }
-_CORNER = {"x1": ("x", "bboxx"), "y1": ("y", "bboxy")}  # where the other two columns are a width and a height
-_EXTENT = {"x2": ("w", "width", "bboxw", "bboxwidth", "boxwidth"), "y2": ("h", "height", "bboxh", "bboxheight", "boxheight")}
+_CORNER: dict[str, tuple[str, ...]] = {"x1": ("x", "bboxx"), "y1": ("y", "bboxy")}  # where a width and a height are beside it
+_EXTENT: dict[str, tuple[str, ...]] = {
+    "x2": ("w", "width", "bboxw", "bboxwidth", "boxwidth"),
+    "y2": ("h", "height", "bboxh", "bboxheight", "boxheight"),
+}
 _PLAIN = {"image": 0, "x1": 1, "y1": 2, "x2": 3, "y2": 4, "label": 5}
 _NEEDED = tuple(_PLAIN)
 _TRIED = 20  # rows
