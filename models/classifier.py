@@ -133,11 +133,19 @@ class Classifier:
         return read_image(path, self.card.shape, crop=self.card.crop)
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Images, uint8 (N, C, H, W), to probabilities (N, K)."""
+        """Images, uint8 (N, C, H, W), to probabilities (N, K).
+
+        Raises:
+            RunError: the network gives none.
+        """
         labels = np.zeros(len(images), np.int64)
         with minigrad.no_grad(), self._stepping:
             batches = self.batches(LabelledImages(images, labels, self.card.classes))
-            return np.concatenate([F.softmax(self._logits(x), dim=1).cpu().numpy() for x, *_ in batches])
+            found = np.concatenate([F.softmax(self._logits(x), dim=1).cpu().numpy() for x, *_ in batches])
+        if not np.isfinite(found).all():
+            remedy = "Its weights are finite, but too large, or damaged: take another copy of them, or train anew"
+            raise RunError("classify", self.card.network, "a probability of each class", "nan", remedy)
+        return found
 
     def batches(self, images: LabelledImages) -> DataLoader:
         """Labelled images in the order that they have, as the network takes them."""

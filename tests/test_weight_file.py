@@ -18,6 +18,7 @@ from minigrad.models.classifier import Classifier
 from minigrad.models.cnn import build
 from minigrad.models.resnet import ResNet18
 from minigrad.train.trained import Trained
+from minigrad.train.weight_file import residual
 from tests import torch_files
 from tests.shape_images import COLOUR, made_run
 
@@ -129,3 +130,31 @@ def test_sizes_that_do_not_go_together_are_named(tmp_path: Path) -> None:
         with pytest.raises(RunError, match=re.escape(words)) as caught:
             Classifier.load(str(tmp_path / "odd.safetensors"))
         assert "config.json" not in str(caught.value)
+
+
+def test_a_tensor_without_numbers_claims_no_classes(tmp_path: Path) -> None:
+    weights = network("resnet18").state_dict() | {"fc.weight": minigrad.zeros(0, 0)}
+    minigrad.save(weights, tmp_path / "odd.safetensors")
+    with pytest.raises(RunError, match=r"expected weights of resnet18, resnet34, resnet50 under torchvision's names"):
+        Trained.open(tmp_path / "odd.safetensors")
+    shapes = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    assert residual(shapes | {"fc.weight": (10**12, 0)}) is None  # a file of no size, and a list of all its classes
+
+
+def test_a_single_output_is_told(tmp_path: Path) -> None:
+    minigrad.save(network("resnet18", 1).state_dict(), tmp_path / "one.safetensors")
+    with pytest.raises(RunError, match=re.escape("expected a network of two classes or more, got fc.weight (1, 32)")):
+        Trained.open(tmp_path / "one.safetensors")
+
+
+def test_numbers_that_no_network_has_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, photo = tmp_path / "odd.safetensors", tmp_path / "photo.png"
+    Image.fromarray(np.zeros((40, 50, 3), np.uint8)).save(photo)
+    weights = network("resnet18", small=True).state_dict()
+    for name, value, words in (
+        ("layer1.0.bn2.running_var", -1.0, "not below 0, got such in layer1.0.bn2.running_var"),
+        ("fc.weight", 3e38, "expected a probability of each class, got nan"),
+    ):
+        minigrad.save(weights | {name: minigrad.full_like(weights[name], value)}, path)
+        assert main(["classify", str(path), str(photo), "--json"]) == 2
+        assert words in capsys.readouterr().err

@@ -33,6 +33,7 @@ FORMAT = 1  # of cards
 ENTRIES = ("config", "command", "seed", "data_digest", "licence", "figure", "sha256")  # of a card, and
 THEIRS = ("config", "data", "licence", "keys")  # of one of weights that are fetched
 KERAS = (".h5", ".hdf5")  # files whose weights lie as Keras has them
+VARIANCE = "running_var"  # of a batch norm, the end of its name
 LONGEST = 300  # letters of a reason that is quoted in another
 REINSTALL = "Install minigrad anew: its files were damaged"
 
@@ -187,6 +188,10 @@ class Trained:
             raise RunError(config["task"], str(self.path), expected, got, self.REMEDY) from error
         if broken := not_finite(weights):
             raise RunError(config["task"], str(self.path), "finite weights", f"nan or inf in {min(broken)}", self.REMEDY)
+        below = [name for name, tensor in weights.items() if name.endswith(VARIANCE) and (tensor < 0).any()]
+        if below:
+            expected, got = "variances of batch norms that are not below 0", f"such in {min(below)}"
+            raise RunError(config["task"], str(self.path), expected, got, self.REMEDY)
         return network
 
 

@@ -69,6 +69,10 @@ class WeightFile(Trained):
             if Run(path.parent).exists():
                 remedy = f"It lies in a run folder: name that, {path.parent}"
             raise RunError("run", name, expected, got, remedy)
+        if len(found["classes"]) < 2:
+            got = f"fc.weight {tuple(self._weights['fc.weight'].shape)}, of a network with a single output"
+            remedy = "Build the network in Python, and give its load_state_dict what minigrad.load has of the file"
+            raise RunError("run", name, "a network of two classes or more", got, remedy)
         config = {"task": "classify", "model": found, "settings": {"network": found["network"]}}
         super().__init__(name, path, Path(), config, None)
 
@@ -126,6 +130,8 @@ def residual(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any] | None:
     ]
     network = RESIDUAL.get((tuple(blocks), "layer1.0.conv3.weight" in shapes))
     if network is None or len(first) != 4 or len(last) != 2 or first[1] not in (1, 3) or first[2] not in (3, 7):
+        return None
+    if min(*first, *last) < 1:  # a tensor without numbers may claim any other size, for which it has no room
         return None
     small = first[2] == 3
     side = SMALL_SIDE if small else SIDE
