@@ -56,6 +56,7 @@ WRAPPED = {
     "as it is": lambda weights: weights,
     "in a checkpoint": lambda weights: {"epoch": 3, "state_dict": weights},
     "of several devices": lambda weights: {f"module.{name}": value for name, value in weights.items()},
+    "compiled": lambda weights: {f"module._orig_mod.{name}": value for name, value in weights.items()},
     "both": lambda weights: {"model": {f"module.{name}": value for name, value in weights.items()}},
     "old": lambda weights: {name: value for name, value in weights.items() if not name.endswith("num_batches_tracked")},
 }

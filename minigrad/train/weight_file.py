@@ -25,7 +25,7 @@ RESIDUAL: dict[tuple[tuple[int, ...], bool], str] = {  # blocks of each stage, a
     ((3, 4, 6, 3), True): "resnet50",
 }
 NESTED = ("state_dict", "model", "model_state_dict")  # where programs that train put the weights in what they save
-PARALLEL = "module."  # in front of all names where the network was trained on several devices
+AROUND = ("module.", "_orig_mod.", "model.")  # in front of all names where something was put around the network
 VARIANCE = ".running_var"
 SIDE, SMALL_SIDE, CROP = 224, 32, 0.875  # pixels of images, of networks that begin at full size, and what is looked at
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's pixels, from 0 to 1
@@ -110,8 +110,9 @@ def unwrapped(content: Any) -> dict[str, minigrad.Tensor]:
     if not isinstance(content, Mapping):
         return {}
     found = {key: value for key, value in content.items() if isinstance(key, str) and isinstance(value, minigrad.Tensor)}
-    if found and all(key.startswith(PARALLEL) for key in found):
-        found = {key.removeprefix(PARALLEL): value for key, value in found.items()}
+    for around in AROUND:
+        if found and all(key.startswith(around) for key in found):
+            found = {key.removeprefix(around): value for key, value in found.items()}
     for key in [key for key in found if key.endswith(VARIANCE)]:
         found.setdefault(f"{key.removesuffix(VARIANCE)}.num_batches_tracked", minigrad.tensor(0))
     return found
