@@ -32,6 +32,7 @@ from minigrad.train.watch import not_finite
 FORMAT = 1  # of cards
 ENTRIES = ("config", "command", "seed", "data_digest", "licence", "figure", "sha256")  # of a card, and
 THEIRS = ("config", "data", "licence", "keys")  # of one of weights that are fetched
+WEIGHTS = (".pth", ".pt", ".bin", ".safetensors")  # endings of files of weights that were made elsewhere
 KERAS = (".h5", ".hdf5")  # files whose weights lie as Keras has them
 VARIANCE = "running_var"  # of a batch norm, the end of its name
 LONGEST = 300  # letters of a reason that is quoted in another
@@ -115,7 +116,7 @@ class Trained:
             if "data" in card:
                 return Published(name, card)
             return cls(name, shipped_folder() / f"{name}.safetensors", Path(), card["config"], card)
-        if os.path.isfile(name):
+        if os.path.isfile(name) and name.lower().endswith(WEIGHTS):
             from minigrad.train.weight_file import WeightFile
 
             return WeightFile(name)
