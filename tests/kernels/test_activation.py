@@ -180,8 +180,9 @@ def test_like_pytorch(kind: str) -> None:
     theirs = {
         "relu": tf.relu, "leaky_relu": tf.leaky_relu, "elu": tf.elu, "softplus": tf.softplus, "sigmoid": torch.sigmoid,
         "tanh": torch.tanh, "silu": tf.silu, "gelu": tf.gelu, "gelu_tanh": lambda x: tf.gelu(x, approximate="tanh"),
+        "hardtanh": lambda x: tf.hardtanh(x, 0.0, 6.0),
     }  # fmt: skip
-    defaults = {"leaky_relu": (0.01,), "elu": (1.0, 1.0, 1.0), "softplus": (1.0, 20.0)}
+    defaults = {"hardtanh": (0.0, 6.0), "leaky_relu": (0.01,), "elu": (1.0, 1.0, 1.0), "softplus": (1.0, 20.0)}
     x = np.concatenate([np.linspace(-30, 30, 4001), cases.EDGES])
     given = torch.tensor(x, requires_grad=True)
     value = theirs[kind](given)

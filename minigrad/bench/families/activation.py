@@ -72,6 +72,7 @@ def _torch_forward(torch: Any, call: Call) -> Callable[[], Any]:
     x, f = tensor(torch, given), torch.nn.functional
     calls: dict[str, Callable[[], Any]] = {
         "relu": lambda: torch.relu(x),
+        "hardtanh": lambda: f.hardtanh(x, *numbers),
         "leaky_relu": lambda: f.leaky_relu(x, *numbers),
         "elu": lambda: f.elu(x, numbers[0]),
         "softplus": lambda: f.softplus(x, *numbers),
@@ -90,6 +91,7 @@ def _torch_backward(torch: Any, call: Call) -> Callable[[], Any]:
     aten = torch.ops.aten
     calls: dict[str, Callable[[], Any]] = {
         "relu": lambda: aten.threshold_backward(dy, saved, 0),
+        "hardtanh": lambda: aten.hardtanh_backward(dy, saved, *numbers),
         "leaky_relu": lambda: aten.leaky_relu_backward(dy, saved, *numbers, False),
         "elu": lambda: aten.elu_backward(dy, *numbers, False, saved),
         "softplus": lambda: aten.softplus_backward(dy, saved, *numbers),
