@@ -234,7 +234,7 @@ class Detect(Task):
         for number in np.linspace(0, len(self.data.train) - 1, count).astype(int).tolist():  # from all over them
             boxes, labels = self.data.train.targets(number)
             kinds.append(labels)
-            height, width = self.data.train.size(number)  # type: ignore[attr-defined]
+            height, width = self.data.train.size(number)
             longest.append(max(height, width))
             roots.append(np.sqrt((boxes[:, 2:] - boxes[:, :2]).prod(1)) / max(height, width))
         if begun is not None:

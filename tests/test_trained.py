@@ -217,7 +217,7 @@ def test_data_of_ones_own(folder: Path, tmp_path: Path) -> None:
         run.begin({"task": "text", "data": str(tmp_path / "diary.txt"), "settings": {}})
         minigrad.save({"w": minigrad.ones(2)}, run.model)
     with pytest.raises(RunError, match=r"expected a training on a named data set, got one on .*diary.txt. Others could not"):
-        ship.ship(run.path, "diary", "MIT")
+        ship.ship(run.path, "diary", "MIT", told=" ")
     assert not folder.exists()
 
 
@@ -231,6 +231,9 @@ def test_data_that_are_told_of_in_place_of_their_path(
     card = json.loads(path.read_text())
     assert card["config"]["data"] == "points of a line, x and y" and str(tmp_path) not in path.read_text()
     assert card["command"] == "minigrad train line --data 'points of a line, x and y'"
+    words = [str(run.path), "again", "--licence", "MIT", "--folder", str(folder), "--data-are", "points of a line"]
+    assert ship.main(words) == 0
+    assert json.loads((folder / "again.json").read_text())["config"]["data"] == "points of a line"
 
 
 def test_more_than_half_precision_holds(line: Run, tmp_path: Path) -> None:

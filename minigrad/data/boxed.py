@@ -57,6 +57,9 @@ class Boxed(Protocol):
     def targets(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Boxes and labels of a sample, without its image where that saves work."""
 
+    def size(self, index: int) -> tuple[int, int]:
+        """(H, W) of a sample."""
+
     def subset(self, indices: Iterable[int]) -> Boxed:
         """These samples as a set of their own."""
 

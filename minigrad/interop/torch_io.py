@@ -5,7 +5,8 @@ memory with an offset, a shape and strides, and each piece of memory as a file `
 after the other (a number to know it by, the version, the byte order, what was saved) and then the pieces of memory. Both
 pickles are read by ``pickles.py``: what they may name is written out below, and all else is refused by name.
 
-Tensors that share memory in the file share it when they were read. Nothing takes more memory than the file has bytes.
+Tensors that share memory in the file share it when they were read. No tensor takes more memory than the file has bytes,
+and a pickle has two million instructions at most.
 """
 
 from __future__ import annotations

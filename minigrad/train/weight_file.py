@@ -31,6 +31,7 @@ SIDE, SMALL_SIDE, CROP = 224, 32, 0.875  # pixels of images, of networks that be
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's pixels, from 0 to 1
 GREY_MEAN, GREY_STD = (0.449,), (0.226,)
 NAMES, NAMED = "efficientnet-lite0", 1000  # the data set that has the names of ImageNet's classes, and how many they are
+BY_HAND = "Build the network in Python, and give its load_state_dict what minigrad.load has of the file"
 
 
 class WeightFile(Trained):
@@ -65,14 +66,11 @@ class WeightFile(Trained):
             expected = f"weights of {', '.join(RESIDUAL.values())} under torchvision's names"
             some = ", ".join(list(self._weights)[:3])
             got = f"others ({some}, ...)" if some else "no tensors by name"
-            remedy = "Build the network in Python, and give its load_state_dict what minigrad.load has of the file"
-            if Run(path.parent).exists():
-                remedy = f"It lies in a run folder: name that, {path.parent}"
+            remedy = f"It lies in a run folder: name that, {path.parent}" if Run(path.parent).exists() else BY_HAND
             raise RunError("run", name, expected, got, remedy)
         if len(found["classes"]) < 2:
             got = f"fc.weight {tuple(self._weights['fc.weight'].shape)}, of a network with a single output"
-            remedy = "Build the network in Python, and give its load_state_dict what minigrad.load has of the file"
-            raise RunError("run", name, "a network of two classes or more", got, remedy)
+            raise RunError("run", name, "a network of two classes or more", got, BY_HAND)
         config = {"task": "classify", "model": found, "settings": {"network": found["network"]}}
         super().__init__(name, path, Path(), config, None)
 
