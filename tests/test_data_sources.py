@@ -84,7 +84,7 @@ def test_asks_pip_for_a_wheel_that_any_python_finds(cache: Path, monkeypatch: py
     pip = fake(monkeypatch, Pip({"toy/toy.csv": CONTENT}))
     sources.read(TOY, FILE)
     (command,) = pip.commands
-    assert command[:4] == [sys.executable, "-m", "pip", "download"]
+    assert command[:5] == [sys.executable, "-P", "-m", "pip", "download"]  # -P: a pip.py in the user's folder is not run
     assert command[-1] == "toy==1.0"
     asked = " ".join(command)
     for part in ("--no-deps", "--only-binary=:all:", "--python-version 3.11", "--implementation cp", "--abi cp311"):

