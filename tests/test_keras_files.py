@@ -176,6 +176,19 @@ def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
         minigrad.load(io.BytesIO(hdf5_io.MAGIC))
 
 
+def test_a_library_that_cannot_be_loaded_is_no_damage_of_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(hdf5_io, "apart", APART)
+    (tmp_path / "h5py.py").write_text("raise ImportError('made for another NumPy')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(FileFormatError, match=r"h5py: .* cannot be loaded \(ImportError: made for another NumPy\)"):
+        minigrad.load(io.BytesIO(hdf5_io.MAGIC))
+
+
+def test_numbers_that_there_is_no_tensor_of() -> None:
+    with pytest.raises(FileFormatError, match=r"expected an HDF5 file that .* of the dtype uint64, .*\. Save it as int64"):
+        minigrad.load(file(lambda made: made.__setitem__("x", np.zeros(2, "u8"))))
+
+
 def test_the_reader_is_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """What brings it down, or lasts, is an error."""
     monkeypatch.setattr(hdf5_io, "apart", APART)

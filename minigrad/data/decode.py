@@ -33,7 +33,7 @@ FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "DIB", "TIFF", "PPM", "AVIF", "J
 LARGEST_PIXELS = 89_478_485  # from where on Pillow, too, suspects a file made to fill the memory
 WHITE = 255
 _TURNED = ("JPEG", "MPO", "WEBP", "AVIF")  # formats whose head holds the EXIF part, and that Pillow does not turn itself
-_EXIF = {"exif", "Raw profile type exif"}  # what a PNG's head calls it; of a PNG without, Pillow would decode all to look for it
+_EXIF = {"exif", "Raw profile type exif"}  # what a PNG's head calls it; where it lacks, Pillow would decode all to find it
 _ORIENTATION = 0x0112  # the EXIF entry
 _TURNS = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}  # its values -> members of Image.Transpose
 _HEADS = {
@@ -74,7 +74,7 @@ def look(name: str, source: str | bytes | BinaryIO, remedy: str = "") -> Look:
     """
     with _opened(name, source, remedy) as image:
         width, height = image.size
-        turn = _turn(image) if image.format in _TURNED or image.format == "PNG" and _EXIF & image.info.keys() else None
+        turn = _turn(image) if image.format in _TURNED or (image.format == "PNG" and _EXIF & image.info.keys()) else None
         if turn in (2, 4, 5, 6):  # by a quarter
             width, height = height, width
         transparent = bool(image.has_transparency_data)

@@ -15,7 +15,7 @@ import math
 import sys
 import zlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -237,18 +237,26 @@ def answer(raw: bytes) -> bytes:
         told = {"refused": str(error), "damaged": error.damaged}
     except MemoryError:
         told = {"refused": "more than memory is given for", "damaged": False}
-    head = json.dumps(told).encode()
     numbers = [array.astype(array.dtype.newbyteorder("="), order="C", copy=False).tobytes() for array in arrays.values()]
+    return _written(told, numbers)
+
+
+def _written(told: dict[str, Any], numbers: Sequence[bytes] = ()) -> bytes:
+    head = json.dumps(told).encode()
     return b"".join([len(head).to_bytes(8, "little"), head, *numbers])
 
 
 def main() -> None:
     """Read, and write."""
     raw = sys.stdin.buffer.read()
-    import h5py  # noqa: F401  before the limit
-
-    limit_memory(len(raw))
-    sys.stdout.buffer.write(answer(raw))
+    try:
+        import h5py  # noqa: F401  before the limit
+    except Exception as error:  # a library of another version, or made for another NumPy
+        out = _written({"library": f"{type(error).__name__}: {error}"[: 2 * SHOWN]})
+    else:
+        limit_memory(len(raw))
+        out = answer(raw)
+    sys.stdout.buffer.write(out)
     sys.stdout.buffer.flush()
 
 

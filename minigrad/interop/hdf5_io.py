@@ -50,16 +50,19 @@ def contents(raw: bytes) -> Contents:
 
     Raises:
         Refused: it is damaged, or holds more than numbers.
-        FileFormatError: h5py is not installed.
+        FileFormatError: h5py is not installed, or cannot be loaded.
     """
+    library, remedy = "the library h5py, which reads HDF5 files", "Run pip install 'minigrad-engine[hdf5]'"
     if importlib.util.find_spec("h5py") is None:
-        remedy = "Run pip install 'minigrad-engine[hdf5]'"
-        raise FileFormatError("load", "h5py", "the library h5py, which reads HDF5 files", "none", remedy)
+        raise FileFormatError("load", "h5py", library, "none", remedy)
     code, out = apart(raw)
     size = int.from_bytes(out[:8], "little")
     if code or len(out) < 8 + size:
         raise Refused(f"it brought its reader down, with {code}", damaged=True)
     told = json.loads(out[8 : 8 + size])
+    if "library" in told:
+        got, remedy = f"one that cannot be loaded ({told['library']})", "Run pip install --force-reinstall h5py"
+        raise FileFormatError("load", "h5py", library, got, remedy)
     if "refused" in told:
         raise Refused(told["refused"], damaged=told["damaged"])
     found, at = {}, 8 + size
