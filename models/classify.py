@@ -149,7 +149,10 @@ class Classify(Task):
         settings = settings.decide(new_head=others)
         settings = settings.decide(backbone=0.1 if settings.new_head and begun is not None else 1.0)
         scale = (begun.mean, begun.std) if begun is not None and begun.shape[0] == channels else statistics(train)
-        self.card = Card(settings.network, self._options(settings), train.shape, train.classes, *scale)
+        options = self._options(settings)
+        if begun is not None and begun.network == settings.network:  # how it begins goes by its images' size, not by ours
+            options |= {name: value for name, value in begun.options.items() if name not in OPTIONS}
+        self.card = Card(settings.network, options, train.shape, train.classes, *scale)
         count = parameters(self.card.network, train.shape, len(train.classes), **self.card.options)
         check_memory(COPIES * count, f"a network of {count:,} parameters")
         minigrad.manual_seed(settings.seed)

@@ -92,3 +92,14 @@ def test_the_last_layer_of_each_network(name: str) -> None:
     network = build(name, (3, 32, 32), 7, **options)
     layer = dict(network.named_modules())[last_linear(network)]
     assert layer.out_features == 7
+
+
+def test_a_network_for_large_images_begins_with_its_first_layer_at_any_size(data: str) -> None:
+    """Smaller images do not make another network of it, whose weights would be none."""
+    card = Card("resnet18", {"width": 2, "small_images": False}, (3, 96, 96), ("cat", "dog"), (0.5,) * 3, (0.25,) * 3)
+    like = {**card._asdict(), **{name: list(getattr(card, name)) for name in ("shape", "classes", "mean", "std")}}
+    task = Classify(data, ClassifySettings.of({"network": "resnet18", "width": 2, "epochs": 1, "image_size": 32}), like=like)
+    theirs = dict(card.build().state_dict())
+    task.begin_from(theirs)
+    assert changed(task, theirs) == {"fc.weight", "fc.bias"}
+    assert Classify.of({**task.config(), "init_from": {}}).card == task.card
