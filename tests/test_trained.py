@@ -126,9 +126,12 @@ def test_another_task(colours: Path) -> None:
         ("nothing", "a run folder, or the name of a shipped model, got no such folder, and no such name. "
             "These are shipped: colours."),
         ("runs/colours", "runs/colours: expected a run folder, as minigrad train makes it, got no such folder."),
+        ("keras.h5", "a run folder, or a file of weights that ends in .pth, .pt, .bin, .safetensors, got a file with another "
+            "ending. minigrad.load reads HDF5 files, in Python."),
     ],
 )  # fmt: skip
 def test_a_wrong_name(colours: Path, name: str, text: str) -> None:
+    Path("keras.h5").touch()
     with pytest.raises(RunError) as caught:
         Trained.open(name)
     assert text in str(caught.value)

@@ -121,6 +121,11 @@ class Trained:
 
             return WeightFile(name)
         run = Run(name)
+        if os.path.isfile(name) and not (run.path.parent / "config.json").exists():
+            expected = f"a run folder, or a file of weights that ends in {', '.join(WEIGHTS)}"
+            in_python = name.lower().endswith(KERAS)
+            remedy = "minigrad.load reads HDF5 files, in Python" if in_python else neighbours(run.path)
+            raise RunError("run", name, expected, "a file with another ending", remedy)
         if known and not run.path.exists() and os.path.basename(name) == name:
             near = difflib.get_close_matches(name, [*known, *theirs], 1)
             fetched = f"These are fetched: {', '.join(theirs)}" if theirs else ""
