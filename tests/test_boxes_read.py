@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from minigrad.data import BoxedImages, open_boxes
 from minigrad.data.boxfind import find_boxes
@@ -503,6 +503,66 @@ def test_windows_paths_absolute_paths_and_other_columns(tmp_path: Path) -> None:
     (tmp_path / "x" / "t.csv").write_text("\n".join(rows))
     listing = find_boxes(str(tmp_path / "x"))
     assert [photo.part for photo in listing.photos.values()] == ["train", "test", "validation"] and not listing.faults
+
+
+def painted_over(pixels: np.ndarray) -> tuple[int, int, int, int]:
+    """The box around all pixels that are white, seen one by one."""
+    seen = [(x, y) for y, row in enumerate(pixels.tolist()) for x, value in enumerate(row) if value == 255]
+    xs, ys = zip(*seen)
+    return min(xs), min(ys), max(xs) + 1, max(ys) + 1
+
+
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_boxes_of_a_picture_before_its_exif_entry_turns_it(orientation: int, times: int, tmp_path: Path) -> None:
+    """An annotation that has the size of the unturned picture has its boxes; one of the turned size the others."""
+    drawn, other = (4, 3, 10, 21), (30, 28, 58, 38)
+    held = np.zeros((2, HEIGHT, WIDTH), np.uint8)
+    for layer, (x1, y1, x2, y2) in zip(held, (drawn, other)):
+        layer[y1:y2, x1:x2] = 255
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    shown = []
+    for layer in held:
+        Image.fromarray(layer).save(tmp_path / "a.webp", lossless=True, exif=exif)
+        shown.append(np.asarray(ImageOps.exif_transpose(Image.open(tmp_path / "a.webp")).convert("L")))
+    expected = [(*painted_over(layer), "wren") for layer in shown]
+    corners = [tuple(value * times for value in box) for box in (drawn, other)]
+    boxes = {"a.webp": [(*box, "wren") for box in corners]}
+    quarter = orientation > 4
+    (tmp_path / "a.xml").write_text(xml("a.webp", boxes["a.webp"], (WIDTH * times, HEIGHT * times)))
+    kinds = [kind for kind, _ in faults_of(tmp_path)]
+    assert kinds == ["turned"] * quarter + ["scaled"] * (times - 1)
+    as_drawn = [(*box, "wren") for box in (drawn, other)]
+    assert all_boxes(tmp_path) == {"a.webp": sorted(expected if quarter else as_drawn)}
+    sides = (HEIGHT, WIDTH) if quarter else (WIDTH, HEIGHT)
+    (tmp_path / "a.xml").write_text(xml("a.webp", expected, sides))
+    assert all_boxes(tmp_path) == {"a.webp": sorted(expected)} and not faults_of(tmp_path)
+    if times == 1:
+        (tmp_path / "a.xml").unlink()
+        outline = [[x1, y1, x2, y1, x2, y2, x1, y2] for x1, y1, x2, y2 in (drawn,)]
+        runs = run_lengths(held[1] > 0).counts.tolist()
+        masks = {"a.webp 0": outline, "a.webp 1": {"size": [HEIGHT, WIDTH], "counts": runs}}
+        (tmp_path / "a.json").write_text(json.dumps(coco_of(boxes, masks)))
+        (sound,) = judged_boxes(str(tmp_path))[0].photos
+        layers = shown if quarter else list(held)
+        assert [sound.mask(row).tolist() for row in range(2)] == [(layer == 255).tolist() for layer in layers]
+
+
+def test_boxes_that_only_the_turned_picture_has_room_for_are_left_out_by_name(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    table(tmp_path, SOUND)
+    Image.new("RGB", (WIDTH, HEIGHT)).save(tmp_path / "a.jpg", exif=exif)
+    rows = [
+        f"{name},60,40,{','.join(map(str, box))}"
+        for name, drawn in {"a.jpg": [(5, 30, 25, 58, "wren")], **SOUND}.items()
+        for box in drawn
+    ]
+    (tmp_path / "boxes.csv").write_text("\n".join(["image,width,height,x1,y1,x2,y2,label", *rows]))
+    judged, _ = judged_boxes(str(tmp_path))
+    assert [(fault.kind, fault.image) for fault in judged.faults] == [("other-size", "a.jpg")]
+    assert judged.faults[0].detail == "60x40 pixels by its annotation, 40x60 in fact, turned by its EXIF entry"
 
 
 def test_grey_and_shrunk(tmp_path: Path) -> None:
