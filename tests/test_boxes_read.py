@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import struct
 import zlib
@@ -51,6 +52,13 @@ def all_boxes(path: Path | str) -> dict[str, list[tuple[Any, ...]]]:
 def faults_of(path: Path | str) -> list[tuple[str, str]]:
     """Kind and place of all faults."""
     return [(fault.kind, fault.place) for fault in judged_boxes(str(path))[0].faults]
+
+
+def painted_over(pixels: np.ndarray) -> tuple[int, int, int, int]:
+    """The box around all pixels that are white, seen one by one."""
+    seen = [(x, y) for y, row in enumerate(pixels.tolist()) for x, value in enumerate(row) if value == 255]
+    xs, ys = zip(*seen)
+    return min(xs), min(ys), max(xs) + 1, max(ys) + 1
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -357,6 +365,56 @@ def test_images_of_coco_that_share_an_id_are_named(tmp_path: Path) -> None:
     assert set(all_boxes(tmp_path)) == set(others) and first not in all_boxes(tmp_path)
 
 
+def test_a_category_of_coco_with_two_names_is_none(tmp_path: Path) -> None:
+    """What its boxes are nobody knows; the same name twice does no harm."""
+    held = coco_of({"a.png": [(10, 5, 30, 25, "gull"), (5, 5, 20, 20, "wren")], **SOUND})
+    photos(tmp_path, ["a.png", *SOUND])
+    held["categories"] += [{"id": 11, "name": " wren"}, {"id": 10, "name": "tern"}]
+    (tmp_path / "boxes.json").write_text(json.dumps(held))
+    faults = judged_boxes(str(tmp_path))[0].faults
+    assert [(fault.kind, fault.detail) for fault in faults] == [
+        ("annotations", "the category id 10 has several names, gull, tern"),
+        ("no-label", "category 10"),
+    ]
+    assert all_boxes(tmp_path)["a.png"] == [(5, 5, 20, 20, "wren")]
+
+
+OUTLINED: dict[str, tuple[Any, Any]] = {  # a segmentation -> the box around it, or what is said of it
+    "a polygon": ([[10, 5, 30, 7, 12, 25]], (10, 5, 30, 25)),
+    "several polygons": ([[10, 5, 30, 7, 12, 25], [40, 30, 50, 30, 50, 35.5]], (10, 5, 50, 35.5)),
+    "a polygon and a line": ([[10, 5, 30, 7, 12, 25], [40, 30, 50, 30]], (10, 5, 30, 25)),
+    "run lengths": ({"size": [HEIGHT, WIDTH], "counts": [85, 3, 77, 5, 2230]}, (2, 5, 5, 10)),
+    "run lengths in one column": ({"size": [HEIGHT, WIDTH], "counts": [85, 3, 2, 0, 2310]}, (2, 5, 3, 8)),
+    "run lengths around an edge": ({"size": [HEIGHT, WIDTH], "counts": [75, 20, 2305]}, (1, 0, 3, 40)),
+    "run lengths as a text": ({"size": [HEIGHT, WIDTH], "counts": run_lengths(np.eye(HEIGHT, WIDTH)).packed()}, (0, 0, 40, 40)),
+    "an empty mask": ({"size": [HEIGHT, WIDTH], "counts": [2400]}, "as its segmentation an empty mask"),
+    "a line": ([[40, 30, 50, 30]], r"as its segmentation \[\[40, 30, 50, 30\]\]"),
+    "no size": ({"counts": [2400]}, "as its segmentation one of size None"),
+    "a size beyond any": ({"size": [10**30, 1], "counts": [0, 10**30]}, "as its segmentation one of size"),
+    "nothing": ([], "^no bbox$"),
+}
+
+
+@pytest.mark.parametrize("case", OUTLINED)
+def test_an_annotation_of_coco_without_a_box_has_that_of_its_segmentation(case: str, tmp_path: Path) -> None:
+    given, expected = OUTLINED[case]
+    held = coco_of({"a.png": [(1, 1, 3, 3, "wren")], **SOUND}, {"a.png 0": given})
+    del held["annotations"][0]["bbox"]
+    photos(tmp_path, ["a.png", *SOUND])
+    (tmp_path / "boxes.json").write_text(json.dumps(held))
+    if isinstance(expected, tuple):
+        assert all_boxes(tmp_path)["a.png"] == [(*expected, "wren")]
+        if isinstance(given, dict):  # the extent of the pixels themselves
+            held["annotations"][0]["bbox"] = [0, 0, WIDTH, HEIGHT]
+            (tmp_path / "boxes.json").write_text(json.dumps({**held, "annotations": held["annotations"][:1]}))
+            (sound,) = [photo for photo in judged_boxes(str(tmp_path))[0].photos if photo.name == "a.png"]
+            assert painted_over(sound.mask(0) * np.uint8(255)) == expected
+        return
+    (fault,) = judged_boxes(str(tmp_path))[0].faults
+    assert fault.kind == "no-numbers"
+    assert re.search(expected, fault.detail)
+
+
 def test_rows_of_too_few_cells_are_named(tmp_path: Path) -> None:
     table(tmp_path, SOUND)
     with open(tmp_path / "boxes.csv", "a") as file:
@@ -503,13 +561,6 @@ def test_windows_paths_absolute_paths_and_other_columns(tmp_path: Path) -> None:
     (tmp_path / "x" / "t.csv").write_text("\n".join(rows))
     listing = find_boxes(str(tmp_path / "x"))
     assert [photo.part for photo in listing.photos.values()] == ["train", "test", "validation"] and not listing.faults
-
-
-def painted_over(pixels: np.ndarray) -> tuple[int, int, int, int]:
-    """The box around all pixels that are white, seen one by one."""
-    seen = [(x, y) for y, row in enumerate(pixels.tolist()) for x, value in enumerate(row) if value == 255]
-    xs, ys = zip(*seen)
-    return min(xs), min(ys), max(xs) + 1, max(ys) + 1
 
 
 @pytest.mark.parametrize("times", [1, 2])
