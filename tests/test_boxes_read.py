@@ -354,6 +354,54 @@ def test_corners_beside_widths_and_heights(header: str, tmp_path: Path) -> None:
     assert any("beside width and height" in note for note in find_boxes(str(tmp_path)).notes)
 
 
+CELLS: dict[str, tuple[str, list[str], Any]] = {  # header, rows -> the boxes, or what is said
+    "as wheat has it": (
+        "image_id,width,height,bbox,source",
+        ['a,60,40,"[10.0, 5.0, 20.0, 20.0]",usask_1', 'a,60,40,"[40, 20, 15, 18]",usask_1', 'b,60,40,"[1, 1, 9, 30]",ethz_1'],
+        {"a.png": [(10, 5, 30, 25, "object"), (40, 20, 55, 38, "object")], "b.png": [(1, 1, 10, 31, "object")]},
+    ),
+    "corners": (
+        "image_id,width,height,bbox,class",
+        ['a.png,60,40,"(10, 5, 30, 25)",wren', 'a.png,60,40,"(40, 20, 55, 38)",robin', "b.png,60,40,[],"],
+        {"a.png": [(10, 5, 30, 25, "wren"), (40, 20, 55, 38, "robin")], "b.png": []},
+    ),
+    "extents without the pictures' sizes": (
+        "image,bbox,class",
+        ["a.png,40 20 15 18,wren", "b.png,50 9 10 30,wren"],
+        {"a.png": [(40, 20, 55, 38, "wren")], "b.png": [(50, 9, 60, 39, "wren")]},
+    ),
+    "corners by name": ("image,bbox_xyxy,class", ['a.png,"[1, 2, 3, 4]",wren'], {"a.png": [(1, 2, 3, 4, "wren")]}),
+    "extents by name": ("image,bbox (xywh),class", ['a.png,"[1, 2, 3, 4]",wren'], {"a.png": [(1, 2, 4, 6, "wren")]}),
+    "either": ("image,width,height,bbox", ['a.png,60,40,"[1, 2, 3, 4]"'], "could be either"),
+    "now this and now that": (
+        "image,width,height,bbox", ['a.png,60,40,"[40, 20, 15, 18]"', 'a.png,60,40,"[40, 20, 55, 38]"'], "could be either",
+    ),
+    "few without the pictures' sizes": (
+        "image,bbox,class", ["a.png,40 20 55 38,wren", "a.png,9 9 20 20,wren", "b.png,50 9 10 30,wren"],
+        r"could be either. Give x1, y1, x2 and y2 a column each, or name the column bbox_xywh or bbox_xyxy",
+    ),
+    "no numbers": ("image,bbox_xywh", ['a.png,"[1, 2, 3]"', 'b.png,"[1, 2, 3, 4]"'], ("no-numbers", "[1, 2, 3] ? ? ?")),
+    "too few cells": ("image,class,bbox_xywh", ["a.png,wren", 'b.png,wren,"1 2 3 4"'], ("no-numbers", "2 cells: a.png,wren")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CELLS)
+def test_boxes_in_a_single_cell(case: str, tmp_path: Path) -> None:
+    header, rows, expected = CELLS[case]
+    photos(tmp_path, ["a.png", "b.png"])
+    (tmp_path / "train.csv").write_text("\n".join([header, *rows]))
+    if isinstance(expected, dict):
+        assert all_boxes(tmp_path) == expected
+        (form,) = [note for note in find_boxes(str(tmp_path)).notes if "taken as" in note]
+        assert ("width and height" in form) == ("corners" not in case)
+    elif isinstance(expected, tuple):
+        assert [(fault.kind, fault.detail) for fault in find_boxes(str(tmp_path)).faults] == [expected]
+    else:
+        for path in (tmp_path, tmp_path / "train.csv"):
+            with pytest.raises(DataError, match=expected):
+                find_boxes(str(path))
+
+
 def test_images_of_coco_that_share_an_id_are_named(tmp_path: Path) -> None:
     """Whose the boxes are nobody knows: neither image is taken, for one of them would seem to be empty."""
     held = coco_of(SOUND)
