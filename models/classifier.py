@@ -119,7 +119,7 @@ class Classifier:
             RunError: there is no trained classifier, or its weights belong to another network.
             FileFormatError: a damaged file.
         """
-        trained = Trained.open(model)
+        trained = Trained.open(model, "classify")
         card = Card.of(trained.config("classify").get("model"), trained.name)
         network = trained.network(card.build, card.parameters)
         return cls(card, network if whole else folded(network))
