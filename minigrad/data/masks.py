@@ -200,7 +200,7 @@ def outline_box(given: Any, name: str = "the mask") -> list[float]:
             or any(type(side) is not int or not 1 <= side <= FARTHEST for side in size)
         ):
             raise DataError("data", name, "a run-length code of a size [H, W]", f"one of size {_short(size)}")
-        found = read_run_lengths(given, *size, name).extent()
+        found = read_run_lengths(given, size[0], size[1], name).extent()
         if found is None:
             raise DataError("data", name, "a mask with something inside", "an empty mask")
         return [found[0], found[1], found[2] - found[0], found[3] - found[1]]
