@@ -98,7 +98,7 @@ class Peer:
 
 def ours(task: Detect) -> tuple[Callable[[Any], Any], Callable[[], Finder]]:
     """A step of ours of a batch, and the detector that comes of it; draws are NumPy's, as they are for PyTorch."""
-    task.chance = np.random.default_rng(task.settings.seed)  # type: ignore[assignment]
+    task.chance = np.random.default_rng(task.settings.seed)
     return lambda batch: float(task.step(batch).metrics["loss"]), lambda: task.finder
 
 

@@ -28,6 +28,7 @@ STEPS = {
     "images that are made": "dcgan",
     "characters": "char-lstm-128",
     "translation": "seq2seq",
+    "photos with boxes": "detector",
 }
 """Kind of training -> the workload whose step is recorded."""
 PACKAGE = "minigrad.kernels."

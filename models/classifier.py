@@ -119,7 +119,7 @@ class Classifier:
             RunError: there is no trained classifier, or its weights belong to another network.
             FileFormatError: a damaged file.
         """
-        trained = Trained.open(model)
+        trained = Trained.open(model, "classify")
         card = Card.of(trained.config("classify").get("model"), trained.name)
         network = trained.network(card.build, card.parameters)
         return cls(card, network if whole else folded(network))
@@ -142,10 +142,13 @@ class Classifier:
         with minigrad.no_grad(), self._stepping:
             batches = self.batches(LabelledImages(images, labels, self.card.classes))
             found = np.concatenate([F.softmax(self._logits(x), dim=1).cpu().numpy() for x, *_ in batches])
-        if not np.isfinite(found).all():
+        self._check(found)
+        return found
+
+    def _check(self, probabilities: np.ndarray) -> None:
+        if not np.isfinite(probabilities).all():
             remedy = "Its weights are finite, but too large, or damaged: take another copy of them, or train anew"
             raise RunError("classify", self.card.network, "a probability of each class", "nan", remedy)
-        return found
 
     def batches(self, images: LabelledImages) -> DataLoader:
         """Labelled images in the order that they have, as the network takes them."""
@@ -162,12 +165,19 @@ class Classifier:
         finally:
             self.network.train(was)
 
-    def judge(self, images: LabelledImages, track: Callable[[Iterable[Any]], Iterator[Any]] = iter) -> Judgement:
+    def judge(
+        self, images: LabelledImages, track: Callable[[Iterable[Any]], Iterator[Any]] = iter, *, trained: bool = True
+    ) -> Judgement:
         """Look at labelled images and compare.
 
         Args:
             images: of the network's classes.
             track: put around the batches, to show progress.
+            trained: whether the network must give probabilities; one that is being trained may have diverged, which its loss
+                of nan tells.
+
+        Raises:
+            RunError: the network gives none.
         """
         found: list[np.ndarray] = []
         total = 0.0
@@ -176,7 +186,10 @@ class Classifier:
                 logits = self._logits(x)
                 total += F.cross_entropy(logits, y, reduction="sum").item()
                 found.append(F.softmax(logits, dim=1).cpu().numpy())
-        return Judgement(self.card.classes, images.labels, np.concatenate(found), total / len(images))
+        probabilities = np.concatenate(found)
+        if trained:
+            self._check(probabilities)
+        return Judgement(self.card.classes, images.labels, probabilities, total / len(images))
 
 
 def device_of(network: nn.Module) -> minigrad.device:

@@ -308,7 +308,7 @@ class Classify(Task):
 
     def judge(self, images: LabelledImages, track: Track = iter) -> Judgement:
         """What the classifier, as far as it is trained, says of images."""
-        return Classifier(self.card, self.descent.learned).judge(images, track)
+        return Classifier(self.card, self.descent.learned).judge(images, track, trained=False)
 
     def weights(self) -> Mapping[str, Tensor]:
         """Those of the network, or of its average."""

@@ -189,7 +189,7 @@ class Detect(Task):
             least=2.0,
         )  # fmt: skip
         order = minigrad.Generator().manual_seed(settings.seed)
-        self.chance = minigrad.Generator().manual_seed(settings.seed + 1)
+        self.chance: minigrad.Generator | np.random.Generator = minigrad.Generator().manual_seed(settings.seed + 1)
         self.loader = DataLoader(
             Numbered(augmented), batch_size=batch, shuffle=True, drop_last=True, generator=order,
             num_workers=settings.prefetch, collate_fn=together,

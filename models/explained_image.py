@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -21,6 +22,8 @@ from minigrad.show.seen import Filters, Maps, View
 TOP = 5  # likeliest classes
 CHANNELS = 8  # of each layer, at most
 FINE = 448  # pixels a side of the photo that is shown: as many times those of the network as come next to it
+WORD = r"\w+"
+NEAR, CLOSE = 3, 0.8  # names that are offered in the place of a wrong one; how much a word has of what was meant, at least
 PARTS = 1024  # of a convolution's weights, at most, that can be looked at
 
 
@@ -125,10 +128,33 @@ def number_of(classes: Sequence[str], name: str) -> int:
     folded = {each.casefold(): place for place, each in reversed(list(enumerate(classes)))}
     if name.casefold() in folded:
         return folded[name.casefold()]
-    near = [classes[folded[each]] for each in difflib.get_close_matches(name.casefold(), folded, 3)]
-    near += [each for each in classes if name.casefold() in each.casefold() and each not in near][: 3 - len(near)]
+    near = [classes[folded[each]] for each in _alike(name.casefold(), list(folded))[:NEAR]]
     remedy = f"Did you mean {' or '.join(map(repr, near))}?" if near else f"Some: {', '.join(classes[:TOP])}"
     raise ArgumentError("explain", "--class", f"one of the {len(classes):,} classes of the model", repr(name), remedy)
+
+
+def _alike(given: str, names: Sequence[str]) -> list[str]:
+    """Names that have what is given as a word, or else in a word, then those that have it but for a typing error; short ones
+    first. Letters alone tell little: a castle is no cat.
+
+    Example:
+        >>> _alike("cat", ["castle", "catamaran", "siamese cat"]), _alike("retriver", ["golden retriever", "driver"])
+        (['siamese cat', 'catamaran'], ['golden retriever'])
+    """
+    ranks: dict[str, float] = {}
+    said = f" {' '.join(re.findall(WORD, given))} "
+    for name in names:
+        words = re.findall(WORD, name)
+        close = difflib.get_close_matches(given, [name, *words], 1, CLOSE)
+        if given in words or f" {given} " in f" {name} ":
+            ranks[name] = 0
+        elif any(word.startswith(given) or word.endswith(given) for word in words):
+            ranks[name] = 1
+        elif given in name or f" {' '.join(words)} " in said:
+            ranks[name] = 2
+        elif close:
+            ranks[name] = 4 - difflib.SequenceMatcher(None, given, close[0]).ratio()
+    return sorted(ranks, key=lambda name: (ranks[name], len(name)))
 
 
 def _sights(classifier: Classifier, seen: Record, wanted: Sequence[int], probabilities: np.ndarray) -> tuple[list[Sight], str]:

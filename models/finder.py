@@ -134,7 +134,7 @@ class Finder:
             RunError: there is no trained detector, or its weights belong to another network.
             FileFormatError: a damaged file.
         """
-        trained = Trained.open(model)
+        trained = Trained.open(model, "detect")
         card = Card.of(trained.config("detect").get("model"), trained.name)
         network: Any = trained.network(card.build, lambda: card.parameters)
         return cls(card, network)

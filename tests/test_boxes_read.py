@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import struct
 import zlib
@@ -13,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from minigrad.data import BoxedImages, open_boxes
 from minigrad.data.boxfind import find_boxes
@@ -51,6 +52,13 @@ def all_boxes(path: Path | str) -> dict[str, list[tuple[Any, ...]]]:
 def faults_of(path: Path | str) -> list[tuple[str, str]]:
     """Kind and place of all faults."""
     return [(fault.kind, fault.place) for fault in judged_boxes(str(path))[0].faults]
+
+
+def painted_over(pixels: np.ndarray) -> tuple[int, int, int, int]:
+    """The box around all pixels that are white, seen one by one."""
+    seen = [(x, y) for y, row in enumerate(pixels.tolist()) for x, value in enumerate(row) if value == 255]
+    xs, ys = zip(*seen)
+    return min(xs), min(ys), max(xs) + 1, max(ys) + 1
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -346,6 +354,54 @@ def test_corners_beside_widths_and_heights(header: str, tmp_path: Path) -> None:
     assert any("beside width and height" in note for note in find_boxes(str(tmp_path)).notes)
 
 
+CELLS: dict[str, tuple[str, list[str], Any]] = {  # header, rows -> the boxes, or what is said
+    "as wheat has it": (
+        "image_id,width,height,bbox,source",
+        ['a,60,40,"[10.0, 5.0, 20.0, 20.0]",usask_1', 'a,60,40,"[40, 20, 15, 18]",usask_1', 'b,60,40,"[1, 1, 9, 30]",ethz_1'],
+        {"a.png": [(10, 5, 30, 25, "object"), (40, 20, 55, 38, "object")], "b.png": [(1, 1, 10, 31, "object")]},
+    ),
+    "corners": (
+        "image_id,width,height,bbox,class",
+        ['a.png,60,40,"(10, 5, 30, 25)",wren', 'a.png,60,40,"(40, 20, 55, 38)",robin', "b.png,60,40,[],"],
+        {"a.png": [(10, 5, 30, 25, "wren"), (40, 20, 55, 38, "robin")], "b.png": []},
+    ),
+    "extents without the pictures' sizes": (
+        "image,bbox,class",
+        ["a.png,40 20 15 18,wren", "b.png,50 9 10 30,wren"],
+        {"a.png": [(40, 20, 55, 38, "wren")], "b.png": [(50, 9, 60, 39, "wren")]},
+    ),
+    "corners by name": ("image,bbox_xyxy,class", ['a.png,"[1, 2, 3, 4]",wren'], {"a.png": [(1, 2, 3, 4, "wren")]}),
+    "extents by name": ("image,bbox (xywh),class", ['a.png,"[1, 2, 3, 4]",wren'], {"a.png": [(1, 2, 4, 6, "wren")]}),
+    "either": ("image,width,height,bbox", ['a.png,60,40,"[1, 2, 3, 4]"'], "could be either"),
+    "now this and now that": (
+        "image,width,height,bbox", ['a.png,60,40,"[40, 20, 15, 18]"', 'a.png,60,40,"[40, 20, 55, 38]"'], "could be either",
+    ),
+    "few without the pictures' sizes": (
+        "image,bbox,class", ["a.png,40 20 55 38,wren", "a.png,9 9 20 20,wren", "b.png,50 9 10 30,wren"],
+        r"could be either. Give x1, y1, x2 and y2 a column each, or name the column bbox_xywh or bbox_xyxy",
+    ),
+    "no numbers": ("image,bbox_xywh", ['a.png,"[1, 2, 3]"', 'b.png,"[1, 2, 3, 4]"'], ("no-numbers", "[1, 2, 3] ? ? ?")),
+    "too few cells": ("image,class,bbox_xywh", ["a.png,wren", 'b.png,wren,"1 2 3 4"'], ("no-numbers", "2 cells: a.png,wren")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CELLS)
+def test_boxes_in_a_single_cell(case: str, tmp_path: Path) -> None:
+    header, rows, expected = CELLS[case]
+    photos(tmp_path, ["a.png", "b.png"])
+    (tmp_path / "train.csv").write_text("\n".join([header, *rows]))
+    if isinstance(expected, dict):
+        assert all_boxes(tmp_path) == expected
+        (form,) = [note for note in find_boxes(str(tmp_path)).notes if "taken as" in note]
+        assert ("width and height" in form) == ("corners" not in case)
+    elif isinstance(expected, tuple):
+        assert [(fault.kind, fault.detail) for fault in find_boxes(str(tmp_path)).faults] == [expected]
+    else:
+        for path in (tmp_path, tmp_path / "train.csv"):
+            with pytest.raises(DataError, match=expected):
+                find_boxes(str(path))
+
+
 def test_images_of_coco_that_share_an_id_are_named(tmp_path: Path) -> None:
     """Whose the boxes are nobody knows: neither image is taken, for one of them would seem to be empty."""
     held = coco_of(SOUND)
@@ -355,6 +411,56 @@ def test_images_of_coco_that_share_an_id_are_named(tmp_path: Path) -> None:
     first, *others = SOUND
     assert [kind for kind, _ in faults_of(tmp_path)] == ["annotations"] * 2
     assert set(all_boxes(tmp_path)) == set(others) and first not in all_boxes(tmp_path)
+
+
+def test_a_category_of_coco_with_two_names_is_none(tmp_path: Path) -> None:
+    """What its boxes are nobody knows; the same name twice does no harm."""
+    held = coco_of({"a.png": [(10, 5, 30, 25, "gull"), (5, 5, 20, 20, "wren")], **SOUND})
+    photos(tmp_path, ["a.png", *SOUND])
+    held["categories"] += [{"id": 11, "name": " wren"}, {"id": 10, "name": "tern"}]
+    (tmp_path / "boxes.json").write_text(json.dumps(held))
+    faults = judged_boxes(str(tmp_path))[0].faults
+    assert [(fault.kind, fault.detail) for fault in faults] == [
+        ("annotations", "the category id 10 has several names, gull, tern"),
+        ("no-label", "category 10"),
+    ]
+    assert all_boxes(tmp_path)["a.png"] == [(5, 5, 20, 20, "wren")]
+
+
+OUTLINED: dict[str, tuple[Any, Any]] = {  # a segmentation -> the box around it, or what is said of it
+    "a polygon": ([[10, 5, 30, 7, 12, 25]], (10, 5, 30, 25)),
+    "several polygons": ([[10, 5, 30, 7, 12, 25], [40, 30, 50, 30, 50, 35.5]], (10, 5, 50, 35.5)),
+    "a polygon and a line": ([[10, 5, 30, 7, 12, 25], [40, 30, 50, 30]], (10, 5, 30, 25)),
+    "run lengths": ({"size": [HEIGHT, WIDTH], "counts": [85, 3, 77, 5, 2230]}, (2, 5, 5, 10)),
+    "run lengths in one column": ({"size": [HEIGHT, WIDTH], "counts": [85, 3, 2, 0, 2310]}, (2, 5, 3, 8)),
+    "run lengths around an edge": ({"size": [HEIGHT, WIDTH], "counts": [75, 20, 2305]}, (1, 0, 3, 40)),
+    "run lengths as a text": ({"size": [HEIGHT, WIDTH], "counts": run_lengths(np.eye(HEIGHT, WIDTH)).packed()}, (0, 0, 40, 40)),
+    "an empty mask": ({"size": [HEIGHT, WIDTH], "counts": [2400]}, "as its segmentation an empty mask"),
+    "a line": ([[40, 30, 50, 30]], r"as its segmentation \[\[40, 30, 50, 30\]\]"),
+    "no size": ({"counts": [2400]}, "as its segmentation one of size None"),
+    "a size beyond any": ({"size": [10**30, 1], "counts": [0, 10**30]}, "as its segmentation one of size"),
+    "nothing": ([], "^no bbox$"),
+}
+
+
+@pytest.mark.parametrize("case", OUTLINED)
+def test_an_annotation_of_coco_without_a_box_has_that_of_its_segmentation(case: str, tmp_path: Path) -> None:
+    given, expected = OUTLINED[case]
+    held = coco_of({"a.png": [(1, 1, 3, 3, "wren")], **SOUND}, {"a.png 0": given})
+    del held["annotations"][0]["bbox"]
+    photos(tmp_path, ["a.png", *SOUND])
+    (tmp_path / "boxes.json").write_text(json.dumps(held))
+    if isinstance(expected, tuple):
+        assert all_boxes(tmp_path)["a.png"] == [(*expected, "wren")]
+        if isinstance(given, dict):  # the extent of the pixels themselves
+            held["annotations"][0]["bbox"] = [0, 0, WIDTH, HEIGHT]
+            (tmp_path / "boxes.json").write_text(json.dumps({**held, "annotations": held["annotations"][:1]}))
+            (sound,) = [photo for photo in judged_boxes(str(tmp_path))[0].photos if photo.name == "a.png"]
+            assert painted_over(sound.mask(0) * np.uint8(255)) == expected
+        return
+    (fault,) = judged_boxes(str(tmp_path))[0].faults
+    assert fault.kind == "no-numbers"
+    assert re.search(expected, fault.detail)
 
 
 def test_rows_of_too_few_cells_are_named(tmp_path: Path) -> None:
@@ -503,6 +609,59 @@ def test_windows_paths_absolute_paths_and_other_columns(tmp_path: Path) -> None:
     (tmp_path / "x" / "t.csv").write_text("\n".join(rows))
     listing = find_boxes(str(tmp_path / "x"))
     assert [photo.part for photo in listing.photos.values()] == ["train", "test", "validation"] and not listing.faults
+
+
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_boxes_of_a_picture_before_its_exif_entry_turns_it(orientation: int, times: int, tmp_path: Path) -> None:
+    """An annotation that has the size of the unturned picture has its boxes; one of the turned size the others."""
+    drawn, other = (4, 3, 10, 21), (30, 28, 58, 38)
+    held = np.zeros((2, HEIGHT, WIDTH), np.uint8)
+    for layer, (x1, y1, x2, y2) in zip(held, (drawn, other)):
+        layer[y1:y2, x1:x2] = 255
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    shown = []
+    for layer in held:
+        Image.fromarray(layer).save(tmp_path / "a.webp", lossless=True, exif=exif)
+        shown.append(np.asarray(ImageOps.exif_transpose(Image.open(tmp_path / "a.webp")).convert("L")))
+    expected = [(*painted_over(layer), "wren") for layer in shown]
+    corners = [tuple(value * times for value in box) for box in (drawn, other)]
+    boxes = {"a.webp": [(*box, "wren") for box in corners]}
+    quarter = orientation > 4
+    (tmp_path / "a.xml").write_text(xml("a.webp", boxes["a.webp"], (WIDTH * times, HEIGHT * times)))
+    kinds = [kind for kind, _ in faults_of(tmp_path)]
+    assert kinds == ["turned"] * quarter + ["scaled"] * (times - 1)
+    as_drawn = [(*box, "wren") for box in (drawn, other)]
+    assert all_boxes(tmp_path) == {"a.webp": sorted(expected if quarter else as_drawn)}
+    sides = (HEIGHT, WIDTH) if quarter else (WIDTH, HEIGHT)
+    (tmp_path / "a.xml").write_text(xml("a.webp", expected, sides))
+    assert all_boxes(tmp_path) == {"a.webp": sorted(expected)} and not faults_of(tmp_path)
+    if times == 1:
+        (tmp_path / "a.xml").unlink()
+        outline = [[x1, y1, x2, y1, x2, y2, x1, y2] for x1, y1, x2, y2 in (drawn,)]
+        runs = run_lengths(held[1] > 0).counts.tolist()
+        masks = {"a.webp 0": outline, "a.webp 1": {"size": [HEIGHT, WIDTH], "counts": runs}}
+        (tmp_path / "a.json").write_text(json.dumps(coco_of(boxes, masks)))
+        (sound,) = judged_boxes(str(tmp_path))[0].photos
+        layers = shown if quarter else list(held)
+        assert [sound.mask(row).tolist() for row in range(2)] == [(layer == 255).tolist() for layer in layers]
+
+
+def test_boxes_that_only_the_turned_picture_has_room_for_are_left_out_by_name(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    table(tmp_path, SOUND)
+    Image.new("RGB", (WIDTH, HEIGHT)).save(tmp_path / "a.jpg", exif=exif)
+    rows = [
+        f"{name},60,40,{','.join(map(str, box))}"
+        for name, drawn in {"a.jpg": [(5, 30, 25, 58, "wren")], **SOUND}.items()
+        for box in drawn
+    ]
+    (tmp_path / "boxes.csv").write_text("\n".join(["image,width,height,x1,y1,x2,y2,label", *rows]))
+    judged, _ = judged_boxes(str(tmp_path))
+    assert [(fault.kind, fault.image) for fault in judged.faults] == [("other-size", "a.jpg")]
+    assert judged.faults[0].detail == "60x40 pixels by its annotation, 40x60 in fact, turned by its EXIF entry"
 
 
 def test_grey_and_shrunk(tmp_path: Path) -> None:

@@ -148,7 +148,10 @@ def test_a_picture_of_where_a_class_is_seen(minigrad: Commands, classifier: Path
             ["--class", "gren"],
             "explain: --class: expected one of the 7 classes of the model, got 'gren'. Did you mean 'green'?",
         ),
-        (["--class", "ink"], "Did you mean 'pink'"),
+        (["--class", "ink"], "Did you mean 'pink'?"),
+        (["--class", "dark"], "Did you mean 'Dark grey'?"),
+        (["--class", "Dark grey, darkgrey"], "Did you mean 'Dark grey'?"),
+        (["--class", "gull"], "got 'gull'. Some: red, green, blue, Dark grey, black"),
         (["--class", "%"], "got '%'. Some: red, green, blue, Dark grey, black"),
         (
             ["--out", "cam.jpg"],

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 import minigrad
+from minigrad.errors import IndexingError
+from minigrad.ops import indexing
 
 
 def random_index(rng: np.random.Generator, shape: tuple[int, ...]) -> list[Any]:
@@ -91,3 +93,53 @@ def test_random_sums_of_products_agree_with_numpys_and_with_differences() -> Non
             moved = [array + direction if other is array else other for other in arrays]
             change = float(((np.einsum(equation, *moved) - theirs) * weights).sum())
             np.testing.assert_allclose(float((tensor.grad.numpy() * direction).sum()), change, rtol=1e-8, atol=1e-9)
+
+
+DISTINCT: dict[str, tuple[tuple[int, ...], list[int], bool]] = {  # shape, places along dimension 0, whether none is named twice
+    "a permutation": ((5, 3), [3, 0, 4, 1, 2], True),
+    "some": ((5, 3), [4, 1], True),
+    "from the end": ((5, 3), [-1, 0, 2], True),
+    "one": ((5,), [2], True),
+    "none": ((5, 3), [], True),
+    "twice": ((5, 3), [1, 4, 1], False),
+    "twice, once from the end": ((5, 3), [4, -1], False),
+    "more than there are": ((2, 3), [0, 1, 1, 0, 0], False),
+}
+
+
+@pytest.mark.parametrize("contiguous", [True, False])
+@pytest.mark.parametrize("case", DISTINCT)
+def test_places_named_once_are_added_to_as_rows_with_the_same_bits(
+    case: str, contiguous: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shape, places, distinct = DISTINCT[case]
+    rng = np.random.default_rng(0)
+    values = rng.standard_normal((len(places), *shape[1:])).astype(np.float32)
+    values[:1] = -0.0
+    start = rng.standard_normal(shape).astype(np.float32, order="C" if contiguous else "F")
+    index = np.array(places, np.int64)
+    assert indexing._are_distinct(index, shape[0]) == distinct
+    expected, found, one_by_one = (start.copy(order="K") for _ in range(3))
+    np.add.at(expected, index, values)
+    indexing.put(found, (indexing.HOLE,), (index,), values, accumulate=True)
+    monkeypatch.setattr(indexing, "_are_distinct", lambda *_: False)
+    indexing.put(one_by_one, (indexing.HOLE,), (index,), values, accumulate=True)
+    assert expected.tobytes() == found.tobytes() == one_by_one.tobytes()
+
+
+def test_the_gradient_of_rows_named_once_asks_for_no_list_of_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Adding one number after the other takes four times as long."""
+    asked = []
+    places = indexing._places
+    monkeypatch.setattr(indexing, "_places", lambda *given: asked.append(given) or places(*given))
+    for named in ([2, 0], [2, 2]):
+        x = minigrad.ones(3, 2, requires_grad=True)
+        (x.index_select(0, minigrad.tensor(named)) * minigrad.tensor([1.0, 3.0])).sum().backward()
+        assert x.grad is not None
+        assert x.grad.tolist() == [[named.count(row), 3.0 * named.count(row)] for row in range(3)]
+        assert len(asked) == (named == [2, 2])
+
+
+def test_a_place_outside_that_is_named_once() -> None:
+    with pytest.raises(IndexingError, match=r"indices from -3 to 2, as dimension 0 has size 3.* got 3"):
+        minigrad.ones(3).index_put((minigrad.tensor([0, 3]),), minigrad.ones(2), accumulate=True)

@@ -310,8 +310,12 @@ class Bomb:
         (raw_file(_entry(data_offsets=[0, 2**64]), bytes(8)), "damaged"),
         (raw_file({**_entry(), "y": _entry()["x"]}, bytes(8)), "damaged"),  # two tensors in the same bytes
         (raw_file(_entry(dtype="F33"), bytes(8)), "damaged"),
-        (raw_file(_entry(dtype="F8_E4M3", shape=[8]), bytes(8)), "the dtype F8_E4M3, which minigrad does not have"),
-        (raw_file(_entry(dtype="U64", shape=[1]), bytes(8)), "the dtype uint64, which minigrad does not have"),
+        (raw_file(_entry(dtype="F8_E4M3", shape=[8]), bytes(8)), "has, got a tensor of the dtype F8_E4M3. Save it, where"),
+        (raw_file(_entry(dtype="C64", shape=[1]), bytes(8)), "numbers that minigrad has, got a tensor of the dtype C64."),
+        (
+            raw_file(_entry(dtype="U64", shape=[1]), bytes(8)),
+            "numbers that minigrad has, got a tensor of the dtype uint64. Save",
+        ),
         (raw_file(_entry(dtype="BOOL", shape=[8]), b"\x02" * 8), "truth values that are neither"),
         (raw_file(_entry(shape=[1] * 100 + [2]), bytes(8)), "a whole safetensors file"),
         (raw_file({**_entry(), "__metadata__": {"minigrad": "{}"}}, bytes(8)), "version None of our format"),

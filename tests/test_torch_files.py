@@ -156,6 +156,13 @@ DOUBLED = b")q\x00" + b"".join(b"h" + bytes([i]) + b"\x86q" + bytes([i + 1]) for
         (one(made.tensor("0", "Float", 1 << 50, (1 << 50,), (1,))), "memory of another size than it says"),
         (one(made.tensor("0", "Float", -1, (0,), (1,))), "a reference to memory of an unknown kind"),
         (one(made.tensor("0", "Quint8", 6, (6,), (1,))), "a reference to 'torch.Quint8Storage'"),
+        (
+            one(made.tensor("0", "ComplexFloat", 3, (3,), (1,))),
+            "complex numbers (a reference to 'torch.ComplexFloatStorage'). In PyTorch, save torch.view_as_real() of",
+        ),
+        (one(made.named("torch._utils", "_rebuild_tensor_v3") + b")R"), "such as float8 (a reference to"),
+        (one(made.named("torch._utils", "_rebuild_qtensor") + b")R"), "save such tensors after .dequantize()."),
+        (one(made.named("torch._utils", "_rebuild_sparse_tensor") + b")R"), "save such tensors after .to_dense()."),
         (one(b"(" + WHOLE + made.tensor("0", "Long", 6, (6,), (1,)) + b"t"), "two sizes of the memory 0"),
         (one(WHOLE, byteorder=b"middle"), "an unknown order of bytes"),
         (one(WHOLE, **{"constants.pkl": b"x"}), "a program of TorchScript"),

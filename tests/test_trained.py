@@ -137,6 +137,21 @@ def test_a_wrong_name(colours: Path, name: str, text: str) -> None:
     assert text in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["explain", "colors"], "Did you mean colours?"),
+        (["classify", "colors", "a.png"], "Did you mean colours?"),
+        (["detect", "colors", "a.png"], "no such folder, and no such name."),
+    ],
+)
+def test_only_models_that_a_command_takes_are_offered(
+    colours: Path, words: list[str], text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = Commands(capsys).refused(*words)
+    assert text in told and ("colours" in told) == ("colours" in text)
+
+
 def test_a_wrong_name_beside_runs(colours: Path) -> None:
     made_run(Path("mine"), COLOUR)
     with pytest.raises(RunError, match=r"These are shipped: colours\. Runs there: mine\.$"):

@@ -8,7 +8,7 @@ import pytest
 
 from minigrad.benchmarks import usual as recorder
 from minigrad.errors import ArgumentError
-from minigrad.kernels.native import usual
+from minigrad.kernels.native import ahead, usual
 
 
 def test_a_step_asks_for_what_was_recorded_whatever_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -26,6 +26,11 @@ def test_a_step_that_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_each_kind_has_a_step() -> None:
     assert list(recorder.STEPS) == list(usual.USUAL)
+
+
+def test_each_row_is_of_kernels_that_there_are_with_the_dtype_that_makes_a_difference_to_them() -> None:
+    known = set(ahead.jobs())
+    assert not [job for jobs in usual.USUAL.values() for job in jobs if job not in known]
 
 
 def test_writing_what_is_there_changes_nothing_that_counts() -> None:

@@ -13,6 +13,7 @@ from PIL import Image
 
 import minigrad
 from minigrad.cli import main
+from minigrad.data import LabelledImages
 from minigrad.errors import FileFormatError, RunError
 from minigrad.models.classifier import Classifier
 from minigrad.models.cnn import build
@@ -159,3 +160,8 @@ def test_numbers_that_no_network_has_are_refused(tmp_path: Path, capsys: pytest.
         minigrad.save(weights | {name: minigrad.full_like(weights[name], value)}, path)
         assert main(["classify", str(path), str(photo), "--json"]) == 2
         assert words in capsys.readouterr().err
+    classifier = Classifier.load(path)
+    images = LabelledImages(np.zeros((2, *classifier.card.shape), np.uint8), np.zeros(2, np.int64), classifier.card.classes)
+    with pytest.raises(RunError, match=words):
+        classifier.judge(images)
+    assert np.isnan(classifier.judge(images, trained=False).loss)

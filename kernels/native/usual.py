@@ -44,8 +44,19 @@ _KERNELS = {
         sums.cpu:add_columns activation.loops:BACKWARD['tanh'] softmax.loops:softmax_back lstm.loops:backward
         recurrent_loops:weigh embedding.cpu:add update.loops:adam_step
     """,
+    "photos with boxes": """
+        rearranging:transpose native.pool:serve native.pool:divide conv2d.loops:pack tile conv2d.loops:correlate
+        norm.passes:moments norm.passes:merge norm.passes:normalize conv2d.winograd4_loops:TRANSFORM_WEIGHT[3]
+        conv2d.winograd4_loops:CORRELATE[3] conv2d.loops:correlate_small elementwise.cpu:sums
+        activation.loops:FORWARD['relu'] boxes.loops:overlaps boxes.loops:suppress boxes.loops:align product_loops:multiply
+        softmax.loops:cross_entropy sums.cpu:add_rows activation.loops:FORWARD['sigmoid'] conv2d.weight_loops:weigh
+        conv2d.weight_loops:gather sums.cpu:add_columns activation.loops:BACKWARD['relu'] conv2d.winograd4_loops:WEIGH[3]
+        conv2d.winograd4_loops:GATHER[3] boxes.loops:spread activation.loops:gate softmax.loops:cross_entropy_back
+        conv2d.weight_loops:weigh_small elementwise.cpu:increase norm.backward:products norm.backward:write_gradient
+        update.loops:momentum_step
+    """,
 }
-_PLAIN = ("native.pool:serve", "native.pool:divide", "norm.passes:merge")  # no dtype makes a difference to them
+_PLAIN = ("native.pool:serve", "native.pool:divide", "norm.passes:merge", "boxes.loops:suppress")  # of any dtype
 
 
 def _job(word: str) -> Job:

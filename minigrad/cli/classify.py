@@ -95,7 +95,7 @@ def evaluate(model: str, data: str | None, json: bool) -> None:
     from minigrad.show.progress import track
     from minigrad.train.trained import Trained
 
-    trained = Trained.open(model)
+    trained = Trained.open(model, "classify")
     classifier = Classifier.load(model)
     with reading() as report:
         images, what = labelled(trained.config(), data, report)

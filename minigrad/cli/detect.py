@@ -87,7 +87,7 @@ def _looker(model: str, least: float, tile: int | None) -> Any:
     from minigrad.show.boxes import draw_boxes
     from minigrad.train.trained import Trained
 
-    content = Trained.open(model).config("detect").get("model")
+    content = Trained.open(model, "detect").config("detect").get("model")
     if isinstance(content, dict) and content.get("network") == "mtcnn":
         from minigrad.models.mtcnn import FaceDetector
 
@@ -171,7 +171,7 @@ def evaluate(model: str, data: str | None, json: bool) -> None:
     from minigrad.show.progress import track
     from minigrad.train.trained import Trained
 
-    trained = Trained.open(model)
+    trained = Trained.open(model, "detect")
     finder = Finder.load(model)
     with reading() as report:
         images, what = boxed(trained.config(), data, report)

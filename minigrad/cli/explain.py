@@ -61,7 +61,7 @@ def explain(
     """The command of that name; ``HELP`` is what it says of itself."""
     from minigrad.train.trained import Trained
 
-    trained = Trained.open(model)
+    trained = Trained.open(model, "text", "classify")
     task = trained.config()["task"]
     if task == "text":
         if image is not None or kinds:

@@ -10,7 +10,8 @@ from collections import Counter
 from typing import Any
 
 from minigrad.data.boxlist import Drawn, Files, Listing, Photo, part_named
-from minigrad.data.words import counted, shown
+from minigrad.data.masks import outline_box
+from minigrad.data.words import counted, listed, shown
 from minigrad.errors import DataError
 
 LARGEST = 1 << 30  # bytes of a file
@@ -104,14 +105,20 @@ def _one(listing: Listing, files: Files, name: str, held: dict[str, Any]) -> Non
         if photo is None:
             continue
         box, label = item.get("bbox"), labels.get(_key(item.get("category_id")))
+        mask = item.get("segmentation") or None
+        if not box and mask is not None:
+            try:
+                box = outline_box(mask, place)
+            except DataError as error:
+                listing.fault("no-numbers", place, f"no bbox, and as its segmentation {error.got}", photo.name)
+                continue
         corners = [_number(value) for value in box] if isinstance(box, list) else []
         if len(corners) != 4 or not all(map(math.isfinite, corners)):
-            listing.fault("no-numbers", place, _short(box), photo.name)
+            listing.fault("no-numbers", place, "no bbox" if box is None else _short(box), photo.name)
         elif label is None:
             listing.fault("no-label", place, f"category {_short(item.get('category_id'))}", photo.name)
         else:
             x, y, width, height = corners
-            mask = item.get("segmentation") or None
             photo.boxes.append(Drawn(place, (x, y, x + width, y + height), label, item.get("iscrowd") == 1, mask))
     for image_id, number in strays.items():
         detail = f"{counted(number, 'annotation')} of image {image_id}, which it does not list"
@@ -119,14 +126,20 @@ def _one(listing: Listing, files: Files, name: str, held: dict[str, Any]) -> Non
 
 
 def _categories(listing: Listing, name: str, given: Any) -> dict[Any, str]:
-    """id -> name; and the order of the names is that of the ids."""
+    """id -> name, of ids with one name; and the order of the names is that of the ids."""
     labels: dict[Any, str] = {}
+    names: dict[Any, set[str]] = {}
     for category in given if isinstance(given, list) else []:
         key, label = (_key(category.get("id")), category.get("name")) if isinstance(category, dict) else (None, None)
         if key is None or not isinstance(label, str) or not label.strip():
             listing.fault("annotations", name, f"a category without id and name: {_short(category)}")
         else:
             labels[key] = " ".join(label.split())
+            names.setdefault(key, set()).add(labels[key])
+    for key, several in names.items():
+        if len(several) > 1:
+            listing.fault("annotations", name, f"the category id {_short(key)} has several names, {listed(sorted(several))}")
+            del labels[key]
     ordered = sorted(labels, key=lambda key: (isinstance(key, str), key))
     listing.order += [labels[key] for key in ordered if labels[key] not in listing.order]
     return labels

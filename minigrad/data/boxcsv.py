@@ -1,4 +1,8 @@
-"""Boxes in a table: ``path,x1,y1,x2,y2,class`` as RetinaNet's readers have it, or columns with names."""
+"""Boxes in a table: ``path,x1,y1,x2,y2,class`` as RetinaNet's readers have it, or columns with names.
+
+A box may stand in a single cell, ``"[x, y, width, height]"`` or ``"[x1, y1, x2, y2]"``. Which it is the column's name tells
+(``bbox_xywh``, ``bbox_xyxy``), or else the rows: corners in the wrong order, or extents that reach out of the picture.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ from minigrad.data.words import shown
 from minigrad.errors import DataError
 
 LARGEST = 1 << 29  # bytes of a file
-_NAMES = {  # what a column is called, in small letters, without blanks, _ and -
+_NAMES = {  # what a column is called, in small letters, without blanks, _, - and brackets
     "image": ("imagepath", "path", "filename", "file", "image", "imagename", "img", "filepath", "imageid", "imagefile"),
     "x1": ("xmin", "x1", "left", "minx", "bboxxmin"),
     "y1": ("ymin", "y1", "top", "miny", "bboxymin"),
@@ -30,6 +34,11 @@ _EXTENT: dict[str, tuple[str, ...]] = {
     "x2": ("w", "width", "bboxw", "bboxwidth", "boxwidth"),
     "y2": ("h", "height", "bboxh", "bboxheight", "boxheight"),
 }
+_CELL = ("bbox", "box", "boundingbox")  # a column of whole boxes;
+_FORMS = {"xywh": True, "xyxy": False}  # behind such a name or alone: whether the last two are a width and a height
+_CLASS = "object"  # where a table of such boxes has no column of classes
+_CLEAR = 20  # times as many rows must speak for one way to read a cell as for the other
+_SAYS = "Give x1, y1, x2 and y2 a column each, or name the column bbox_xywh or bbox_xyxy"
 _PLAIN = {"image": 0, "x1": 1, "y1": 2, "x2": 3, "y2": 4, "label": 5}
 _NEEDED = tuple(_PLAIN)
 _TRIED = 20  # rows
@@ -37,11 +46,12 @@ _SIDES = ("x1", "y1", "x2", "y2")
 
 
 class Columns(NamedTuple):
-    """Where what stands in a row, whether the first row says so, and whether x2 and y2 are a width and a height."""
+    """Where what stands in a row, whether the first row says so, and whether x2 and y2 are a width and a height; of boxes in a
+    single cell this is None where only the rows can tell."""
 
     at: dict[str, int]
     header: bool
-    extent: bool = False
+    extent: bool | None = False
 
 
 def columns_of(first: list[str]) -> Columns | None:
@@ -61,6 +71,10 @@ def columns_of(first: list[str]) -> Columns | None:
     if len(extent) == 4 and "image" in at and "label" in at:
         sizes = {what: place for what, place in at.items() if place not in extent.values()}
         return Columns(sizes | extent, True, True)
+    cells = {name + form: says for name in ("", *_CELL) for form, says in _FORMS.items()} | dict.fromkeys(_CELL)
+    cell = next((name for name in cells if name in plain), None)
+    if cell is not None and "image" in at:
+        return Columns(at | {"cell": plain.index(cell)}, True, cells[cell])
     if (
         len(first) == 6
         and first[0].strip()
@@ -71,7 +85,7 @@ def columns_of(first: list[str]) -> Columns | None:
 
 
 def _plain(names: list[str]) -> list[str]:
-    return ["".join(sign for sign in name.casefold() if sign not in " _-") for name in names]
+    return ["".join(sign for sign in name.casefold() if sign not in " _-()") for name in names]
 
 
 def _found(plain: list[str], names: dict[str, tuple[str, ...]]) -> dict[str, int]:
@@ -107,6 +121,10 @@ def read_csv(files: Files, names: list[str], asked: bool = False) -> Listing | N
         _one(listing, files, name, rows, header)
         if header.extent:
             listing.notes.append(f"{shown(name)}: x and y are taken as the upper left corner, beside width and height")
+        elif "cell" in header.at:
+            listing.notes.append(f"{shown(name)}: boxes are taken as x1, y1, x2, y2")
+        if "cell" in header.at and header.at["label"] > header.at["y2"]:
+            listing.notes.append(f"{shown(name)}: no column of classes, so that all boxes are of one class, {_CLASS}")
     for name, got in unfit if found or asked else []:
         listing.fault("annotations", name, got)
     return listing if found or (asked and listing.faults) else None
@@ -139,7 +157,50 @@ def _rows(path: str, name: str) -> tuple[list[tuple[int, list[str]]], Columns]:
     if columns is None or (not columns.header and _is_header(rows[0][1])):
         got = shown(",".join(rows[0][1])[:60]) if rows else "no rows"
         raise DataError("data", name, "path,x1,y1,x2,y2,class or columns of such names", f"the first row {got}")
+    if "cell" in columns.at:
+        return _spread(rows[columns.header :], columns, name)
     return rows[columns.header :], columns
+
+
+def _spread(rows: list[tuple[int, list[str]]], columns: Columns, name: str) -> tuple[list[tuple[int, list[str]]], Columns]:
+    """The rows with the four numbers of a cell in columns of their own, behind the others.
+
+    Raises:
+        DataError: neither the column's name nor the rows tell what the numbers are.
+    """
+    cell, width = columns.at["cell"], max(columns.at.values()) + 1
+    spread = []
+    for line, row in rows:
+        if len(row) > cell:
+            text = row[cell].strip()
+            numbers = text.strip("[]()").replace(",", " ").split()
+            four = numbers if len(numbers) == 4 else [text if numbers else "", "", "", ""]
+            row = [*row[:width], *[""] * (width - len(row)), *four, _CLASS]
+        spread.append((line, row))
+    at = {"label": width + 4} | columns.at | {side: width + k for k, side in enumerate(_SIDES)}
+    extent = _are_extents([row for _, row in spread if len(row) > width], at) if columns.extent is None else columns.extent
+    if extent is None:
+        expected = "a column whose rows tell whether its boxes are [x, y, width, height] or [x1, y1, x2, y2]"
+        raise DataError("data", name, expected, f"boxes that could be either. {_SAYS}", _SAYS)
+    return spread, Columns(at, True, extent)
+
+
+def _are_extents(rows: list[list[str]], at: dict[str, int]) -> bool | None:
+    """Whether the last two of four numbers are a width and a height, as far as the rows tell: None where they do not."""
+    no_corners = no_extents = sized = boxes = 0
+    for row in rows:
+        x1, y1, x2, y2 = (_number(row[at[side]]) for side in _SIDES)
+        if not all(map(math.isfinite, (x1, y1, x2, y2))) or min(x2, y2) <= 0:
+            continue
+        boxes += 1
+        no_corners += x2 <= x1 or y2 <= y1
+        size = _size(row, at)
+        if size is not None:
+            sized += 1
+            no_extents += x1 + x2 > size[0] + 1 or y1 + y2 > size[1] + 1
+    if no_corners > _CLEAR * no_extents and (sized == boxes or 2 * no_corners > boxes):
+        return True
+    return False if no_extents > _CLEAR * no_corners else None
 
 
 def _one(listing: Listing, files: Files, name: str, rows: list[tuple[int, list[str]]], columns: Columns) -> None:

@@ -59,6 +59,9 @@ KINDS: dict[str, Kind] = {
     "mask": Kind("error", "mask", "that cannot be read", "Write it anew; where it lies nothing is learned and nothing judged."),
     "swapped": Kind("warning", "box", "with swapped corners", "They are put in order. Write x1 < x2 and y1 < y2.", False),
     "scaled": Kind("warning", "image", "annotated at another size", "The boxes are scaled to the image's own size.", False),
+    "turned": Kind(
+        "warning", "image", "annotated before its EXIF entry turns it", "The boxes are turned as the image is.", False
+    ),
     "duplicate": Kind("warning", "box", "there twice", "One of each is kept."),
     "two-labels": Kind("warning", "box", "under two labels", "Both are kept: keep the one that is right.", False),
     "clipped": Kind("note", "box", "partly outside the picture", "They are cut off at its edge.", False),

@@ -14,7 +14,8 @@ import numpy as np
 
 from minigrad.data.boxfaults import Fault
 from minigrad.data.boxlist import Drawn, Listing, Photo
-from minigrad.data.decode import Look, Shape, decode, look, quiet_pictures
+from minigrad.data.boxturn import turned
+from minigrad.data.decode import QUARTERS, Look, Shape, decode, look, quiet_pictures
 from minigrad.data.masks import RunLengths, polygon_pixels, read_polygon, read_run_lengths
 from minigrad.data.pixels import Progress, in_threads
 from minigrad.data.walk import natural
@@ -169,6 +170,10 @@ def judge(listing: Listing, reader: Reader, keep: int, progress: Progress | None
         notes.append("all corners lie from 0 to 1: they are taken as shares of the pictures' sides")
     judged: list[tuple[Photo, Look, bytes, _Rows]] = []
     for photo, head, content in heads:
+        if _is_unturned(photo, head, shares):
+            said = f"{photo.size[0]}x{photo.size[1]} pixels by its annotation" if photo.size else ""
+            photo = turned(photo, head.turn, shares)
+            faults.append(Fault("turned", shown(photo.place), photo.name, f"{said}, {head.width}x{head.height} as it is shown"))
         scale = _scale(photo, head, faults)
         if scale is None:
             continue
@@ -234,6 +239,26 @@ def _are_shares(photos: Sequence[Photo]) -> bool:
     return bool(inside and (corners % 1 != 0).any())
 
 
+def _is_unturned(photo: Photo, head: Look, shares: bool) -> bool:
+    """Whether the boxes are those of the picture before its EXIF entry turns it by a quarter, as the size tells that its file
+    has of it. Boxes that fit the turned picture and not the other speak against it."""
+    if photo.size is None or head.turn not in QUARTERS or photo.size == (head.width, head.height):
+        return False
+    width, height = photo.size
+    scaled = _alike(width / head.height, height / head.width) and not _alike(width / head.width, height / head.height)
+    if photo.size != (head.height, head.width) and not scaled:
+        return False
+    corners = np.array([box.corners for box in photo.boxes], np.float64).reshape(-1, 4)
+    if shares or not len(corners):
+        return True
+    across, down = np.maximum(corners[:, :2], corners[:, 2:]).max(0)
+    return (across <= width and down <= height) or not (across <= height and down <= width)
+
+
+def _alike(across: float, down: float) -> bool:
+    return abs(across / down - 1) <= SAME
+
+
 def _scale(photo: Photo, head: Look, faults: list[Fault]) -> tuple[float, float] | None:
     """By what the boxes are to be multiplied, as their file says that it is of another size; None where it does not fit."""
     if photo.size is None or photo.size == (head.width, head.height):
@@ -241,7 +266,7 @@ def _scale(photo: Photo, head: Look, faults: list[Fault]) -> tuple[float, float]
     width, height = photo.size
     across, down = head.width / width, head.height / height
     said = f"{width}x{height} pixels by its annotation, {head.width}x{head.height} in fact"
-    if abs(across / down - 1) <= SAME or max(abs(head.width - width * down), abs(head.height - height * across)) <= 1:
+    if _alike(across, down) or max(abs(head.width - width * down), abs(head.height - height * across)) <= 1:
         faults.append(Fault("scaled", shown(photo.place), photo.name, said))
         return across, down
     exchanged = (height, width) == (head.width, head.height)

@@ -36,6 +36,7 @@ _TURNED = ("JPEG", "MPO", "WEBP", "AVIF")  # formats whose head holds the EXIF p
 _EXIF = {"exif", "Raw profile type exif"}  # what a PNG's head calls it; where it lacks, Pillow would decode all to find it
 _ORIENTATION = 0x0112  # the EXIF entry
 _TURNS = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}  # its values -> members of Image.Transpose
+QUARTERS = (2, 4, 5, 6)  # those of them that make of a wide picture a high one
 _HEADS = {
     b"<!doctype html": "a web page under the name of an image",
     b"<html": "a web page under the name of an image",
@@ -49,7 +50,7 @@ class Look(NamedTuple):
     """What a file's head tells: format, size in pixels as a viewer shows it, and Pillow's mode, such as RGB.
 
     ``turned``: its EXIF entry says that a viewer turns it; ``animated``: it has more frames than the one that is read;
-    ``transparent``: it may have parts that are seen through.
+    ``transparent``: it may have parts that are seen through; ``turn``: how it is turned, one of ``Image.Transpose``.
     """
 
     format: str
@@ -59,6 +60,7 @@ class Look(NamedTuple):
     turned: bool = False
     animated: bool = False
     transparent: bool = False
+    turn: int | None = None
 
 
 def look(name: str, source: str | bytes | BinaryIO, remedy: str = "") -> Look:
@@ -75,10 +77,10 @@ def look(name: str, source: str | bytes | BinaryIO, remedy: str = "") -> Look:
     with _opened(name, source, remedy) as image:
         width, height = image.size
         turn = _turn(image) if image.format in _TURNED or (image.format == "PNG" and _EXIF & image.info.keys()) else None
-        if turn in (2, 4, 5, 6):  # by a quarter
+        if turn in QUARTERS:
             width, height = height, width
         transparent = bool(image.has_transparency_data)
-        return Look(image.format or "", width, height, image.mode, turn is not None, _is_animated(image), transparent)
+        return Look(image.format or "", width, height, image.mode, turn is not None, _is_animated(image), transparent, turn)
 
 
 def decode(

@@ -50,6 +50,23 @@ class RunLengths(NamedTuple):
         inside[1::2] = True
         return np.repeat(inside, self.counts).reshape(self.width, self.height).T
 
+    def extent(self) -> tuple[int, int, int, int] | None:
+        """The smallest box around what is inside, x1, y1, x2, y2; None where nothing is.
+
+        Example:
+            >>> RunLengths(2, 3, np.array([2, 3, 1])).extent()
+            (1, 0, 3, 2)
+        """
+        ends = np.cumsum(self.counts)
+        inside = self.counts[1::2] > 0
+        first, last = (ends[1::2] - self.counts[1::2])[inside], ends[1::2][inside] - 1
+        if not len(first):
+            return None
+        bent = first // self.height != last // self.height  # these go on in the next column, and so touch both edges
+        top = np.where(bent, 0, first % self.height).min()
+        bottom = np.where(bent, self.height - 1, last % self.height).max()
+        return int(first[0] // self.height), int(top), int(last[-1] // self.height) + 1, int(bottom) + 1
+
     def packed(self) -> str:
         """The counts as a string, as COCO's files and tools have them."""
         return _packed(self.counts)
@@ -159,6 +176,41 @@ def read_polygon(given: Any, name: str = "the mask") -> np.ndarray:
     if length > LONGEST:
         raise DataError("data", name, f"a polygon of lines of at most {LONGEST:,} pixels", f"{length:,.0f} pixels")
     return corners
+
+
+def outline_box(given: Any, name: str = "the mask") -> list[float]:
+    """The smallest box around an object of a COCO file by its segmentation, x, y, width, height.
+
+    Args:
+        given: polygons, or a run-length code.
+        name: for errors.
+
+    Raises:
+        DataError: it is neither, or has nothing inside.
+
+    Example:
+        >>> outline_box([[1, 1, 3, 1, 3, 4]]), outline_box({"size": [2, 2], "counts": "13"})
+        ([1.0, 1.0, 2.0, 3.0], [0, 0, 2, 2])
+    """
+    if isinstance(given, dict):
+        size = given.get("size")
+        if (
+            not isinstance(size, list)
+            or len(size) != 2
+            or any(type(side) is not int or not 1 <= side <= FARTHEST for side in size)
+        ):
+            raise DataError("data", name, "a run-length code of a size [H, W]", f"one of size {_short(size)}")
+        found = read_run_lengths(given, size[0], size[1], name).extent()
+        if found is None:
+            raise DataError("data", name, "a mask with something inside", "an empty mask")
+        return [found[0], found[1], found[2] - found[0], found[3] - found[1]]
+    polygons = given if isinstance(given, list) else []
+    polygons = [polygon for polygon in polygons if not (isinstance(polygon, list) and len(polygon) == 4)]  # lines
+    if not polygons:
+        raise DataError("data", name, "polygons or a run-length code", _short(given))
+    corners = np.concatenate([read_polygon(polygon, name) for polygon in polygons])
+    low, high = corners.min(0), corners.max(0)
+    return [*low.tolist(), *(high - low).tolist()]
 
 
 def extent(mask: np.ndarray) -> np.ndarray | None:
@@ -283,6 +335,7 @@ __all__ = [
     "RunLengths",
     "extent",
     "extents",
+    "outline_box",
     "polygon_pixels",
     "read_polygon",
     "read_run_lengths",

@@ -32,6 +32,9 @@ _NAMES = {
     "F64": "float64", "F32": "float32", "F16": "float16", "I64": "int64", "I32": "int32", "I16": "int16", "I8": "int8",
     "U64": "uint64", "U32": "uint32", "U16": "uint16", "U8": "uint8", "BOOL": "bool",
 }  # fmt: skip
+OTHER_NUMBERS = (
+    "Save it, where it was made, as float32 or int64 (.float() or .long() in PyTorch), complex numbers by torch.view_as_real()"
+)
 _CODES = {np.dtype(name): code for code, name in _NAMES.items()}
 _WIDER = {"int8": "int32", "int16": "int32", "uint16": "int32", "uint32": "int64"}  # as Tensors, which lack these
 
@@ -75,6 +78,10 @@ def save(obj: Any, f: Any) -> None:
         f.write(data)
     else:
         write_atomically("save", _path("save", f), data)
+
+
+class NoSuchNumbers(Misfit):
+    """A file that is sound, and whose numbers are of a dtype that Tensors do not have."""
 
 
 def load(f: Any, map_location: Any = None, *, weights_only: bool = True) -> Any:
@@ -122,6 +129,8 @@ def load(f: Any, map_location: Any = None, *, weights_only: bool = True) -> Any:
     except (Misfit, json.JSONDecodeError, UnicodeError, RecursionError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, FileFormatError):
             raise
+        if isinstance(error, NoSuchNumbers):
+            raise FileFormatError("load", str(name), "numbers that minigrad has", f"{error}", OTHER_NUMBERS) from error
         reason = str(error) if isinstance(error, Misfit) else "its metadata are damaged"
         remedy = "Take another copy: the file was damaged or tampered with"
         raise FileFormatError("load", str(name), "a whole safetensors file", f"one that is not: {reason}", remedy) from error
@@ -208,13 +217,16 @@ def _is_torch(raw: bytes) -> bool:
 
 def _read_torch(name: Any, raw: bytes, where: _device) -> Any:
     from minigrad.interop.pickles import Refused
-    from minigrad.interop.torch_io import read_torch
+    from minigrad.interop.torch_io import OTHERS, read_torch
 
     try:
         return read_torch(raw, lambda array: _tensor(array, where))
     except Refused as error:
+        known = next((words for name, words in OTHERS.items() if f"{name}'" in str(error)), None)
         if error.damaged:
             got, remedy = f"a damaged one ({error})", "Take another copy of it"
+        elif known is not None:
+            got, remedy = f"{known[0]} ({error})", f"In PyTorch, save {known[1]}"
         else:
             got, remedy = str(error), "Nothing in it was run. In PyTorch, save the state_dict() of a model, not the model"
         expected = "a file of torch.save that holds weights and plain data"
@@ -268,7 +280,7 @@ def _array(code: str, shape: tuple[int, ...], data: Any) -> np.ndarray:
         words = np.frombuffer(data, "<u2").astype(np.uint32)
         return (words << 16).view(np.float32).reshape(shape)
     if code not in _NAMES:
-        raise Misfit(f"it has a tensor of the dtype {code}, which minigrad does not have")
+        raise NoSuchNumbers(f"a tensor of the dtype {code}")
     array = np.frombuffer(data, np.dtype(_NAMES[code]).newbyteorder("<"))
     if code == "BOOL" and array.size and array.view(np.uint8).max() > 1:
         raise Misfit("it has truth values that are neither 0 nor 1")
@@ -278,5 +290,5 @@ def _array(code: str, shape: tuple[int, ...], data: Any) -> np.ndarray:
 def _tensor(array: np.ndarray, where: _device) -> Tensor:
     kind = np.dtype(_WIDER.get(array.dtype.name, array.dtype.name))
     if kind not in DTYPES:
-        raise Misfit(f"it has a tensor of the dtype {kind}, which minigrad does not have")
+        raise NoSuchNumbers(f"a tensor of the dtype {kind}")
     return Tensor._wrap(move(array.astype(kind, copy=False), where))

@@ -40,6 +40,16 @@ DTYPES: dict[str, np.dtype[Any]] = {
     "int32": np.dtype("i4"), "int16": np.dtype("i2"), "int8": np.dtype("i1"), "uint8": np.dtype("u1"), "bool": np.dtype("?"),
     "bfloat16": BFLOAT16,
 }  # fmt: skip
+OTHERS = {  # what a file of sound weights may name that is not read -> what that is, and what is to be saved in its place
+    "ComplexFloatStorage": ("complex numbers", "torch.view_as_real() of such tensors"),
+    "ComplexDoubleStorage": ("complex numbers", "torch.view_as_real() of such tensors"),
+    "_rebuild_tensor_v3": (
+        "numbers that minigrad has not, such as float8",
+        "such tensors after .float(), integers after .long()",
+    ),
+    "_rebuild_qtensor": ("quantized numbers", "such tensors after .dequantize()"),
+    "_rebuild_sparse_tensor": ("sparse tensors", "such tensors after .to_dense()"),
+}
 ORDERS: dict[str, Order] = {"little": "<", "big": ">"}
 
 

@@ -124,6 +124,8 @@ def put(y: Array, template: Template, indices: tuple[Array, ...], values: Array,
             y[index] = values
         elif all(array.dtype.kind == "b" for array in indices):
             y[index] += values  # a mask names no place twice
+        elif host and len(indices) == 1 and _are_distinct(indices[0], y.shape[len(template) - 1]):
+            y[index] += values
         elif host and y.flags.c_contiguous:  # a plain list of places is what NumPy's add.at is fast at
             places = _places(y.shape, template, indices)
             np.add.at(y.reshape(-1), places.reshape(-1), np.broadcast_to(values, places.shape).reshape(-1))
@@ -132,6 +134,19 @@ def put(y: Array, template: Template, indices: tuple[Array, ...], values: Array,
     except IndexError:
         _check_bounds(y.shape, template, indices)
         raise
+
+
+def _are_distinct(index: np.ndarray, size: int) -> bool:
+    """Whether no place of a dimension is named twice, from the front or from the end.
+
+    Raises:
+        IndexError: one lies outside.
+    """
+    if index.size > size:
+        return False
+    named = np.zeros(size, bool)
+    named[index] = True
+    return int(np.count_nonzero(named)) == index.size
 
 
 def _places(shape: tuple[int, ...], template: Template, indices: tuple[Array, ...]) -> np.ndarray:

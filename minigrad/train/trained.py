@@ -91,10 +91,14 @@ class Trained:
         self._config = config
 
     @classmethod
-    def open(cls, model: str | os.PathLike[str]) -> Trained:
+    def open(cls, model: str | os.PathLike[str], *tasks: str) -> Trained:
         """The model of a run folder, of a shipped name, or of a file of weights that was made elsewhere.
 
         A folder that is called as a shipped model is ``./NAME``. Which files are taken says ``WeightFile``.
+
+        Args:
+            model: the folder, name or file.
+            tasks: of these are the models that are offered where there is none of that name; by default of any.
 
         Raises:
             RunError: there is none, or its config is damaged or of a later format.
@@ -127,9 +131,10 @@ class Trained:
             remedy = "minigrad.load reads HDF5 files, in Python" if in_python else neighbours(run.path)
             raise RunError("run", name, expected, "a file with another ending", remedy)
         if known and not run.path.exists() and os.path.basename(name) == name:
+            known, theirs = ([one for one in names if _is_of(one, tasks)] for names in (known, theirs))
             near = difflib.get_close_matches(name, [*known, *theirs], 1)
-            fetched = f"These are fetched: {', '.join(theirs)}" if theirs else ""
-            told = [f"These are shipped: {', '.join(known)}", fetched, neighbours(run.path)]
+            told = [f"These are {how}: {', '.join(names)}" for how, names in (("shipped", known), ("fetched", theirs)) if names]
+            told.append(neighbours(run.path))
             remedy = f"Did you mean {near[0]}?" if near else ". ".join(filter(None, told))
             raise RunError(
                 "run", name, "a run folder, or the name of a shipped model", "no such folder, and no such name", remedy
@@ -258,6 +263,11 @@ def _turned(tensor: minigrad.Tensor, axes: Sequence[int] | None) -> minigrad.Ten
         return tensor
     left_out = [axis for axis in range(tensor.dim()) if axis not in axes]
     return tensor.permute(*left_out, *axes).reshape([tensor.shape[axis] for axis in axes])
+
+
+def _is_of(name: str, tasks: tuple[str, ...]) -> bool:
+    """Whether a model of that name is of one of these tasks; any is where there are none."""
+    return not tasks or _card(name).get("config", {}).get("task") in tasks
 
 
 def _card(name: str) -> dict[str, Any]:
