@@ -24,7 +24,7 @@ import numpy as np
 import minigrad
 import minigrad.nn.functional as F
 from minigrad import Tensor, nn
-from minigrad.errors import ArgumentError
+from minigrad.errors import ArgumentError, RunError
 from minigrad.models.anchors import UNSURE, differences, grid, matched, moved, sampled
 from minigrad.models.resnet import conv_norm_relu, stage
 from minigrad.nn.checks import check_choice, check_counts
@@ -448,11 +448,15 @@ class Detector(nn.Module):
             least: the chance of an object, at least.
             same: overlap from which on two boxes of a class are one.
             most: objects of an image, at most.
+
+        Raises:
+            RunError: the network gives no numbers.
         """
         sizes = [tuple(images.shape[2:])] * len(images) if sizes is None else sizes
         with minigrad.no_grad():
             maps = self.pyramid(images)
             scores, steps = self.proposer(maps)
+            _numbers(scores)
             anchors = self.anchors(tuple(images.shape[2:]))
             if self.box_head is None:
                 found = self._of_anchors(scores, steps, anchors, sizes)
@@ -484,7 +488,7 @@ class Detector(nn.Module):
         owner = np.repeat(np.arange(len(proposals)), [len(each) for each in proposals])
         head: Any = self.box_head
         logits, steps = head(self._cut_out(maps, boxes, owner, SIDE))
-        chances, moves = F.softmax(logits, dim=1).cpu().numpy()[:, 1:], steps.cpu().numpy()
+        chances, moves = _numbers(F.softmax(logits, dim=1))[:, 1:], steps.cpu().numpy()
         better = moved(boxes, moves, FINAL)
         return [(_clipped(better[owner == n], size), chances[owner == n]) for n, size in enumerate(sizes)]
 
@@ -505,6 +509,15 @@ def _order(count: int, generator: Any) -> np.ndarray:
     if isinstance(generator, np.random.Generator):
         return generator.permutation(count)
     return minigrad.randperm(count, generator=generator, device="cpu").numpy()
+
+
+def _numbers(x: Tensor) -> np.ndarray:
+    """Its numbers; a network whose answers are none finds nothing, which would look like an answer."""
+    found = x.cpu().numpy()
+    if not np.isfinite(found).all():
+        remedy = "Its weights are finite, but too large, or damaged: take another copy of them, or train anew"
+        raise RunError("detect", "detector", "a chance of each box", "nan", remedy)
+    return found
 
 
 def _clipped(boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import minigrad
-from minigrad.errors import ArgumentError
+from minigrad.errors import ArgumentError, RunError
 from minigrad.models.anchors import grid
 from minigrad.models.detector import Detector, Found, Target
 from minigrad.models.pasting import pasted
@@ -110,6 +110,16 @@ def test_what_was_filled_up_is_not_asked() -> None:
         net.losses(x, [target((4, 4, 16, 18))], [SIZE], generator)
         found.append(inside)
     assert found[0] == found[1] == sum(len(each) for each in net.anchors(SIZE))
+
+
+@pytest.mark.parametrize(
+    ("kind", "layer"), [("one stage", "proposer.conv"), ("two stages", "proposer.conv"), ("masks", "box_head.label")]
+)
+def test_a_network_that_gives_no_numbers_finds_not_nothing(kind: str, layer: str) -> None:
+    net = detector(**KINDS[kind]).eval()
+    dict(net.named_modules())[layer].bias.data.fill_(float("inf"))  # type: ignore[operator, union-attr]
+    with pytest.raises(RunError, match="expected a chance of each box, got nan"):
+        net.detect(images(1))
 
 
 def test_nothing_is_found_where_all_is_below_the_least() -> None:
