@@ -41,6 +41,7 @@ LOOKED_AT = 400  # images whose boxes are looked at to choose levels
 SIDES = (96, 512)  # pixels of the longer side where nothing is said, at least and at most
 CELLS = 4  # cells of a map that an anchor is wide, about
 LEVELS = 4  # at most
+ZOOM, COLOUR = 1.4, 0.2  # where nothing is said
 RARE = 20  # boxes of a class: of fewer its sizes count less
 LARGE = 1_000_000
 NAMED_SETS = (TREES, *SCENES)
@@ -70,7 +71,7 @@ class DetectSettings(Settings):
     masks: bool | None = setting(None, "a head for masks; auto: where the data have some")
     steps: int | None = setting(None, "steps in all; auto: by the work", least=1, most=LARGE)
     batch_size: int = setting(8, "images in a step", least=1, most=LARGE)
-    lr: float = setting(2e-3, "largest learning rate, of adamw", least=0)
+    lr: float = setting(4e-3, "largest learning rate, of adamw", least=0)
     weight_decay: float = setting(0.02, "of adamw", least=0)
     schedule: str = setting("onecycle", "how the rate goes", choices=SCHEDULES)
     clip_norm: float = setting(5.0, "largest norm of the gradients; 0: not clipped", least=0)
@@ -79,8 +80,12 @@ class DetectSettings(Settings):
     )
     flip: bool | None = setting(None, "mirror half of the images; auto: but not digits")
     flip_down: bool = setting(False, "turn half of the images upside down, as photos from above may be")
-    zoom: float = setting(1.4, "images become so many times larger or smaller at most", least=1, most=4)
-    colour: float = setting(0.2, "strength of changes of brightness, contrast and saturation", least=0, most=1)
+    zoom: float | None = setting(
+        None, "images become so many times larger or smaller at most; auto: 1.4, of composed scenes 1", least=1, most=4
+    )
+    colour: float | None = setting(
+        None, "strength of changes of brightness, contrast and saturation; auto: 0.2, of composed scenes 0", least=0, most=1
+    )
     prefetch: int = setting(1, "threads that prepare batches ahead", least=0, most=16)
 
 
@@ -153,6 +158,8 @@ class Detect(Task):
             say(line)
         train = self.data.train
         settings = settings.decide(masks=train.has_masks and settings.stages == 2, flip=self.source != "scenes-digits")
+        composed = self.source in SCENES  # there are as many as are asked for, and each is other than the others
+        settings = settings.decide(zoom=1.0 if composed else ZOOM, colour=0.0 if composed else COLOUR)
         if settings.masks and not train.has_masks:
             raise ArgumentError("--set", "masks=true", "data that have masks", "boxes alone", "Leave it out")
         if settings.masks and settings.stages == 1:
@@ -184,8 +191,8 @@ class Detect(Task):
             settings = settings.decide(steps=round(steps, -2) if steps > 1000 else steps)
         self.settings = settings
         augmented = AugmentedBoxes(
-            train, settings.seed, size=(side, side), scale=(1 / settings.zoom, settings.zoom),
-            flip=0.5 if settings.flip else 0.0, flip_down=0.5 if settings.flip_down else 0.0, colour=settings.colour,
+            train, settings.seed, size=(side, side), scale=(1 / (settings.zoom or 1), settings.zoom or 1),
+            flip=0.5 if settings.flip else 0.0, flip_down=0.5 if settings.flip_down else 0.0, colour=settings.colour or 0.0,
             least=2.0,
         )  # fmt: skip
         order = minigrad.Generator().manual_seed(settings.seed)

@@ -88,6 +88,14 @@ class Found(NamedTuple):
     proposals: np.ndarray | None = None
 
 
+def _begin(*layers: nn.Module) -> None:
+    """Weights that keep the size of what goes through (He et al. 2015, arXiv:1502.01852), and biases of 0."""
+    for layer in layers:
+        nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
+
+
 class Pyramid(nn.Module):
     """Maps of several finenesses, all of one width, the fine ones with what the coarse ones know.
 
@@ -116,6 +124,7 @@ class Pyramid(nn.Module):
                 sides.append(nn.Conv2d(wide, out, 1))
         self.stages, self.sides = nn.ModuleList(stages), nn.ModuleList(sides)
         self.smooth = nn.ModuleList([nn.Conv2d(out, out, 3, padding=1) for _ in self.strides])
+        _begin(*self.sides, *self.smooth)
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Images (N, C, H, W), whose sides the last stride divides, to a map (N, out, H / stride, W / stride) a stride."""
@@ -144,7 +153,8 @@ class Proposer(nn.Module):
         self.classes = classes
         self.conv = nn.Conv2d(channels, channels, 3, padding=1)
         self.score, self.box = nn.Conv2d(channels, anchors * classes, 1), nn.Conv2d(channels, anchors * 4, 1)
-        for layer in (self.conv, self.score, self.box):
+        _begin(self.conv)
+        for layer in (self.score, self.box):
             nn.init.normal_(layer.weight, std=0.01)
             nn.init.zeros_(layer.bias)
         nn.init.constant_(self.score.bias, -math.log(99))  # hardly anything is an object: Lin et al. 2017, arXiv:1708.02002
@@ -164,20 +174,23 @@ class Proposer(nn.Module):
 
 
 class BoxHead(nn.Module):
-    """Regions to what they are, (R, K + 1), and how far their boxes are from them, (R, 4)."""
+    """Regions to what they are, (R, K + 1), and how far their boxes are from them, (R, 4). Layer norms let it learn at higher
+    rates, and do not mind how many regions there are."""
 
     def __init__(self, channels: int, classes: int, hidden: int) -> None:
         super().__init__()
-        self.first = nn.Linear(channels * SIDE * SIDE, hidden)
-        self.second = nn.Linear(hidden, hidden)
+        self.first, self.first_norm = nn.Linear(channels * SIDE * SIDE, hidden, bias=False), nn.LayerNorm(hidden)
+        self.second, self.second_norm = nn.Linear(hidden, hidden, bias=False), nn.LayerNorm(hidden)
         self.label, self.box = nn.Linear(hidden, classes + 1), nn.Linear(hidden, 4)
-        nn.init.normal_(self.label.weight, std=0.01)
+        _begin(self.first, self.second)
+        nn.init.normal_(self.label.weight, std=0.05)
         nn.init.normal_(self.box.weight, std=0.001)
         for layer in (self.label, self.box):
             nn.init.zeros_(layer.bias)
 
     def forward(self, regions: Tensor) -> tuple[Tensor, Tensor]:
-        x = F.relu(self.second(F.relu(self.first(regions.flatten(1)))))
+        x = F.relu(self.first_norm(self.first(regions.flatten(1))))
+        x = F.relu(self.second_norm(self.second(x)))
         return self.label(x), self.box(x)
 
 
@@ -189,9 +202,9 @@ class MaskHead(nn.Module):
         self.convs = nn.ModuleList([nn.Conv2d(channels, channels, 3, padding=1) for _ in range(CONVS)])
         self.up = nn.ConvTranspose2d(channels, channels, 2, stride=2)
         self.mask = nn.Conv2d(channels, classes, 1)
-        for layer in (*self.convs, self.up):
-            nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
-            nn.init.zeros_(layer.bias)
+        _begin(*self.convs)
+        nn.init.kaiming_normal_(self.up.weight, mode="fan_out", nonlinearity="relu")
+        nn.init.zeros_(self.up.bias)
 
     def forward(self, regions: Tensor) -> Tensor:
         for layer in self.convs:

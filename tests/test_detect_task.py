@@ -297,7 +297,7 @@ REFUSED: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"levels": 6}, ArgumentError, "levels: expected a whole number from 1 to 5, or auto, got 6"),
     ({"steps": 0}, ArgumentError, "steps: expected a whole number from 1 to 1000000, or auto, got 0"),
     ({"average": 1.0}, ArgumentError, "average: expected a number from 0 to 0.9999, got 1.0"),
-    ({"zoom": 0.5}, ArgumentError, "zoom: expected a number from 1 to 4, got 0.5"),
+    ({"zoom": 0.5}, ArgumentError, "zoom: expected a number from 1 to 4, or auto, got 0.5"),
     ({"width": 513}, ArgumentError, "width: expected a whole number from 1 to 512, got 513"),
     ({"lr": float("nan")}, ArgumentError, "lr: expected a number, 0 or more, got nan"),
 ]

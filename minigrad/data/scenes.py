@@ -25,7 +25,7 @@ from minigrad.kernels import random
 from minigrad.ops.dims import count_of
 
 SCENES = {"scenes": "fashion-mnist", "scenes-digits": "mnist5k"}  # name -> whose items
-COUNTS = {"train": 4000, "validation": 400, "test": 400}  # scenes in a pass, and to measure by
+COUNTS = {"train": 40_000, "validation": 400, "test": 400}  # scenes in a pass, and to measure by
 _HELD_OUT = {"fashion-mnist": 500, "mnist5k": 80}  # items of each class of the training part whose scenes validate
 _LAYOUT, _NOISE = 1 << 63, (1 << 63) | (1 << 62)  # of the second key: apart from generators and augmentation
 _BLOCKS = 1 << 20  # of the stream to a scene
@@ -431,7 +431,7 @@ def open_scenes(
     Example:
         >>> scenes = open_scenes("scenes-digits")
         >>> scenes.train, scenes.train.classes[:2], scenes.test[0].image.shape
-        (Scenes(4,000 of 160x160, 10 classes), ('0', '1'), (3, 160, 160))
+        (Scenes(40,000 of 160x160, 10 classes), ('0', '1'), (3, 160, 160))
     """
     if name not in SCENES:
         raise ArgumentError("open_scenes", "name", f"one of {', '.join(SCENES)}", repr(name))
