@@ -240,9 +240,6 @@ def _read_hdf5(name: Any, raw: bytes, where: _device) -> dict[str, Tensor]:
     expected = "an HDF5 file that holds numbers"
     try:
         return read_hdf5(raw, lambda array: _tensor(array, where))
-    except Misfit as error:
-        got = f"one of which something cannot be held: {error}"
-        raise FileFormatError("load", str(name), expected, got, "Save it as int64, or leave it out") from error
     except Refused as error:
         got = f"a damaged one ({error})" if error.damaged else f"one with {error}"
         raise FileFormatError("load", str(name), expected, got, "Nothing in it was run. Take another copy of it") from error

@@ -65,7 +65,7 @@ def check_boxes(data: Any, progress: Progress | None = None) -> Report:
     Example:
         >>> report = check_boxes("scenes-digits")
         >>> report.size, report.errors, len(report.samples)
-        (4800, 0, 6)
+        (40800, 0, 6)
     """
     given = os.fspath(data)
     if given in SCENES:
