@@ -133,8 +133,9 @@ def test_the_gradient_of_rows_named_once_asks_for_no_list_of_places(monkeypatch:
     places = indexing._places
     monkeypatch.setattr(indexing, "_places", lambda *given: asked.append(given) or places(*given))
     for named in ([2, 0], [2, 2]):
-        x = minigrad.ones(3, 2, requires_grad=True)
-        (x.index_select(0, minigrad.tensor(named)) * minigrad.tensor([1.0, 3.0])).sum().backward()
+        x = minigrad.ones(3, 2, requires_grad=True, device="cpu")
+        rows = x.index_select(0, minigrad.tensor(named, device="cpu"))
+        (rows * minigrad.tensor([1.0, 3.0], device="cpu")).sum().backward()
         assert x.grad is not None
         assert x.grad.tolist() == [[named.count(row), 3.0 * named.count(row)] for row in range(3)]
         assert len(asked) == (named == [2, 2])
@@ -142,4 +143,5 @@ def test_the_gradient_of_rows_named_once_asks_for_no_list_of_places(monkeypatch:
 
 def test_a_place_outside_that_is_named_once() -> None:
     with pytest.raises(IndexingError, match=r"indices from -3 to 2, as dimension 0 has size 3.* got 3"):
-        minigrad.ones(3).index_put((minigrad.tensor([0, 3]),), minigrad.ones(2), accumulate=True)
+        places = minigrad.tensor([0, 3], device="cpu")
+        minigrad.ones(3, device="cpu").index_put((places,), minigrad.ones(2, device="cpu"), accumulate=True)
