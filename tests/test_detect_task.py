@@ -68,6 +68,12 @@ EDGES: dict[str, list[Any]] = {
 }
 
 
+@pytest.mark.parametrize(("composed", "zoom", "colour", "flip"), [(True, 1.0, 0.0, False), (False, 1.4, 0.2, True)])
+def test_composed_scenes_are_learned_as_they_are(composed: bool, zoom: float, colour: float, flip: bool, birds: str) -> None:
+    settings = task("scenes-digits" if composed else birds).settings
+    assert (settings.zoom, settings.colour, settings.flip) == (zoom, colour, flip)
+
+
 @pytest.mark.parametrize("name", EDGES)
 def test_settings_at_their_edges(name: str, birds: str) -> None:
     for value in EDGES[name]:
