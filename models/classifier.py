@@ -38,6 +38,7 @@ class Card(NamedTuple):
         classes: their names.
         mean, std: of each channel of the images it learned from, for pixels from 0 to 1.
         crop: how much of an image's shorter side is looked at, in its middle.
+        mirror: an image is looked at together with its mirror image.
     """
 
     network: str
@@ -47,6 +48,7 @@ class Card(NamedTuple):
     mean: tuple[float, ...]
     std: tuple[float, ...]
     crop: float = 1.0
+    mirror: bool = False
 
     def build(self) -> nn.Module:
         """The network, not trained."""
@@ -55,6 +57,17 @@ class Card(NamedTuple):
     def parameters(self) -> int:
         """How many parameters it has, told without the memory for them."""
         return parameters(self.network, self.shape, len(self.classes), **self.options)
+
+    def logits(self, network: nn.Module, x: minigrad.Tensor) -> minigrad.Tensor:
+        """What the network says of images (N, C, H, W), scaled: (N, K); or the mean of that and of their mirror images.
+
+        Example:
+            >>> card = Card("cnn", {"width": 4, "hidden": 8}, (1, 8, 8), ("cat", "dog"), (0.5,), (0.25,), mirror=True)
+            >>> network, x = card.build().eval(), minigrad.randn(3, 1, 8, 8)
+            >>> minigrad.allclose(card.logits(network, x), card.logits(network, x.flip(3)))
+            True
+        """
+        return (network(x) + network(x.flip(3))) / 2 if self.mirror else network(x)
 
     @classmethod
     def of(cls, content: Any, where: str) -> Card:
@@ -66,7 +79,7 @@ class Card(NamedTuple):
         try:
             channels, height, width = content["shape"]
             classes, mean, std = (tuple(content[name]) for name in ("classes", "mean", "std"))
-            options, crop = dict(content["options"]), content.get("crop", 1.0)
+            options, crop, mirror = dict(content["options"]), content.get("crop", 1.0), content.get("mirror", False)
             whole = [channels, height, width, crop, *options.values()]
             sound = (
                 all(type(number) in (int, float, bool) and math.isfinite(number) for number in (*whole, *mean, *std))
@@ -75,6 +88,7 @@ class Card(NamedTuple):
                 and len(mean) == len(std) == channels
                 and min(std) > 0
                 and 0 < crop <= 1
+                and type(mirror) is bool
                 and 2 <= len(classes) <= MOST_CLASSES
                 and all(isinstance(name, str) for name in (*classes, *options, content["network"]))
                 and not isinstance(content["classes"], str)
@@ -84,7 +98,7 @@ class Card(NamedTuple):
         if not sound:
             expected, got = "what the network is, as minigrad train classify writes it", "nothing of that kind, or damaged"
             raise RunError("classify", where, expected, got, "Put back a copy of config.json, or train anew")
-        return cls(content["network"], options, (channels, height, width), classes, mean, std, crop)
+        return cls(content["network"], options, (channels, height, width), classes, mean, std, crop, mirror)
 
 
 class Classifier:
@@ -161,7 +175,7 @@ class Classifier:
         was = self.network.training
         self.network.eval()
         try:
-            return self.network(x)
+            return self.card.logits(self.network, x)
         finally:
             self.network.train(was)
 

@@ -28,6 +28,7 @@ from minigrad.models.begun import check_same, check_there, recipe, source
 from minigrad.models.classifier import Card, Classifier, Judgement, device_of, statistics
 from minigrad.models.cnn import NETWORKS, options_of
 from minigrad.models.cost import COPIES, activations, check_memory, multiplications, parameters
+from minigrad.models.whitening import whiten
 from minigrad.train import SCHEDULES, Descent, Settings, Step, Task, Track, ema, parts, schedule_of, setting
 
 WORK = 1.2e12  # multiplications that the forward passes of a training may take where nothing is said: some minutes on two cores
@@ -79,6 +80,8 @@ class ClassifySettings(Settings):
     cutout: int = setting(0, "side of a square that is blanked", least=0, most=512)
     colour: float = setting(0.0, "strength of changes of brightness, contrast and saturation", least=0, most=1)
     mixup: float = setting(0.0, "alpha of the mixing of pairs of images; 0: none", least=0, most=10)
+    whiten: bool = setting(False, "begin the first convolution with the directions in which patches of the images vary")
+    mirror: bool = setting(False, "name an image by it and its mirror image together: twice the time, a few mistakes less")
     new_head: bool | None = setting(
         None, "begin the last layer anew, with --init-from; auto: where the classes are others than that model's"
     )
@@ -152,11 +155,16 @@ class Classify(Task):
         options = self._options(settings)
         if begun is not None and begun.network == settings.network:  # how it begins goes by its images' size, not by ours
             options |= {name: value for name, value in begun.options.items() if name not in OPTIONS}
-        self.card = Card(settings.network, options, train.shape, train.classes, *scale)
+        self.card = Card(settings.network, options, train.shape, train.classes, *scale, mirror=settings.mirror)
         count = parameters(self.card.network, train.shape, len(train.classes), **self.card.options)
         check_memory(COPIES * count, f"a network of {count:,} parameters")
         minigrad.manual_seed(settings.seed)
         network = self.card.build()
+        if settings.whiten and begun is not None:
+            expected = "false with --init-from, as what the first convolution has learned would be lost"
+            raise ArgumentError("--set", "whiten", expected, "true")
+        if settings.whiten:
+            whiten(network, train, self.card.mean, self.card.std)
         self.settings = settings = self._training_settings(settings, train, network, say)
         augmented = Augmented(
             train, settings.seed, mean=self.card.mean, std=self.card.std, crop=settings.crop or 0,

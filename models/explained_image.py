@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-import minigrad.nn.functional as F
 from minigrad import nn
 from minigrad.data import LabelledImages
 from minigrad.data.decode import piece, read_image
@@ -103,7 +102,7 @@ def explain(classifier: Classifier, path: Any, classes: Sequence[str] = ()) -> E
     box = piece((image.shape[2], image.shape[1]), (width, height), card.crop)
     ((x, *_),) = classifier.batches(LabelledImages(fed[None], np.zeros(1, np.int64), card.classes))
     seen = record(classifier.network, x)
-    probabilities = F.softmax(seen.logits.detach(), dim=1).cpu().numpy()[0]
+    (probabilities,) = classifier(fed[None])
     likeliest = (-probabilities).argsort(kind="stable")[:TOP]
     sights, layer = _sights(classifier, seen, wanted or likeliest.tolist(), probabilities)
     filters, passed_over = weights(classifier.network)

@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw
 import minigrad
 from minigrad.cli import main
 from minigrad.models.classifier import Card
+from minigrad.models.classify import last_linear
 from minigrad.train import Run
 
 COLOURS = {"circle": (230, 60, 40), "cross": (60, 80, 240), "square": (40, 210, 60)}
@@ -75,6 +76,17 @@ def made_run(
         run.begin({"task": "classify", "data": "nowhere", "data_digest": "", "settings": settings or {}, "model": model})
         minigrad.save(dict(card.build().state_dict()) if weights is None else weights, run.model)
     return folder
+
+
+LIVELY = COLOUR._replace(options={"width": 8, "hidden": 16, "dropout": 0.0})  # wide enough that its answers go by the image
+
+
+def lively() -> dict[str, minigrad.Tensor]:
+    """Weights for ``LIVELY`` that nobody trained; those of the last layer are large, so that its answers are far apart."""
+    minigrad.manual_seed(3)
+    network = LIVELY.build()
+    last = f"{last_linear(network)}.weight"
+    return {name: tensor * 20 if name == last else tensor for name, tensor in network.state_dict().items()}
 
 
 def trained_run(data: Path, run: Path, **settings: object) -> Path:

@@ -22,7 +22,7 @@ from minigrad.models.classifier import BATCH, Card, Classifier, Judgement, stati
 from minigrad.models.cost import activations, multiplications
 from tests.image_files import folder as image_folder
 from tests.image_files import noise, save
-from tests.shape_images import COLOUR, made_run
+from tests.shape_images import COLOUR, LIVELY, lively, made_run
 
 
 def images(count: int, shape: tuple[int, int, int] = (3, 8, 8), classes: int = 3) -> LabelledImages:
@@ -33,8 +33,9 @@ def images(count: int, shape: tuple[int, int, int] = (3, 8, 8), classes: int = 3
 
 @pytest.fixture
 def classifier() -> Classifier:
-    minigrad.manual_seed(3)
-    return Classifier(COLOUR, COLOUR.build())
+    network = LIVELY.build()
+    network.load_state_dict(lively())
+    return Classifier(LIVELY, network)
 
 
 # ---------------------------------------------------------------------- judgement
@@ -127,6 +128,21 @@ def test_the_loss_is_the_mean_over_all(classifier: Classifier) -> None:
     assert np.array_equal(judgement.probabilities, classifier(some.pixels(range(len(some)))))
 
 
+def test_an_image_and_its_mirror_image_together(classifier: Classifier) -> None:
+    """The mean of what is said of the two, so that which of them is given is no matter; the loss is of that mean."""
+    some = images(7)
+    pixels = some.pixels(range(7))
+    turned = np.ascontiguousarray(pixels[..., ::-1])
+    both = Classifier(LIVELY._replace(mirror=True), classifier.network)
+    product = classifier(pixels).astype(np.float64) * classifier(turned)
+    expected = np.sqrt(product) / np.sqrt(product).sum(axis=1, keepdims=True)
+    assert np.abs(classifier(pixels) - classifier(turned)).max() > 1e-3
+    assert np.allclose(both(pixels), expected, atol=1e-5)
+    assert np.allclose(both(turned), expected, atol=1e-5)
+    judgement = both.judge(some)
+    assert judgement.loss == pytest.approx(-np.log(expected[np.arange(7), some.labels]).mean(), rel=1e-4)
+
+
 def test_large_images_are_judged_few_at_once() -> None:
     for side, at_once in ((32, 256), (128, 256), (256, 64), (512, 16), (4096, 1)):
         card = COLOUR._replace(shape=(3, side, side))
@@ -158,6 +174,7 @@ BAD: list[dict[str, Any]] = [
     *({"std": std} for std in ([0.0], [-1.0], [math.nan], [10**400], [1, 1])),
     *({"options": options} for options in (None, 5, "width", {"width": "2"}, {"width": math.nan}, {"width": [2]})),
     *({"network": network} for network in (None, 5, ["cnn"])),
+    *({"mirror": mirror} for mirror in (None, 1, "true")),
 ]  # fmt: skip
 
 

@@ -83,6 +83,8 @@ EDGES: dict[str, list[Any]] = {
     "cutout": [0, 1, 512],
     "colour": [0, 1e-9, 1],
     "mixup": [0, 0.001, 10],
+    "whiten": [True, False],
+    "mirror": [True, False],
     "new_head": [None, True, False],
     "backbone": [None, 0, 0.5, 1],
     "prefetch": [0, 1, 16],
@@ -145,7 +147,7 @@ TOGETHER: list[dict[str, Any]] = [
     {"schedule": "onecycle", "optimizer": "sgd", "momentum": 0},
     {"network": "resnet20", "width": 1, "accumulate": 4},
     {"network": "resnet18", "width": 1, "accumulate": 4},
-    {"network": "resnet34", "width": 1, "image_size": 65},
+    {"network": "resnet34", "width": 1, "image_size": 65, "whiten": True},
     {
         "crop": 4,
         "cutout": 8,

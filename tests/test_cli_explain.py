@@ -15,7 +15,7 @@ from minigrad import nn
 from minigrad.models import explained
 from minigrad.models.classifier import Classifier
 from minigrad.models.writer import Writer
-from tests.shape_images import COLOUR, Commands, made_run
+from tests.shape_images import COLOUR, LIVELY, Commands, lively, made_run
 from tests.text_models import SYMBOLS, card, text_run
 
 TEXT = 'A bad "cab".\n(Add)\n'
@@ -128,6 +128,16 @@ def test_json_of_an_image(minigrad: Commands, classifier: Path, photo: str) -> N
     assert (told["box"], told["layer"]) == ([11.0, 5.0, 21.0, 15.0], "features.10")
     assert [one["label"] for one in told["maps"]] == [one["label"] for one in told["classes"]]
     assert all(np.shape(one["map"]) == (4, 4) and np.min(one["map"]) >= 0 for one in told["maps"])
+
+
+def test_of_a_classifier_that_looks_at_mirror_images_too(minigrad: Commands, tmp_path: Path, photo: str) -> None:
+    """The classes are those that it names, though the maps are of the image itself."""
+    runs = [made_run(tmp_path / str(mirror), LIVELY._replace(mirror=mirror), lively()) for mirror in (False, True)]
+    told = [json.loads(minigrad("explain", run, photo, "--out", "a.html", "--json").out) for run in runs]
+    assert told[1]["classes"] == json.loads(minigrad("classify", runs[1], photo, "--json").out)[0]["top"]
+    assert told[1]["classes"] != told[0]["classes"]
+    first, second = ({one["label"]: one["map"] for one in each["maps"]} for each in told)
+    assert first == second
 
 
 def test_a_picture_of_where_a_class_is_seen(minigrad: Commands, classifier: Path, photo: str) -> None:

@@ -26,7 +26,7 @@ from minigrad.models.seq2seq import BOS, EOS, PAD, UNKNOWN
 from minigrad.models.translator import Translator
 from minigrad.models.writer import Writer
 from minigrad.ops import activation, recurrent
-from tests.shape_images import COLOUR, Commands, made_run
+from tests.shape_images import COLOUR, LIVELY, Commands, lively, made_run
 from tests.small_imaginers import imaginer_run
 from tests.small_translators import card as translator_card
 from tests.small_translators import translator_run
@@ -66,8 +66,9 @@ def state(session: Session, batch: int) -> dict[str, np.ndarray]:
 # ---------------------------------------------------------------------- models
 
 
-def test_a_classifier_and_what_is_told(minigrad: Commands, tmp_path: Path) -> None:
-    run = made_run(tmp_path / "run", COLOUR)
+@pytest.mark.parametrize("mirror", [False, True])
+def test_a_classifier_and_what_is_told(minigrad: Commands, tmp_path: Path, mirror: bool) -> None:
+    run = made_run(tmp_path / "run", LIVELY._replace(mirror=mirror), lively())
     code, out, err = minigrad("export", run, "--onnx", "colours.onnx")
     assert (code, err) == (0, "")
     assert out.startswith("colours.onnx: 0.0 MB, opset 18\n  takes images: uint8 (N, 3, 8, 8)\n  gives logits\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 import minigrad
+from minigrad.errors import ArgumentError
 from minigrad.models.classifier import Card
 from minigrad.models.classify import Classify, ClassifySettings, last_linear
 from minigrad.models.cnn import NETWORKS, build, options_of
@@ -103,3 +105,8 @@ def test_a_network_for_large_images_begins_with_its_first_layer_at_any_size(data
     task.begin_from(theirs)
     assert changed(task, theirs) == {"fc.weight", "fc.bias"}
     assert Classify.of({**task.config(), "init_from": {}}).card == task.card
+
+
+def test_a_first_convolution_that_has_learned_is_not_begun_anew(data: str) -> None:
+    with pytest.raises(ArgumentError, match=re.escape("whiten: expected false with --init-from")):
+        begun(data, ("circle", "cross", "square"), whiten=True)
