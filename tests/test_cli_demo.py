@@ -123,13 +123,22 @@ def test_the_classifier(minigrad: Commands, tmp_path: Path) -> None:
 
 @pytest.fixture
 def looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One of the three photos, a network that nobody trained in place of ImageNet's, and a few pictures with digits."""
+    """One of the three photos, a network that nobody trained in place of two classifiers, and a few pictures with digits."""
     photos = sources.dataset(demo_detect.PHOTOS)
     only = dataclasses.replace(photos, files=tuple(file for file in photos.files if file.name == demo_detect.FACES))
     monkeypatch.setitem(sources.DATASETS, photos.name, only)
     network = str(made_run(tmp_path / "colours", COLOUR))
     tiny = {"image_size": 48, "width": 2, "maps": 4, "hidden": 8, "prefetch": 0}
-    small = {"CLASSIFIER": network, "FETCHED": ("mtcnn",), "DATA": "mnist5k", "CLASSES": ("3", "7"), "SMALL": tiny, "STEPS": 4}
+    small: dict[str, Any] = {
+        "CLASSIFIER": network,
+        "OWN": network,
+        "ANIMAL": demo_detect.FACES,
+        "FETCHED": ("mtcnn",),
+        "DATA": "mnist5k",
+        "CLASSES": ("3", "7"),
+        "SMALL": tiny,
+        "STEPS": 4,
+    }
     for name, value in {**small, "BATCH": 2, "MADE": 10, "JUDGED": 3, "DRAWN": 2}.items():
         monkeypatch.setattr(demo_detect, name, value)
 
@@ -147,7 +156,8 @@ def test_the_looks_at_photos(minigrad: Commands, tmp_path: Path) -> None:
     page = (tmp_path / "here/index.html").read_text()
     for words in (found[0], demo_detect.TITLE, "Labels of ImageNet", "3 classes apart", "mtcnn finds 1 face here", "boxes.csv"):
         assert words in page
-    assert page.count("data:image/jpeg;base64,") == 1 + demo_detect.SEEN + 1 + demo_detect.DRAWN
+    assert "A classifier of our own" in page and "3 classes apart on images of 8 \N{MULTIPLICATION SIGN} 8 pixels" in page
+    assert page.count("data:image/jpeg;base64,") == 2 * (1 + demo_detect.SEEN) + 1 + demo_detect.DRAWN
     learned = rows(tmp_path / "here/detect")
     assert minigrad("demo", "--only", "detect", "--out", "here").code == 0
     assert rows(tmp_path / "here/detect") == learned and max(row["step"] for row in learned) == 4

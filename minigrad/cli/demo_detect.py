@@ -1,4 +1,4 @@
-"""The demo's looks at photos: networks of others that tell what is on one and where faces are, and a detector of its own."""
+"""The demo's looks at photos: networks that tell what is on one and where faces are, and a detector that learns here."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from minigrad.errors import ArgumentError
 from minigrad.models.precision import check_library
 
 TITLE = "Your own photos"
-PHOTOS, FACES = "example-photos", "astronaut.png"
+PHOTOS, FACES, ANIMAL = "example-photos", "astronaut.png", "chelsea.png"
+OWN = "cifar10-resnet20"  # comes with minigrad
 CLASSIFIER, FACE_FINDER, DATA = "efficientnet-lite0", "mtcnn", "fashion-mnist"
 FETCHED: tuple[str, ...] = (CLASSIFIER, FACE_FINDER)
 SEEN = 2  # likeliest classes of a photo, of each of which it is shown where it is seen
@@ -32,14 +33,14 @@ PANEL = 260  # pixels of such a photo on the page, at least
 
 
 def section(page: Any, folder: Path, seed: int) -> None:
-    """Show what the networks of others say of three photos; then train a detector on composed ones, and show what it finds."""
+    """Show what networks say of three photos; then train a detector on composed ones, and show what it finds."""
     from minigrad.cli.reading import reading
     from minigrad.data.sources import dataset, get
 
     try:
         check_library()
         missing = ""
-    except ArgumentError as error:  # those of others need it not
+    except ArgumentError as error:  # the other networks need it not
         missing = str(error)
         say(f"detect: none is trained here: {error}")
     with reading("bytes") as report:  # all of it, so that the section is whole or is left out
@@ -49,10 +50,11 @@ def section(page: Any, folder: Path, seed: int) -> None:
     photos = {file.name: path for file, path in zip(dataset(PHOTOS).files, paths, strict=True)}
     page.section(
         TITLE,
-        "What is on a photo, and where. Two networks have weights that others have published, and need no training; a third "
-        "learns here to find objects and to frame them.",
+        "What is on a photo, and where. Two networks have weights that others have published, one comes with minigrad; a "
+        "fourth learns here to find objects and to frame them.",
     )
     _named(page, photos)
+    _own(page, photos[ANIMAL])
     _faces(page, photos[FACES])
     if missing:
         page.subsection("A detector of its own", f"None was trained here: {missing}")
@@ -63,9 +65,6 @@ def section(page: Any, folder: Path, seed: int) -> None:
 def _named(page: Any, photos: dict[str, Path]) -> None:
     """Of each photo the likeliest classes of ImageNet, and where the network sees them."""
     from minigrad.models.classifier import Classifier
-    from minigrad.models.explained_image import explain
-    from minigrad.show.pictures import bars
-    from minigrad.show.seen import framed, heated, jpeg
 
     classifier = Classifier.load(CLASSIFIER, whole=True)
     page.subsection(
@@ -75,14 +74,38 @@ def _named(page: Any, photos: dict[str, Path]) -> None:
         f"speaks for a class, red the most (Grad-CAM): minigrad explain {CLASSIFIER} PHOTO makes a whole page of that.",
     )
     for name, path in photos.items():
-        found = explain(classifier, path)
-        label, share = found.top[0]
-        say(f"{name}: {label} ({share:.0%})")
-        seen = [(jpeg(heated(found.photo, view.map)), f"{view.label}, {view.probability:.0%}") for view in found.views()[:SEEN]]
-        whole = framed(found.image, found.box), f"{name}, and the piece that it looks at"
-        page.gallery([whole, *seen], size=SIGHT)
-        shares = {label: round(100 * share, 1) for label, share in found.top}
-        page.picture(bars(shares, label=f"the likeliest classes of {name}", highest=100.0), "The likeliest, in per cent")
+        _looked_at(page, classifier, name, path)
+
+
+def _own(page: Any, path: Path) -> None:
+    """The classifier that comes with minigrad, on a photo of an animal."""
+    from minigrad.models.classifier import Classifier
+
+    classifier = Classifier.load(OWN, whole=True)
+    _, height, width = classifier.card.shape
+    page.subsection(
+        "A classifier of our own",
+        f"{OWN} comes with minigrad. It was trained with it, from nothing, and tells {len(classifier.card.classes)} classes "
+        f"apart on images of {width} × {height} pixels, which is all that it sees of a photo: minigrad "
+        f"classify {OWN} PHOTO",
+    )
+    _looked_at(page, classifier, ANIMAL, path)
+
+
+def _looked_at(page: Any, classifier: Any, name: str, path: Path) -> None:
+    """A photo beside where the likeliest classes are seen on it, and how likely they are."""
+    from minigrad.models.explained_image import explain
+    from minigrad.show.pictures import bars
+    from minigrad.show.seen import framed, heated, jpeg
+
+    found = explain(classifier, path)
+    label, share = found.top[0]
+    say(f"{name}: {label} ({share:.0%})")
+    seen = [(jpeg(heated(found.photo, view.map)), f"{view.label}, {view.probability:.0%}") for view in found.views()[:SEEN]]
+    whole = framed(found.image, found.box), f"{name}, and the piece that it looks at"
+    page.gallery([whole, *seen], size=SIGHT)
+    shares = {label: round(100 * share, 1) for label, share in found.top}
+    page.picture(bars(shares, label=f"the likeliest classes of {name}", highest=100.0), "The likeliest, in per cent")
 
 
 def _faces(page: Any, path: Path) -> None:
