@@ -378,20 +378,24 @@ def labelled(config: Mapping[str, Any], data: str | None, progress: Any = None) 
 
     Raises:
         DataError: the data cannot be had, or have classes that the classifier does not know.
+        ArgumentError: it was trained elsewhere, so that data must be named.
         RunError: the config is damaged.
     """
     card = Card.of(config.get("model"), "config.json")
-    own, settings = recipe(config, Classify.name, ClassifySettings)
-    if data is None:
-        check_there(own, "images")
-        found = open_images(
-            own, image_size=card.shape[1:], channels=card.shape[0], holdout=settings.holdout, seed=settings.seed,
-            progress=progress,
-        )  # fmt: skip
-        check_same(found.digest, config, "images and classes")
-        if found.test is not None:
-            return found.test, f"test part of {own}"
-        return found.validation, f"held-out part of {own}"
-    from minigrad.data.unseen import open_labelled
+    if data is not None:
+        from minigrad.data.unseen import open_labelled
 
-    return open_labelled(data, card.shape, card.classes, progress=progress), data
+        return open_labelled(data, card.shape, card.classes, progress, crop=card.crop), data
+    if "data" not in config:
+        expected = "images to measure it on, as it was trained elsewhere"
+        raise ArgumentError("eval", "--data", expected, "none", "Name a folder with one sub-folder of images for each class")
+    own, settings = recipe(config, Classify.name, ClassifySettings)
+    check_there(own, "images")
+    found = open_images(
+        own, image_size=card.shape[1:], channels=card.shape[0], holdout=settings.holdout, seed=settings.seed,
+        progress=progress,
+    )  # fmt: skip
+    check_same(found.digest, config, "images and classes")
+    if found.test is not None:
+        return found.test, f"test part of {own}"
+    return found.validation, f"held-out part of {own}"

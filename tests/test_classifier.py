@@ -17,8 +17,9 @@ import minigrad
 from minigrad import nn
 from minigrad.data import LabelledImages
 from minigrad.data.unseen import open_labelled
-from minigrad.errors import DataError, RunError
+from minigrad.errors import ArgumentError, DataError, RunError
 from minigrad.models.classifier import BATCH, Card, Classifier, Judgement, statistics
+from minigrad.models.classify import labelled
 from minigrad.models.cost import activations, multiplications
 from tests.image_files import folder as image_folder
 from tests.image_files import noise, save
@@ -260,6 +261,20 @@ def test_images_are_read_as_a_photo_is(here: Path) -> None:
         found = open_labelled("data", shape, CLASSES)
         for i, name in enumerate(found.names):
             assert np.array_equal(found.pixels([i])[0], read_image(f"data/{name}", shape))
+
+
+def test_a_network_that_was_trained_elsewhere_is_measured_on_the_piece_that_it_looks_at(here: Path) -> None:
+    from minigrad.data import read_image
+
+    image_folder(here / "data", {"cat": 2, "dog": 1})
+    model = {"network": "cnn", "options": {}, "shape": [3, 9, 9], "classes": list(CLASSES), "mean": [0.5] * 3, "std": [1.0] * 3}
+    found, what = labelled({"task": "classify", "model": {**model, "crop": 0.5}}, "data")
+    assert (what, found.labels.tolist()) == ("data", [1, 1, 2])
+    for i, name in enumerate(found.names):
+        assert np.array_equal(found.pixels([i])[0], read_image(f"data/{name}", (3, 9, 9), crop=0.5))
+        assert not np.array_equal(found.pixels([i])[0], read_image(f"data/{name}", (3, 9, 9)))
+    with pytest.raises(ArgumentError, match="--data: expected images to measure it on, as it was trained elsewhere, got none"):
+        labelled({"task": "classify", "model": model}, None)
 
 
 def test_the_test_part_goes_before_all(here: Path) -> None:

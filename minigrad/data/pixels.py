@@ -58,16 +58,19 @@ class FilePixels:
         names: what errors call them.
         shape: of each image.
         remedy: what to do about a file that cannot be read.
+        crop: as for ``read_image``.
     """
 
-    def __init__(self, paths: Sequence[str | bytes], names: Sequence[str], shape: Shape, remedy: str) -> None:
-        self.paths, self.names, self.shape, self.remedy = paths, names, shape, remedy
+    def __init__(
+        self, paths: Sequence[str | bytes], names: Sequence[str], shape: Shape, remedy: str, crop: float = 1.0
+    ) -> None:
+        self.paths, self.names, self.shape, self.remedy, self.crop = paths, names, shape, remedy, crop
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def _one(self, row: int) -> np.ndarray:
-        return decode(self.names[row], self.paths[row], self.shape, self.remedy)
+        return decode(self.names[row], self.paths[row], self.shape, self.remedy, self.crop)
 
     def read(self, rows: np.ndarray) -> np.ndarray:
         found = np.empty((len(rows), *self.shape), np.uint8)

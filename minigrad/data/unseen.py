@@ -21,7 +21,7 @@ from minigrad.errors import DataError
 
 
 def open_labelled(
-    data: str | os.PathLike[str], shape: Shape, classes: Sequence[str], progress: Progress | None = None
+    data: str | os.PathLike[str], shape: Shape, classes: Sequence[str], progress: Progress | None = None, *, crop: float = 1.0
 ) -> LabelledImages:
     """The labelled images of a named set, a published file or a folder: its test part where it has one, else all.
 
@@ -32,6 +32,7 @@ def open_labelled(
         shape: (C, H, W) to which the images are brought, as ``read_image`` does it.
         classes: those that the classifier knows. The labels are places in this list.
         progress: as for ``open_images``.
+        crop: how much of the images of a folder is looked at, as for ``read_image``; those of a named set are taken whole.
 
     Raises:
         DataError: the data are not there, are not laid out by class, hold files that cannot be read, or a class that is
@@ -50,7 +51,7 @@ def open_labelled(
     if published is not None:
         return _of_arrays(published, shape, classes)
     with quiet_pictures():
-        return _of_folder(name, shape, classes, progress)
+        return _of_folder(name, shape, classes, progress, crop)
 
 
 def _of_arrays(found: Published, shape: Shape, classes: Sequence[str]) -> LabelledImages:
@@ -59,7 +60,7 @@ def _of_arrays(found: Published, shape: Shape, classes: Sequence[str]) -> Labell
     return LabelledImages(pixels, places[labels], classes, [f"test {i}" for i in range(len(labels))])
 
 
-def _of_folder(data: str, shape: Shape, classes: Sequence[str], progress: Progress | None) -> LabelledImages:
+def _of_folder(data: str, shape: Shape, classes: Sequence[str], progress: Progress | None, crop: float) -> LabelledImages:
     top, _, by_part = lay_out(data)
     files: dict[str, list[str]] = {}
     for part in ["test"] if any(by_part.get("test", {}).values()) else by_part:
@@ -74,7 +75,7 @@ def _of_folder(data: str, shape: Shape, classes: Sequence[str], progress: Progre
     paths = [path for found in files.values() for path in found]
     names = [shown(os.path.relpath(path, top).replace(os.sep, "/")) for path in paths]
     remedy = f"`minigrad data check classify {shlex.quote(data)} --fix` sets damaged files aside"
-    in_files = FilePixels(paths, names, shape, remedy)
+    in_files = FilePixels(paths, names, shape, remedy, crop)
     fits = len(paths) * int(np.prod(shape)) <= IN_MEMORY
     pixels: Pixels = in_files.decoded(progress) if fits else in_files
     return LabelledImages(pixels, labels, classes, names)
