@@ -247,6 +247,11 @@ class Judgement(NamedTuple):
         size = len(self.classes)
         return np.bincount(self.labels * size + self.answers, minlength=size * size).reshape(size, size)
 
+    @property
+    def present(self) -> np.ndarray:
+        """The places of the classes that an image is of, or was taken for."""
+        return np.flatnonzero(self.counts.any(axis=0) | self.counts.any(axis=1))
+
     def per_class(self) -> list[tuple[str, int, float, float, float]]:
         """A row for each class: name, images, precision, recall, F1 (van Rijsbergen 1979); 0 where a share is of nothing.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -81,6 +82,20 @@ def test_the_five_likeliest_of_many(minigrad: Commands, tmp_path: Path) -> None:
     top = json.loads(out)[0]["top"]
     assert len({one["label"] for one in top}) == 5
     assert sum(one["probability"] for one in top) < 1
+
+
+def test_classes_that_no_image_is_of_are_left_out_of_a_measurement(minigrad: Commands, tmp_path: Path) -> None:
+    """One picture, so that two classes are there at most: what it is, and what it is taken for."""
+    card = COLOUR._replace(classes=tuple(f"class {i}" for i in range(9)))
+    run = made_run(tmp_path / "many", card)
+    (tmp_path / "data/class 7").mkdir(parents=True)
+    plain(str(tmp_path / "data/class 7/a.png"))
+    told = json.loads(minigrad("eval", run, "--data", tmp_path / "data", "--json").out)
+    shown = [i for i in range(9) if told["confusion"][7][i] or i == 7]
+    out = minigrad("eval", run, "--data", tmp_path / "data").out
+    assert [name for name in card.classes if re.search(f"^{name} ", out, re.M)] == [f"class {i}" for i in shown]
+    assert f"\n{9 - len(shown)} classes are left out, as no image is of them or was taken for one of them\n" in out
+    assert (run / "confusion-data.png").exists()
 
 
 KINDS = {

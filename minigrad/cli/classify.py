@@ -100,7 +100,7 @@ def evaluate(model: str, data: str | None, json: bool) -> None:
     with reading() as report:
         images, what = labelled(trained.config(), data, report)
     judgement = classifier.judge(images, lambda batches: track(batches, describe="evaluating", unit="batches"))
-    rows = judgement.per_class()
+    rows, present = judgement.per_class(), judgement.present
     if json:
         keys = ("class", "images", "precision", "recall", "f1")
         say_json(
@@ -116,8 +116,11 @@ def evaluate(model: str, data: str | None, json: bool) -> None:
     else:
         say(f"{what}: {len(images):,} images")
         say(f"accuracy {judgement.accuracy:.2%}, cross-entropy {judgement.loss:.4f} nats")
-        show(class_table(rows))
+        show(class_table([rows[i] for i in present]))
+        if len(present) < len(rows):
+            say(f"{len(rows) - len(present):,} classes are left out, as no image is of them or was taken for one of them")
+    names = [judgement.classes[i] for i in present]
     picture = trained.folder / ("confusion.png" if data is None else f"confusion-{short_name(data)}.png")
-    write_atomically("eval", picture, confusion_png(judgement.counts, judgement.classes))
+    write_atomically("eval", picture, confusion_png(judgement.counts[present][:, present], names))
     if not json:
         say(f"The confusion matrix: {picture}")
