@@ -9,6 +9,8 @@ import pytest
 
 from minigrad.cli.demo_handwriting import TEXT
 from minigrad.cli.demo_translate import SENTENCES
+from minigrad.data.sources import dataset, get
+from minigrad.models.classifier import Classifier
 from minigrad.models.imaginer import Imaginer
 from minigrad.models.scribe import Scribe
 from minigrad.models.translator import Translator
@@ -16,7 +18,10 @@ from minigrad.models.writer import Writer
 from minigrad.train.ship import LARGEST, command
 from minigrad.train.trained import Trained, shipped
 
-TASKS = {"en-es": "translate", "fashion-gan": "gan", "hershey-hand": "handwriting", "shakespeare-lstm": "text"}
+TASKS = {
+    "cifar10-resnet20": "classify", "en-es": "translate", "fashion-gan": "gan", "hershey-hand": "handwriting",
+    "shakespeare-lstm": "text",
+}  # fmt: skip
 FIGURES = {"fashion-gan": "val/frechet"}  # what is measured where it is no loss
 COMMON = re.findall(
     r"\w+",
@@ -95,3 +100,14 @@ def test_the_generator_makes_the_garment_that_is_asked_for() -> None:
     assert made["Sandal"][ink["Sandal"]].mean() < made["Ankle boot"][ink["Ankle boot"]].mean()
     for kind, images in made.items():
         assert np.abs(images[:, None] - images[None]).mean() > 0.04, kind
+
+
+def test_the_classifier_knows_a_cat() -> None:
+    """On a photo of another kind than those that it learned from, and on its mirror image alike."""
+    photos = dict(zip([file.name for file in dataset("example-photos").files], get("example-photos"), strict=True))
+    classifier = Classifier.load("cifar10-resnet20")
+    assert classifier.card.mirror and classifier.card.shape == (3, 32, 32)
+    cat = classifier.read(photos["chelsea.png"])
+    for image in (cat, np.ascontiguousarray(cat[..., ::-1])):
+        (probabilities,) = classifier(image[None])
+        assert classifier.card.classes[probabilities.argmax()] == "cat" and probabilities.max() > 0.4
