@@ -386,7 +386,7 @@ def labelled(config: Mapping[str, Any], data: str | None, progress: Any = None) 
         from minigrad.data.unseen import open_labelled
 
         return open_labelled(data, card.shape, card.classes, progress, crop=card.crop), data
-    if "data" not in config:
+    if "data" not in config and "data_digest" not in config:
         expected = "images to measure it on, as it was trained elsewhere"
         raise ArgumentError("eval", "--data", expected, "none", "Name a folder with one sub-folder of images for each class")
     own, settings = recipe(config, Classify.name, ClassifySettings)
