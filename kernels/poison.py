@@ -4,7 +4,7 @@ NumPy lets its allocator be replaced (PyDataMem_SetHandler, NEP 49). Inside :fun
 this thread without filling it (``np.empty``, ``np.empty_like``, results of ufuncs) holds the byte everywhere. 0xFF makes a NaN
 of every float and -1 of every whole number, 0x7F large finite ones. Memory that others allocate, such as an array that is made
 inside a function compiled by Numba, is beyond its reach; :func:`spread` fills and frees memory of like sizes, which the
-system's allocator then mostly hands out again.
+system's allocator may then hand out again.
 """
 
 from __future__ import annotations

@@ -87,6 +87,19 @@ def _damaged(task: str, why: str) -> RunError:
     return RunError(task, "config.json", expected, f"others ({why})", "Put back a copy of the file, or train anew")
 
 
+def is_elsewhere(config: Mapping[str, Any]) -> bool:
+    """Whether a model's data cannot be opened from its config: others trained it, or its card tells in words what they were.
+
+    Example:
+        >>> is_elsewhere({"data": "mnist5k", "data_digest": ""}), is_elsewhere({"data": "photos of mine", "data_digest": ""})
+        (False, True)
+    """
+    data = config.get("data")
+    if data is None:
+        return "data_digest" not in config  # else the entry is lost
+    return isinstance(data, str) and data not in DATASETS and not os.path.isabs(data)
+
+
 def check_there(data: str, what: str) -> None:
     """See that the data that a run began with are where they were.
 

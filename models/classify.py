@@ -24,7 +24,7 @@ from minigrad.data.labelled import open_images
 from minigrad.data.mirror import mirror_is_safe
 from minigrad.data.words import counted
 from minigrad.errors import ArgumentError, DataError
-from minigrad.models.begun import check_same, check_there, recipe, source
+from minigrad.models.begun import check_same, check_there, is_elsewhere, recipe, source
 from minigrad.models.classifier import Card, Classifier, Judgement, device_of, statistics
 from minigrad.models.cnn import NETWORKS, options_of
 from minigrad.models.cost import COPIES, activations, check_memory, multiplications, parameters
@@ -160,10 +160,10 @@ class Classify(Task):
         check_memory(COPIES * count, f"a network of {count:,} parameters")
         minigrad.manual_seed(settings.seed)
         network = self.card.build()
-        if settings.whiten and begun is not None:
-            expected = "false with --init-from, as what the first convolution has learned would be lost"
-            raise ArgumentError("--set", "whiten", expected, "true")
         if settings.whiten:
+            if begun is not None:
+                expected = "false with --init-from, as what the first convolution has learned would be lost"
+                raise ArgumentError("--set", "whiten", expected, "true")
             whiten(network, train, self.card.mean, self.card.std)
         self.settings = settings = self._training_settings(settings, train, network, say)
         augmented = Augmented(
@@ -378,7 +378,7 @@ def labelled(config: Mapping[str, Any], data: str | None, progress: Any = None) 
 
     Raises:
         DataError: the data cannot be had, or have classes that the classifier does not know.
-        ArgumentError: it was trained elsewhere, so that data must be named.
+        ArgumentError: what it was trained on is told in words or not at all, so that data must be named.
         RunError: the config is damaged.
     """
     card = Card.of(config.get("model"), "config.json")
@@ -386,8 +386,8 @@ def labelled(config: Mapping[str, Any], data: str | None, progress: Any = None) 
         from minigrad.data.unseen import open_labelled
 
         return open_labelled(data, card.shape, card.classes, progress, crop=card.crop), data
-    if "data" not in config and "data_digest" not in config:
-        expected = "images to measure it on, as it was trained elsewhere"
+    if is_elsewhere(config):
+        expected = "images to measure it on, as those that it was trained on are not here"
         raise ArgumentError("eval", "--data", expected, "none", "Name a folder with one sub-folder of images for each class")
     own, settings = recipe(config, Classify.name, ClassifySettings)
     check_there(own, "images")

@@ -273,8 +273,9 @@ def test_a_network_that_was_trained_elsewhere_is_measured_on_the_piece_that_it_l
     for i, name in enumerate(found.names):
         assert np.array_equal(found.pixels([i])[0], read_image(f"data/{name}", (3, 9, 9), crop=0.5))
         assert not np.array_equal(found.pixels([i])[0], read_image(f"data/{name}", (3, 9, 9)))
-    with pytest.raises(ArgumentError, match="--data: expected images to measure it on, as it was trained elsewhere, got none"):
-        labelled({"task": "classify", "model": model}, None)
+    for begun in ({}, {"data": "my photos", "data_digest": "", "settings": {}}):
+        with pytest.raises(ArgumentError, match="as those that it was trained on are not here, got none"):
+            labelled({"task": "classify", "model": model, **begun}, None)
 
 
 def test_the_test_part_goes_before_all(here: Path) -> None:

@@ -120,6 +120,13 @@ def test_at_its_edges(name: str, data: str, tmp_path: Path) -> None:
         assert one.evaluate(iter).keys() == {"loss", "accuracy"}
 
 
+def test_where_whiten_and_mirror_arrive(data: str) -> None:
+    plain, changed = task(data, width=8), task(data, width=8, whiten=True, mirror=True)
+    assert (plain.card.mirror, changed.card.mirror) == (False, True)
+    first, whitened = (next(one.descent.module.parameters()).detach().numpy() for one in (plain, changed))
+    assert np.array_equal(whitened[:4], -whitened[4:]) and not np.array_equal(first[:4], -first[4:])
+
+
 def test_beyond_its_edges() -> None:
     """What a field says is its least and its most is held, and one more is refused."""
     import dataclasses

@@ -11,6 +11,7 @@ import minigrad
 from minigrad import nn
 from minigrad.data import LabelledImages
 from minigrad.errors import ArgumentError
+from minigrad.models import whitening
 from minigrad.models.whitening import LEAST, directions, whiten
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
@@ -28,8 +29,10 @@ def scaled(images: LabelledImages) -> np.ndarray:
     return (pixels - np.reshape(MEAN, (-1, 1, 1))) / np.reshape(STD, (-1, 1, 1))
 
 
-def test_directions_against_slow_loops() -> None:
-    """The mean square along each, patch by patch, is what is told, and no two go together."""
+@pytest.mark.parametrize("at_once", [1, 7 * 7 * 18 * 4])
+def test_directions_against_slow_loops(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mean square along each, patch by patch, is what is told, and no two go together; however many images at once."""
+    monkeypatch.setattr(whitening, "AT_ONCE", at_once)
     images = smooth(6, 7)
     variances, vectors = directions(images, MEAN, STD, (3, 2))
     assert vectors.shape == (18, 3, 3, 2)

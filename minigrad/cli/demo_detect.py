@@ -74,7 +74,7 @@ def _named(page: Any, photos: dict[str, Path]) -> None:
         f"speaks for a class, red the most (Grad-CAM): minigrad explain {CLASSIFIER} PHOTO makes a whole page of that.",
     )
     for name, path in photos.items():
-        _looked_at(page, classifier, name, path)
+        _looked_at(page, CLASSIFIER, classifier, name, path)
 
 
 def _own(page: Any, path: Path) -> None:
@@ -86,13 +86,12 @@ def _own(page: Any, path: Path) -> None:
     page.subsection(
         "A classifier of our own",
         f"{OWN} comes with minigrad. It was trained with it, from nothing, and tells {len(classifier.card.classes)} classes "
-        f"apart on images of {width} × {height} pixels, which is all that it sees of a photo: minigrad "
-        f"classify {OWN} PHOTO",
+        f"apart on images of {width} × {height} pixels, which is all that it sees of a photo: minigrad classify {OWN} PHOTO",
     )
-    _looked_at(page, classifier, ANIMAL, path)
+    _looked_at(page, OWN, classifier, ANIMAL, path)
 
 
-def _looked_at(page: Any, classifier: Any, name: str, path: Path) -> None:
+def _looked_at(page: Any, model: str, classifier: Any, name: str, path: Path) -> None:
     """A photo beside where the likeliest classes are seen on it, and how likely they are."""
     from minigrad.models.explained_image import explain
     from minigrad.show.pictures import bars
@@ -100,7 +99,7 @@ def _looked_at(page: Any, classifier: Any, name: str, path: Path) -> None:
 
     found = explain(classifier, path)
     label, share = found.top[0]
-    say(f"{name}: {label} ({share:.0%})")
+    say(f"{name}, {model}: {label} ({share:.0%})")
     seen = [(jpeg(heated(found.photo, view.map)), f"{view.label}, {view.probability:.0%}") for view in found.views()[:SEEN]]
     whole = framed(found.image, found.box), f"{name}, and the piece that it looks at"
     page.gallery([whole, *seen], size=SIGHT)
