@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
 from minigrad.cli import main
 from minigrad.cli import write as module
@@ -212,6 +213,22 @@ def test_a_terminal_gets_nothing_that_moves_its_cursor(monkeypatch: pytest.Monke
         with module.Shown() as written:
             written.add("a\x1b[2Jb\tc")
         assert stream.getvalue() == shown
+
+
+def test_ctrl_c_as_soon_as_a_character_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where Python's output is not buffered, a reader may have it before ``write`` is back."""
+
+    class Unbuffered(io.StringIO):
+        def write(self, text: str) -> int:
+            written = super().write(text)
+            if text == "D":
+                raise KeyboardInterrupt
+            return written
+
+    monkeypatch.setattr(sys, "stdout", stream := Unbuffered())
+    with pytest.raises(typer.Exit), module.Shown() as shown:
+        shown.follow(["a", "\n", "D", "b"])
+    assert stream.getvalue() == "a\nD\n"
 
 
 def test_ctrl_c_leaves_cleanly(run: str) -> None:

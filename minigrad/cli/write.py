@@ -224,8 +224,8 @@ class Shown:
 
         if text:
             shown = printable(text, keep="\n\t") if self._terminal else text
+            self._last = text[-1]  # first, as a Ctrl-C may come when it is written
             sys.stdout.write(encodable(shown, getattr(sys.stdout, "encoding", None)))
-            self._last = text[-1]
 
     def follow(self, stream: Any) -> None:
         """Show each item of a stream as soon as it is there."""
