@@ -81,7 +81,8 @@ DETECTOR = Workload(
     detector,
     {"batch": 4, "side": 128, "width": 32, "maps": 64, "hidden": 256, "classes": 10, "objects": 3},
     _flops,
-    # Of 4 channels PyTorch 2.13 gives, in channels-last, wrong gradients of 1 x 1 weights where a processor has no more than AVX2.
+    # Of 4 channels PyTorch 2.13 gives, in channels-last, wrong gradients of 1 x 1 weights where a processor has
+    # no more than AVX2.
     small={"batch": 2, "side": 32, "width": 8, "maps": 8, "hidden": 16},
     tolerance=0.05,  # of two proposals whose scores differ by rounding either may come first, and so be learned from
     others=of_images(detector),
