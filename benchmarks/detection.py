@@ -13,7 +13,8 @@ from minigrad.benchmarks.inputs import fill, normal
 from minigrad.benchmarks.peers import of_images
 from minigrad.benchmarks.source import network
 from minigrad.models.cost import multiplications
-from minigrad.models.detector import CONVS, MASK_SIDE, RATIOS, REGIONS, SIDE, Detector, Target
+from minigrad.models.detector import RATIOS, REGIONS, Detector, Target
+from minigrad.models.detector_layers import CONVS, MASK_SIDE, SIDE
 
 SIZES, STRIDES = (16, 32, 64), (4, 8, 16)  # of the anchors, and of the maps: a detector's own
 

@@ -28,7 +28,8 @@ from minigrad.data.words import counted
 from minigrad.errors import ArgumentError, DataError
 from minigrad.models.begun import check_same, check_there, recipe, source
 from minigrad.models.cost import COPIES, activations, check_memory
-from minigrad.models.detector import POOLING, STRIDES, Detector, Target
+from minigrad.models.detector import POOLING, Detector, Target
+from minigrad.models.detector_layers import STRIDES
 from minigrad.models.finder import Card, Finder, Judgement, target_of
 from minigrad.models.precision import check_library
 from minigrad.train import SCHEDULES, Descent, Settings, Step, Task, Track, ema, schedule_of, setting

@@ -6,8 +6,9 @@ al. 2015, arXiv:1506.01497) lets a small network on the map propose the regions.
 arXiv:1612.03144) give large objects coarse maps and small ones fine maps. Mask R-CNN (He et al. 2017, arXiv:1703.06870) cuts
 regions out without rounding (RoIAlign), and has a head for masks.
 
-What is here: a residual backbone, a pyramid, proposals, a head for classes and boxes, and one for masks. Three of these steps
-can be left out, to see what they are worth: ``strides`` of one level, ``stages=1``, ``pooling="rounded"``.
+What learns is in ``detector_layers``: a residual backbone, a pyramid, proposals, a head for classes and boxes, and one for
+masks. Here is what they learn from, and how an answer comes out of them. Three steps can be left out, to see what they are
+worth: ``strides`` of one level, ``stages=1``, ``pooling="rounded"``.
 
 Shapes: N images, C channels, H x W pixels, K classes without the background, R regions of all images. Boxes are (x1, y1, x2,
 y2) in pixels, float32; the background is class 0 inside, and no class outside.
@@ -15,7 +16,6 @@ y2) in pixels, float32; the background is class 0 inside, and no class outside.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -26,15 +26,13 @@ import minigrad.nn.functional as F
 from minigrad import Tensor, nn
 from minigrad.errors import ArgumentError, RunError
 from minigrad.models.anchors import UNSURE, differences, grid, matched, moved, sampled
-from minigrad.models.resnet import conv_norm_relu, stage
+from minigrad.models.detector_layers import MASK_SIDE, SIDE, STRIDES, BoxHead, MaskHead, Proposer, Pyramid
 from minigrad.nn.checks import check_choice, check_counts
 from minigrad.ops.boxes import batched_nms, roi_align
 
-STRIDES = (4, 8, 16, 32, 64)  # pixels from cell to cell of the maps that there may be
 POOLING = ("aligned", "rounded")
 RATIOS = (0.5, 1.0, 2.0)
 PROPOSED, FINAL = (1.0, 1.0, 1.0, 1.0), (10.0, 10.0, 5.0, 5.0)  # weights of the differences of both stages
-SIDE, MASK_SIDE = 7, 14  # cells of a region for classes, and for masks, which come out twice as fine
 NEAR, FAR = 0.7, 0.3  # overlaps of anchors that stand for a box, and for nobody
 RIGHT = 0.5  # overlap of a region that stands for a box
 ASKED, SOME = 128, 0.5  # anchors of an image, and the share of them that stands for a box
@@ -42,7 +40,6 @@ REGIONS, PART = 64, 0.25  # regions of an image that are learned from, and the s
 BEFORE, KEPT_TO_LEARN, KEPT = 600, 300, 150  # proposals of a level before those that overlap go, and of an image after
 SAME = 0.7  # overlap from which on two proposals are one
 BETA = 1 / 9  # of the smooth L1 loss of the first stage: below it differences count as squares
-CONVS = 2  # of the head for masks
 
 
 class Target(NamedTuple):
@@ -86,130 +83,6 @@ class Found(NamedTuple):
     scores: np.ndarray
     masks: np.ndarray | None = None
     proposals: np.ndarray | None = None
-
-
-def _begin(*layers: nn.Module) -> None:
-    """Weights that keep the size of what goes through (He et al. 2015, arXiv:1502.01852), and biases of 0."""
-    for layer in layers:
-        nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-        if layer.bias is not None:
-            nn.init.zeros_(layer.bias)
-
-
-class Pyramid(nn.Module):
-    """Maps of several finenesses, all of one width, the fine ones with what the coarse ones know.
-
-    Args:
-        in_channels: C of the images.
-        width: channels of the first stage; each further one has half as many again as a step, up to four times as many.
-        out: channels of each map.
-        strides: of the maps, one after the other, from ``STRIDES``.
-        blocks: residual blocks of each stage.
-    """
-
-    def __init__(self, in_channels: int, width: int, out: int, strides: Sequence[int], blocks: int) -> None:
-        super().__init__()
-        self.strides = tuple(strides)
-        self.stem = nn.Conv2d(in_channels, width, 3, stride=2, padding=1, bias=False)
-        self.norm = nn.BatchNorm2d(width)
-        stages: list[nn.Module] = []
-        sides: list[nn.Module] = []
-        channels, step = width, 2
-        while step < self.strides[-1]:
-            step *= 2
-            wide = min(4 * width, width * 2 ** (len(stages)))
-            stages.append(stage(channels, wide, blocks, 2, project=True))
-            channels = wide
-            if step in self.strides:
-                sides.append(nn.Conv2d(wide, out, 1))
-        self.stages, self.sides = nn.ModuleList(stages), nn.ModuleList(sides)
-        self.smooth = nn.ModuleList([nn.Conv2d(out, out, 3, padding=1) for _ in self.strides])
-        _begin(*self.sides, *self.smooth)
-
-    def forward(self, images: Tensor) -> list[Tensor]:
-        """Images (N, C, H, W), whose sides the last stride divides, to a map (N, out, H / stride, W / stride) a stride."""
-        x, step = conv_norm_relu(self.stem, self.norm, images), 2
-        maps: list[Tensor] = []
-        for module in self.stages:
-            x, step = module(x), 2 * step
-            if step in self.strides:
-                maps.append(self.sides[len(maps)](x))
-        for level in range(len(maps) - 2, -1, -1):
-            maps[level] = maps[level] + F.interpolate(maps[level + 1], scale_factor=2, mode="nearest")
-        return [layer(each) for layer, each in zip(self.smooth, maps)]
-
-
-class Proposer(nn.Module):
-    """Says of each anchor of a map what it may be and how far the box is from it; one network for all maps.
-
-    Args:
-        channels: of the maps.
-        anchors: at each cell.
-        classes: that it tells apart; 1 for objects alone.
-    """
-
-    def __init__(self, channels: int, anchors: int, classes: int) -> None:
-        super().__init__()
-        self.classes = classes
-        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
-        self.score, self.box = nn.Conv2d(channels, anchors * classes, 1), nn.Conv2d(channels, anchors * 4, 1)
-        _begin(self.conv)
-        for layer in (self.score, self.box):
-            nn.init.normal_(layer.weight, std=0.01)
-            nn.init.zeros_(layer.bias)
-        nn.init.constant_(self.score.bias, -math.log(99))  # hardly anything is an object: Lin et al. 2017, arXiv:1708.02002
-
-    def forward(self, maps: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """Of all anchors of all maps the logits (N, anchors, classes) and the differences (N, anchors, 4)."""
-        scores, boxes = [], []
-        for each in maps:
-            x = F.relu(self.conv(each))
-            scores.append(self._by_anchor(self.score(x), self.classes))
-            boxes.append(self._by_anchor(self.box(x), 4))
-        return minigrad.cat(scores, 1), minigrad.cat(boxes, 1)
-
-    @staticmethod
-    def _by_anchor(x: Tensor, each: int) -> Tensor:
-        return x.permute(0, 2, 3, 1).reshape(len(x), -1, each)
-
-
-class BoxHead(nn.Module):
-    """Regions to what they are, (R, K + 1), and how far their boxes are from them, (R, 4). Layer norms let it learn at higher
-    rates, and do not mind how many regions there are."""
-
-    def __init__(self, channels: int, classes: int, hidden: int) -> None:
-        super().__init__()
-        self.first, self.first_norm = nn.Linear(channels * SIDE * SIDE, hidden, bias=False), nn.LayerNorm(hidden)
-        self.second, self.second_norm = nn.Linear(hidden, hidden, bias=False), nn.LayerNorm(hidden)
-        self.label, self.box = nn.Linear(hidden, classes + 1), nn.Linear(hidden, 4)
-        _begin(self.first, self.second)
-        nn.init.normal_(self.label.weight, std=0.05)
-        nn.init.normal_(self.box.weight, std=0.001)
-        for layer in (self.label, self.box):
-            nn.init.zeros_(layer.bias)
-
-    def forward(self, regions: Tensor) -> tuple[Tensor, Tensor]:
-        x = F.relu(self.first_norm(self.first(regions.flatten(1))))
-        x = F.relu(self.second_norm(self.second(x)))
-        return self.label(x), self.box(x)
-
-
-class MaskHead(nn.Module):
-    """Regions (R, C, 14, 14) to logits of the masks of each class, (R, K, 28, 28)."""
-
-    def __init__(self, channels: int, classes: int) -> None:
-        super().__init__()
-        self.convs = nn.ModuleList([nn.Conv2d(channels, channels, 3, padding=1) for _ in range(CONVS)])
-        self.up = nn.ConvTranspose2d(channels, channels, 2, stride=2)
-        self.mask = nn.Conv2d(channels, classes, 1)
-        _begin(*self.convs)
-        nn.init.kaiming_normal_(self.up.weight, mode="fan_out", nonlinearity="relu")
-        nn.init.zeros_(self.up.bias)
-
-    def forward(self, regions: Tensor) -> Tensor:
-        for layer in self.convs:
-            regions = F.relu(layer(regions))
-        return self.mask(F.relu(self.up(regions)))
 
 
 class Detector(nn.Module):

@@ -25,7 +25,8 @@ from minigrad.interop.onnx_export import Comparison, Exported, compare, export
 from minigrad.interop.onnx_graph import Input
 from minigrad.models.anchors import LARGEST_STEP
 from minigrad.models.classifier import Classifier
-from minigrad.models.detector import FINAL, MASK_SIDE, SIDE, Detector
+from minigrad.models.detector import FINAL, Detector
+from minigrad.models.detector_layers import MASK_SIDE, SIDE
 from minigrad.models.finder import Finder
 from minigrad.models.imaginer import Imaginer
 from minigrad.models.scribe import Scribe

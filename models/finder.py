@@ -14,7 +14,8 @@ from minigrad.data.boxed import Boxed, BoxedImage
 from minigrad.data.decode import read_image
 from minigrad.errors import ArgumentError, RunError
 from minigrad.models.classifier import device_of
-from minigrad.models.detector import POOLING, STRIDES, Detector, Found, Target
+from minigrad.models.detector import POOLING, Detector, Found, Target
+from minigrad.models.detector_layers import STRIDES
 from minigrad.models.pasting import pasted
 from minigrad.models.precision import Precision, precision, proposal_recall
 from minigrad.models.tiles import SAME, merged, steps
