@@ -12,9 +12,8 @@ from minigrad.bench.workload import INPUT_SETS, Step, Workload
 from minigrad.benchmarks.inputs import fill, normal
 from minigrad.benchmarks.peers import of_images
 from minigrad.benchmarks.source import network
-from minigrad.models.cost import multiplications
-from minigrad.models.detector import RATIOS, REGIONS, Detector, Target
-from minigrad.models.detector_layers import CONVS, MASK_SIDE, SIDE
+from minigrad.models.detector import Detector, Target
+from minigrad.models.detector_cost import multiplications_of
 
 SIZES, STRIDES = (16, 32, 64), (4, 8, 16)  # of the anchors, and of the maps: a detector's own
 
@@ -68,12 +67,8 @@ def scene(rng: np.random.Generator, batch: int, side: int, classes: int, objects
 def _flops(batch: int, side: int, width: int, maps: int, hidden: int, classes: int, objects: int) -> float:
     """Of masks those of the objects alone: how many more regions stand for one depends on the weights."""
     with minigrad.random.fork_rng():
-        net = Detector(classes, sizes=SIZES, strides=STRIDES, width=width, channels=maps, hidden=hidden)
-    backbone = multiplications(net.pyramid, (3, side, side))
-    first = sum((side // stride) ** 2 for stride in STRIDES) * maps * (9 * maps + 5 * len(RATIOS))
-    regions = REGIONS * (maps * SIDE**2 * hidden + hidden**2 + (classes + 5) * hidden)
-    masks = objects * MASK_SIDE**2 * (9 * CONVS * maps**2 + 4 * maps**2 + 4 * maps * classes)
-    return 2 * 3 * batch * (backbone + first + regions + masks)
+        net = Detector(classes, sizes=SIZES, strides=STRIDES, width=width, channels=maps, hidden=hidden, masks=True)
+    return 2 * batch * multiplications_of(net, (3, side, side), objects)
 
 
 DETECTOR = Workload(

@@ -62,8 +62,15 @@ def _continued(count: Callable[..., int], key: str, value: int, degree: int) -> 
     return given
 
 
-def multiplications(network: nn.Module, shape: tuple[int, int, int]) -> int:
+def multiplications(
+    network: nn.Module, shape: tuple[int, int, int], counts: Callable[[nn.Module], bool] = lambda layer: True
+) -> int:
     """How many multiplications the convolutions and linear layers of a network take for one image.
+
+    Args:
+        network: any.
+        shape: (C, H, W) of the image.
+        counts: which of these layers are counted; all where nothing is said.
 
     Example:
         >>> multiplications(nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.Flatten(), nn.Linear(32, 10)), (1, 4, 4))
@@ -71,7 +78,7 @@ def multiplications(network: nn.Module, shape: tuple[int, int, int]) -> int:
     """
 
     def count(module: nn.Module, output: Tensor) -> int:
-        if not isinstance(module, (nn.Conv2d, nn.Linear)):
+        if not isinstance(module, (nn.Conv2d, nn.Linear)) or not counts(module):
             return 0
         return module.weight.numel() * (output.shape[2] * output.shape[3] if output.ndim == 4 else 1)
 

@@ -9,7 +9,6 @@ boxes; every finding is printed.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,23 +26,23 @@ from minigrad.data.scenes import SCENES
 from minigrad.data.words import counted
 from minigrad.errors import ArgumentError, DataError
 from minigrad.models.begun import check_same, check_there, recipe, source
+from minigrad.models.classifier import Card as ClassifierCard
 from minigrad.models.cost import COPIES, activations, check_memory
-from minigrad.models.detector import POOLING, Detector, Target
+from minigrad.models.detect_levels import levels_of
+from minigrad.models.detector import POOLING, RESIDUAL, Detector, Target
+from minigrad.models.detector_cost import multiplications_of
 from minigrad.models.detector_layers import STRIDES
 from minigrad.models.finder import Card, Finder, Judgement, target_of
 from minigrad.models.precision import check_library
+from minigrad.models.trunk import LAYERS, TRUNKS, classifier_of
 from minigrad.train import SCHEDULES, Descent, Settings, Step, Task, Track, ema, schedule_of, setting
 
 WORK = 1.5e13  # multiplications of the forward passes where nothing is said: about 20 minutes on two cores
 STEPS = (300, 30_000)  # where nothing is said, at least and at most
 LOOKS = 10  # evaluations
 JUDGED = 200  # images at each, at most; the report looks at all
-LOOKED_AT = 400  # images whose boxes are looked at to choose levels
-SIDES = (96, 512)  # pixels of the longer side where nothing is said, at least and at most
-CELLS = 4  # cells of a map that an anchor is wide, about
-LEVELS = 4  # at most
 ZOOM, COLOUR = 1.4, 0.2  # where nothing is said
-RARE = 20  # boxes of a class: of fewer its sizes count less
+WIDTH, THEIR_WIDTH = 32, 64  # channels of the first stage where nothing is said, here and of residual networks for photos
 LARGE = 1_000_000
 NAMED_SETS = (TREES, *SCENES)
 KNOBS = "image_size, width, channels or batch_size"
@@ -62,7 +61,7 @@ class DetectSettings(Settings):
         None, "side of tiles that photos are cut into; 0: none; auto: where they are split by columns", least=0, most=2048
     )
     holdout: float | None = setting(None, "share held out to choose by; auto: 0.1, of few photos 0.2", least=0.01, most=0.5)
-    width: int = setting(32, "channels of the backbone's first stage", least=1, most=512)
+    width: int | None = setting(None, "channels of the backbone's first stage; auto: 32", least=1, most=512)
     maps: int = setting(64, "channels of the pyramid's maps", least=1, most=1024)
     hidden: int = setting(256, "size of the layers that tell classes", least=1, most=8192)
     blocks: int = setting(1, "residual blocks of each stage of the backbone", least=1, most=16)
@@ -70,6 +69,12 @@ class DetectSettings(Settings):
     stages: int = setting(2, "1: anchors are told apart by class, and nothing comes after that", choices=(1, 2))
     pooling: str = setting("aligned", "how regions are cut out of maps", choices=POOLING)
     masks: bool | None = setting(None, "a head for masks; auto: where the data have some")
+    backbone: float | None = setting(
+        None,
+        "how fast the backbone learns, as a share of lr; 0: not at all; auto: 0.1 of a classifier's, else 1",
+        least=0,
+        most=1,
+    )
     steps: int | None = setting(None, "steps in all; auto: by the work", least=1, most=LARGE)
     batch_size: int = setting(8, "images in a step", least=1, most=LARGE)
     lr: float = setting(4e-3, "largest learning rate, of adamw", least=0)
@@ -124,7 +129,8 @@ class Detect(Task):
         settings: what the user chose; a run's config holds all of them, found ones too.
         say: takes lines for the user: what was found and decided.
         progress: called as ``progress(doing, done, total)`` while photos are read.
-        like: the card of a detector whose weights are to be begun with: its levels and sizes are taken.
+        like: the card of a detector whose weights are to be begun with: its levels and sizes are taken. Or that of a classifier
+            of photos, whose layers become the backbone.
 
     Raises:
         DataError: the data cannot be had or are not fit.
@@ -137,6 +143,7 @@ class Detect(Task):
     goal = ("ap50", "max")
     tie = ("ap", "max")
     inherits = ("image_size", "channels", "width", "maps", "hidden", "blocks", "levels", "stages", "masks")
+    begins_with = ("classify",)
     Settings = DetectSettings
     settings: DetectSettings
 
@@ -150,7 +157,8 @@ class Detect(Task):
     ) -> None:
         check_library()
         self.source = source(data)
-        begun = None if like is None else Card.of(dict(like), "the model to begin from")
+        taught = None if like is None or like.get("network") == "detector" else taught_by(like, settings)
+        begun = None if like is None or taught else Card.of(dict(like), "the model to begin from")
         self.data: DetectionData = open_boxes(
             data, split=settings.split, tile=settings.tile, holdout=settings.holdout, channels=settings.channels,
             seed=settings.seed, progress=progress,
@@ -166,13 +174,16 @@ class Detect(Task):
         if settings.masks and settings.stages == 1:
             expected = "stages=2, as masks belong to the second stage"
             raise ArgumentError("--set", "masks=true", expected, "stages=1", "Leave one of them out")
-        settings, sizes, strides = self._levels(settings, begun, say)
-        mean, std = (begun.mean, begun.std) if begun else brightness(train)
-        options = {
-            "width": settings.width, "channels": settings.maps, "hidden": settings.hidden, "blocks": settings.blocks,
-            "sizes": sizes, "strides": strides, "masks": bool(settings.masks), "stages": settings.stages,
-            "pooling": settings.pooling,
-        }  # fmt: skip
+        side, sizes, strides = (
+            (begun.side, tuple(begun.options["sizes"]), tuple(begun.options["strides"]))
+            if begun
+            else levels_of(train, settings.image_size, settings.levels)
+        )
+        settings = settings.decide(image_size=side, levels=len(sizes))
+        known = taught or begun
+        mean, std = (known.mean, known.std) if known else brightness(train)
+        settings, options = self._network_settings(settings, taught, begun)
+        options |= {"sizes": sizes, "strides": strides}
         tile = settings.tile or 0
         if settings.tile is None and self.source not in SCENES:
             tile = max(max(train[0].image.shape[1:]), 16) if "tile" in self.data.split else 0
@@ -187,8 +198,7 @@ class Detect(Task):
         pyramid: Any = network.pyramid
         check_memory(batch * activations(pyramid, shape), f"a step with {batch:,} images", self.name, KNOBS)
         if settings.steps is None:
-            work = 3 * batch * multiplications_of(network, shape)
-            steps = int(np.clip(WORK / work, *STEPS))
+            steps = int(np.clip(WORK / (batch * multiplications_of(network, shape)), *STEPS))
             settings = settings.decide(steps=round(steps, -2) if steps > 1000 else steps)
         self.settings = settings
         augmented = AugmentedBoxes(
@@ -212,6 +222,9 @@ class Detect(Task):
         )
         parts = "boxes" if settings.stages == 1 else "regions, boxes and masks" if settings.masks else "regions and boxes"
         say(f"network: {count:,} parameters, for {parts} of {counted(len(self.card.classes), 'class')}")
+        if options["network"] != RESIDUAL:
+            share = f"learns at {settings.backbone:g} of the rate" if settings.backbone else "does not learn"
+            say(f"backbone: the layers of {options['network']}, a classifier of photos; it {share}")
         say(
             f"training: {counted(self.total_steps, 'step')} with {counted(batch, 'image')}, adamw at a rate of up to "
             f"{settings.lr:g}"
@@ -233,36 +246,29 @@ class Detect(Task):
 
     # ------------------------------------------------------------------ what is found from the data
 
-    def _levels(
-        self, settings: DetectSettings, begun: Card | None, say: Callable[[str], None]
-    ) -> tuple[DetectSettings, tuple[float, ...], tuple[int, ...]]:
-        """The size of images, and the levels that fit the boxes on them, those of rare classes too."""
-        roots, kinds, longest = [], [], []
-        count = min(len(self.data.train), LOOKED_AT)
-        for number in np.linspace(0, len(self.data.train) - 1, count).astype(int).tolist():  # from all over them
-            boxes, labels = self.data.train.targets(number)
-            kinds.append(labels)
-            height, width = self.data.train.size(number)
-            longest.append(max(height, width))
-            roots.append(np.sqrt((boxes[:, 2:] - boxes[:, :2]).prod(1)) / max(height, width))
-        if begun is not None:
-            settings = settings.decide(image_size=begun.side)
-            return settings, tuple(begun.options["sizes"]), tuple(begun.options["strides"])
-        found = int(np.clip(np.median(longest), *SIDES))
-        settings = settings.decide(image_size=found)
-        own = np.concatenate(roots) * (settings.image_size or found) if roots else np.zeros(0)
-        low, high = spread(own, np.concatenate(kinds)) if len(own) else (16.0, 64.0)
-        levels = settings.levels or int(np.clip(1 + round(math.log2(max(1.0, high / low))), 1, LEVELS))
-        first = int(np.clip(math.floor(math.log2(max(low, 1) / CELLS / STRIDES[0]) + 0.5), 0, len(STRIDES) - levels))
-        sizes = tuple(
-            float(round(size, 1)) for size in (np.geomspace(low, high, levels) if levels > 1 else [math.sqrt(low * high)])
-        )
-        sizes = tuple(max(2.0, size) for size in sizes)
-        return settings.decide(levels=levels), sizes, STRIDES[first : first + levels]
+    @staticmethod
+    def _network_settings(
+        settings: DetectSettings, taught: ClassifierCard | None, begun: Card | None
+    ) -> tuple[DetectSettings, dict[str, Any]]:
+        """The options of the network that do not go by the boxes."""
+        name = taught.network if taught else begun.options["network"] if begun else RESIDUAL
+        wide = taught.options.get("width", THEIR_WIDTH) if taught and name in LAYERS else WIDTH
+        settings = settings.decide(width=wide, backbone=1.0 if name == RESIDUAL else 0.1)
+        chosen = {key: getattr(settings, key) for key in ("width", "hidden", "blocks", "stages", "pooling")}
+        return settings, {**chosen, "network": name, "channels": settings.maps, "masks": bool(settings.masks)}
 
     def _descent(self, network: Detector) -> Descent:
         settings = self.settings
-        optimizer = optim.AdamW(network.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
+        backbone = {id(p) for p in network.pyramid.backbone.parameters()}
+        learned = [p for p in network.parameters() if id(p) not in backbone]
+        share: Any = settings.backbone
+        for parameter in network.pyramid.backbone.parameters() if not share else ():
+            parameter.requires_grad_(False)
+        further = [p for p in network.pyramid.backbone.parameters() if p.requires_grad]
+        groups: list[dict[str, Any]] = [{"params": learned}]
+        if further:
+            groups.append({"params": further, "lr": settings.lr * share})
+        optimizer = optim.AdamW(groups, lr=settings.lr, weight_decay=settings.weight_decay)
         schedule = schedule_of(settings.schedule, optimizer, self.total_steps)
         average = ema(network, settings.average) if settings.average else None
         return Descent(network, optimizer, schedule=schedule, clip_norm=settings.clip_norm, average=average)
@@ -287,6 +293,7 @@ class Detect(Task):
         """One step down the sum of all losses."""
         images, targets, _ = batch
         network: Any = self.descent.module.train()
+        network.pyramid.backbone.train(bool(self.settings.backbone))  # one that does not learn keeps its running means
         finder = Finder(self.card, network)
         x = finder.tensor(list(images))
         losses = network.losses(x, targets, [tuple(images.shape[2:])] * len(images), self.chance)
@@ -327,12 +334,22 @@ class Detect(Task):
         self.descent.learned.load_state_dict(weights)
 
     def begin_from(self, weights: Mapping[str, Tensor]) -> None:
-        """Take the weights of another detector; layers that tell classes begin anew where there are others.
+        """Take the weights of another detector; layers that tell classes begin anew where there are others. Or those of a
+        classifier, for the backbone.
 
         Raises:
             StateError: they are another network's; nothing was taken.
         """
         own = self.descent.module.state_dict()
+        last = weights.get("fc.weight")
+        if last is not None and self.card.options["network"] != RESIDUAL:
+            options = self.card.options
+            classifier = classifier_of(options["network"], self.card.channels, options["width"], len(last))
+            classifier.load_state_dict(weights)
+            trunk: Any = self.descent.module.pyramid.backbone
+            trunk.begin_from(classifier)
+            super().begin_from(own)
+            return
         heads = ("box_head.label.", "mask_head.mask.", "proposer.score.")
         theirs = {
             name: own[name] if name.startswith(heads) and name in own and own[name].shape != value.shape else value
@@ -369,35 +386,30 @@ class _Chance:
         self.generator.set_state(state["state"])
 
 
-def spread(sizes: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
-    """Between which sizes 80 % of the boxes are, where each class counts as much as any other, as it does in the mean of their
-    precisions. A class of fewer than ``RARE`` boxes counts less, as it may be a slip.
-
-    Example:
-        >>> sizes, labels = np.array([100.0] * 900 + [30.0] * 50), np.array([0] * 900 + [1] * 50)
-        >>> spread(sizes, labels)
-        (30.0, 100.0)
-    """
-    share = 1 / np.maximum(np.bincount(labels), RARE)[labels]
-    order = np.argsort(sizes, kind="stable")
-    below = np.cumsum(share[order]) / share.sum()
-    low, high = (float(sizes[order][np.searchsorted(below, q).clip(max=len(order) - 1)]) for q in (0.1, 0.9))
-    return low, high
-
-
-def brightness(images: Boxed) -> tuple[float, float]:
-    """Mean and deviation of the pixels of some images, from 0 to 1."""
+def brightness(images: Boxed) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and deviation of the pixels of some images, from 0 to 1; of all channels together, for each of them."""
     rows = [images[number].image for number in range(0, len(images), -(-len(images) // 64))]
     pixels = np.concatenate([row.reshape(-1) for row in rows]).astype(np.float64) / 255
-    return round(float(pixels.mean()), 4), round(max(float(pixels.std()), 1 / 255), 4)
+    mean, std = round(float(pixels.mean()), 4), round(max(float(pixels.std()), 1 / 255), 4)
+    return (mean,) * len(rows[0]), (std,) * len(rows[0])
 
 
-def multiplications_of(network: Detector, shape: tuple[int, int, int]) -> int:
-    """Multiplications of an image's way through the backbone and the first stage, about."""
-    from minigrad.models.cost import multiplications
+def taught_by(like: Mapping[str, Any], settings: DetectSettings) -> ClassifierCard:
+    """The card of a classifier whose layers become the backbone.
 
-    whole: Any = network.pyramid
-    return 2 * multiplications(whole, shape)
+    Raises:
+        ArgumentError: of such a one they cannot, or a setting does not go with it.
+    """
+    card = ClassifierCard.of(like, "the model to begin from")
+    name = card.network
+    if name not in TRUNKS or card.options.get("small_images"):
+        expected = f"a detector, or a classifier of photos: {', '.join(TRUNKS)}"
+        raise ArgumentError("detect", "--init-from", expected, f"{name}, made for images of {card.shape[2]}x{card.shape[1]}")
+    if settings.width is not None:
+        raise ArgumentError("--set", "width", "auto, as that classifier has its own", str(settings.width))
+    if settings.channels != card.shape[0]:
+        raise ArgumentError("--set", "channels", f"{card.shape[0]}, as that classifier has", str(settings.channels))
+    return card
 
 
 def boxed(config: Mapping[str, Any], data: str | None, progress: Any = None) -> tuple[Boxed, str]:

@@ -6,9 +6,9 @@ al. 2015, arXiv:1506.01497) lets a small network on the map propose the regions.
 arXiv:1612.03144) give large objects coarse maps and small ones fine maps. Mask R-CNN (He et al. 2017, arXiv:1703.06870) cuts
 regions out without rounding (RoIAlign), and has a head for masks.
 
-What learns is in ``detector_layers``: a residual backbone, a pyramid, proposals, a head for classes and boxes, and one for
-masks. Here is what they learn from, and how an answer comes out of them. Three steps can be left out, to see what they are
-worth: ``strides`` of one level, ``stages=1``, ``pooling="rounded"``.
+What learns is in ``detector_layers``: a backbone (in ``trunk`` one that knows photos), a pyramid, proposals, a head for classes
+and boxes, and one for masks. Here is what they learn from, and how an answer comes out of them. Three steps can be left out, to
+see what they are worth: ``strides`` of one level, ``stages=1``, ``pooling="rounded"``.
 
 Shapes: N images, C channels, H x W pixels, K classes without the background, R regions of all images. Boxes are (x1, y1, x2,
 y2) in pixels, float32; the background is class 0 inside, and no class outside.
@@ -26,11 +26,13 @@ import minigrad.nn.functional as F
 from minigrad import Tensor, nn
 from minigrad.errors import ArgumentError, RunError
 from minigrad.models.anchors import UNSURE, differences, grid, matched, moved, sampled
-from minigrad.models.detector_layers import MASK_SIDE, SIDE, STRIDES, BoxHead, MaskHead, Proposer, Pyramid
+from minigrad.models.detector_layers import MASK_SIDE, SIDE, STRIDES, BoxHead, MaskHead, Proposer, Pyramid, Residual
+from minigrad.models.trunk import Trunk
 from minigrad.nn.checks import check_choice, check_counts
 from minigrad.ops.boxes import batched_nms, roi_align
 
 POOLING = ("aligned", "rounded")
+RESIDUAL = "residual"  # the backbone that begins with nothing
 RATIOS = (0.5, 1.0, 2.0)
 PROPOSED, FINAL = (1.0, 1.0, 1.0, 1.0), (10.0, 10.0, 5.0, 5.0)  # weights of the differences of both stages
 NEAR, FAR = 0.7, 0.3  # overlaps of anchors that stand for a box, and for nobody
@@ -100,6 +102,7 @@ class Detector(nn.Module):
         masks: whether there is a head for masks.
         stages: 1: the anchors themselves are told apart by class, and nothing comes after that.
         pooling: how regions are cut out of a map: ``"aligned"`` between its cells, or ``"rounded"`` to whole ones.
+        network: the backbone: ``"residual"``, or a classifier of photos, one of ``minigrad.models.trunk.TRUNKS``.
 
     Raises:
         ArgumentError: arguments out of range, or that do not go together.
@@ -125,6 +128,7 @@ class Detector(nn.Module):
         masks: bool = False,
         stages: int = 2,
         pooling: str = "aligned",
+        network: str = RESIDUAL,
     ) -> None:
         super().__init__()
         check_counts("Detector", 1, num_classes=num_classes, in_channels=in_channels, width=width, channels=channels)
@@ -142,7 +146,12 @@ class Detector(nn.Module):
             raise ArgumentError("Detector", "stages", expected, repr(stages))
         self.num_classes, self.sizes, self.strides = num_classes, tuple(sizes), tuple(strides)
         self.stages, self.pooling = stages, pooling
-        self.pyramid = Pyramid(in_channels, width, channels, strides, blocks)
+        backbone = (
+            Residual(in_channels, width, strides, blocks)
+            if network == RESIDUAL
+            else Trunk(network, in_channels, width, strides, blocks)
+        )
+        self.pyramid = Pyramid(backbone, channels)
         self.proposer = Proposer(channels, len(RATIOS), 1 if stages == 2 else num_classes)
         self.box_head = BoxHead(channels, num_classes, hidden) if stages == 2 else None
         self.mask_head = MaskHead(channels, num_classes) if masks else None

@@ -1,4 +1,4 @@
-"""The layers of a detector: a pyramid of maps, what proposes regions on them, and the heads that look at regions.
+"""The layers of a detector: a backbone, a pyramid of maps, what proposes regions on them, and the heads that look at regions.
 
 Sources: Lin et al. 2016, arXiv:1612.03144 (feature pyramids); Ren et al. 2015, arXiv:1506.01497 (proposals); He et al. 2017,
 arXiv:1703.06870 (masks). How they learn and answer together is in ``detector``.
@@ -15,6 +15,7 @@ import minigrad
 import minigrad.nn.functional as F
 from minigrad import Tensor, nn
 from minigrad.models.resnet import conv_norm_relu, stage
+from minigrad.models.trunk import Trunk
 
 STRIDES = (4, 8, 16, 32, 64)  # pixels from cell to cell of the maps that there may be
 SIDE, MASK_SIDE = 7, 14  # cells of a region for classes, and for masks, which come out twice as fine
@@ -29,44 +30,60 @@ def _begin(*layers: nn.Module) -> None:
             nn.init.zeros_(layer.bias)
 
 
-class Pyramid(nn.Module):
-    """Maps of several finenesses, all of one width, the fine ones with what the coarse ones know.
+class Residual(nn.Module):
+    """A residual network that begins with weights that know nothing.
 
     Args:
         in_channels: C of the images.
-        width: channels of the first stage; each further one has half as many again as a step, up to four times as many.
-        out: channels of each map.
-        strides: of the maps, one after the other, from ``STRIDES``.
+        width: channels of the first stage; each further one has twice as many, up to four times the first's.
+        strides: of the maps that are wanted, one after the other, from ``STRIDES``.
         blocks: residual blocks of each stage.
+
+    Attributes:
+        channels: of the maps.
     """
 
-    def __init__(self, in_channels: int, width: int, out: int, strides: Sequence[int], blocks: int) -> None:
+    def __init__(self, in_channels: int, width: int, strides: Sequence[int], blocks: int) -> None:
         super().__init__()
-        self.strides = tuple(strides)
+        self.in_channels, self.strides = in_channels, tuple(strides)
         self.stem = nn.Conv2d(in_channels, width, 3, stride=2, padding=1, bias=False)
         self.norm = nn.BatchNorm2d(width)
-        stages: list[nn.Module] = []
-        sides: list[nn.Module] = []
-        channels, step = width, 2
-        while step < self.strides[-1]:
-            step *= 2
-            wide = min(4 * width, width * 2 ** (len(stages)))
-            stages.append(stage(channels, wide, blocks, 2, project=True))
-            channels = wide
-            if step in self.strides:
-                sides.append(nn.Conv2d(wide, out, 1))
-        self.stages, self.sides = nn.ModuleList(stages), nn.ModuleList(sides)
-        self.smooth = nn.ModuleList([nn.Conv2d(out, out, 3, padding=1) for _ in self.strides])
-        _begin(*self.sides, *self.smooth)
+        count = STRIDES.index(self.strides[-1]) + 1
+        sizes = [min(4 * width, width * 2**number) for number in range(count)]
+        self.stages = nn.ModuleList(
+            [stage(before, after, blocks, 2, project=True) for before, after in zip([width, *sizes], sizes)]
+        )
+        self.channels = tuple(sizes[STRIDES.index(stride)] for stride in self.strides)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Images (N, C, H, W), whose sides the last stride divides, to a map (N, out, H / stride, W / stride) a stride."""
+        """Images (N, C, H, W), whose sides the last stride divides, to a map (N, channels, H / stride, W / stride) a stride."""
         x, step = conv_norm_relu(self.stem, self.norm, images), 2
         maps: list[Tensor] = []
         for module in self.stages:
             x, step = module(x), 2 * step
             if step in self.strides:
-                maps.append(self.sides[len(maps)](x))
+                maps.append(x)
+        return maps
+
+
+class Pyramid(nn.Module):
+    """Maps of several finenesses, all of one width, the fine ones with what the coarse ones know.
+
+    Args:
+        backbone: gives maps, each half as fine as the one before, and tells their ``channels``.
+        out: channels of each map.
+    """
+
+    def __init__(self, backbone: Residual | Trunk, out: int) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.sides = nn.ModuleList([nn.Conv2d(wide, out, 1) for wide in backbone.channels])
+        self.smooth = nn.ModuleList([nn.Conv2d(out, out, 3, padding=1) for _ in backbone.channels])
+        _begin(*self.sides, *self.smooth)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Images (N, C, H, W), whose sides the last stride divides, to a map (N, out, H / stride, W / stride) a stride."""
+        maps = [layer(each) for layer, each in zip(self.sides, self.backbone(images))]
         for level in range(len(maps) - 2, -1, -1):
             maps[level] = maps[level] + F.interpolate(maps[level + 1], scale_factor=2, mode="nearest")
         return [layer(each) for layer, each in zip(self.smooth, maps)]

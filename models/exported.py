@@ -12,7 +12,7 @@ All that a caller needs beside the numbers, such as classes and vocabularies, st
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -244,7 +244,7 @@ def detector(
     net: Detector,
     shape: tuple[int, int],
     *,
-    pixels: tuple[float, float] | None = None,
+    pixels: Sequence[Sequence[float]] | None = None,
     about: Mapping[str, Any] | None = None,
 ) -> list[Piece]:
     """A detector up to where its boxes are many, and those that overlap go: that is the caller's.
@@ -257,7 +257,8 @@ def detector(
     Args:
         net: with its weights.
         shape: (H, W), multiples of ``net.multiple``.
-        pixels: mean and deviation of pixels from 0 to 1: images are bytes then, else as the network takes them.
+        pixels: mean and deviation of the pixels of each channel, from 0 to 1: images are bytes then, else as the network takes
+            them.
         about: metadata.
 
     Example:
@@ -270,10 +271,11 @@ def detector(
     anchors = minigrad.tensor(np.concatenate(net.anchors(shape)), device="cpu")
     middle, size = (anchors[:, :2] + anchors[:, 2:]) / 2, anchors[:, 2:] - anchors[:, :2]
     end = minigrad.tensor([float(width), float(height)], device="cpu")
+    scale = [minigrad.tensor(list(row), device="cpu").reshape(1, -1, 1, 1) for row in pixels or ()]
 
     def find(images: Tensor) -> tuple[Tensor, ...]:
-        if pixels is not None:
-            images = (images.float() / 255 - pixels[0]) / pixels[1]
+        if scale:
+            images = (images.float() / 255 - scale[0]) / scale[1]
         maps = net.pyramid(images)
         scores, steps = net.proposer(maps)
         centre, half = middle + steps[:, :, :2] * size, size * steps[:, :, 2:].clamp(max=LARGEST_STEP).exp() / 2
@@ -292,7 +294,7 @@ def detector(
             "weights": FINAL,
         },
     )
-    channels = net.pyramid.stem.in_channels
+    channels = net.pyramid.backbone.in_channels
     maps = [f"map_{stride}" for stride in net.strides] if net.stages == 2 else []
     outputs = ["chances", "boxes", *maps]
     size_of = ("N", channels, height, width)

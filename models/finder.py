@@ -14,11 +14,12 @@ from minigrad.data.boxed import Boxed, BoxedImage
 from minigrad.data.decode import read_image
 from minigrad.errors import ArgumentError, RunError
 from minigrad.models.classifier import device_of
-from minigrad.models.detector import POOLING, Detector, Found, Target
+from minigrad.models.detector import POOLING, RESIDUAL, Detector, Found, Target
 from minigrad.models.detector_layers import STRIDES
 from minigrad.models.pasting import pasted
 from minigrad.models.precision import Precision, precision, proposal_recall
 from minigrad.models.tiles import SAME, merged, steps
+from minigrad.models.trunk import TRUNKS
 from minigrad.train.trained import Trained
 
 LARGEST, MOST_CLASSES = 4096, 10_000  # pixels a side, and classes: more is a damaged config
@@ -36,7 +37,8 @@ class Card(NamedTuple):
         side: pixels that the longer side of an image is brought to.
         tile: pixels of a side of the tiles that photos were cut into; 0: they were looked at whole.
         channels: 1 or 3, of images.
-        mean, std: of the pixels of the images that it learned from, from 0 to 1, of all channels alike.
+        mean, std: of the pixels from 0 to 1, of each channel, of the images that it learned from; with a backbone that was
+            trained before of those of that training.
         options: of ``Detector``.
     """
 
@@ -44,8 +46,8 @@ class Card(NamedTuple):
     side: int
     tile: int
     channels: int
-    mean: float
-    std: float
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
     options: Mapping[str, Any]
 
     def build(self) -> Detector:
@@ -61,7 +63,8 @@ class Card(NamedTuple):
     def to_config(self) -> dict[str, Any]:
         """What ``of`` takes, as plain data."""
         options = {name: list(value) if isinstance(value, tuple) else value for name, value in self.options.items()}
-        return {**self._asdict(), "network": "detector", "classes": list(self.classes), "options": options}
+        lists = {name: list(getattr(self, name)) for name in ("classes", "mean", "std")}
+        return {**self._asdict(), **lists, "network": "detector", "options": options}
 
     @classmethod
     def of(cls, content: Any, where: str) -> Card:
@@ -81,15 +84,17 @@ class Card(NamedTuple):
                 and 16 <= side <= LARGEST
                 and 0 <= tile <= LARGEST
                 and channels in (1, 3)
-                and all(type(number) in (int, float) and math.isfinite(number) for number in (mean, std))
-                and std > 0
-                and options.keys() == {*SIZES, "sizes", "strides", "masks", "stages", "pooling"}
+                and len(mean) == len(std) == channels
+                and all(type(number) in (int, float) and math.isfinite(number) for number in (*mean, *std))
+                and min(std) > 0
+                and options.keys() == {*SIZES, "sizes", "strides", "masks", "stages", "pooling", "network"}
                 and all(type(options[name]) is int and 1 <= options[name] <= most for name, most in SIZES.items())
                 and all(type(size) in (int, float) and 0 < size <= LARGEST for size in options["sizes"])
                 and all(stride in STRIDES for stride in options["strides"])
                 and type(options["masks"]) is bool
                 and options["stages"] in (1, 2)
                 and options["pooling"] in POOLING
+                and options["network"] in (RESIDUAL, *TRUNKS)
             )
         except (KeyError, TypeError, ValueError):
             sound = False
@@ -97,7 +102,7 @@ class Card(NamedTuple):
             expected, got = "what the network is, as minigrad train detect writes it", "nothing of that kind, or damaged"
             raise RunError("detect", where, expected, got, "Put back a copy of config.json, or train anew")
         options |= {name: tuple(options[name]) for name in ("sizes", "strides")}
-        return cls(tuple(classes), side, tile, channels, float(mean), float(std), options)
+        return cls(tuple(classes), side, tile, channels, tuple(map(float, mean)), tuple(map(float, std)), options)
 
 
 class Placed(NamedTuple):
@@ -168,9 +173,10 @@ class Finder:
     def canvas(self, images: Sequence[np.ndarray]) -> np.ndarray:
         """The same as an array, float32; filled up with the mean."""
         height, width = (max(image.shape[axis] for image in images) for axis in (1, 2))
+        mean, std = (np.array(each, np.float32)[:, None, None] for each in (self.card.mean, self.card.std))
         found = np.zeros((len(images), self.card.channels, height, width), np.float32)
         for image, out in zip(images, found):
-            out[:, : image.shape[1], : image.shape[2]] = (image / np.float32(255) - self.card.mean) / self.card.std
+            out[:, : image.shape[1], : image.shape[2]] = (image / np.float32(255) - mean) / std
         return found
 
     def __call__(self, image: np.ndarray, *, least: float = 0.5, tile: int | None = None) -> Found:

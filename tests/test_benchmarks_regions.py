@@ -77,13 +77,15 @@ def test_boxes_overlap_and_are_kept_alike() -> None:
     assert regions.batched_nms(*tensors, 0.3).tolist() == ops.batched_nms(*given, 0.3).tolist() != kept
 
 
-def test_the_detector_finds_the_same() -> None:
+@pytest.mark.parametrize("network", ["residual", "efficientnet-lite0", "resnet18", "resnet50"])
+def test_the_detector_finds_the_same(network: str) -> None:
     """From the same weights, with masks, in ``eval`` mode: boxes, labels, scores, masks and proposals."""
     import torch
 
     from minigrad.models.detector import Detector
 
     options: dict[str, Any] = {"sizes": (8, 16), "strides": (4, 8), "width": 4, "channels": 8, "hidden": 16, "masks": True}
+    options |= {"network": network}
     ours = Detector(3, **options).eval()
     fill(minigrad, 0, ours)  # so that no two scores are nearly equal
     theirs = run_source(model_source("detector"), "torch")["Detector"](3, **options).eval()

@@ -22,6 +22,7 @@ from minigrad.data.boxed import BoxedImage, BoxedImages
 from minigrad.errors import ArgumentError, DataError, DivergedError, OutOfMemoryError, RunError
 from minigrad.models import cost, detect
 from minigrad.models.detect import Detect, DetectSettings, boxed
+from minigrad.models.detect_levels import levels_of
 from minigrad.models.detector import Found
 from minigrad.models.finder import Card, Finder, target_of
 from minigrad.models.tiles import merged, steps
@@ -190,11 +191,7 @@ def test_levels_fit_small_objects_of_a_rare_class() -> None:
     rows = [(30, 30, 1), (150, 150, 2), *[(80, 80, 0)] * 12]
     boxes, labels = [[0, 0, across, down] for across, down, _ in rows], [label for *_, label in rows]
     data = BoxedImages.of([image] * count, [boxes] * count, [labels] * count, ["red", "platelet", "white"])
-    made = detect.DetectionData(data, data, None, data.classes, (), "", "")
-    own = Detect.__new__(Detect)
-    own.data = made
-    settings, sizes, strides = own._levels(DetectSettings(), None, lambda text: None)
-    assert settings.levels == 3 and strides == (8, 16, 32) and sizes == (30.0, 67.1, 150.0)
+    assert levels_of(data, None, None) == (512, (30.0, 67.1, 150.0), (8, 16, 32))
 
 
 def test_another_detector_begins_where_one_ended(birds: str, tmp_path: Path) -> None:
@@ -304,7 +301,7 @@ REFUSED: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"steps": 0}, ArgumentError, "steps: expected a whole number from 1 to 1000000, or auto, got 0"),
     ({"average": 1.0}, ArgumentError, "average: expected a number from 0 to 0.9999, got 1.0"),
     ({"zoom": 0.5}, ArgumentError, "zoom: expected a number from 1 to 4, or auto, got 0.5"),
-    ({"width": 513}, ArgumentError, "width: expected a whole number from 1 to 512, got 513"),
+    ({"width": 513}, ArgumentError, "width: expected a whole number from 1 to 512, or auto, got 513"),
     ({"lr": float("nan")}, ArgumentError, "lr: expected a number, 0 or more, got nan"),
 ]
 
@@ -354,8 +351,10 @@ DAMAGED: dict[str, dict[str, Any]] = {
     "no class": {"classes": []},
     "classes that are numbers": {"classes": [1, 2]},
     "classes without end": {"classes": ["a"] * 10_001},
-    "no deviation": {"std": 0},
-    "a mean that is no number": {"mean": float("nan")},
+    "no deviation": {"std": [0.2, 0, 0.2]},
+    "a mean that is no number": {"mean": [float("nan")] * 3},
+    "a mean of all channels": {"mean": 0.5},
+    "a mean of two channels": {"mean": [0.5, 0.5]},
     "two channels": {"channels": 2},
     "a tile of less than nothing": {"tile": -1},
 }
@@ -369,6 +368,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "masks in words": {"masks": "no"},
     "three stages": {"stages": 3},
     "another pooling": {"pooling": "max"},
+    "another backbone": {"network": "vgg"},
     "an option too many": {"heads": 8},
 }
 
@@ -389,7 +389,8 @@ def test_a_card_that_is_damaged(case: str) -> None:
 
 def card(**options: Any) -> Card:
     known = {"width": 2, "channels": 4, "hidden": 8, "blocks": 1, "sizes": (16.0,), "strides": (8,), "masks": False}
-    return Card(("wren", "tit"), 64, 0, 3, 0.5, 0.25, {**known, "stages": 2, "pooling": "aligned", **options})
+    known |= {"stages": 2, "pooling": "aligned", "network": "residual"}
+    return Card(("wren", "tit"), 64, 0, 3, (0.5,) * 3, (0.25,) * 3, {**known, **options})
 
 
 @pytest.mark.parametrize("size", [(1, 1), (64, 64), (7, 300), (640, 480), (33, 65)])

@@ -118,8 +118,8 @@ def train(name: str, data: list[str], out: Path | None, init_from: str | None, d
     settings, initial, like = kind.Settings.parse(words), None, {}
     if init_from is not None:
         model = Trained.open(init_from)
-        initial, config = Initial.of(model), model.config(name)
-        theirs = config.get("settings")
+        initial, config = Initial.of(model), model.config(name, *kind.begins_with)
+        theirs = config.get("settings") if config["task"] == name else None
         known = {key: theirs[key] for key in kind.inherits if key in theirs} if isinstance(theirs, dict) else {}
         settings, like = kind.Settings.parse(words, known), {"like": config.get("model")}
     more = f"-and-{len(data) - 1}-more" if len(data) > 1 else ""

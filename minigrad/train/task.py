@@ -59,6 +59,7 @@ class Task:
         unit: what progress counts.
         inherits: the settings that the shapes of the weights depend on. A training that begins with another model's weights
             takes them from there, where the user does not choose.
+        begins_with: the words of other tasks whose models' weights it can begin with too.
         goal: the metric of ``evaluate`` by which the best state is chosen, and ``"max"`` or ``"min"``.
         tie: another metric of ``evaluate``, and ``"max"`` or ``"min"``, that decides between states whose goal is equal: with
             few images to judge by many are. ``None``: the first of them stays the best.
@@ -72,6 +73,7 @@ class Task:
     name: ClassVar[str] = "task"
     unit: ClassVar[str] = "examples"
     inherits: ClassVar[tuple[str, ...]] = ()
+    begins_with: ClassVar[tuple[str, ...]] = ()
     goal: ClassVar[tuple[str, str]] = ("loss", "min")
     tie: ClassVar[tuple[str, str] | None] = None
     shown: ClassVar[tuple[int, int]] = SHOWN

@@ -141,18 +141,19 @@ class Trained:
             )
         return cls(name, run.model, run.path, run.config(), None)
 
-    def config(self, task: str | None = None) -> dict[str, Any]:
+    def config(self, *tasks: str) -> dict[str, Any]:
         """What the task wrote of it: ``task``, ``data``, ``settings``, ``model`` and so on.
 
         Args:
-            task: the task that it must be of.
+            tasks: of one of these it must be; of any where there are none.
 
         Raises:
             RunError: it is of another.
         """
         config = json.loads(json.dumps(self._config))  # a copy, which may be changed
-        if task is not None and config["task"] != task:
-            raise RunError(task, self.name, f"a model of the task {task}", f"one of the task {config['task']}")
+        if tasks and config["task"] not in tasks:
+            expected = f"a model of the task {' or '.join(tasks)}"
+            raise RunError(tasks[0], self.name, expected, f"one of the task {config['task']}")
         return config
 
     def weights(self) -> Any:
@@ -219,14 +220,14 @@ class Published(Trained):
         super().__init__(name, cached_path(self.set.files[0]), Path(), card["config"], card)
         self._classes: list[str] | None = None
 
-    def config(self, task: str | None = None) -> dict[str, Any]:
+    def config(self, *tasks: str) -> dict[str, Any]:
         """As of ``Trained``; where the names of classes are a file of their own, it is fetched.
 
         Raises:
             RunError: it is of another task.
             DataError: the names cannot be had.
         """
-        config = super().config(task)
+        config = super().config(*tasks)
         file = next((file for file in self.set.files if file.name == (self.card or {}).get("classes")), None)
         if file is not None:
             if self._classes is None:

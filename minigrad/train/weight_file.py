@@ -74,14 +74,14 @@ class WeightFile(Trained):
         config = {"task": "classify", "model": found, "settings": {"network": found["network"]}}
         super().__init__(name, path, Path(), config, None)
 
-    def config(self, task: str | None = None) -> dict[str, Any]:
+    def config(self, *tasks: str) -> dict[str, Any]:
         """As of ``Trained``; the names of ImageNet's classes are fetched where there are as many.
 
         Raises:
             RunError: it is of another task.
             DataError: the names cannot be had.
         """
-        config = super().config(task)
+        config = super().config(*tasks)
         if len(config["model"]["classes"]) == NAMED:
             known = dataset(NAMES, "weights")
             [file] = (file for file in known.files if file.name.endswith(".json"))
