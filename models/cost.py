@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from math import comb
 from typing import Any
@@ -41,14 +41,27 @@ def parameters(name: str, shape: tuple[int, int, int], classes: int, **options: 
     def tiny(classes: int, **chosen: int) -> int:
         return sum(p.numel() for p in build(name, shape, classes, **{**options, **chosen}).parameters())
 
-    count: Callable[..., int] = tiny
-    for key, value in {"classes": classes, **sizes}.items():
-        count = _continued(count, key, value, DEGREES.get(key, 1))
+    return continued(tiny, {"classes": (classes, 1), **{key: (value, DEGREES[key]) for key, value in sizes.items()}})
+
+
+def continued(count: Callable[..., int], arguments: Mapping[str, tuple[int, int]]) -> int:
+    """``count`` at arguments that would take much memory, of which it is a polynomial: found at small ones.
+
+    Args:
+        count: how many parameters a network has, which it makes.
+        arguments: of each its value, and the polynomial's degree in it.
+
+    Example:
+        >>> continued(lambda a, b: 3 * a * a * b + 5, {"a": (10**6, 2), "b": (7, 1)})
+        21000000000005
+    """
+    for key, (value, degree) in arguments.items():
+        count = _given(count, key, value, degree)
     with minigrad.random.fork_rng():
         return count()
 
 
-def _continued(count: Callable[..., int], key: str, value: int, degree: int) -> Callable[..., int]:
+def _given(count: Callable[..., int], key: str, value: int, degree: int) -> Callable[..., int]:
     """``count`` with one argument given: the value of the polynomial through its values at 1, 2, ... (Newton's formula)."""
 
     def given(**others: int) -> int:

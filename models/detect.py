@@ -188,10 +188,10 @@ class Detect(Task):
         if settings.tile is None and self.source not in SCENES:
             tile = max(max(train[0].image.shape[1:]), 16) if "tile" in self.data.split else 0
         self.card = Card(self.data.classes, settings.image_size or 0, tile, settings.channels, mean, std, options)
+        count = self.card.parameters
+        check_memory(COPIES * count, f"a network of {count:,} parameters", self.name, KNOBS)
         minigrad.manual_seed(settings.seed)
         network = self.card.build()
-        count = sum(p.numel() for p in network.parameters())
-        check_memory(COPIES * count, f"a network of {count:,} parameters", self.name, KNOBS)
         side = -(-(settings.image_size or 0) // network.multiple) * network.multiple
         shape = (settings.channels, side, side)
         batch = min(settings.batch_size, len(train))

@@ -1,10 +1,48 @@
-"""What a step of a detector's training costs."""
+"""What a detector costs, told before it is made or trained: parameters, and the multiplications of a step."""
 
 from __future__ import annotations
 
-from minigrad.models.cost import multiplications
+from collections.abc import Mapping
+from typing import Any
+
+import minigrad
+from minigrad.models.cost import continued, multiplications
 from minigrad.models.detector import PART, RATIOS, REGIONS, Detector
 from minigrad.models.detector_layers import CONVS, MASK_SIDE, SIDE
+
+DEGREES = {"num_classes": 1, "width": 2, "channels": 2, "hidden": 2, "blocks": 1}  # the number of parameters is a polynomial
+SMALL = {
+    "num_classes": 1000,
+    "width": 128,
+    "channels": 256,
+    "hidden": 1024,
+    "blocks": 4,
+}  # so large it may be made to count them
+
+
+def parameters(num_classes: int, in_channels: int, options: Mapping[str, Any]) -> int:
+    """How many parameters ``Detector`` would have, found without the memory for a large one.
+
+    Args:
+        num_classes, in_channels, options: its arguments.
+
+    Raises:
+        ArgumentError: what ``Detector`` refuses.
+
+    Example:
+        >>> options = {"width": 4, "channels": 8, "hidden": 16, "blocks": 1}
+        >>> parameters(3, 3, options) == sum(p.numel() for p in Detector(3, 3, **options).parameters())
+        True
+    """
+
+    def made(**chosen: int) -> int:
+        return sum(p.numel() for p in Detector(**{**options, "in_channels": in_channels, **chosen}).parameters())
+
+    given = {name: options[name] for name in DEGREES if name in options} | {"num_classes": num_classes}
+    if all(value <= SMALL[name] for name, value in given.items()):
+        with minigrad.random.fork_rng():
+            return made(**given)
+    return continued(made, {name: (value, DEGREES[name]) for name, value in given.items()})
 
 
 def multiplications_of(network: Detector, shape: tuple[int, int, int], objects: float = PART * REGIONS) -> int:

@@ -15,6 +15,7 @@ from minigrad.data.decode import read_image
 from minigrad.errors import ArgumentError, RunError
 from minigrad.models.classifier import device_of
 from minigrad.models.detector import POOLING, RESIDUAL, Detector, Found, Target
+from minigrad.models.detector_cost import parameters
 from minigrad.models.detector_layers import STRIDES
 from minigrad.models.pasting import pasted
 from minigrad.models.precision import Precision, precision, proposal_recall
@@ -57,8 +58,7 @@ class Card(NamedTuple):
     @property
     def parameters(self) -> int:
         """How many numbers the network's weights are."""
-        with minigrad.random.fork_rng():
-            return sum(p.numel() for p in self.build().parameters())
+        return parameters(len(self.classes), self.channels, self.options)
 
     def to_config(self) -> dict[str, Any]:
         """What ``of`` takes, as plain data."""

@@ -13,6 +13,7 @@ import minigrad
 from minigrad import nn
 from minigrad.cli import main
 from minigrad.errors import ArgumentError, StateError
+from minigrad.models import detector_cost
 from minigrad.models.cnn import build
 from minigrad.models.detect import Detect, DetectSettings
 from minigrad.models.detector import Detector
@@ -197,3 +198,34 @@ def test_a_classifier_of_its_own_training_will_do() -> None:
     """What ``minigrad train classify`` makes of that network has the same names."""
     theirs = build("resnet18", (3, 96, 96), 5, width=WIDTH, small_images=False)
     assert list(theirs.state_dict()) == list(classifier("resnet18").state_dict())
+
+
+LARGE: dict[str, dict[str, Any]] = {
+    "few": {},
+    "few of a classifier": {"network": "resnet18"},
+    "wide": {"width": 130},
+    "wide maps": {"channels": 258},
+    "a large head": {"hidden": 1030},
+    "deep": {"blocks": 5, "width": 2},
+}
+
+
+@pytest.mark.parametrize("case", LARGE)
+def test_the_parameters_of_a_large_one_are_told_without_making_it(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = {"width": 4, "channels": 8, "hidden": 16, "blocks": 1, "masks": True, **LARGE[case]}
+    wanted = sum(p.numel() for p in Detector(7, **options).parameters())
+    made: list[int] = []
+
+    class Watched(Detector):
+        def __init__(self, *args: Any, **given: Any) -> None:
+            super().__init__(*args, **given)
+            made.append(sum(p.numel() for p in self.parameters()))
+
+    monkeypatch.setattr(detector_cost, "Detector", Watched)
+    assert detector_cost.parameters(7, 3, options) == wanted
+    assert max(made) == wanted if case.startswith("few") else max(made) < 0.5 * wanted
+
+
+def test_a_card_of_a_network_beyond_all_memory_is_told_at_once() -> None:
+    content = {"width": 512, "channels": 1024, "hidden": 8192, "blocks": 16, "network": "residual"}
+    assert detector_cost.parameters(10_000, 3, content) > 2e9
