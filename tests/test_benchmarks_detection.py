@@ -8,9 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from minigrad import equal, save
 from minigrad.benchmarks import beside, crowns, scenes
 from minigrad.errors import RunError
 from minigrad.models.detect import Detect, DetectSettings
+from minigrad.models.resnet import ResNet18
+from minigrad.models.trunk import halvings
 from minigrad.train import Outcome, Run, report
 from tests.box_files import BIRDS, coco, outlines_of
 
@@ -72,6 +75,24 @@ def test_each_part_is_left_out_once(
     ]
 
 
+def test_one_that_begins_with_a_classifier(
+    birds: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Alone, as asked for; the weights of its first layers are that classifier's."""
+    theirs = ResNet18(num_classes=2, width=4)
+    save(dict(theirs.state_dict()), tmp_path / "photos.safetensors")
+    monkeypatch.setattr(scenes, "INITIAL", {"begun": str(tmp_path / "photos.safetensors")})
+    words = ["--data", birds, "--steps", "2", "--variants", "begun", "--json"]
+    words += [word for each in WORDS if not each.startswith("width=") for word in ("--set", each)]
+    assert scenes.main([str(tmp_path / "runs"), *words]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert list(found["runs"]) == ["begun, seed 0"] and list(found["medians"]) == ["begun"]
+    run = Run(tmp_path / "runs" / "begun-0")
+    first = halvings(theirs)[0].state_dict()["0.weight"]
+    assert run.config()["model"]["options"]["network"] == "resnet18"
+    assert equal(run.weights()["pyramid.backbone.stages.0.0.weight"], first)
+
+
 def test_medians_are_of_all_seeds() -> None:
     rows = {str(n): {"variant": "whole", "steps": 10 * n, "ap50": value, "ap": 0.1} for n, value in enumerate((0.5, 0.9, 0.2))}
     rows["other"] = {"variant": "rounded", "steps": 1, "ap50": 0.0, "ap": 0.0}
@@ -90,6 +111,7 @@ def test_a_run_that_is_interrupted(birds: str, tmp_path: Path, monkeypatch: pyte
         (["--minutes", "0"], "--minutes: expected more than 0, got 0"),
         (["--steps", "0"], "--steps: expected at least 1, got 0"),
         (["--set", "pooling=max"], "pooling: expected one of aligned, rounded, got 'max'"),
+        (["--variants", "whole,half"], "--variants: expected some of whole, rounded, one level, one stage, begun, got 'half'"),
     ],
 )
 def test_scenes_refused(options: list[str], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
