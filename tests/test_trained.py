@@ -254,6 +254,31 @@ def test_data_that_are_told_of_in_place_of_their_path(
     assert json.loads((folder / "again.json").read_text())["config"]["data"] == "points of a line"
 
 
+def test_what_it_began_with_is_told_too(colours: Path, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that the later model may take the earlier one's name, again and again."""
+    first = json.loads(colours.read_text())
+    config = {**Run(run).config(), "init_from": {"model": "colours", "sha256": "0" * 64}}
+    monkeypatch.setattr(Run, "config", lambda self: config)
+    cards = [json.loads(ship.ship(run, "colours", "MIT").read_text()) for _ in range(2)]
+    known = {key: first[key] for key in ("command", "seed", "data_digest", "figure", "sha256")}
+    assert "begun_with" not in first and cards[0]["begun_with"] == known
+    assert cards[0]["command"].endswith(" --init-from colours")
+    assert cards[1]["begun_with"] == {key: cards[0][key] for key in (*known, "begun_with")}
+    config["init_from"] = {"model": "runs/mine", "sha256": "0" * 64}
+    assert "begun_with" not in json.loads(ship.ship(run, "colours", "MIT").read_text())
+
+
+def test_figures_that_were_measured_apart(line: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [str(line.path), "a-line", "--licence", "MIT", "--folder", str(tmp_path)]
+    assert ship.main([*words, "--figure", "test/loss=0.5", "--figure", "test/accuracy=1"]) == 0
+    found = json.loads((tmp_path / "a-line.json").read_text())["figure"]
+    assert found == {"step": ship.figure(line)["step"], "test/loss": 0.5, "test/accuracy": 1.0}
+    for wrong in ("0.5", "loss=", "loss=nan", "loss=much"):
+        with pytest.raises(SystemExit) as caught:
+            ship.main([*words, "--figure", wrong])
+        assert caught.value.code == 2 and "argument --figure: invalid" in capsys.readouterr().err
+
+
 def test_more_than_half_precision_holds(line: Run, tmp_path: Path) -> None:
     minigrad.save({"weight": minigrad.tensor([[1e9]]), "bias": minigrad.ones(1)}, line.model)
     with pytest.raises(RunError, match=r"expected weights that half precision holds, got larger ones in weight"):

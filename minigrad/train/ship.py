@@ -4,7 +4,8 @@
 
 Weights are written in half precision, which no model here notices and takes half the room (``--full`` keeps them as they are).
 The card says all that making them again takes: the command with every setting, also those that were found from the data, the
-seed, the digest of the data, and the figures of the evaluation that the weights are of.
+seed, the digest of the data, and the figures of the evaluation that the weights are of. Of a training that began with a shipped
+model, what that one's card tells of it is part of the new card: it may be replaced by the new one.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import argparse
 import hashlib
 import io
 import json
+import math
 import os
 import re
 import shlex
@@ -27,9 +29,10 @@ from minigrad.errors import ArgumentError, MinigradError, RunError
 from minigrad.interop.atomic import write_atomically
 from minigrad.train.checkpoints import Checkpoints
 from minigrad.train.runs import Run, digest
-from minigrad.train.trained import FORMAT, shipped_folder
+from minigrad.train.trained import FORMAT, Trained, shipped, shipped_folder
 
 LARGEST = 4_000_000  # bytes of the weights of a shipped model
+BEFORE = ("command", "seed", "data_digest", "figure", "sha256", "begun_with")  # of a card, that a later one keeps
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
@@ -40,6 +43,7 @@ def ship(
     *,
     half: bool = True,
     told: str | None = None,
+    figures: Mapping[str, float] | None = None,
     folder: str | os.PathLike[str] | None = None,
 ) -> Path:
     """Write ``NAME.safetensors`` and ``NAME.json`` of a run's best weights, and give the path of the second.
@@ -50,6 +54,8 @@ def ship(
         licence: of the weights, and of the data that they were learned from.
         half: in float16.
         told: what the data are, in place of their path, where they are no named set but others can still get them.
+        figures: measured on other data, in place of those of the evaluation: what a training holds out, the one that it began
+            with may have learned.
         folder: where to; default: where minigrad looks for shipped models.
 
     Raises:
@@ -97,7 +103,8 @@ def ship(
         "seed": settings.get("seed"),
         "data_digest": config.get("data_digest"),
         "licence": licence.strip(),
-        "figure": figure(made),
+        "figure": {"step": figure(made)["step"], **figures} if figures else figure(made),
+        **_before(config),
         "sha256": hashlib.sha256(content).hexdigest(),
         "config": config,
     }
@@ -127,6 +134,14 @@ def command(config: Mapping[str, Any]) -> str:
     return shlex.join(words)
 
 
+def _before(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What is known of the shipped model that a training began with, if it did."""
+    begun = config.get("init_from")
+    name = begun.get("model") if isinstance(begun, dict) else None
+    card = Trained.open(name).card if name in shipped() else None
+    return {"begun_with": {key: card[key] for key in BEFORE if key in card}} if card else {}
+
+
 def _data(config: Mapping[str, Any]) -> list[str]:
     """The data that a run was trained on, one or several."""
     data = config.get("data")
@@ -154,6 +169,13 @@ def _halved(key: str, tensor: Tensor, run: Run) -> Tensor:
     return half
 
 
+def _figure(text: str) -> tuple[str, float]:
+    key, equals, value = text.partition("=")
+    if not equals or not math.isfinite(float(value)):
+        raise ValueError(text)
+    return key, float(value)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """The command, and its exit code."""
     parser = argparse.ArgumentParser("python -m minigrad.train.ship", description="Make a shipped model from a run.")
@@ -161,11 +183,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("name", help="what the model is called")
     parser.add_argument("--licence", required=True, help="of the weights and the data")
     parser.add_argument("--data-are", metavar="TEXT", help="what they are, where they are no named set")
+    parser.add_argument(
+        "--figure", action="append", default=[], metavar="KEY=VALUE", type=_figure, help="measured apart; may be repeated"
+    )
     parser.add_argument("--full", action="store_true", help="keep the weights' precision")
     parser.add_argument("--folder", help="where to write the two files; default: where minigrad looks for them")
     given = parser.parse_args(arguments)
     try:
-        path = ship(given.run, given.name, given.licence, half=not given.full, told=given.data_are, folder=given.folder)
+        path = ship(
+            given.run, given.name, given.licence, half=not given.full, told=given.data_are, figures=dict(given.figure),
+            folder=given.folder,
+        )  # fmt: skip
     except MinigradError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
