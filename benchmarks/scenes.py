@@ -131,6 +131,8 @@ def compare(
         if variant not in (*VARIANTS, *INITIAL):
             raise ArgumentError(WHERE, "--variants", f"some of {', '.join((*VARIANTS, *INITIAL))}", repr(variant))
     given = DetectSettings.parse(words).to_dict()
+    if given["width"] is not None and any(variant in INITIAL for variant in variants):
+        raise ArgumentError(WHERE, "--set width", f"none with {', '.join(INITIAL)}, which has its own", str(given["width"]))
     rows: dict[str, dict[str, Any]] = {}
     for seed in seeds:
         for variant in variants:

@@ -2,9 +2,9 @@
 
     minigrad train detect --data FOLDER
 
-Ren et al. 2015, arXiv:1506.01497, and He et al. 2017, arXiv:1703.06870, trained in one go from weights that know nothing. How
-large images are looked at, which levels and anchors there are, how long it trains and whether it mirrors are found from the
-boxes; every finding is printed.
+Ren et al. 2015, arXiv:1506.01497, and He et al. 2017, arXiv:1703.06870, trained in one go, from nothing or from
+the weights of a classifier. How large images are looked at, which levels and anchors there are, how long it trains and whether
+it mirrors are found from the boxes; every finding is printed.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from minigrad.data.words import counted
 from minigrad.errors import ArgumentError, DataError
 from minigrad.models.begun import check_same, check_there, recipe, source
 from minigrad.models.classifier import Card as ClassifierCard
+from minigrad.models.cnn import SMALL
 from minigrad.models.cost import COPIES, activations, check_memory
 from minigrad.models.detect_levels import levels_of
 from minigrad.models.detector import POOLING, RESIDUAL, Detector, Target
@@ -37,11 +38,12 @@ from minigrad.models.precision import check_library
 from minigrad.models.trunk import LAYERS, TRUNKS, classifier_of
 from minigrad.train import SCHEDULES, Descent, Settings, Step, Task, Track, ema, schedule_of, setting
 
-WORK = 1.5e13  # multiplications of the forward passes where nothing is said: about 20 minutes on two cores
+WORK = 3e13  # multiplications of a training where nothing is said: about 20 minutes on two cores
 STEPS = (300, 30_000)  # where nothing is said, at least and at most
 LOOKS = 10  # evaluations
 JUDGED = 200  # images at each, at most; the report looks at all
 ZOOM, COLOUR = 1.4, 0.2  # where nothing is said
+WIDEST = 512  # channels of the first stage
 WIDTH, THEIR_WIDTH = 32, 64  # channels of the first stage where nothing is said, here and of residual networks for photos
 LARGE = 1_000_000
 NAMED_SETS = (TREES, *SCENES)
@@ -61,7 +63,9 @@ class DetectSettings(Settings):
         None, "side of tiles that photos are cut into; 0: none; auto: where they are split by columns", least=0, most=2048
     )
     holdout: float | None = setting(None, "share held out to choose by; auto: 0.1, of few photos 0.2", least=0.01, most=0.5)
-    width: int | None = setting(None, "channels of the backbone's first stage; auto: 32", least=1, most=512)
+    width: int | None = setting(
+        None, "channels of the backbone's first stage; auto: 32, or as the model begun with has", least=1, most=WIDEST
+    )
     maps: int = setting(64, "channels of the pyramid's maps", least=1, most=1024)
     hidden: int = setting(256, "size of the layers that tell classes", least=1, most=8192)
     blocks: int = setting(1, "residual blocks of each stage of the backbone", least=1, most=16)
@@ -157,8 +161,8 @@ class Detect(Task):
     ) -> None:
         check_library()
         self.source = source(data)
-        taught = None if like is None or like.get("network") == "detector" else taught_by(like, settings)
-        begun = None if like is None or taught else Card.of(dict(like), "the model to begin from")
+        taught = taught_by(like, settings) if isinstance(like, Mapping) and "shape" in like else None
+        begun = None if like is None or taught else begun_with(like, settings)
         self.data: DetectionData = open_boxes(
             data, split=settings.split, tile=settings.tile, holdout=settings.holdout, channels=settings.channels,
             seed=settings.seed, progress=progress,
@@ -192,6 +196,8 @@ class Detect(Task):
         check_memory(COPIES * count, f"a network of {count:,} parameters", self.name, KNOBS)
         minigrad.manual_seed(settings.seed)
         network = self.card.build()
+        for part in network.pyramid.backbone.taught() if not settings.backbone else ():
+            part.requires_grad_(False)
         side = -(-(settings.image_size or 0) // network.multiple) * network.multiple
         shape = (settings.channels, side, side)
         batch = min(settings.batch_size, len(train))
@@ -259,15 +265,11 @@ class Detect(Task):
 
     def _descent(self, network: Detector) -> Descent:
         settings = self.settings
-        backbone = {id(p) for p in network.pyramid.backbone.parameters()}
-        learned = [p for p in network.parameters() if id(p) not in backbone]
-        share: Any = settings.backbone
-        for parameter in network.pyramid.backbone.parameters() if not share else ():
-            parameter.requires_grad_(False)
-        further = [p for p in network.pyramid.backbone.parameters() if p.requires_grad]
-        groups: list[dict[str, Any]] = [{"params": learned}]
-        if further:
-            groups.append({"params": further, "lr": settings.lr * share})
+        taught = [p for part in network.pyramid.backbone.taught() for p in part.parameters()]
+        known = {id(p) for p in taught}
+        groups: list[dict[str, Any]] = [{"params": [p for p in network.parameters() if id(p) not in known]}]
+        if further := [p for p in taught if p.requires_grad]:
+            groups.append({"params": further, "lr": settings.lr * (settings.backbone or 0)})
         optimizer = optim.AdamW(groups, lr=settings.lr, weight_decay=settings.weight_decay)
         schedule = schedule_of(settings.schedule, optimizer, self.total_steps)
         average = ema(network, settings.average) if settings.average else None
@@ -293,7 +295,8 @@ class Detect(Task):
         """One step down the sum of all losses."""
         images, targets, _ = batch
         network: Any = self.descent.module.train()
-        network.pyramid.backbone.train(bool(self.settings.backbone))  # one that does not learn keeps its running means
+        for part in network.pyramid.backbone.taught():
+            part.train(bool(self.settings.backbone))  # what does not learn keeps its running means
         finder = Finder(self.card, network)
         x = finder.tensor(list(images))
         losses = network.losses(x, targets, [tuple(images.shape[2:])] * len(images), self.chance)
@@ -341,11 +344,11 @@ class Detect(Task):
             StateError: they are another network's; nothing was taken.
         """
         own = self.descent.module.state_dict()
-        last = weights.get("fc.weight")
-        if last is not None and self.card.options["network"] != RESIDUAL:
+        if "fc.weight" in weights and self.card.options["network"] != RESIDUAL:
             options = self.card.options
-            classifier = classifier_of(options["network"], self.card.channels, options["width"], len(last))
-            classifier.load_state_dict(weights)
+            classifier = classifier_of(options["network"], self.card.channels, options["width"])
+            head = {name: value for name, value in classifier.state_dict().items() if name.startswith("fc.")}
+            classifier.load_state_dict({**weights, **head})
             trunk: Any = self.descent.module.pyramid.backbone
             trunk.begin_from(classifier)
             super().begin_from(own)
@@ -402,13 +405,33 @@ def taught_by(like: Mapping[str, Any], settings: DetectSettings) -> ClassifierCa
     """
     card = ClassifierCard.of(like, "the model to begin from")
     name = card.network
-    if name not in TRUNKS or card.options.get("small_images"):
+    if name not in TRUNKS or (name in LAYERS and card.options.get("small_images", max(card.shape[1:]) <= SMALL)):
         expected = f"a detector, or a classifier of photos: {', '.join(TRUNKS)}"
         raise ArgumentError("detect", "--init-from", expected, f"{name}, made for images of {card.shape[2]}x{card.shape[1]}")
     if settings.width is not None:
         raise ArgumentError("--set", "width", "auto, as that classifier has its own", str(settings.width))
+    if not 1 <= card.options.get("width", WIDTH) <= WIDEST:
+        expected = f"a classifier of at most {WIDEST} channels in its first stage"
+        raise ArgumentError("detect", "--init-from", expected, str(card.options["width"]))
     if settings.channels != card.shape[0]:
         raise ArgumentError("--set", "channels", f"{card.shape[0]}, as that classifier has", str(settings.channels))
+    return card
+
+
+def begun_with(like: Any, settings: DetectSettings) -> Card:
+    """The card of a detector to begin with.
+
+    Raises:
+        RunError: it is none.
+        ArgumentError: it is another kind of detector, or a setting does not go with it.
+    """
+    if isinstance(like, Mapping) and like.get("network") == "mtcnn":
+        expected = f"a detector that minigrad train detect made, or a classifier of photos: {', '.join(TRUNKS)}"
+        raise ArgumentError("detect", "--init-from", expected, "mtcnn, a cascade of three networks")
+    card = Card.of(like, "the model to begin from")
+    wide = card.options["width"]
+    if card.options["network"] not in (RESIDUAL, *LAYERS) and settings.width not in (None, wide):
+        raise ArgumentError("--set", "width", "auto, as that detector's backbone has its own", str(settings.width))
     return card
 
 

@@ -5,19 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import minigrad
 from minigrad.models.cost import continued, multiplications
 from minigrad.models.detector import PART, RATIOS, REGIONS, Detector
 from minigrad.models.detector_layers import CONVS, MASK_SIDE, SIDE
 
 DEGREES = {"num_classes": 1, "width": 2, "channels": 2, "hidden": 2, "blocks": 1}  # the number of parameters is a polynomial
-SMALL = {
-    "num_classes": 1000,
-    "width": 128,
-    "channels": 256,
-    "hidden": 1024,
-    "blocks": 4,
-}  # so large it may be made to count them
+SMALL = {"num_classes": 10_000, "width": 128, "channels": 512, "hidden": 2048, "blocks": 4}  # such may be made to count them
 
 
 def parameters(num_classes: int, in_channels: int, options: Mapping[str, Any]) -> int:
@@ -27,7 +20,7 @@ def parameters(num_classes: int, in_channels: int, options: Mapping[str, Any]) -
         num_classes, in_channels, options: its arguments.
 
     Raises:
-        ArgumentError: what ``Detector`` refuses.
+        ArgumentError: what ``Detector`` refuses of those that are small.
 
     Example:
         >>> options = {"width": 4, "channels": 8, "hidden": 16, "blocks": 1}
@@ -39,10 +32,9 @@ def parameters(num_classes: int, in_channels: int, options: Mapping[str, Any]) -
         return sum(p.numel() for p in Detector(**{**options, "in_channels": in_channels, **chosen}).parameters())
 
     given = {name: options[name] for name in DEGREES if name in options} | {"num_classes": num_classes}
-    if all(value <= SMALL[name] for name, value in given.items()):
-        with minigrad.random.fork_rng():
-            return made(**given)
-    return continued(made, {name: (value, DEGREES[name]) for name, value in given.items()})
+    large = {name: (value, DEGREES[name]) for name, value in given.items() if value > SMALL[name]}
+    small = {name: value for name, value in given.items() if name not in large}
+    return continued(lambda **chosen: made(**small, **chosen), large)
 
 
 def multiplications_of(network: Detector, shape: tuple[int, int, int], objects: float = PART * REGIONS) -> int:

@@ -55,6 +55,10 @@ class Residual(nn.Module):
         )
         self.channels = tuple(sizes[STRIDES.index(stride)] for stride in self.strides)
 
+    def taught(self) -> list[nn.Module]:
+        """The parts that another detector may have taught: all of it."""
+        return [self]
+
     def forward(self, images: Tensor) -> list[Tensor]:
         """Images (N, C, H, W), whose sides the last stride divides, to a map (N, channels, H / stride, W / stride) a stride."""
         x, step = conv_norm_relu(self.stem, self.norm, images), 2

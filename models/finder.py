@@ -96,10 +96,11 @@ class Card(NamedTuple):
                 and options["pooling"] in POOLING
                 and options["network"] in (RESIDUAL, *TRUNKS)
             )
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             sound = False
         if not sound:
-            expected, got = "what the network is, as minigrad train detect writes it", "nothing of that kind, or damaged"
+            expected = "what the network is, as minigrad train detect writes it"
+            got = "nothing of that kind, of an earlier version, or damaged"
             raise RunError("detect", where, expected, got, "Put back a copy of config.json, or train anew")
         options |= {name: tuple(options[name]) for name in ("sizes", "strides")}
         return cls(tuple(classes), side, tile, channels, tuple(map(float, mean)), tuple(map(float, std)), options)
@@ -122,8 +123,9 @@ class Finder:
 
     Example:
         >>> options = {"width": 4, "channels": 8, "hidden": 16, "blocks": 1, "sizes": (16.0,), "strides": (8,)}
-        >>> options |= {"masks": True, "stages": 2, "pooling": "aligned"}
-        >>> finder = Finder(card := Card(("wren", "tit"), 64, 0, 3, 0.5, 0.25, options), card.build())
+        >>> options |= {"masks": True, "stages": 2, "pooling": "aligned", "network": "residual"}
+        >>> card = Card(("wren", "tit"), 64, 0, 3, (0.5,) * 3, (0.25,) * 3, options)
+        >>> finder = Finder(card, card.build())
         >>> found = finder(np.zeros((3, 100, 150), np.uint8))
         >>> found.boxes.shape[1], found.masks.shape[1:]
         (4, (28, 28))

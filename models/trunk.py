@@ -104,11 +104,16 @@ class Trunk(nn.Module):
         sizes = [_channels(layers) for layers in found]
         for number, layers in enumerate(found):
             layers.requires_grad_(number >= FIXED)
+        self.known = len(found)
         while len(found) < count:
             found.append(stage(sizes[-1], sizes[-1], blocks, 2, project=True))
             sizes.append(sizes[-1])
         self.stages = nn.ModuleList(found)
         self.channels = tuple(sizes[stride.bit_length() - 2] for stride in self.strides)
+
+    def taught(self) -> list[nn.Module]:
+        """The parts that begin with what a classifier knows."""
+        return list(self.stages)[: self.known]
 
     def begin_from(self, network: nn.Module) -> None:
         """Take what a classifier of the same name and width has learned."""

@@ -12,13 +12,13 @@ import pytest
 import minigrad
 from minigrad import nn
 from minigrad.cli import main
-from minigrad.errors import ArgumentError, StateError
+from minigrad.errors import ArgumentError, RunError, StateError
 from minigrad.models import detector_cost
 from minigrad.models.cnn import build
 from minigrad.models.detect import Detect, DetectSettings
 from minigrad.models.detector import Detector
 from minigrad.models.detector_cost import multiplications_of
-from minigrad.models.trunk import FIXED, TRUNKS, Trunk, classifier_of
+from minigrad.models.trunk import FIXED, TRUNKS, Trunk, classifier_of, halvings
 from minigrad.train import Run
 from tests.box_files import BIRDS, voc
 
@@ -89,6 +89,18 @@ def test_what_learns(share: float | None, rates: list[float], tmp_path: Path) ->
     assert {name.split(".")[0] for name in moved} == {"pyramid", "proposer", "box_head"}
 
 
+def test_stages_beyond_the_classifier_learn_as_the_heads_do(tmp_path: Path) -> None:
+    """Also where the classifier's do not: nothing has taught them anything."""
+    for share in (None, 0):
+        made, _ = begun(tmp_path, backbone=share, levels=5)
+        ends = list(made.descent.module.pyramid.backbone.stages)[5:]  # type: ignore[union-attr, operator, arg-type]
+        rates = {id(p): group["initial_lr"] for group in made.descent.optimizer.param_groups for p in group["params"]}
+        weights = [p for layers in ends for p in layers.parameters()]
+        assert weights and all(rates[id(p)] == rates[id(made.descent.module.proposer.conv.weight)] for p in weights)  # type: ignore[union-attr, operator]
+        made.step(next(made.batches()))
+        assert all(layers.training for layers in ends)
+
+
 def begun(folder: Path, name: str = "resnet18", **settings: Any) -> tuple[Detect, dict[str, Any]]:
     """A task that begins with a classifier, and the weights of that."""
     birds = folder / "birds"
@@ -120,12 +132,15 @@ def test_images_are_scaled_as_the_classifier_wants_them(name: str, tmp_path: Pat
     assert (again.settings, again.card) == (made.settings, made.card)
     again.begin_from(weights)  # as a run does that was killed before its first checkpoint
     own = made.descent.module.state_dict()
+    first, stage = halvings(classifier(name)), "pyramid.backbone.stages"
+    for number in range(2):
+        assert all(minigrad.equal(own[f"{stage}.{number}.{key}"], x) for key, x in first[number].state_dict().items())
     for state in (again.descent.module.state_dict(), again.descent.learned.state_dict()):
         assert all(minigrad.equal(state[key], own[key]) for key in own)
 
 
 def test_a_run_from_a_file_of_weights(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Trained, measured, used, exported to be gone on with, and begun with by another detector."""
+    """Trained, measured, used, and begun with by another detector."""
     birds = voc(tmp_path / "birds", BIRDS)
     minigrad.save(dict(classifier("resnet18").state_dict()), tmp_path / "mine.safetensors")
     words = [word for name, value in TINY.items() for word in ("--set", f"{name}={value}")]
@@ -144,6 +159,8 @@ def test_a_run_from_a_file_of_weights(tmp_path: Path, capsys: pytest.CaptureFixt
 
 
 REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    "as small images as it was made for": ({"options": {"width": 4}}, {}, "got resnet18, made for images of 64x64"),
+    "one that is too wide": ({"options": {"width": 513, "small_images": False}}, {}, "expected a classifier of at most 512 ch"),
     "small images": (
         {"options": {"width": 4, "small_images": True}},
         {},
@@ -177,6 +194,29 @@ def test_weights_of_another_classifier_are_refused_whole(tmp_path: Path) -> None
         Detector(2, network="vgg")
 
 
+@pytest.mark.parametrize("like", [[1], "resnet18", {}, {"network": []}, {"network": "detector", "options": 5}], ids=repr)
+def test_a_model_to_begin_from_that_is_damaged(like: Any, tmp_path: Path) -> None:
+    birds = voc(tmp_path / "birds", BIRDS)
+    with pytest.raises(RunError, match="what the network is, as minigrad train detect writes it"):
+        Detect(str(birds), DetectSettings.of(TINY), like=like)
+
+
+def test_a_cascade_is_no_beginning(tmp_path: Path) -> None:
+    birds = voc(tmp_path / "birds", BIRDS)
+    with pytest.raises(ArgumentError, match=r"--init-from: expected a detector .*, got mtcnn, a cascade of three networks"):
+        Detect(str(birds), DetectSettings.of(TINY), like={"network": "mtcnn"})
+
+
+def test_variances_below_nothing_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    birds, network = voc(tmp_path / "birds", BIRDS), classifier("resnet18")
+    with minigrad.no_grad():
+        network.bn1.running_var.fill_(-1.0)  # type: ignore[union-attr, operator]
+    minigrad.save(dict(network.state_dict()), tmp_path / "mine.safetensors")
+    words = ["--data", str(birds), "--init-from", str(tmp_path / "mine.safetensors"), "--out", str(tmp_path / "run")]
+    assert main(["train", "detect", *words]) == 2
+    assert "variances of batch norms that are not below 0, got such in bn1.running_var" in capsys.readouterr().err
+
+
 def test_other_tasks_begin_with_their_own_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     birds = voc(tmp_path / "birds", BIRDS)
     assert (
@@ -204,9 +244,9 @@ LARGE: dict[str, dict[str, Any]] = {
     "few": {},
     "few of a classifier": {"network": "resnet18"},
     "wide": {"width": 130},
-    "wide maps": {"channels": 258},
-    "a large head": {"hidden": 1030},
-    "deep": {"blocks": 5, "width": 2},
+    "wide maps": {"channels": 514},
+    "a large head": {"hidden": 2050},
+    "deep": {"blocks": 16, "width": 2},
 }
 
 

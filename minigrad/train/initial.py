@@ -17,7 +17,7 @@ from minigrad.errors import FileFormatError, MinigradError, RunError
 from minigrad.interop.atomic import write_atomically
 from minigrad.train.runs import Run, differences
 from minigrad.train.task import Task
-from minigrad.train.trained import Trained
+from minigrad.train.trained import Trained, negative_variances
 from minigrad.train.watch import not_finite
 
 LONGEST = 600  # letters of what does not fit
@@ -30,8 +30,8 @@ class Initial:
         entry: what the config of the new run says of them: the model that they are of, and the sha256 of their file.
     """
 
-    def __init__(self, model: str, data: bytes, card: Any = None) -> None:
-        self.data, self._card = data, card
+    def __init__(self, model: str, data: bytes, task: str = "", card: Any = None) -> None:
+        self.data, self._task, self._card = data, task, card
         self.entry = {"model": model, "sha256": hashlib.sha256(data).hexdigest()}
 
     @classmethod
@@ -45,9 +45,13 @@ class Initial:
         weights = model.weights()
         if broken := not_finite(weights):
             raise RunError("train", f"--init-from {model.name}", "finite weights", f"nan or inf in {min(broken)}")
+        if below := negative_variances(weights):
+            expected = "variances of batch norms that are not below 0"
+            raise RunError("train", f"--init-from {model.name}", expected, f"such in {min(below)}")
         file = io.BytesIO()
         minigrad.save(weights, file)
-        return cls(model.name, file.getvalue(), model.config().get("model"))
+        config = model.config()
+        return cls(model.name, file.getvalue(), config["task"], config.get("model"))
 
     @classmethod
     def kept(cls, run: Run, entry: Mapping[str, Any]) -> Initial:
@@ -84,7 +88,8 @@ class Initial:
         except (MinigradError, TypeError) as error:
             remedy = "Choose what that model has"
             cards = [self._card, task.config().get("model")]
-            if all(isinstance(card, dict) for card in cards) and (names := differences(*cards)):
+            same = self._task == task.name and all(isinstance(card, dict) for card in cards)
+            if same and (names := differences(*cards)):
                 remedy = f"The models differ in {', '.join(names)}: choose what that one has"
             got = shorten(getattr(error, "got", str(error)), LONGEST)
             raise RunError(

@@ -200,8 +200,7 @@ class Trained:
             raise RunError(config["task"], str(self.path), expected, got, self.REMEDY) from error
         if broken := not_finite(weights):
             raise RunError(config["task"], str(self.path), "finite weights", f"nan or inf in {min(broken)}", self.REMEDY)
-        below = [name for name, tensor in weights.items() if name.endswith(VARIANCE) and (tensor < 0).any()]
-        if below:
+        if below := negative_variances(weights):
             expected, got = "variances of batch norms that are not below 0", f"such in {min(below)}"
             raise RunError(config["task"], str(self.path), expected, got, self.REMEDY)
         return network
@@ -256,6 +255,16 @@ class Published(Trained):
         if "axes" in card:
             found = {key: _turned(tensor, card["axes"].get(str(tensor.dim()))) for key, tensor in found.items()}
         return found
+
+
+def negative_variances(weights: Mapping[str, minigrad.Tensor]) -> list[str]:
+    """The names of running variances that are below 0.
+
+    Example:
+        >>> negative_variances({"norm.running_var": minigrad.tensor([1.0, -1.0]), "norm.weight": minigrad.tensor([-1.0])})
+        ['norm.running_var']
+    """
+    return [name for name, tensor in weights.items() if name.endswith(VARIANCE) and (tensor < 0).any()]
 
 
 def _turned(tensor: minigrad.Tensor, axes: Sequence[int] | None) -> minigrad.Tensor:
