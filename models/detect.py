@@ -27,15 +27,15 @@ from minigrad.data.words import counted
 from minigrad.errors import ArgumentError, DataError
 from minigrad.models.begun import check_same, check_there, recipe, source
 from minigrad.models.classifier import Card as ClassifierCard
-from minigrad.models.cnn import SMALL
 from minigrad.models.cost import COPIES, activations, check_memory
+from minigrad.models.detect_begun import WIDEST, begun_with, taught_by
 from minigrad.models.detect_levels import levels_of
 from minigrad.models.detector import POOLING, RESIDUAL, Detector, Target
 from minigrad.models.detector_cost import multiplications_of
 from minigrad.models.detector_layers import STRIDES
 from minigrad.models.finder import Card, Finder, Judgement, target_of
 from minigrad.models.precision import check_library
-from minigrad.models.trunk import LAYERS, TRUNKS, classifier_of
+from minigrad.models.trunk import classifier_of, has_width
 from minigrad.train import SCHEDULES, Descent, Settings, Step, Task, Track, ema, schedule_of, setting
 
 WORK = 3e13  # multiplications of a training where nothing is said: about 20 minutes on two cores
@@ -43,7 +43,6 @@ STEPS = (300, 30_000)  # where nothing is said, at least and at most
 LOOKS = 10  # evaluations
 JUDGED = 200  # images at each, at most; the report looks at all
 ZOOM, COLOUR = 1.4, 0.2  # where nothing is said
-WIDEST = 512  # channels of the first stage
 WIDTH, THEIR_WIDTH = 32, 64  # channels of the first stage where nothing is said, here and of residual networks for photos
 LARGE = 1_000_000
 NAMED_SETS = (TREES, *SCENES)
@@ -161,8 +160,8 @@ class Detect(Task):
     ) -> None:
         check_library()
         self.source = source(data)
-        taught = taught_by(like, settings) if isinstance(like, Mapping) and "shape" in like else None
-        begun = None if like is None or taught else begun_with(like, settings)
+        taught = taught_by(like, settings.width, settings.channels) if isinstance(like, Mapping) and "shape" in like else None
+        begun = None if like is None or taught else begun_with(like, settings.width)
         self.data: DetectionData = open_boxes(
             data, split=settings.split, tile=settings.tile, holdout=settings.holdout, channels=settings.channels,
             seed=settings.seed, progress=progress,
@@ -258,7 +257,7 @@ class Detect(Task):
     ) -> tuple[DetectSettings, dict[str, Any]]:
         """The options of the network that do not go by the boxes."""
         name = taught.network if taught else begun.options["network"] if begun else RESIDUAL
-        wide = taught.options.get("width", THEIR_WIDTH) if taught and name in LAYERS else WIDTH
+        wide = taught.options.get("width", THEIR_WIDTH) if taught and has_width(name) else WIDTH
         settings = settings.decide(width=wide, backbone=1.0 if name == RESIDUAL else 0.1)
         chosen = {key: getattr(settings, key) for key in ("width", "hidden", "blocks", "stages", "pooling")}
         return settings, {**chosen, "network": name, "channels": settings.maps, "masks": bool(settings.masks)}
@@ -395,44 +394,6 @@ def brightness(images: Boxed) -> tuple[tuple[float, ...], tuple[float, ...]]:
     pixels = np.concatenate([row.reshape(-1) for row in rows]).astype(np.float64) / 255
     mean, std = round(float(pixels.mean()), 4), round(max(float(pixels.std()), 1 / 255), 4)
     return (mean,) * len(rows[0]), (std,) * len(rows[0])
-
-
-def taught_by(like: Mapping[str, Any], settings: DetectSettings) -> ClassifierCard:
-    """The card of a classifier whose layers become the backbone.
-
-    Raises:
-        ArgumentError: of such a one they cannot, or a setting does not go with it.
-    """
-    card = ClassifierCard.of(like, "the model to begin from")
-    name = card.network
-    if name not in TRUNKS or (name in LAYERS and card.options.get("small_images", max(card.shape[1:]) <= SMALL)):
-        expected = f"a detector, or a classifier of photos: {', '.join(TRUNKS)}"
-        raise ArgumentError("detect", "--init-from", expected, f"{name}, made for images of {card.shape[2]}x{card.shape[1]}")
-    if settings.width is not None:
-        raise ArgumentError("--set", "width", "auto, as that classifier has its own", str(settings.width))
-    if not 1 <= card.options.get("width", WIDTH) <= WIDEST:
-        expected = f"a classifier of at most {WIDEST} channels in its first stage"
-        raise ArgumentError("detect", "--init-from", expected, str(card.options["width"]))
-    if settings.channels != card.shape[0]:
-        raise ArgumentError("--set", "channels", f"{card.shape[0]}, as that classifier has", str(settings.channels))
-    return card
-
-
-def begun_with(like: Any, settings: DetectSettings) -> Card:
-    """The card of a detector to begin with.
-
-    Raises:
-        RunError: it is none.
-        ArgumentError: it is another kind of detector, or a setting does not go with it.
-    """
-    if isinstance(like, Mapping) and like.get("network") == "mtcnn":
-        expected = f"a detector that minigrad train detect made, or a classifier of photos: {', '.join(TRUNKS)}"
-        raise ArgumentError("detect", "--init-from", expected, "mtcnn, a cascade of three networks")
-    card = Card.of(like, "the model to begin from")
-    wide = card.options["width"]
-    if card.options["network"] not in (RESIDUAL, *LAYERS) and settings.width not in (None, wide):
-        raise ArgumentError("--set", "width", "auto, as that detector's backbone has its own", str(settings.width))
-    return card
 
 
 def boxed(config: Mapping[str, Any], data: str | None, progress: Any = None) -> tuple[Boxed, str]:

@@ -13,12 +13,17 @@ from typing import Any
 
 from minigrad import Tensor, nn
 from minigrad.errors import ArgumentError
-from minigrad.models.efficientnet import EfficientNetLite
+from minigrad.models.cnn import build, options_of
 from minigrad.models.folded import folded
 from minigrad.models.resnet import ResNet18, stage
 
-LAYERS = {"resnet18": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3), "resnet50": (3, 4, 6, 3)}  # blocks of the stages
-TRUNKS = ("efficientnet-lite0", *LAYERS)  # classifiers that have halved their map five times at the end
+TRUNKS = (
+    "efficientnet-lite0",
+    "resnet18",
+    "resnet34",
+    "resnet50",
+)  # classifiers that have halved their map five times at the end
+PHOTO = 224  # pixels a side of the photos that they are made for
 FIXED = 2  # halvings that do not learn
 
 
@@ -36,9 +41,18 @@ def classifier_of(name: str, in_channels: int, width: int, num_classes: int = 1)
     """
     if name not in TRUNKS:
         raise ArgumentError("Detector", "network", f"residual, {', '.join(TRUNKS)}", repr(name))
-    if name in LAYERS:
-        return ResNet18(num_classes, in_channels, LAYERS[name], width, bottleneck=name == "resnet50")
-    return EfficientNetLite(num_classes, in_channels)
+    options = {"width": width} if has_width(name) else {}
+    return build(name, (in_channels, PHOTO, PHOTO), num_classes, **options)
+
+
+def has_width(name: str) -> bool:
+    """Whether the width of such a classifier may be chosen.
+
+    Example:
+        >>> has_width("resnet18"), has_width("efficientnet-lite0")
+        (True, False)
+    """
+    return "width" in options_of(name)
 
 
 def halvings(network: Any) -> list[nn.Sequential]:
@@ -67,7 +81,7 @@ def halvings(network: Any) -> list[nn.Sequential]:
 
 def _channels(layers: nn.Sequential) -> int:
     """Of the map that a group gives: those of its last convolution that is not a shortcut's."""
-    last: Any = layers[-1] if len(layers) and not isinstance(layers[-1], (nn.ReLU, nn.ReLU6)) else layers[0]
+    last: Any = layers[-1] if not isinstance(layers[-1], (nn.ReLU, nn.ReLU6)) else layers[0]
     for name in ("project_conv", "conv3", "conv2"):
         last = getattr(last, name, last)
     return last.out_channels

@@ -111,6 +111,7 @@ def test_a_run_that_is_interrupted(birds: str, tmp_path: Path, monkeypatch: pyte
         (["--minutes", "0"], "--minutes: expected more than 0, got 0"),
         (["--steps", "0"], "--steps: expected at least 1, got 0"),
         (["--set", "pooling=max"], "pooling: expected one of aligned, rounded, got 'max'"),
+        (["--variants", "whole,begun", "--set", "width=8"], "--set width: expected none with begun, which has its own, got 8"),
         (["--variants", "whole,half"], "--variants: expected some of whole, rounded, one level, one stage, begun, got 'half'"),
     ],
 )
