@@ -11,6 +11,8 @@ STAMPS := $(VENV)/minigrad-setup
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 VECLIB_MAXIMUM_THREADS=1
 PYTEST := $(ONE_THREAD) $(RUN) -m pytest -n auto -p no:cacheprovider
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Tests start hundreds of processes: without what Python keeps of a compiled file, each would compile all of minigrad anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 # An environment that no longer runs, or belongs to a checkout elsewhere, is set up anew.
 ifneq ($(shell $(RUN) -c '' 2>/dev/null && cat $(STAMPS)/checkout 2>/dev/null),$(CURDIR))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from tests import devices
 
 os.environ["MINIGRAD_COMPANIONS"] = "0"  # pytest's processes have the cores, and tests count what they compile
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's job in the background, and all it starts, would ignore it
+gc.disable()  # while tests are collected: what that makes stays to the end, and there is much of it
 
 
 def global_state() -> dict[str, Any]:
@@ -55,6 +57,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         out = [item for item in items if devices.reason(item.nodeid)]
         config.hook.pytest_deselected(items=out)
         items[:] = [item for item in items if item not in out]
+
+
+def pytest_collection_finish() -> None:
+    """What was made so far is not looked at again."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True, scope="session")
