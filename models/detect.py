@@ -38,7 +38,7 @@ from minigrad.models.precision import check_library
 from minigrad.models.trunk import classifier_of, has_width
 from minigrad.train import SCHEDULES, Descent, Settings, Step, Task, Track, ema, schedule_of, setting
 
-WORK = 3e13  # multiplications of a training where nothing is said: about 20 minutes on two cores
+WORK = 3e13  # multiplications of a training where nothing is said: 20 to 30 minutes on two cores
 STEPS = (300, 30_000)  # where nothing is said, at least and at most
 LOOKS = 10  # evaluations
 JUDGED = 200  # images at each, at most; the report looks at all
@@ -46,6 +46,7 @@ ZOOM, COLOUR = 1.4, 0.2  # where nothing is said
 WIDTH, THEIR_WIDTH = 32, 64  # channels of the first stage where nothing is said, here and of residual networks for photos
 LARGE = 1_000_000
 NAMED_SETS = (TREES, *SCENES)
+PHOTOS = "efficientnet-lite0"  # the classifier of photos whose layers a detector begins with where nothing is said
 KNOBS = "image_size, width, channels or batch_size"
 
 
@@ -250,6 +251,12 @@ class Detect(Task):
         return task
 
     # ------------------------------------------------------------------ what is found from the data
+
+    @classmethod
+    def usual_start(cls, data: str, settings: DetectSettings) -> str | None:
+        """``PHOTOS`` for all but composed scenes, unless a setting asks for a backbone of its own."""
+        own = settings.width is not None or settings.channels != 3
+        return None if own or source(data) in SCENES else PHOTOS
 
     @staticmethod
     def _network_settings(

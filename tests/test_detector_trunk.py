@@ -12,14 +12,14 @@ import pytest
 import minigrad
 from minigrad import nn
 from minigrad.cli import main
-from minigrad.errors import ArgumentError, RunError, StateError
+from minigrad.errors import ArgumentError, DataError, RunError, StateError
 from minigrad.models import detector_cost
 from minigrad.models.cnn import build
 from minigrad.models.detect import Detect, DetectSettings
 from minigrad.models.detector import Detector
 from minigrad.models.detector_cost import multiplications_of
 from minigrad.models.trunk import FIXED, TRUNKS, Trunk, classifier_of, halvings
-from minigrad.train import Run
+from minigrad.train import Run, Task, trained
 from tests.box_files import BIRDS, voc
 
 WIDTH = 4
@@ -157,6 +157,60 @@ def test_a_run_from_a_file_of_weights(tmp_path: Path, capsys: pytest.CaptureFixt
     assert main([*train[:-4], "--init-from", str(tmp_path / "run"), "--out", str(tmp_path / "two")]) == 0
     two = Run(tmp_path / "two").config()["model"]
     assert two["options"] == config["model"]["options"] and two["mean"] == config["model"]["mean"]
+
+
+USUAL: dict[str, tuple[str, dict[str, Any], str | None]] = {
+    "photos": ("photos", {}, "efficientnet-lite0"),
+    "a named set of photos": ("deepforest", {"steps": 3, "backbone": 0.0}, "efficientnet-lite0"),
+    "composed scenes": ("scenes", {}, None),
+    "a width of its own": ("photos", {"width": 32}, None),
+    "grey": ("photos", {"channels": 1}, None),
+}
+
+
+@pytest.mark.parametrize("case", USUAL)
+def test_what_a_detector_begins_with_where_nothing_is_said(case: str) -> None:
+    data, settings, wanted = USUAL[case]
+    assert Detect.usual_start(data, DetectSettings.of(settings)) == wanted
+    assert Task.usual_start(data, DetectSettings.of(settings)) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "start"),
+    [((), "mine.safetensors"), (("--init-from", "none"), None), (("--init-from", "none", "--set", "width=4"), None)],
+)
+def test_what_is_usual_is_taken_unless_said(
+    words: tuple[str, ...], start: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    minigrad.save(dict(classifier("resnet18").state_dict()), "mine.safetensors")
+    monkeypatch.setattr(Detect, "usual_start", lambda data, settings: "mine.safetensors")
+    settings = [word for name, value in TINY.items() for word in ("--set", f"{name}={value}")]
+    assert main(["train", "detect", "--data", str(voc(Path("birds"), BIRDS)), "--out", "run", *settings, *words]) == 0
+    config = Run("run").config()
+    assert config.get("init_from", {}).get("model") == start
+    assert config["model"]["options"]["network"] == ("residual" if start is None else "resnet18")
+
+
+def test_a_start_that_cannot_be_had_is_done_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Unless it was asked for."""
+
+    def refuse(*_: Any) -> Any:
+        raise DataError("data", "efficientnet-lite0", "a connection", "no network")
+
+    monkeypatch.setattr(trained, "fetch", refuse)
+    settings = [word for name, value in TINY.items() for word in ("--set", f"{name}={value}")]
+    train = ["train", "detect", "--data", str(voc(tmp_path / "birds", BIRDS)), *settings]
+    assert main([*train, "--out", str(tmp_path / "run")]) == 0
+    told = capsys.readouterr().err
+    assert "note: efficientnet-lite0 cannot be had, so the network begins with weights that know nothing: " in " ".join(
+        told.split()
+    )
+    assert "init_from" not in Run(tmp_path / "run").config()
+    assert main([*train, "--init-from", "efficientnet-lite0", "--out", str(tmp_path / "two")]) == 2
+    assert "expected a connection, got no network" in " ".join(capsys.readouterr().err.split())
 
 
 REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {

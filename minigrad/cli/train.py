@@ -57,9 +57,12 @@ Model = Annotated[
 InitFrom = Annotated[
     str | None,
     typer.Option(
-        "--init-from", metavar="MODEL", help="Begin with the weights of this model: a run folder, a shipped one, or a file."
+        "--init-from", metavar="MODEL",
+        help="Begin with the weights of this model: a run folder, a shipped one, or a file; none: with nothing.",
+        show_default="of detect a classifier of photos, else none",
     ),
-]
+]  # fmt: skip
+NOTHING = "none"
 Json = Annotated[bool, typer.Option("--json", metavar="", help="Write JSON for a program to read.")]
 
 
@@ -108,23 +111,16 @@ for _name in TASKS:
 
 def train(name: str, data: list[str], out: Path | None, init_from: str | None, device: str | None, words: list[str]) -> None:
     """Begin a run, and stay with it to its end. The data are one name or path, or of a text several."""
-    from minigrad.train.initial import Initial
     from minigrad.train.runs import Run, free_name
-    from minigrad.train.trained import Trained
 
     if len(data) > 1 and not entry(name).several:
         raise ArgumentError("train", "--data", f"one name or path, for the task {name}", f"{len(data):,}")
     kind = task_class(name)
-    settings, initial, like = kind.Settings.parse(words), None, {}
-    if init_from is not None:
-        model = Trained.open(init_from)
-        initial, config = Initial.of(model), model.config(name, *kind.begins_with)
-        theirs = config.get("settings") if config["task"] == name else None
-        known = {key: theirs[key] for key in kind.inherits if key in theirs} if isinstance(theirs, dict) else {}
-        settings, like = kind.Settings.parse(words, known), {"like": config.get("model")}
+    settings = kind.Settings.parse(words)
     more = f"-and-{len(data) - 1}-more" if len(data) > 1 else ""
     run = Run(free_name("runs", f"{name}-{short_name(data[0])}{more}") if out is None else out)
     run.check_new()
+    settings, initial, like = _begun(kind, data, settings, init_from, words)
     with _on(device), run:  # taken before the data are read, which may take long
         run.check_new()  # another process may have been faster
         with reading() as report:
@@ -133,6 +129,33 @@ def train(name: str, data: list[str], out: Path | None, init_from: str | None, d
             except DataError as error:
                 raise _with_check(error, name, data, settings) from error
         _fit(task, run, initial)
+
+
+def _begun(
+    kind: Any, data: list[str], settings: Any, init_from: str | None, words: list[str]
+) -> tuple[Any, Any, dict[str, Any]]:
+    """The settings, the weights to begin with, and what the task is told of their model.
+
+    Where the user names none, the model that is usual for the task need not be there: the training begins without.
+    """
+    from minigrad.train.initial import Initial
+    from minigrad.train.trained import Trained
+
+    usual = kind.usual_start(data[0], settings) if init_from is None else None
+    chosen = usual if init_from is None else init_from
+    if chosen in (None, NOTHING):
+        return settings, None, {}
+    try:
+        model = Trained.open(chosen)
+        initial, config = Initial.of(model), model.config(kind.name, *kind.begins_with)
+    except DataError as error:
+        if usual is None:
+            raise
+        complain(f"{usual} cannot be had, so the network begins with weights that know nothing: {error}", "note")
+        return settings, None, {}
+    theirs = config.get("settings") if config["task"] == kind.name else None
+    known = {key: theirs[key] for key in kind.inherits if key in theirs} if isinstance(theirs, dict) else {}
+    return kind.Settings.parse(words, known), initial, {"like": config.get("model")}
 
 
 def _with_check(error: DataError, task: str, data: list[str], settings: Any) -> DataError:

@@ -82,6 +82,19 @@ class Task:
     evaluate_every: int
     steps_per_epoch: int | None = None
 
+    @classmethod
+    def usual_start(cls, data: str, settings: Any) -> str | None:
+        """The model whose weights a training begins with where nothing is said.
+
+        Args:
+            data: a named set or a path.
+            settings: what the user chose.
+
+        Returns:
+            Its name; ``None``: it begins with weights that know nothing.
+        """
+        return None
+
     def config(self) -> dict[str, Any]:
         """All that making this task again takes, and all that applying its model takes, as plain data (JSON)."""
         raise NotImplementedError(f"{type(self).__name__} has no config")
