@@ -9,6 +9,7 @@ it mirrors are found from the boxes; every finding is printed.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -254,9 +255,9 @@ class Detect(Task):
 
     @classmethod
     def usual_start(cls, data: str, settings: DetectSettings) -> str | None:
-        """``PHOTOS`` for all but composed scenes, unless a setting asks for a backbone of its own."""
-        own = settings.width is not None or settings.channels != 3
-        return None if own or source(data) in SCENES else PHOTOS
+        """``PHOTOS`` for all but composed scenes, and what is not there, unless a setting asks for a backbone of its own."""
+        own, place = settings.width is not None or settings.channels != 3, source(data)
+        return None if own or place in SCENES or not (place in NAMED_SETS or os.path.exists(place)) else PHOTOS
 
     @staticmethod
     def _network_settings(

@@ -160,17 +160,19 @@ def test_a_run_from_a_file_of_weights(tmp_path: Path, capsys: pytest.CaptureFixt
 
 
 USUAL: dict[str, tuple[str, dict[str, Any], str | None]] = {
-    "photos": ("photos", {}, "efficientnet-lite0"),
+    "photos": (".", {}, "efficientnet-lite0"),
+    "what is not there": ("photos", {}, None),
     "a named set of photos": ("deepforest", {"steps": 3, "backbone": 0.0}, "efficientnet-lite0"),
     "composed scenes": ("scenes", {}, None),
-    "a width of its own": ("photos", {"width": 32}, None),
-    "grey": ("photos", {"channels": 1}, None),
+    "a width of its own": (".", {"width": 32}, None),
+    "grey": (".", {"channels": 1}, None),
 }
 
 
 @pytest.mark.parametrize("case", USUAL)
 def test_what_a_detector_begins_with_where_nothing_is_said(case: str) -> None:
     data, settings, wanted = USUAL[case]
+    assert data == "." or not Path(data).exists()
     assert Detect.usual_start(data, DetectSettings.of(settings)) == wanted
     assert Task.usual_start(data, DetectSettings.of(settings)) is None
 
