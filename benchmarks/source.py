@@ -28,12 +28,13 @@ def model_source(file: str) -> str:
     return loader.get_source(f"minigrad.models.{file}")
 
 
-def run_source(text: str, package: str) -> dict[str, Any]:
+def run_source(text: str, package: str, ran: dict[str, types.SimpleNamespace] | None = None) -> dict[str, Any]:
     """The names that a model file defines, where its imports of minigrad give what another package has under these names.
 
-    Errors and checks stay minigrad's, and the other model files that it imports are run in the same way. For ops that PyTorch
-    has not, see ``ABSENT``.
+    Errors and checks stay minigrad's, and the other model files that it imports are run in the same way, each once: ``ran`` has
+    those that were. For ops that PyTorch has not, see ``ABSENT``.
     """
+    known = {} if ran is None else ran
 
     def imported(name: str, globals: Any = None, locals: Any = None, wanted: Any = (), level: int = 0) -> Any:
         first, _, rest = name.partition(".")
@@ -42,7 +43,10 @@ def run_source(text: str, package: str) -> dict[str, Any]:
         if package != "minigrad" and name in ABSENT:
             return importlib.import_module(ABSENT[name])
         if rest.startswith("models."):
-            return types.SimpleNamespace(**run_source(model_source(rest.removeprefix("models.")), package))
+            file = rest.removeprefix("models.")
+            if file not in known:
+                known[file] = types.SimpleNamespace(**run_source(model_source(file), package, known))
+            return known[file]
         return __import__(f"{package}.{rest}" if rest else package, globals, locals, wanted, level)
 
     # A registered name: NamedTuple and others look their class's module up.
