@@ -29,14 +29,14 @@ from minigrad.errors import ArgumentError, DataError
 from minigrad.models.begun import check_same, check_there, recipe, source
 from minigrad.models.classifier import Card as ClassifierCard
 from minigrad.models.cost import COPIES, activations, check_memory
-from minigrad.models.detect_begun import WIDEST, begun_with, taught_by
+from minigrad.models.detect_begun import WIDEST, begun_with, taught_by, width_of
 from minigrad.models.detect_levels import levels_of
 from minigrad.models.detector import POOLING, RESIDUAL, Detector, Target
 from minigrad.models.detector_cost import multiplications_of
 from minigrad.models.detector_layers import STRIDES
 from minigrad.models.finder import Card, Finder, Judgement, target_of
 from minigrad.models.precision import check_library
-from minigrad.models.trunk import classifier_of, has_width
+from minigrad.models.trunk import classifier_of
 from minigrad.train import SCHEDULES, Descent, Settings, Step, Task, Track, ema, schedule_of, setting
 
 WORK = 3e13  # multiplications of a training where nothing is said: 20 to 30 minutes on two cores
@@ -44,7 +44,7 @@ STEPS = (300, 30_000)  # where nothing is said, at least and at most
 LOOKS = 10  # evaluations
 JUDGED = 200  # images at each, at most; the report looks at all
 ZOOM, COLOUR = 1.4, 0.2  # where nothing is said
-WIDTH, THEIR_WIDTH = 32, 64  # channels of the first stage where nothing is said, here and of residual networks for photos
+WIDTH = 32  # channels of the first stage of a backbone of its own, where nothing is said
 LARGE = 1_000_000
 NAMED_SETS = (TREES, *SCENES)
 PHOTOS = "efficientnet-lite0"  # the classifier of photos whose layers a detector begins with where nothing is said
@@ -251,13 +251,13 @@ class Detect(Task):
         check_same(task.data.digest, config, "photos and boxes")
         return task
 
-    # ------------------------------------------------------------------ what is found from the data
-
     @classmethod
     def usual_start(cls, data: str, settings: DetectSettings) -> str | None:
         """``PHOTOS`` for all but composed scenes, and what is not there, unless a setting asks for a backbone of its own."""
         own, place = settings.width is not None or settings.channels != 3, source(data)
         return None if own or place in SCENES or not (place in NAMED_SETS or os.path.exists(place)) else PHOTOS
+
+    # ------------------------------------------------------------------ what is found from the data
 
     @staticmethod
     def _network_settings(
@@ -265,8 +265,7 @@ class Detect(Task):
     ) -> tuple[DetectSettings, dict[str, Any]]:
         """The options of the network that do not go by the boxes."""
         name = taught.network if taught else begun.options["network"] if begun else RESIDUAL
-        wide = taught.options.get("width", THEIR_WIDTH) if taught and has_width(name) else WIDTH
-        settings = settings.decide(width=wide, backbone=1.0 if name == RESIDUAL else 0.1)
+        settings = settings.decide(width=width_of(taught) if taught else WIDTH, backbone=1.0 if name == RESIDUAL else 0.1)
         chosen = {key: getattr(settings, key) for key in ("width", "hidden", "blocks", "stages", "pooling")}
         return settings, {**chosen, "network": name, "channels": settings.maps, "masks": bool(settings.masks)}
 

@@ -9,10 +9,12 @@ from minigrad.errors import ArgumentError
 from minigrad.models.classifier import Card as ClassifierCard
 from minigrad.models.cnn import SMALL
 from minigrad.models.detector import RESIDUAL
+from minigrad.models.efficientnet import STEM
 from minigrad.models.finder import Card
 from minigrad.models.trunk import TRUNKS, has_width
 
 WIDEST = 512  # channels of the first stage
+WIDTH = 64  # of a residual network for photos, where its card says nothing
 
 
 def taught_by(like: Mapping[str, Any], width: int | None, channels: int) -> ClassifierCard:
@@ -30,14 +32,20 @@ def taught_by(like: Mapping[str, Any], width: int | None, channels: int) -> Clas
     if name not in TRUNKS or (has_width(name) and card.options.get("small_images", max(card.shape[1:]) <= SMALL)):
         expected = f"a detector, or a classifier of photos: {', '.join(TRUNKS)}"
         raise ArgumentError("detect", "--init-from", expected, f"{name}, made for images of {card.shape[2]}x{card.shape[1]}")
-    if width is not None:
-        raise ArgumentError("--set", "width", "auto, as that classifier has its own", str(width))
-    if not 1 <= card.options.get("width", 1) <= WIDEST:
+    own = width_of(card)
+    if width not in (None, own):
+        raise ArgumentError("--set", "width", f"auto or {own}, as that classifier has", str(width))
+    if not 1 <= own <= WIDEST:
         expected = f"a classifier of at most {WIDEST} channels in its first stage"
-        raise ArgumentError("detect", "--init-from", expected, str(card.options["width"]))
+        raise ArgumentError("detect", "--init-from", expected, str(own))
     if channels != card.shape[0]:
         raise ArgumentError("--set", "channels", f"{card.shape[0]}, as that classifier has", str(channels))
     return card
+
+
+def width_of(card: ClassifierCard) -> int:
+    """Channels of the first stage of a classifier of photos."""
+    return card.options.get("width", WIDTH) if has_width(card.network) else STEM
 
 
 def begun_with(like: Any, width: int | None) -> Card:

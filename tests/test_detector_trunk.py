@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from minigrad.models.detector import Detector
 from minigrad.models.detector_cost import multiplications_of
 from minigrad.models.trunk import FIXED, TRUNKS, Trunk, classifier_of, halvings
 from minigrad.train import Run, Task, trained
+from minigrad.train.ship import command
 from tests.box_files import BIRDS, voc
 
 WIDTH = 4
@@ -157,6 +159,9 @@ def test_a_run_from_a_file_of_weights(tmp_path: Path, capsys: pytest.CaptureFixt
     assert main([*train[:-4], "--init-from", str(tmp_path / "run"), "--out", str(tmp_path / "two")]) == 0
     two = Run(tmp_path / "two").config()["model"]
     assert two["options"] == config["model"]["options"] and two["mean"] == config["model"]["mean"]
+    again = shlex.split(command(config))  # with every setting that was found written out
+    assert main([*again[1:], "--out", str(tmp_path / "again")]) == 0
+    assert Run(tmp_path / "again").config() == config
 
 
 USUAL: dict[str, tuple[str, dict[str, Any], str | None]] = {
@@ -228,7 +233,7 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         {},
         "--init-from: expected a detector, or a classifier of photos: eff",
     ),
-    "a width": ({}, {"width": 8}, "--set: width: expected auto, as that classifier has its own, got 8"),
+    "a width": ({}, {"width": 8}, "--set: width: expected auto or 4, as that classifier has, got 8"),
     "grey photos": ({}, {"channels": 1}, "--set: channels: expected 3, as that classifier has, got 1"),
 }
 
@@ -259,7 +264,7 @@ def test_a_model_to_begin_from_that_is_damaged(like: Any, tmp_path: Path) -> Non
 
 
 def test_a_width_that_a_backbone_does_not_have(tmp_path: Path) -> None:
-    made, _ = begun(tmp_path, "efficientnet-lite0")
+    made, _ = begun(tmp_path, "efficientnet-lite0", width=32)  # the one that it has
     with pytest.raises(ArgumentError, match="--set: width: expected auto, as that detector's backbone has its own, got 8"):
         Detect(str(tmp_path / "birds"), DetectSettings.of({**TINY, "width": 8}), like=made.card.to_config())
 

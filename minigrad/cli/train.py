@@ -26,6 +26,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 LONGEST_NAME = 40  # letters of the data's name that a run folder's name takes
+NOTHING = "none"  # of --init-from: no weights, also where some are usual
 
 Data = Annotated[
     list[str],
@@ -62,7 +63,6 @@ InitFrom = Annotated[
         show_default="of detect a classifier of photos, else none",
     ),
 ]  # fmt: skip
-NOTHING = "none"
 Json = Annotated[bool, typer.Option("--json", metavar="", help="Write JSON for a program to read.")]
 
 
