@@ -11,7 +11,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from minigrad.data.detection import judged_boxes
+
 WIDTH, HEIGHT = 60, 40
+HEADER = "image_path,xmin,ymin,xmax,ymax,label"
 Box = tuple[Any, Any, Any, Any, str]
 Boxes = Mapping[str, Sequence[Box]]
 BIRDS: dict[str, list[Box]] = {
@@ -21,6 +24,7 @@ BIRDS: dict[str, list[Box]] = {
     "d.png": [(5, 5, 25, 20, "wren")],
     "e.png": [(30, 10, 50, 30, "wren")],
 }
+SOUND = {"z.png": [(1, 2, 30, 31, "wren")], "y.png": [(3, 2, 30, 31, "wren")]}
 
 
 def photo(path: Path, width: int = WIDTH, height: int = HEIGHT, seed: int | None = None) -> Path:
@@ -98,3 +102,23 @@ def table(folder: Path, boxes: Boxes, header: str = "", name: str = "boxes.csv",
     (folder / name).parent.mkdir(parents=True, exist_ok=True)
     (folder / name).write_text("\n".join(lines) + "\n")
     return folder
+
+
+def all_boxes(path: Path | str) -> dict[str, list[tuple[Any, ...]]]:
+    judged, _ = judged_boxes(str(path))
+    return {
+        photo.name: sorted((*box, judged.classes[label]) for box, label in zip(photo.boxes.tolist(), photo.labels.tolist()))
+        for photo in judged.photos
+    }
+
+
+def faults_of(path: Path | str) -> list[tuple[str, str]]:
+    """Kind and place of all faults."""
+    return [(fault.kind, fault.place) for fault in judged_boxes(str(path))[0].faults]
+
+
+def painted_over(pixels: np.ndarray) -> tuple[int, int, int, int]:
+    """The box around all pixels that are white, seen one by one."""
+    seen = [(x, y) for y, row in enumerate(pixels.tolist()) for x, value in enumerate(row) if value == 255]
+    xs, ys = zip(*seen)
+    return min(xs), min(ys), max(xs) + 1, max(ys) + 1
